@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all their own set-up; the first call builds .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+
+# Where torchvision's MNIST files already lie beside the checkout, use them.
+ifneq ($(wildcard ../shared/data/MNIST),)
+export BNREG_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: help demo test check static bench readme constraints clean
+
+help: ## List the targets.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.installed: pyproject.toml .constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint .constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/.installed ## Train the lecture's pair of networks over 10 seeds and compare them.
+	$(BIN)/bnreg train configs/bn_vs_plain.yaml
+	$(BIN)/bnreg compare runs/*
+
+test: $(VENV)/.installed ## Run the whole test suite.
+	$(BIN)/python -m pytest
+
+static: $(VENV)/.installed ## Check format, lint and types.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: static test ## Everything that must hold before a commit.
+
+bench: $(VENV)/.installed ## Time bnreg against the textbook loop, side by side.
+	$(BIN)/python tests/benchmark.py
+
+readme: $(VENV)/.installed ## Write the README's generated parts anew.
+	$(BIN)/python tests/readme.py
+
+constraints: $(VENV)/.installed ## Choose newer versions of all dependencies.
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+		--no-header --no-annotate --no-emit-index-url --output-file .constraints.txt
+
+clean: ## Remove the environment and everything that was built; runs are kept.
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
