@@ -1,0 +1,109 @@
+"""From what was written to the settings of every cell: the base, a point's values, an arm's changes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from bnreg.config.document import Document
+from bnreg.config.experiment import Cell
+from bnreg.config.experiment_file import SECTIONS
+from bnreg.config.mistakes import Mistake
+from bnreg.config.origin import nearest_written
+from bnreg.config.schema import Choices, Settings
+from bnreg.config.sweep import Sweep
+from bnreg.config.wording import Fault, faults, show
+
+ONLY_ARM = "base"
+
+
+def arms_of(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What each arm changes; a single arm without changes where none is written."""
+    raw = content.get("arms")
+    arms = {arm: changes or {} for arm, changes in raw.items()} if isinstance(raw, Mapping) else {}
+    return {arm: changes for arm, changes in arms.items() if isinstance(changes, Mapping)} or {ONLY_ARM: {}}
+
+
+def resolve_cells(
+    document: Document, sweep: Sweep, choices: Choices, complete: bool
+) -> tuple[tuple[Cell, ...], list[Mistake]]:
+    """All cells by point, then by arm, and what is wrong with any of them or with the base.
+
+    Args:
+        document: What was written.
+        sweep: Which values to combine.
+        choices: The names that settings may use.
+        complete: Whether the sweep is as it was meant; if not, rules between settings are not held against it.
+    """
+    cells = []
+    # Values that every point replaces never reach a cell, but a mistake in them is a mistake.
+    mistakes = list(_mistakes_of_unswept(document, choices)) if sweep.keys else []
+    for index, point in enumerate(sweep.points()):
+        for arm, raw in _variants(sweep.apply(document.content, point)):
+            settings = _settings(raw, choices)
+            if isinstance(settings, Settings):
+                if arm is not None:
+                    cells.append(Cell(index, point, arm, settings))
+                continue
+            for fault in settings:
+                if complete or not fault.between_settings:
+                    mistakes.append(_mistake(document, sweep, point, arm, fault))
+    return tuple(cells), mistakes
+
+
+def equal_arms(document: Document, cells: tuple[Cell, ...]) -> list[Mistake]:
+    """A line for each arm whose settings are those of an earlier arm at every point."""
+    by_arm: dict[str, list[Settings]] = {}
+    for cell in cells:
+        by_arm.setdefault(cell.arm, []).append(cell.settings)
+    first: dict[tuple[Settings, ...], str] = {}
+    mistakes = []
+    for arm, settings in by_arm.items():
+        earlier = first.setdefault(tuple(settings), arm)
+        if earlier != arm:
+            sentence = f"arms {show(earlier)} and {show(arm)} are equal; change one or remove it"
+            mistakes.append(document.mistake(("arms", arm), sentence))
+    return mistakes
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The base with changes: mappings merge key by key, everything else replaces."""
+    merged = dict(base)
+    for key, value in changes.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _mistakes_of_unswept(document: Document, choices: Choices) -> Iterator[Mistake]:
+    for arm, raw in _variants(document.content):
+        settings = _settings(raw, choices)
+        for fault in () if isinstance(settings, Settings) else settings:
+            if not fault.between_settings:
+                yield _mistake(document, Sweep(), {}, arm, fault)
+
+
+def _variants(content: Mapping[str, Any]) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
+    """The raw settings of the base (under None) and of each arm."""
+    base = {section: content[section] for section in SECTIONS if section in content}
+    yield None, base
+    for arm, changes in arms_of(content).items():
+        yield arm, merge(base, changes)
+
+
+def _settings(raw: Mapping[str, Any], choices: Choices) -> Settings | list[Fault]:
+    try:
+        return Settings.model_validate(raw, context=choices)
+    except ValidationError as error:
+        return list(faults(error, Settings))
+
+
+def _mistake(document: Document, sweep: Sweep, point: Mapping[str, Any], arm: str | None, fault: Fault) -> Mistake:
+    path = nearest_written(document, sweep, point, arm, fault.location)
+    label = path
+    if fault.unknown_key:
+        # A swept key is told whole, once for all its values; any other unknown key belongs to the section around it.
+        sources = {swept.source for swept in sweep.keys}
+        path = path[:-1] if path[:-1] in sources else path
+        label = path if path in sources else path[:-1]
+    return document.mistake(path, fault.sentence, label)

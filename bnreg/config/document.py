@@ -1,0 +1,97 @@
+"""What the user wrote, in the file and after it on the command line, and where each thing was written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bnreg.config.mistakes import Mistake, Place
+from bnreg.config.strict_yaml import KeyPath
+from bnreg.config.wording import dotted, show
+
+
+@dataclass(frozen=True)
+class Document:
+    """The raw content of an experiment with the place of each key."""
+
+    file: str
+    content: Mapping[str, Any]
+    places: Mapping[KeyPath, Place]
+
+    def place(self, path: KeyPath) -> Place:
+        """Where a path was written, or the nearest key around it, or else the file."""
+        for length in range(len(path), 0, -1):
+            if found := self.places.get(path[:length]):
+                return found
+        return Place(0, self.file)
+
+    def has(self, path: KeyPath) -> bool:
+        """Whether the content holds this path."""
+        value: Any = self.content
+        for part in path:
+            if isinstance(part, int):
+                if not isinstance(value, tuple) or part >= len(value):
+                    return False
+            elif not isinstance(value, Mapping) or part not in value:
+                return False
+            value = value[part]
+        return True
+
+    def is_mapping(self, path: KeyPath) -> bool:
+        """Whether the content holds a mapping at this path."""
+        value: Any = self.content
+        for part in path:
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return isinstance(value, Mapping)
+
+    def overridden(self) -> list[KeyPath]:
+        """The paths that overrides set."""
+        return [path for path, place in self.places.items() if place.override == path]
+
+    def mistake(self, path: KeyPath, sentence: str, label: KeyPath | None = None) -> Mistake:
+        """The line that tells a mistake at a path, under another label where one is given."""
+        place = self.place(path)
+        return Mistake(place.order, f"{place.told(path if label is None else label)}: {sentence}")
+
+    def with_value(self, path: KeyPath, value: Any, place: Place) -> "Document":
+        """The document after an override.
+
+        Raises:
+            ValueError: If the path leads through something that is not a mapping; names it.
+        """
+        content = assign(self.content, path, value)
+        places = {key: old for key, old in self.places.items() if key[: len(path)] != path}
+        for length in range(1, len(path)):
+            if not self.has(path[:length]):
+                places[path[:length]] = place
+        places[path] = place
+        return replace(self, content=content, places=places)
+
+    def split_key(self, key: str) -> KeyPath:
+        """The path that a dotted key means; arm names and the keys of a sweep hold dots themselves."""
+        head, _, rest = key.partition(".")
+        if head == "sweep" and rest:
+            return ("sweep", "zip", rest[4:]) if rest.startswith("zip.") else ("sweep", rest)
+        parts = rest.split(".")
+        for length in range(len(parts), 0, -1) if head == "arms" else ():
+            arm = ".".join(parts[:length])
+            if self.has(("arms", arm)):
+                return ("arms", arm, *parts[length:])
+        return tuple(key.split("."))
+
+
+def assign(mapping: Mapping[str, Any], path: Sequence[str | int], value: Any) -> dict[str, Any]:
+    """A copy of nested mappings with one value set; what is absent or null on the way becomes a mapping.
+
+    Raises:
+        ValueError: If the path leads through something that is not a mapping; names it.
+    """
+    top = dict(mapping)
+    inner = top
+    for length, part in enumerate(path[:-1], 1):
+        below = inner.get(str(part))
+        if below is not None and not isinstance(below, Mapping):
+            raise ValueError(f"{dotted(path[:length])} is {show(below)}, not a mapping")
+        inner[str(part)] = dict(below or {})
+        inner = inner[str(part)]
+    inner[str(path[-1])] = value
+    return top

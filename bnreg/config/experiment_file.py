@@ -1,0 +1,75 @@
+"""The top level of an experiment's file: everything around the settings themselves."""
+
+import re
+from collections import Counter
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, PlainValidator
+
+from bnreg.config.schema import Section, Settings
+from bnreg.config.wording import fault, show
+
+MAX_SEEDS = 10_000
+SEED_LIMIT = 2**32
+SECTIONS = tuple(Settings.model_fields)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
+
+
+def _valid_name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        rule = "a name of at most 64 letters, digits, '_', '.' or '-' that starts with a letter or digit"
+        raise fault(f"expected {rule}, got {show(value)}")
+    return value
+
+
+def _seeds(value: object) -> tuple[int, ...]:
+    """The seeds that a number (so many, from 0) or a list stands for."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 1 <= value <= MAX_SEEDS:
+            raise fault(f"expected 1 to {MAX_SEEDS} seeds, got {show(value)}")
+        return tuple(range(value))
+    if not isinstance(value, tuple):
+        raise fault(f"expected how many seeds, or a list of seeds, got {show(value)}")
+    if not value:
+        raise fault("expected at least one seed, got []")
+    if len(value) > MAX_SEEDS:
+        raise fault(f"expected at most {MAX_SEEDS} seeds, got {len(value)}")
+    for seed in value:
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < SEED_LIMIT:
+            raise fault(f"expected whole numbers from 0 to {SEED_LIMIT - 1}, got {show(seed)}")
+    if repeated := sorted(seed for seed, times in Counter(value).items() if times > 1):
+        raise fault(f"repeated seeds: {show(repeated)[1:-1]}")
+    return value
+
+
+def _valid_device(value: str) -> str:
+    if not _DEVICE.fullmatch(value):
+        raise fault(f"expected auto, cpu, cuda or cuda:N, got {show(value)}")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_valid_name)]
+
+
+class ExperimentFile(Section):
+    """The keys of an experiment's file; the four sections are checked as ``Settings``, cell by cell."""
+
+    name: Name | None = Field(default=None, description="the experiment's name; null: the file's stem")
+    data: Any = Field(default=None, description="which examples, and how they come")
+    model: Any = Field(default=None, description="the network")
+    optimizer: Any = Field(default=None, description="how the weights follow the gradient")
+    training: Any = Field(default=None, description="how long a network trains")
+    arms: dict[Name, dict[str, Any] | None] | None = Field(
+        default=None, description="name of each arm → what it changes; none: one arm, 'base'"
+    )
+    baseline: str | None = Field(default=None, description="the arm with which the others are compared")
+    seeds: Annotated[tuple[int, ...], PlainValidator(_seeds)] = Field(
+        default=tuple(range(10)), description="how many seeds, from 0, or a list of seeds"
+    )
+    sweep: dict[str, Any] | None = Field(default=None, description="dotted key → list of values to combine")
+    device: Annotated[str, AfterValidator(_valid_device)] = Field(
+        default="auto", description="auto, cpu, cuda or cuda:N"
+    )
+    jobs: int | None = Field(default=None, gt=0, description="processes side by side; null: chosen for the machine")

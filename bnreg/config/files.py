@@ -1,0 +1,57 @@
+"""Opening an experiment's file, and what to say where it cannot be opened."""
+
+from pathlib import Path
+
+from bnreg.config.document import Document
+from bnreg.config.mistakes import Place
+from bnreg.config.strict_yaml import MAX_BYTES, parse
+from bnreg.config.wording import nearest, printable
+from bnreg.config.yaml_mistakes import StrictYamlError
+from bnreg.errors import UserError
+
+MAX_LISTED = 10
+
+
+def read_document(path: Path) -> Document:
+    """The content of an experiment's file.
+
+    Raises:
+        UserError: If there is no such file, or it cannot be read, or it is no strict YAML.
+    """
+    file = printable(str(path))
+    try:
+        with path.open("rb") as stream:
+            source = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise UserError(f"{file}: no such file{_nearest(path)}") from None
+    except IsADirectoryError:
+        raise UserError(f"{file}: a folder; give one of its files{_listed(path)}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a file name"
+        raise UserError(f"{file}: cannot be read ({reason})") from None
+    try:
+        parsed = parse(source)
+    except StrictYamlError as mistake:
+        raise UserError(f"{file}:{mistake.line}: {mistake.text}") from None
+    places = {key: Place(line, f"{file}:{line}") for key, line in parsed.lines.items()}
+    return Document(file, parsed.value, places)
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if entry.suffix in (".yaml", ".yml"))
+    except OSError:
+        return []
+
+
+def _nearest(path: Path) -> str:
+    """A suggestion from the file's folder or ./configs."""
+    candidates = {entry.name: entry for folder in (Path("configs"), path.parent) for entry in _files(folder)}
+    name = nearest(path.name, candidates)
+    return f"; did you mean '{printable(str(candidates[name]))}'?" if name else ""
+
+
+def _listed(folder: Path) -> str:
+    names = [printable(str(entry)) for entry in _files(folder)]
+    more = [f"and {len(names) - MAX_LISTED} more"] if len(names) > MAX_LISTED else []
+    return f" ({', '.join(names[:MAX_LISTED] + more)})" if names else ""

@@ -1,0 +1,92 @@
+"""From a file and overrides to an experiment, or to all that is wrong with it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bnreg.config.cells import arms_of, equal_arms, resolve_cells
+from bnreg.config.document import Document
+from bnreg.config.experiment import Experiment
+from bnreg.config.experiment_file import ExperimentFile
+from bnreg.config.files import read_document
+from bnreg.config.mistakes import Mistake, tell
+from bnreg.config.overrides import with_overrides
+from bnreg.config.resolved import resolved_config
+from bnreg.config.schema import Choices
+from bnreg.config.sweep import read_sweep
+from bnreg.config.wording import dotted, faults, listed, unknown
+
+
+def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> Experiment:
+    """The experiment that a file describes.
+
+    Args:
+        path: The YAML file.
+        overrides: ``KEY=VALUE``, applied in order after the file.
+        choices: The names that settings may use.
+
+    Raises:
+        UserError: With one line for each mistake, in the order of the file.
+    """
+    document, mistakes = with_overrides(read_document(path), overrides)
+    header, header_mistakes = _header(document, path.stem)
+    arms = arms_of(document.content)
+    sweep, sweep_mistakes = read_sweep(document, arms)
+    complete = not (mistakes or sweep_mistakes)
+    cells, cell_mistakes = resolve_cells(document, sweep, choices, complete)
+    mistakes += [*header_mistakes, *_baseline_mistakes(document, arms), *_idle_overrides(document, arms)]
+    mistakes += [*sweep_mistakes, *cell_mistakes]
+    if header is None or mistakes:
+        raise tell(mistakes)
+    if equal := equal_arms(document, cells):
+        raise tell(equal)
+    return Experiment(
+        name=header.name or path.stem,
+        arms=tuple(arms),
+        baseline=header.baseline,
+        seeds=header.seeds,
+        device=header.device,
+        jobs=header.jobs,
+        points=sweep.points(),
+        point_keys=tuple(swept.key for swept in sweep.keys),
+        cells=cells,
+        resolved=resolved_config(document.content, header, choices),
+        document=document,
+        sweep=sweep,
+    )
+
+
+def _header(document: Document, stem: str) -> tuple[ExperimentFile | None, list[Mistake]]:
+    """The top level of the file; its name is the file's where it gives none."""
+    name = document.content.get("name")
+    raw = {**document.content, "name": stem if name is None else name}
+    try:
+        return ExperimentFile.model_validate(raw), []
+    except ValidationError as error:
+        mistakes = []
+        for fault in faults(error, ExperimentFile):
+            label = fault.location[:-1] if fault.unknown_key else fault.location
+            mistakes.append(document.mistake(fault.location, fault.sentence, label))
+        return None, mistakes
+
+
+def _baseline_mistakes(document: Document, arms: Mapping[str, Any]) -> list[Mistake]:
+    baseline = document.content.get("baseline")
+    if isinstance(baseline, str) and baseline not in arms:
+        return [document.mistake(("baseline",), unknown("arm", baseline, list(arms)))]
+    if baseline is None and len(arms) > 1:
+        sentence = f"missing; name the arm with which the others are compared ({listed(arms)})"
+        return [document.mistake(("baseline",), sentence)]
+    return []
+
+
+def _idle_overrides(document: Document, arms: Mapping[str, Any]) -> list[Mistake]:
+    """Overrides of the base that no cell would feel, because every arm sets the same itself."""
+    mistakes = []
+    for path in document.overridden():
+        if not document.is_mapping(path) and all(document.has(("arms", arm, *path)) for arm in arms):
+            key = dotted(path)
+            mistakes.append(document.mistake(path, f"every arm sets {key} itself; override arms.NAME.{key} instead"))
+    return mistakes

@@ -1,0 +1,45 @@
+"""A user's mistakes: each one line, told in the order of the file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bnreg.config.strict_yaml import KeyPath
+from bnreg.config.wording import dotted
+from bnreg.errors import UserError
+
+MAX_MISTAKES = 50
+
+
+@dataclass(frozen=True, order=True)
+class Mistake:
+    """One line for the user; lines are told in the order in which the mistakes were written."""
+
+    order: int
+    line: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something was written.
+
+    Args:
+        order: The line; overrides count on after all lines.
+        text: As it is told, ``configs/a.yaml:7`` or ``override 'seeds=3'``.
+        override: The path that an override sets, which its text names already.
+    """
+
+    order: int
+    text: str
+    override: KeyPath | None = None
+
+    def told(self, label: KeyPath) -> str:
+        """The place followed by a key, unless the place says the key itself."""
+        return self.text if not label or label == self.override else f"{self.text}: {dotted(label)}"
+
+
+def tell(mistakes: Sequence[Mistake]) -> UserError:
+    """All mistakes as one exception: by line, each once, and at most ``MAX_MISTAKES``."""
+    lines = [mistake.line for mistake in sorted(dict.fromkeys(mistakes), key=lambda mistake: mistake.order)]
+    if len(lines) > MAX_MISTAKES:
+        lines = [*lines[:MAX_MISTAKES], f"… and {len(lines) - MAX_MISTAKES} more"]
+    return UserError(*lines)

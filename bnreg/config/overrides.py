@@ -1,0 +1,46 @@
+"""Settings from the command line, ``optimizer.lr=0.01 seeds=20``, laid over what the file says."""
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from bnreg.config.document import Document
+from bnreg.config.mistakes import Mistake, Place
+from bnreg.config.strict_yaml import MAX_BYTES, parse_value
+from bnreg.config.wording import printable, unknown
+from bnreg.config.yaml_mistakes import StrictYamlError
+
+MAX_TOLD = 80
+
+
+def with_overrides(document: Document, overrides: Sequence[str]) -> tuple[Document, list[Mistake]]:
+    """The document after all overrides, in order, and what was wrong with those that could not be applied."""
+    mistakes = []
+    for number, override in enumerate(overrides):
+        place = Place(MAX_BYTES + 1 + number, f"override {_quoted(override)}")
+        try:
+            document = _with_override(document, override, place)
+        except StrictYamlError as mistake:
+            mistakes.append(Mistake(place.order, f"{place.text}: {mistake.text}"))
+        except ValueError as error:
+            mistakes.append(Mistake(place.order, f"{place.text}: {error}"))
+    return document, mistakes
+
+
+def _with_override(document: Document, override: str, place: Place) -> Document:
+    key, equals, text = override.partition("=")
+    key = key.strip()
+    if not equals and PurePath(override).suffix in (".yaml", ".yml"):
+        raise ValueError("looks like a file; give one file, then overrides such as seeds=20")
+    path = document.split_key(key)
+    if not equals or "" in path or not key.isprintable():
+        raise ValueError("expected KEY=VALUE, such as optimizer.lr=0.01")
+    if path[0] == "arms" and len(path) > 2 and not document.has(path[:2]):
+        arms = document.content.get("arms")
+        raise ValueError(unknown("arm", str(path[1]), list(arms) if isinstance(arms, dict) else []))
+    value = parse_value(text)
+    return document.with_value(path, value, Place(place.order, place.text, override=path))
+
+
+def _quoted(override: str) -> str:
+    text = printable(override)
+    return f"'{text}'" if len(text) <= MAX_TOLD else f"'{text[: MAX_TOLD - 1]}…'"

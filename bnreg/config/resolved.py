@@ -1,0 +1,85 @@
+"""The resolved config as plain data: what was written, with overrides applied and defaults filled in."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from bnreg.config.cells import arms_of
+from bnreg.config.experiment_file import SECTIONS, ExperimentFile
+from bnreg.config.scalars import plain_scalar
+from bnreg.config.schema import Choices, Optimizer, Schedule, Section, Settings
+from bnreg.config.wording import model_in
+
+
+class QuotedText(str):
+    """Text that YAML 1.2 would read as something else unless it is quoted, such as an arm that is named ``1e-3``.
+
+    PyYAML writes by the rules of YAML 1.1 and would leave some of these bare.
+    """
+
+
+def _represent_quoted(dumper: yaml.SafeDumper, text: QuotedText) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="'")
+
+
+yaml.SafeDumper.add_representer(QuotedText, _represent_quoted)
+
+
+def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices: Choices) -> dict[str, Any]:
+    """Plain data that ``yaml.safe_dump(…, sort_keys=False)`` writes, and whose loading gives the same cells.
+
+    Settings that only some optimizers or schedules take are left out unless they were written: an arm or a point may
+    choose another one.
+    """
+    optional: dict[type[BaseModel], frozenset[str]] = {
+        Optimizer: frozenset().union(*choices.optimizers.values()),
+        Schedule: frozenset().union(*choices.schedules.values()),
+    }
+    seeds = header.seeds
+    resolved = {
+        "name": header.name,
+        **{section: _filled(model_in(Settings, section), content.get(section, {}), optional) for section in SECTIONS},
+        "arms": arms_of(content),
+        "baseline": header.baseline,
+        "seeds": len(seeds) if seeds == tuple(range(len(seeds))) else seeds,
+        "sweep": content.get("sweep") or {},
+        "device": header.device,
+        "jobs": header.jobs,
+    }
+    return {key: _plain(value) for key, value in resolved.items()}
+
+
+def _filled(model: type[BaseModel] | None, raw: Any, optional: Mapping[type[BaseModel], Collection[str]]) -> Any:
+    """A section's raw settings with the defaults of all others."""
+    if model is None or not isinstance(raw, Mapping):
+        return raw
+    filled = {}
+    for name, field in model.model_fields.items():
+        if name in raw:
+            filled[name] = _filled(model_in(model, name), raw[name], optional)
+        elif isinstance(field.default, Section):
+            filled[name] = _filled(type(field.default), {}, optional)
+        elif name not in optional.get(model, ()):
+            filled[name] = field.default
+    return filled
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Mapping():
+            return {_plain(key): _plain(inner) for key, inner in value.items()}
+        case tuple():
+            return [_plain(inner) for inner in value]
+        case str():
+            return value if isinstance(_read_bare(value), str) else QuotedText(value)
+        case _:
+            return value
+
+
+def _read_bare(text: str) -> Any:
+    try:
+        return plain_scalar(text)
+    except ValueError:
+        return None

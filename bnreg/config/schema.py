@@ -1,0 +1,217 @@
+"""What a config may say: the settings of one network's training, and the experiment around them.
+
+Each class's fields are its settings. Which data sets, activations, optimizers and so on exist is not known here: their
+tables are passed in as ``Choices``, pydantic's validation context. Settings that are built in Python, without that
+context, are trusted with their names.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from bnreg.config.wording import fault, show, unknown
+
+Positive = Annotated[int, Field(gt=0)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The names that a config may use.
+
+    Args:
+        datasets: Names of the data sets.
+        activations: Names of the activations.
+        norms: Names of the normalisations, ``none`` among them.
+        inits: Names of the initialisation schemes.
+        optimizers: For each optimizer's name, those of its settings that not all optimizers take.
+        schedules: For each schedule's name, those of its settings that not all schedules take.
+    """
+
+    datasets: Collection[str]
+    activations: Collection[str]
+    norms: Collection[str]
+    inits: Collection[str]
+    optimizers: Mapping[str, Collection[str]]
+    schedules: Mapping[str, Collection[str]]
+
+
+class Section(BaseModel):
+    """Settings that cannot be changed, without conversions and without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Data(Section):
+    """Which examples a network learns from, and how they come."""
+
+    dataset: str = Field(default="mnist", description="name of the data set")
+    batch_size: int = Field(default=100, gt=0, description="examples in a batch")
+    train_size: int | None = Field(
+        default=None, gt=0, description="examples to train on; null: all that the validation split leaves"
+    )
+    validation_size: int = Field(default=0, ge=0, description="examples of the training set kept for validation")
+    fallback: Literal["mnist_5k", "none"] = Field(
+        default="mnist_5k", description="what to use where MNIST is neither present nor to be downloaded"
+    )
+    root: str | None = Field(default=None, description="folder of the data sets; null: BNREG_DATA or the user's cache")
+
+    @field_validator("dataset")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        return _choice("data set", value, info.context and info.context.datasets)
+
+
+class Init(Section):
+    """How the linear weights begin."""
+
+    scheme: str = Field(default="torch", description="name of the initialisation")
+    gain: float = Field(default=1.0, gt=0, description="factor on the initial weights")
+
+    @field_validator("scheme")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        return _choice("scheme", value, info.context and info.context.inits)
+
+
+class Model(Section):
+    """The network."""
+
+    hidden: tuple[Positive, ...] = Field(
+        default=(32, 32), description="widths of the hidden layers; none: a linear classifier"
+    )
+    activation: str = Field(default="relu", description="activation of the hidden layers")
+    norm: str = Field(default="none", description="normalisation of the pre-activations")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of hidden units dropped while training")
+    init: Init = Field(default=Init(), description="initial linear weights")
+
+    @field_validator("activation")
+    @classmethod
+    def _known_activation(cls, value: str, info: ValidationInfo) -> str:
+        return _choice("activation", value, info.context and info.context.activations)
+
+    @field_validator("norm")
+    @classmethod
+    def _known_norm(cls, value: str, info: ValidationInfo) -> str:
+        return _choice("norm", value, info.context and info.context.norms)
+
+
+class Schedule(Section):
+    """How the learning rate changes while training."""
+
+    name: str = Field(default="constant", description="name of the schedule")
+    warmup_epochs: float = Field(default=0.0, ge=0, description="epochs over which the rate rises linearly from 0")
+    step_epochs: int | None = Field(
+        default=None, gt=0, validate_default=True, description="step: epochs between two drops of the rate"
+    )
+    step_factor: float = Field(default=0.1, gt=0, le=1, description="step: factor of each drop")
+    final_factor: float = Field(default=0.0, ge=0, le=1, description="cosine: final share of the rate")
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        return _choice("schedule", value, info.context and info.context.schedules)
+
+    @field_validator("step_epochs", "step_factor", "final_factor")
+    @classmethod
+    def _belongs(cls, value: float | None, info: ValidationInfo) -> float | None:
+        taken = info.context.schedules.get(info.data.get("name"), ()) if info.context else ()
+        if value is not None:
+            _refuse_foreign(info, info.context and info.context.schedules)
+        elif info.field_name in taken:
+            raise fault(f"{info.data['name']} needs {info.field_name}", between_settings=True)
+        return value
+
+
+class Optimizer(Section):
+    """How the weights follow the gradient."""
+
+    name: str = Field(default="adam", description="name of the optimizer")
+    lr: float = Field(default=1e-3, gt=0, description="learning rate")
+    weight_decay: float = Field(default=0.0, ge=0, description="weight decay, in the optimizer's own sense")
+    weight_decay_on: tuple[Literal["weights", "biases", "norm", "prelu"], ...] = Field(
+        default=("weights",), description="kinds of parameters that decay: linear weights, biases, γ and β, PReLU's α"
+    )
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="sgd: momentum")
+    nesterov: bool = Field(default=False, description="sgd: whether the momentum looks ahead (Nesterov)")
+    betas: tuple[Beta, Beta] = Field(default=(0.9, 0.999), description="adam: decay of the two running means")
+    eps: float = Field(default=1e-8, gt=0, description="adam: added to the denominator")
+    schedule: Schedule = Field(default=Schedule(), description="how the learning rate changes")
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        return _choice("optimizer", value, info.context and info.context.optimizers)
+
+    @field_validator("weight_decay_on")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise fault(f"expected each kind once, got {show(value)}")
+        return value
+
+    @field_validator("momentum", "nesterov", "betas", "eps")
+    @classmethod
+    def _belongs(cls, value: Any, info: ValidationInfo) -> Any:
+        _refuse_foreign(info, info.context and info.context.optimizers)
+        return value
+
+    @field_validator("nesterov")
+    @classmethod
+    def _has_momentum(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("momentum") == 0:
+            raise fault("Nesterov's momentum needs optimizer.momentum greater than 0", between_settings=True)
+        return value
+
+
+class EarlyStopping(Section):
+    """When to stop before the last epoch."""
+
+    patience: int = Field(gt=0, description="epochs without improvement after which training stops")
+    metric: Literal["validation_loss", "validation_accuracy"] = Field(
+        default="validation_loss", description="what must improve"
+    )
+    min_delta: float = Field(default=0.0, ge=0, description="smallest change that counts as improvement")
+
+
+class Training(Section):
+    """How long a network trains."""
+
+    epochs: int = Field(default=5, gt=0, description="passes over the training set")
+    early_stopping: EarlyStopping | None = Field(default=None, description="when to stop early; null: never")
+
+
+class Settings(Section):
+    """All settings of one cell: what a point and an arm make of the base."""
+
+    data: Data = Data()
+    model: Model = Model()
+    optimizer: Optimizer = Optimizer()
+    training: Training = Training()
+
+    @field_validator("training")
+    @classmethod
+    def _validation_for_early_stopping(cls, value: Training, info: ValidationInfo) -> Training:
+        data = info.data.get("data")
+        if value.early_stopping is not None and data is not None and data.validation_size == 0:
+            sentence = "needs data.validation_size greater than 0: the test set selects nothing"
+            raise fault(sentence, key="early_stopping", between_settings=True)
+        return value
+
+
+def _choice(kind: str, value: str, choices: Collection[str] | None) -> str:
+    if choices is not None and value not in choices:
+        raise fault(unknown(kind, value, sorted(choices)))
+    return value
+
+
+def _refuse_foreign(info: ValidationInfo, table: Mapping[str, Collection[str]] | None) -> None:
+    """Refuse a setting that was given although the chosen optimizer or schedule does not take it."""
+    setting, name = str(info.field_name), str(info.data.get("name"))
+    if table is None or name not in table or setting in table[name]:
+        return
+    owners = ", ".join(sorted(other for other in table if setting in table[other]))
+    hint = f"{name} takes: {', '.join(table[name])}" if table[name] else f"it belongs to: {owners}"
+    raise fault(f"{setting} does not belong to {name} ({hint})", between_settings=True)

@@ -1,0 +1,180 @@
+"""A sweep: which values of which keys are combined into points.
+
+Lists under dotted keys multiply (the first key varies slowest); the lists under ``zip`` advance together and multiply
+with the rest at the place where ``zip`` is written.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from bnreg.config.document import Document, assign
+from bnreg.config.experiment_file import SECTIONS
+from bnreg.config.mistakes import Mistake
+from bnreg.config.strict_yaml import KeyPath
+from bnreg.config.wording import dotted, show, unknown
+
+MAX_POINTS = 10_000
+MAX_KEYS = 100
+
+Point = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SweptKey:
+    """One key of a sweep.
+
+    Args:
+        key: As it is written, with dots.
+        target: The path in the document that it sets.
+        source: The path in the document where its values are listed.
+        values: Those values.
+    """
+
+    key: str
+    target: KeyPath
+    source: KeyPath
+    values: tuple[Any, ...]
+
+    @cached_property
+    def _positions(self) -> dict[Any, int]:
+        return {distinct(value): position for position, value in enumerate(self.values)}
+
+    def source_of(self, point: Point, path: KeyPath) -> KeyPath:
+        """Where the sweep says what a path holds in a point, given that the path touches the target."""
+        if len(path) < len(self.target):
+            return self.source
+        return (*self.source, self._positions[distinct(point[self.key])], *path[len(self.target) :])
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The axes of a sweep; the keys of one axis advance together."""
+
+    axes: tuple[tuple[SweptKey, ...], ...] = ()
+
+    @property
+    def keys(self) -> tuple[SweptKey, ...]:
+        """All swept keys in the order written."""
+        return tuple(swept for axis in self.axes for swept in axis)
+
+    def points(self) -> tuple[Point, ...]:
+        """All points; one without keys where nothing is swept."""
+        rows = [list(zip(*(swept.values for swept in axis), strict=True)) for axis in self.axes]
+        names = [swept.key for swept in self.keys]
+        return tuple(dict(zip(names, sum(combination, ()), strict=True)) for combination in product(*rows))
+
+    def apply(self, content: Mapping[str, Any], point: Point) -> Mapping[str, Any]:
+        """The document's content with a point's values."""
+        for swept in self.keys:
+            content = assign(content, swept.target, point[swept.key])
+        return content
+
+
+def read_sweep(document: Document, arms: Mapping[str, Mapping[str, Any]]) -> tuple[Sweep, list[Mistake]]:
+    """The sweep that a document asks for, without those keys that cannot be swept, and what is wrong with them."""
+    raw = document.content.get("sweep")
+    mistakes: list[Mistake] = []
+    axes: list[tuple[SweptKey, ...]] = []
+    for key, values in raw.items() if isinstance(raw, Mapping) else ():
+        written = values if key == "zip" else {key: values}
+        source: KeyPath = ("sweep", "zip") if key == "zip" else ("sweep",)
+        if not isinstance(written, Mapping):
+            mistakes.append(document.mistake(source, f"expected a mapping of lists, got {show(values)}"))
+            continue
+        axis: list[SweptKey] = []
+        for name, listed in written.items():
+            swept = SweptKey(name, document.split_key(name), (*source, name), listed)
+            taken = [other for done in (*axes, axis) for other in done]
+            if len(taken) == MAX_KEYS:
+                return Sweep(), [document.mistake(("sweep",), f"more than {MAX_KEYS} keys")]
+            if problem := _problem(document, swept, taken, arms):
+                mistakes.append(document.mistake(swept.source, problem))
+            else:
+                axis.append(swept)
+        lengths = {swept.key: len(swept.values) for swept in axis}
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"{dotted([name])} has {length}" for name, length in lengths.items())
+            mistakes.append(document.mistake(source, f"expected lists of one length; {told}"))
+        elif axis:
+            axes.append(tuple(axis))
+    num_points = math.prod(len(axis[0].values) for axis in axes)
+    if num_points > MAX_POINTS:
+        mistakes.append(document.mistake(("sweep",), f"{num_points} points; at most {MAX_POINTS} are possible"))
+        return Sweep(), mistakes
+    return Sweep(tuple(axes)), mistakes
+
+
+def distinct(value: Any) -> Any:
+    """A hashable stand-in that is equal for equal settings: 1 and 1.0, but not 1 and true."""
+    match value:
+        case bool():
+            return ("bool", value)
+        case Mapping():
+            return ("mapping", *sorted((key, distinct(inner)) for key, inner in value.items()))
+        case tuple():
+            return ("list", *map(distinct, value))
+        case _:
+            return value
+
+
+def _problem(
+    document: Document, swept: SweptKey, taken: Sequence[SweptKey], arms: Mapping[str, Mapping[str, Any]]
+) -> str | None:
+    """Why a key cannot be swept, if so."""
+    if not isinstance(swept.values, tuple):
+        return f"expected a list of values, got {show(swept.values)}"
+    if not swept.values:
+        return "expected at least one value, got []"
+    seen = set()
+    for value in swept.values:
+        if distinct(value) in seen:
+            return f"{show(value)} is repeated"
+        seen.add(distinct(value))
+    return _target_problem(document, swept, arms) or _overlap(document, swept, taken, arms)
+
+
+def _target_problem(document: Document, swept: SweptKey, arms: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Why a key leads to nothing that can be swept, if so; unknown settings are found later, with all others."""
+    arm, setting = _scope(swept.target) if len(swept.target) > 1 else (None, swept.target)
+    if arm is not None and arm not in arms:
+        return unknown("arm", arm, list(arms))
+    if len(setting) < 2 or "" in setting or setting[0] not in SECTIONS:
+        return f"cannot be swept; sweep settings of {', '.join(SECTIONS)}, or of an arm (arms.NAME.model.norm)"
+    try:
+        assign(document.content, swept.target, None)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _overlap(
+    document: Document, swept: SweptKey, taken: Sequence[SweptKey], arms: Mapping[str, Mapping[str, Any]]
+) -> str | None:
+    """Which other setting would replace what the sweep sets, or be replaced, if any."""
+    for path in document.overridden():
+        if path[: len(swept.target)] == swept.target:
+            return f"would replace {document.place(path).text}; override {dotted(swept.source)} instead"
+    arm, setting = _scope(swept.target)
+    for other in taken:
+        other_arm, other_setting = _scope(other.target)
+        if touches(setting, other_setting) and (arm == other_arm or None in (arm, other_arm)):
+            return f"sets the same as {dotted(other.source)}"
+    for name in arms if arm is None else ():
+        if document.has(("arms", name, *setting)):
+            return f"arm {show(name)} sets {dotted(setting)} too and would ignore the sweep"
+    return None
+
+
+def _scope(target: KeyPath) -> tuple[str | None, KeyPath]:
+    """The arm in which a key is set, None for the base, and the setting."""
+    return (str(target[1]), target[2:]) if target[0] == "arms" else (None, target)
+
+
+def touches(path: KeyPath, other: KeyPath) -> bool:
+    """Whether one path is the other or leads to it."""
+    length = min(len(path), len(other))
+    return path[:length] == other[:length]

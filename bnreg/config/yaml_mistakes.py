@@ -1,0 +1,90 @@
+"""What is wrong with a file that is not YAML, in one plain sentence."""
+
+import re
+
+import yaml
+
+from bnreg.config.wording import printable
+
+_GLUED = re.compile(r"([A-Za-z_][\w.-]*):(?![/\\])(\S+)", re.ASCII)
+_GLUED_LINE = re.compile(r"\s*(?:- )?([A-Za-z_][\w.-]*:(?![/\\])\S+)", re.ASCII)
+_NESTED_COLON = "a second ':' where none may be; quote the text, or start a new line"
+_INDENTATION = "this line's indentation matches no level above, or the line above is not finished"
+_TRAILING = "text after a value has ended; quote the whole value"
+
+# Parts of what the scanner says, and what that means; the first that matches counts. "opening" marks those whose
+# mistake lies where the quote, list or mapping began.
+_SENTENCES = (
+    ("while scanning a quoted scalar", "opening", "a quote that is never closed"),
+    ("escape", "here", "an unknown escape after '\\'; use single quotes for text with backslashes"),
+    ("hex", "here", "an unknown escape after '\\'; use single quotes for text with backslashes"),
+    ("expected ',' or ']'", "opening", "a list '[…]' that lacks a comma or its closing ']'"),
+    ("expected ',' or '}'", "opening", "a mapping '{…}' that lacks a comma or its closing '}'"),
+    ("mapping values are not allowed", "here", _NESTED_COLON),
+    ("could not find expected ':'", "opening", "a key without ':' and a value"),
+    ("cannot start any token", "here", "text that starts with a special character; quote it"),
+    ("while scanning an alias", "here", "aliases ('*…') are not supported; write the value out, or quote the text"),
+    ("while scanning an anchor", "here", "anchors ('&…') are not supported; write the value out, or quote the text"),
+    ("tag", "here", "tags ('!…') are not supported; quote the text"),
+    ("sequence entries are not allowed", "here", "a '-' where no list item may be; start a new line"),
+    ("while scanning a block scalar", "here", "a '|' or '>' without text below it; quote it"),
+    ("while parsing a block mapping", "here", _INDENTATION),
+    ("while parsing a block collection", "here", "expected a list item ('- …') like those above"),
+    ("node content", "here", "a value is missing, or a bracket has no partner"),
+    ("document start", "here", "text after the end of the document"),
+)
+
+
+class StrictYamlError(Exception):
+    """A file that is no strict YAML: the line (from 1) and one sentence."""
+
+    def __init__(self, line: int, text: str) -> None:
+        super().__init__(text)
+        self.line = line
+        self.text = text
+
+
+def glued_colon(text: str) -> str | None:
+    """The remedy where a scalar is really a key whose colon lacks its space, as in ``lr:0.1``."""
+    found = _GLUED.match(text)
+    if found is None:
+        return None
+    key, value = found.groups()
+    return f"write '{key}: {printable(value[:40])}' (a space after the colon)"
+
+
+def in_plain_words(error: yaml.MarkedYAMLError, source: str) -> StrictYamlError:
+    """The scanner's complaint about ``source`` as one sentence with a line."""
+    lines = source.split("\n")
+    # At the end of the file the scanner stands behind the last line.
+    here = min(_line_of(error.problem_mark), _line_above(lines, len(lines) + 1) or 1)
+    if not str(error.context).endswith("quoted scalar"):
+        for line in (here, _line_above(lines, here)):
+            found = _GLUED_LINE.match(lines[line - 1]) if 0 < line <= len(lines) else None
+            if found and (remedy := glued_colon(found.group(1))):
+                return StrictYamlError(line, remedy)
+    complaint = f"{error.context} {error.problem}"
+    for part, place, sentence in _SENTENCES:
+        if part in complaint:
+            if sentence is _INDENTATION and lines[here - 1][: _column_of(error.problem_mark)].strip():
+                sentence = _TRAILING
+            opening = place == "opening" and error.context_mark is not None
+            return StrictYamlError(_line_of(error.context_mark) if opening else here, sentence)
+    return StrictYamlError(here, "not valid YAML")
+
+
+def _line_above(lines: list[str], line: int) -> int:
+    """The nearest line above that is neither blank nor a comment, or 0."""
+    for number in range(min(line - 1, len(lines)), 0, -1):
+        text = lines[number - 1].strip()
+        if text and not text.startswith("#"):
+            return number
+    return 0
+
+
+def _column_of(mark: yaml.Mark | None) -> int:
+    return 0 if mark is None else mark.column
+
+
+def _line_of(mark: yaml.Mark | None) -> int:
+    return 1 if mark is None else mark.line + 1

@@ -1,0 +1,38 @@
+"""Small tables and short cuts that the tests of the config room share."""
+
+from pathlib import Path
+
+from bnreg.config import Choices, Experiment, load_experiment
+from bnreg.errors import UserError
+
+CHOICES = Choices(
+    datasets=("mnist", "mnist_5k"),
+    activations=("relu", "tanh", "sigmoid"),
+    norms=("none", "batch"),
+    inits=("torch", "he"),
+    optimizers={"sgd": ("momentum", "nesterov"), "adam": ("betas", "eps"), "adamw": ("betas", "eps")},
+    schedules={"constant": (), "cosine": ("final_factor",), "step": ("step_epochs", "step_factor")},
+)
+
+PAIR = """\
+arms:
+  bn: {model: {norm: batch}}
+  plain: {model: {norm: none}}
+baseline: plain
+"""
+
+
+def load(folder: Path, text: str | bytes, *overrides: str, file: str = "a.yaml") -> Experiment:
+    """The experiment that a file of this text describes."""
+    path = folder / file
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return load_experiment(path, overrides, CHOICES)
+
+
+def mistakes(folder: Path, text: str | bytes, *overrides: str, file: str = "a.yaml") -> list[str]:
+    """The lines that tell what is wrong with such a file, without its folder."""
+    try:
+        load(folder, text, *overrides, file=file)
+    except UserError as error:
+        return [line.replace(f"{folder}/", "") for line in error.lines]
+    return []

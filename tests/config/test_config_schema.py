@@ -1,0 +1,241 @@
+"""Settings: types, bounds, choices and the rules between them, each told with its line."""
+
+import pytest
+from config_case import CHOICES, mistakes
+from pydantic import ValidationError
+
+from bnreg.config import Data, Model, Optimizer, Schedule, Settings, Training
+from bnreg.config.experiment_file import ExperimentFile
+
+ALL_KEYS = "name, data, model, optimizer, training, arms, baseline, seeds, sweep, device, jobs"
+OPTIMIZER_KEYS = "name, lr, weight_decay, weight_decay_on, momentum, nesterov, betas, eps, schedule"
+NAME_RULE = "expected a name of at most 64 letters, digits, '_', '.' or '-' that starts with a letter or digit"
+
+REFUSED = {
+    "data: 3": "data: expected a mapping, got 3",
+    "data:": "data: expected a mapping, got null",
+    "data: [1]": "data: expected a mapping, got [1]",
+    "data: {dataset: minst}": "data.dataset: unknown data set 'minst'; did you mean 'mnist'? "
+    "(choices: mnist, mnist_5k)",
+    "data: {batch_size: 0}": "data.batch_size: expected a number greater than 0, got 0",
+    "data: {batch_size: 1.0}": "data.batch_size: expected a whole number, got 1.0",
+    "data: {batch_size: 1e2}": "data.batch_size: expected a whole number, got 100.0",
+    "data: {batch_size: null}": "data.batch_size: expected a whole number, got null",
+    "data: {train_size: 0}": "data.train_size: expected a number greater than 0, got 0",
+    "data: {train_size: all}": "data.train_size: expected a whole number, got 'all'",
+    "data: {validation_size: -1}": "data.validation_size: expected a number of at least 0, got -1",
+    "data: {fallback: mnist5k}": "data.fallback: expected 'mnist_5k' or 'none', got 'mnist5k'",
+    "data: {root: 3}": "data.root: expected text, got 3",
+    "model: {hidden: 32}": "model.hidden: expected a list, got 32",
+    "model: {hidden: [32, 0]}": "model.hidden[1]: expected a number greater than 0, got 0",
+    "model: {hidden: [true]}": "model.hidden[0]: expected a whole number, got true",
+    "model: {activation: rleu}": "model.activation: unknown activation 'rleu'; did you mean 'relu'? "
+    "(choices: relu, sigmoid, tanh)",
+    "model: {norm: layer}": "model.norm: unknown norm 'layer' (choices: batch, none)",
+    "model: {norm: off}": "model.norm: unknown norm 'off' (choices: batch, none)",
+    "model: {dropout: 1}": "model.dropout: expected a number less than 1, got 1",
+    "model: {init: {scheme: hee}}": "model.init.scheme: unknown scheme 'hee'; did you mean 'he'? (choices: he, torch)",
+    "model: {init: {gain: 0}}": "model.init.gain: expected a number greater than 0, got 0",
+    "model: {init: {gian: 1}}": "model.init: unknown key 'gian'; did you mean 'gain'? (choices: scheme, gain)",
+    "optimizer: {name: adm}": "optimizer.name: unknown optimizer 'adm'; did you mean 'adam'? "
+    "(choices: adam, adamw, sgd)",
+    "optimizer: {lr: true}": "optimizer.lr: expected a number, got true",
+    "optimizer: {lr: '0,1'}": "optimizer.lr: expected a number, got '0,1'",
+    "optimizer: {lr: 0}": "optimizer.lr: expected a number greater than 0, got 0",
+    "optimizer: {lr: .inf}": "optimizer.lr: expected a finite number, got inf",
+    "optimizer: {lr: .nan}": "optimizer.lr: expected a finite number, got nan",
+    "optimizer: {lr: 1e999}": "optimizer.lr: expected a finite number, got inf",
+    "optimizer: {lerning_rate: 1}": f"optimizer: unknown key 'lerning_rate'; did you mean 'lr'? "
+    f"(choices: {OPTIMIZER_KEYS})",
+    "optimizer: {weight_decay_on: [gamma]}": "optimizer.weight_decay_on[0]: expected 'weights', 'biases', 'norm' or "
+    "'prelu', got 'gamma'",
+    "optimizer: {weight_decay_on: [norm, norm]}": "optimizer.weight_decay_on: expected each kind once, got "
+    "['norm', 'norm']",
+    "optimizer: {betas: [0.9]}": "optimizer.betas[1]: missing",
+    "optimizer: {betas: [0.9, 0.9, 0.9]}": "optimizer.betas: expected 2 values, got [0.9, 0.9, 0.9]",
+    "optimizer: {betas: [0.9, 1]}": "optimizer.betas[1]: expected a number less than 1, got 1",
+    "optimizer: {momentum: 0.9}": "optimizer.momentum: momentum does not belong to adam (adam takes: betas, eps)",
+    "optimizer: {name: sgd, eps: 1}": "optimizer.eps: eps does not belong to sgd (sgd takes: momentum, nesterov)",
+    "optimizer: {name: sgd, nesterov: 1}": "optimizer.nesterov: expected true or false, got 1",
+    "optimizer: {name: sgd, nesterov: true}": "optimizer.nesterov: Nesterov's momentum needs optimizer.momentum "
+    "greater than 0",
+    "optimizer: {schedule: {name: steps}}": "optimizer.schedule.name: unknown schedule 'steps'; did you mean 'step'? "
+    "(choices: constant, cosine, step)",
+    "optimizer: {schedule: {name: step}}": "optimizer.schedule.step_epochs: step needs step_epochs",
+    "optimizer: {schedule: {name: cosine, step_epochs: 2}}": "optimizer.schedule.step_epochs: step_epochs does not "
+    "belong to cosine (cosine takes: final_factor)",
+    "optimizer: {schedule: {final_factor: 0}}": "optimizer.schedule.final_factor: final_factor does not belong to "
+    "constant (it belongs to: cosine)",
+    "optimizer: {schedule: {name: step, step_epochs: 1, step_factor: 0}}": "optimizer.schedule.step_factor: expected a "
+    "number greater than 0, got 0",
+    "training: {epochs: 0}": "training.epochs: expected a number greater than 0, got 0",
+    "training: {early_stopping: {}}": "training.early_stopping.patience: missing",
+    "training: {early_stopping: true}": "training.early_stopping: expected a mapping, got true",
+    "training: {early_stopping: {patience: 3, patence: 3}}": "training.early_stopping: unknown key 'patence'; "
+    "did you mean 'patience'? (choices: patience, metric, min_delta)",
+    "training: {early_stopping: {patience: 3}}": "training.early_stopping: needs data.validation_size greater than 0: "
+    "the test set selects nothing",
+    "name: -x": f"name: {NAME_RULE}, got '-x'",
+    "name: ''": f"name: {NAME_RULE}, got ''",
+    "name: ../x": f"name: {NAME_RULE}, got '../x'",
+    "name: 3": "name: expected text, got 3",
+    "arms: {a b: {}}": f"arms.'a b': {NAME_RULE}, got 'a b'",
+    "arms: [a, b]": "arms: expected a mapping, got ['a', 'b']",
+    "arms: {a: 3}": "arms.a: expected a mapping, got 3",
+    "arms: {a: {modle: {}}}": "arms.a: unknown key 'modle'; did you mean 'model'? "
+    "(choices: data, model, optimizer, training)",
+    "arms: {a: {seeds: 3}}": "arms.a: unknown key 'seeds' (choices: data, model, optimizer, training)",
+    "arms: {a: {model: {nrm: batch}}}": "arms.a.model: unknown key 'nrm'; did you mean 'norm'? "
+    "(choices: hidden, activation, norm, dropout, init)",
+    "baseline: bn": "baseline: unknown arm 'bn' (choices: base)",
+    "baseline: 3": "baseline: expected text, got 3",
+    "seeds: 0": "seeds: expected 1 to 10000 seeds, got 0",
+    "seeds: 10001": "seeds: expected 1 to 10000 seeds, got 10001",
+    f"seeds: {list(range(10_001))}": "seeds: expected at most 10000 seeds, got 10001",
+    "seeds: true": "seeds: expected how many seeds, or a list of seeds, got true",
+    "seeds: null": "seeds: expected how many seeds, or a list of seeds, got null",
+    "seeds: []": "seeds: expected at least one seed, got []",
+    "seeds: [1, 2, 1, 2, 3]": "seeds: repeated seeds: 1, 2",
+    "seeds: [-1]": "seeds: expected whole numbers from 0 to 4294967295, got -1",
+    "seeds: [4294967296]": "seeds: expected whole numbers from 0 to 4294967295, got 4294967296",
+    "seeds: [false]": "seeds: expected whole numbers from 0 to 4294967295, got false",
+    "device: gpu": "device: expected auto, cpu, cuda or cuda:N, got 'gpu'",
+    "device: cuda:x": "device: expected auto, cpu, cuda or cuda:N, got 'cuda:x'",
+    "jobs: 0": "jobs: expected a number greater than 0, got 0",
+    "seed: 1": f"unknown key 'seed'; did you mean 'seeds'? (choices: {ALL_KEYS})",
+    f"model: {{activation: {'x' * 99}}}": f"model.activation: unknown activation '{'x' * 38}… "
+    "(choices: relu, sigmoid, tanh)",
+    'model: {activation: "a\\nb"}': "model.activation: unknown activation 'a\\nb' (choices: relu, sigmoid, tanh)",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=lambda text: text[:60])
+def test_each_mistake_is_told_with_its_line_and_its_remedy(tmp_path, text):
+    """One mistake is one line: where, what was expected, what was given."""
+    assert mistakes(tmp_path, f"# a comment\n{text}\n") == [f"a.yaml:2: {REFUSED[text]}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data: {train_size: null, root: /data, fallback: none}",
+        "model: {hidden: []}",
+        "optimizer: {lr: 1, weight_decay: 1}",
+        "optimizer: {name: sgd, momentum: 0.9, nesterov: true}",
+        "optimizer: {weight_decay_on: []}",
+        "optimizer: {schedule: {name: step, step_epochs: 2, step_factor: 1}}",
+        "optimizer: {schedule: {name: constant, step_epochs: null}}",
+        "optimizer: {schedule: {name: cosine, final_factor: 1, warmup_epochs: 0.5}}",
+        "data: {validation_size: 9}\ntraining: {early_stopping: {patience: 1}}",
+        "training: {early_stopping: null}",
+        "name: 2x_.-",
+        "arms: {a: {}}",
+        "arms: {a: }",
+        "arms: {}",
+        "arms: {'1': {}}",
+        "arms: {a: {}}\nbaseline: a",
+        "seeds: [4294967295, 0]",
+        "seeds: 10000",
+        "device: cuda:1",
+        "jobs: 3",
+        "sweep: {}",
+        "sweep: null",
+    ],
+)
+def test_values_at_the_edge_of_what_is_allowed_pass(tmp_path, text):
+    """Bounds are where the documentation puts them."""
+    assert mistakes(tmp_path, text) == []
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path):
+    """Nobody mends a file one run at a time; a rule between settings does not wait for the other mistakes."""
+    text = """\
+seeds: 0
+arms:
+  bn: {model: {norm: bach}}
+  plain: {}
+baseline: plan
+optimizer:
+  lr: -1
+  momentum: 0.9
+model: {hidden: [x]}
+datta: {}
+"""
+    assert mistakes(tmp_path, text, "jobs=none") == [
+        "a.yaml:1: seeds: expected 1 to 10000 seeds, got 0",
+        "a.yaml:3: arms.bn.model.norm: unknown norm 'bach'; did you mean 'batch'? (choices: batch, none)",
+        "a.yaml:5: baseline: unknown arm 'plan'; did you mean 'plain'? (choices: bn, plain)",
+        "a.yaml:7: optimizer.lr: expected a number greater than 0, got -1",
+        "a.yaml:8: optimizer.momentum: momentum does not belong to adam (adam takes: betas, eps)",
+        "a.yaml:9: model.hidden[0]: expected a whole number, got 'x'",
+        f"a.yaml:10: unknown key 'datta'; did you mean 'data'? (choices: {ALL_KEYS})",
+        "override 'jobs=none': expected a whole number, got 'none'",
+    ]
+
+
+def test_endless_mistakes_are_cut_short(tmp_path):
+    """50 lines are enough to start with."""
+    text = "model:\n  hidden:\n" + "  - 0\n" * 60
+    told = mistakes(tmp_path, text)
+    assert len(told) == 51
+    assert told[0] == "a.yaml:3: model.hidden[0]: expected a number greater than 0, got 0"
+    assert told[-1] == "… and 10 more"
+
+
+def test_a_file_whose_stem_is_no_name_must_give_one(tmp_path):
+    """The name becomes part of a folder's."""
+    assert mistakes(tmp_path, "seeds: 1", file="my run.yaml") == [f"my run.yaml: name: {NAME_RULE}, got 'my run'"]
+    assert mistakes(tmp_path, "name: mine", file="my run.yaml") == []
+
+
+def test_settings_are_frozen_and_hashable():
+    """A cell's settings can be a key, and nobody changes them on the way."""
+    settings = Settings(model=Model(hidden=(8,)))
+    assert {settings: 1}[Settings(model=Model(hidden=(8,)))] == 1
+    with pytest.raises(ValidationError):
+        settings.data.batch_size = 3
+
+
+def test_the_defaults_are_the_documented_ones():
+    """A file that says nothing means the lecture's network."""
+    assert Settings.model_validate({}, context=CHOICES).model_dump() == {
+        "data": {
+            "dataset": "mnist",
+            "batch_size": 100,
+            "train_size": None,
+            "validation_size": 0,
+            "fallback": "mnist_5k",
+            "root": None,
+        },
+        "model": {
+            "hidden": (32, 32),
+            "activation": "relu",
+            "norm": "none",
+            "dropout": 0.0,
+            "init": {"scheme": "torch", "gain": 1.0},
+        },
+        "optimizer": {
+            "name": "adam",
+            "lr": 1e-3,
+            "weight_decay": 0.0,
+            "weight_decay_on": ("weights",),
+            "momentum": 0.0,
+            "nesterov": False,
+            "betas": (0.9, 0.999),
+            "eps": 1e-8,
+            "schedule": {
+                "name": "constant",
+                "warmup_epochs": 0.0,
+                "step_epochs": None,
+                "step_factor": 0.1,
+                "final_factor": 0.0,
+            },
+        },
+        "training": {"epochs": 5, "early_stopping": None},
+    }
+
+
+@pytest.mark.parametrize("section", [Data, Model, Optimizer, Schedule, Training, ExperimentFile])
+def test_every_setting_says_what_it_means(section):
+    """The documentation of settings is read from the fields."""
+    assert [name for name, field in section.model_fields.items() if not field.description] == []
