@@ -1,0 +1,28 @@
+"""Data sets by name, their splits, and the order in which they are seen. Nothing here imports torch to load data."""
+
+from bnreg.data.dataset import Arrays, Dataset, fingerprint_of
+from bnreg.data.datasets import DATASETS, DatasetSource
+from bnreg.data.download import DownloadError, fetch
+from bnreg.data.loading import data_root, describe_datasets, load_dataset
+from bnreg.data.order import epoch_order, num_batches
+from bnreg.data.sharing import attach, share
+from bnreg.data.splits import Split, split
+
+__all__ = [
+    "DATASETS",
+    "Arrays",
+    "Dataset",
+    "DatasetSource",
+    "DownloadError",
+    "Split",
+    "attach",
+    "data_root",
+    "describe_datasets",
+    "epoch_order",
+    "fetch",
+    "fingerprint_of",
+    "load_dataset",
+    "num_batches",
+    "share",
+    "split",
+]

@@ -1,0 +1,62 @@
+"""A data set in memory: four arrays, a name and a fingerprint."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Arrays(NamedTuple):
+    """The four arrays of a data set.
+
+    Attributes:
+        train_images: Pixel values 0 to 255, uint8, shape (examples, height, width).
+        train_labels: Classes counted from 0, int64, shape (examples,).
+        test_images: As ``train_images``, of the test examples.
+        test_labels: As ``train_labels``, of the test examples.
+    """
+
+    train_images: npt.NDArray[np.uint8]
+    train_labels: npt.NDArray[np.int64]
+    test_images: npt.NDArray[np.uint8]
+    test_labels: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set whose arrays are read-only, so that nothing can change what the fingerprint stands for.
+
+    Attributes:
+        name: Its name in ``DATASETS``: the data really used, whatever was asked for.
+        train_images: See ``Arrays``.
+        train_labels: See ``Arrays``.
+        test_images: See ``Arrays``.
+        test_labels: See ``Arrays``.
+        num_classes: How many classes the labels tell apart.
+        fingerprint: ``sha256:`` and the digest of the four arrays, see ``fingerprint_of``.
+        source: The folder or package that the arrays were read from.
+    """
+
+    name: str
+    train_images: npt.NDArray[np.uint8]
+    train_labels: npt.NDArray[np.int64]
+    test_images: npt.NDArray[np.uint8]
+    test_labels: npt.NDArray[np.int64]
+    num_classes: int
+    fingerprint: str
+    source: str
+
+
+def fingerprint_of(arrays: Arrays) -> str:
+    """The identity of decoded data: SHA-256 over each array's name, type, shape and bytes.
+
+    It does not depend on how the files were compressed, nor on the machine's byte order.
+    """
+    digest = hashlib.sha256()
+    for name, array in arrays._asdict().items():
+        little_endian: npt.NDArray[Any] = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        digest.update(f"{name} {little_endian.dtype.str} {little_endian.shape}\n".encode())
+        digest.update(little_endian.data)
+    return f"sha256:{digest.hexdigest()}"

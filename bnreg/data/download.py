@@ -1,0 +1,142 @@
+"""Downloads: torchvision's mirrors and checksums, and nothing under a file's name until it is whole."""
+
+import contextlib
+import io
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError
+
+from filelock import FileLock, Timeout
+
+from bnreg.data.datasets import read_dataset, remedy, source_of
+from bnreg.data.files import DamagedFileError
+from bnreg.errors import UserError
+
+TIMEOUT_SECONDS = 10.0
+
+
+class DownloadError(UserError):
+    """A data set that could not be downloaded; one line says which file, from where, and why not."""
+
+
+def fetch(name: str, root: Path, *, mirror: str | None = None, log: Callable[[str], None]) -> list[Path]:
+    """Download what is missing of a data set, each file checked against torchvision's MD5.
+
+    Files that are there and right are left alone. The others are downloaded into a folder beside their place and
+    moved there once they are whole. Processes that fetch the same data set wait for each other.
+
+    Args:
+        name: The data set.
+        root: The data root, created if need be.
+        mirror: The URL of a folder to download from instead of torchvision's mirrors; by default the environment
+            variable ``BNREG_MIRROR``, if it is set.
+        log: Takes the lines that say what is happening.
+
+    Returns:
+        The files that make up the data set.
+
+    Raises:
+        DownloadError: If a file can be had from no mirror, or the root cannot be written.
+        UserError: If there is no such data set, or a file that is not a download's to replace is damaged.
+    """
+    source = source_of(name)
+    if source.torchvision_class is None or _is_whole(name, root):
+        log(f"{name} is already in {source.folder(root)}")
+        return source.files(root)
+    folder = source.folder(root)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / ".download.lock", log):
+            _download_missing(source.torchvision_class, folder, mirror or os.environ.get("BNREG_MIRROR"), log)
+    except OSError as error:
+        raise DownloadError(f"cannot download {name}: {folder} cannot be written: {error.strerror or error}") from error
+    try:
+        read_dataset(name, root)
+    except DamagedFileError as damage:
+        raise remedy(name, damage) from damage
+    return source.files(root)
+
+
+def _is_whole(name: str, root: Path) -> bool:
+    try:
+        read_dataset(name, root)
+    except (FileNotFoundError, DamagedFileError):
+        return False
+    return True
+
+
+def _download_missing(torchvision_class: str, folder: Path, mirror: str | None, log: Callable[[str], None]) -> None:
+    from torchvision import datasets
+    from torchvision.datasets.utils import check_integrity
+
+    table = getattr(datasets, torchvision_class)
+    mirrors = [mirror.rstrip("/") + "/"] if mirror else table.mirrors
+    partial = folder / ".download"
+    shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed: nobody else holds the lock
+    try:
+        for filename, md5 in table.resources:
+            target = folder / filename
+            # An extracted file has no known MD5; it is judged by its contents when the data set is read.
+            if target.with_suffix("").is_file() or check_integrity(target, md5):
+                continue
+            _download_file(filename, md5, mirrors, partial, log)
+            (partial / filename).replace(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _download_file(filename: str, md5: str, mirrors: list[str], folder: Path, log: Callable[[str], None]) -> None:
+    from torchvision.datasets.utils import download_url
+
+    failures = []
+    for mirror in mirrors:
+        url = f"{mirror}{filename}"
+        log(f"downloading {url}")
+        try:
+            with _timeout(TIMEOUT_SECONDS), _quiet():
+                download_url(url, folder, filename, md5=md5)
+        except (OSError, RuntimeError, HTTPException, ValueError) as error:
+            if isinstance(error, HTTPError):
+                error.close()
+            failures.append(f"{mirror}: {' '.join(str(error).split()) or type(error).__name__}")
+        else:
+            return
+    raise DownloadError(f"cannot download {filename} from {'; '.join(failures)}")
+
+
+@contextlib.contextmanager
+def _locked(path: Path, log: Callable[[str], None]) -> Iterator[None]:
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log(f"waiting for another process that downloads into {path.parent}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _timeout(seconds: float) -> Iterator[None]:
+    """Bound each connection and each read; torchvision's own functions set no limit and take none."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torchvision off stdout, which is for results, and its progress bar off a stderr that nobody watches."""
+    progress = sys.stderr if sys.stderr.isatty() else io.StringIO()
+    with contextlib.redirect_stdout(progress), contextlib.redirect_stderr(progress):
+        yield

@@ -1,0 +1,113 @@
+"""MNIST's files: where they lie in torchvision's layout, and how to read them without believing them."""
+
+import contextlib
+import gzip
+import hashlib
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bnreg.data.dataset import Arrays
+
+STEMS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+class DamagedFileError(Exception):
+    """A file that does not hold what it should; the text names it and says why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+def find_file(folder: Path, stem: str) -> Path | None:
+    """The extracted file of a stem if it is there, else the compressed one, else None."""
+    candidates = (folder / stem, folder / f"{stem}.gz")
+    # Unlike Path.is_file before Python 3.14, this answers no, rather than raising, in a folder that cannot be searched.
+    return next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113
+
+
+def missing_files(folder: Path) -> list[str]:
+    """The stems of which a folder holds neither the extracted nor the compressed file."""
+    return [stem for stem in STEMS if find_file(folder, stem) is None]
+
+
+def read_idx(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """Read unsigned bytes from an idx file, compressed or not.
+
+    Args:
+        path: The file; it is decompressed in memory where its name ends in ``.gz``.
+        shape: The shape that the file must have. It also bounds what is read, so that a small file cannot claim or
+            unpack to a large one.
+
+    Returns:
+        A read-only array of that shape.
+
+    Raises:
+        DamagedFileError: If the file cannot be read or is not exactly such an array.
+
+    References:
+        LeCun, Cortes and Burges, The MNIST database of handwritten digits: the IDX file format
+    """
+    header = bytes([0, 0, 8, len(shape)]) + np.array(shape, dtype=">u4").tobytes()
+    num_bytes = len(header) + int(np.prod(shape))
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(num_bytes + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DamagedFileError(path, f"cannot be read: {error}") from error
+    if content[:4] != header[:4]:
+        raise DamagedFileError(path, f"begins with {content[:4].hex(' ')} instead of {header[:4].hex(' ')}")
+    if content[: len(header)] != header:
+        found = np.frombuffer(content[4 : len(header)].ljust(len(header) - 4, b"\0"), dtype=">u4")
+        raise DamagedFileError(path, f"holds {_shape(found)} values where {_shape(shape)} are expected")
+    if len(content) != num_bytes:
+        problem = "ends too early" if len(content) < num_bytes else "goes on after its last value"
+        raise DamagedFileError(path, problem)
+    return np.frombuffer(content, dtype=np.uint8, offset=len(header)).reshape(shape)
+
+
+def read_folder(folder: Path, num_train: int, num_test: int, image_shape: tuple[int, ...], num_classes: int) -> Arrays:
+    """Read the four idx files of a folder.
+
+    Raises:
+        FileNotFoundError: If one of them is not there.
+        DamagedFileError: If one of them does not hold what is expected.
+    """
+    parts = []
+    for stem in STEMS:
+        path = find_file(folder, stem)
+        if path is None:
+            raise FileNotFoundError(folder / stem)
+        num_examples = num_train if stem.startswith("train") else num_test
+        if "images" in stem:
+            parts.append(read_idx(path, (num_examples, *image_shape)))
+            continue
+        labels = read_idx(path, (num_examples,))
+        if labels.max() >= num_classes:
+            raise DamagedFileError(path, f"holds the label {labels.max()} where 0 to {num_classes - 1} are expected")
+        parts.append(labels)
+    train_images, train_labels, test_images, test_labels = parts
+    return Arrays(train_images, _labels(train_labels), test_images, _labels(test_labels))
+
+
+def describe_file(path: Path) -> dict[str, str | int | None]:
+    """A file's path, size in bytes and SHA-256, which is None where the file cannot be read."""
+    digest = None
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"path": str(path), "size_bytes": path.stat().st_size, "sha256": digest}
+
+
+def _labels(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    labels = values.astype(np.int64)
+    labels.flags.writeable = False
+    return labels
+
+
+def _shape(shape: npt.ArrayLike) -> str:
+    return " × ".join(f"{size:,}" for size in np.asarray(shape).tolist())

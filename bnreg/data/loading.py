@@ -1,0 +1,109 @@
+"""From a data set's name to its arrays: found, downloaded, or replaced by the digits that are always there."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from bnreg.data.dataset import Dataset
+from bnreg.data.datasets import DATASETS, read_dataset, remedy, source_of
+from bnreg.data.download import DownloadError, fetch
+from bnreg.data.files import DamagedFileError, describe_file
+from bnreg.errors import UserError
+
+
+def data_root(option: Path | None, configured: str | None) -> Path:
+    """The folder below which data sets lie.
+
+    The first of these that is given: the option ``--data-root``, the environment variable ``BNREG_DATA``, the
+    config's ``data.root``, and ``data`` in the user's cache folder for bnreg. ``~`` stands for the home folder.
+    """
+    given = option or os.environ.get("BNREG_DATA") or configured
+    if given:
+        return Path(given).expanduser()
+    import platformdirs
+
+    return platformdirs.user_cache_path("bnreg", appauthor=False) / "data"
+
+
+def load_dataset(
+    name: str,
+    root: Path,
+    *,
+    fallback: Literal["mnist_5k", "none"] = "mnist_5k",
+    download: bool = True,
+    log: Callable[[str], None],
+) -> Dataset:
+    """Load a data set, verified; downloaded first if it is not there.
+
+    Args:
+        name: The data set.
+        root: The data root; it is written to only by a download.
+        fallback: The data set that may stand in for ``mnist`` when it can be neither found nor downloaded, after a
+            warning; ``none`` makes that an error.
+        download: Whether a download may be tried.
+        log: Takes the warning, and the lines that say what is being downloaded.
+
+    Returns:
+        The data set; its ``name`` says what was really loaded.
+
+    Raises:
+        UserError: If there is no such data set, if it is damaged, or if it cannot be had and nothing may stand in.
+    """
+    source = source_of(name)
+    missing = source.missing(root)
+    if missing:
+        folder = source.folder(root)
+        problem = f"data set {name!r} is not in {folder} ({missing[0]}{' …' if missing[1:] else ''} missing)"
+        try:
+            if not download:
+                raise DownloadError("downloads are turned off")
+            fetch(name, root, log=log)
+        except DownloadError as error:
+            ways = f"--data-root FOLDER, BNREG_DATA=FOLDER or `bnreg data fetch {name}`"
+            if source.stand_in is None or fallback != source.stand_in:
+                raise UserError(f"{problem}: {error}; remedies: {ways}") from error
+            stand_in = source_of(fallback)
+            log(
+                f"warning: {problem}: {error}; going on with {fallback!r} instead, {stand_in.num_train:,} training and "
+                f"{stand_in.num_test:,} test images; for {name!r} itself: {ways}; "
+                "`data.fallback: none` makes this an error"
+            )
+            name = fallback
+    try:
+        return read_dataset(name, root)
+    except DamagedFileError as damage:
+        raise remedy(name, damage) from damage
+
+
+def describe_datasets(root: Path) -> list[dict[str, Any]]:
+    """What lies below a data root, one entry per data set; everything there is read and verified.
+
+    Returns:
+        For each: name, description, num_train, num_test; state, one of ``here``, ``embedded``, ``not here`` and
+        ``damaged: …``; where, the folder that holds it or would; fingerprint, None unless it could be read; and
+        files, each with path, size_bytes and sha256.
+    """
+    entries = []
+    for name, source in DATASETS.items():
+        fingerprint = None
+        try:
+            fingerprint = read_dataset(name, root).fingerprint
+            state = "here" if source.torchvision_class else "embedded"
+        except FileNotFoundError:
+            state = "not here"
+        except DamagedFileError as damage:
+            state = f"damaged: {damage}"
+        entries.append(
+            {
+                "name": name,
+                "description": source.description,
+                "num_train": source.num_train,
+                "num_test": source.num_test,
+                "state": state,
+                "where": str(source.folder(root)),
+                "fingerprint": fingerprint,
+                "files": [describe_file(path) for path in source.files(root)],
+            }
+        )
+    return entries

