@@ -1,0 +1,51 @@
+"""The activation functions y = τ(z), as equations.
+
+They are written with the methods of tensors, so that the table can be read without importing torch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise function of the pre-activation.
+
+    Attributes:
+        function: Takes z and, where the slope is learnt, the slope; both of one shape after broadcasting.
+        learnt_slope: Initial value of the slope for negative z where it is learnt, one per layer.
+    """
+
+    function: Callable[..., Tensor]
+    learnt_slope: float | None = None
+
+
+def _leaky(z: Tensor, slope: Tensor | float) -> Tensor:
+    return z.where(z > 0, slope * z)
+
+
+def _elu(z: Tensor) -> Tensor:
+    negative = z.where(z <= 0, 0)  # where z is positive, eᶻ is not wanted and could overflow
+    return z.where(z > 0, negative.expm1())
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "identity": Activation(lambda z: z),
+    "sigmoid": Activation(lambda z: z.sigmoid()),
+    "tanh": Activation(lambda z: z.tanh()),
+    "softplus": Activation(lambda z: z.logaddexp(z.new_zeros(()))),  # log(1 + eᶻ)
+    "relu": Activation(lambda z: z.relu()),
+    "leaky_relu": Activation(lambda z: _leaky(z, 0.01)),
+    "prelu": Activation(_leaky, learnt_slope=0.25),  # He et al., arXiv:1502.01852
+    "elu": Activation(_elu),  # Clevert et al., arXiv:1511.07289
+    "gelu": Activation(lambda z: 0.5 * z * (1 + (z / math.sqrt(2)).erf())),  # Hendrycks & Gimpel, arXiv:1606.08415
+    "silu": Activation(lambda z: z * z.sigmoid()),  # Elfwing et al., arXiv:1702.03118
+}

@@ -1,0 +1,93 @@
+"""Where training starts: the initial weights, drawn per seed and layer.
+
+The numbers come from numpy's streams, not from the device, so a seed starts from the same weights everywhere, and in
+every arm whose layers have the same shape.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnreg.streams import stream
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Init:
+    """How a layer's weights and biases are drawn, both given the fans of the layer.
+
+    Attributes:
+        weight: (generator, fan_in, fan_out) → weights of shape (fan_out, fan_in), before the gain.
+        bias_bound: fan_in → biases are uniform in ± this bound.
+    """
+
+    weight: Callable[[np.random.Generator, int, int], Floats]
+    bias_bound: Callable[[int], float] = lambda _fan_in: 0.0
+
+
+def _uniform(variance: Callable[[int, int], float]) -> Callable[[np.random.Generator, int, int], Floats]:
+    def draw(generator: np.random.Generator, fan_in: int, fan_out: int) -> Floats:
+        bound = math.sqrt(3 * variance(fan_in, fan_out))
+        return generator.uniform(-bound, bound, (fan_out, fan_in))
+
+    return draw
+
+
+def _normal(variance: Callable[[int, int], float]) -> Callable[[np.random.Generator, int, int], Floats]:
+    def draw(generator: np.random.Generator, fan_in: int, fan_out: int) -> Floats:
+        return generator.standard_normal((fan_out, fan_in)) * math.sqrt(variance(fan_in, fan_out))
+
+    return draw
+
+
+def _orthogonal(generator: np.random.Generator, fan_in: int, fan_out: int) -> Floats:
+    """Rows or columns, whichever are fewer, of unit length and at right angles (Saxe et al., arXiv:1312.6120)."""
+    gaussian = generator.standard_normal((max(fan_in, fan_out), min(fan_in, fan_out)))
+    q, r = np.linalg.qr(gaussian)
+    q *= np.sign(np.diag(r))  # makes the distribution uniform over all orthogonal matrices
+    return q if q.shape == (fan_out, fan_in) else q.T
+
+
+def _he(fan_in: int, _fan_out: int) -> float:
+    return 2 / fan_in
+
+
+def _xavier(fan_in: int, fan_out: int) -> float:
+    return 2 / (fan_in + fan_out)
+
+
+def _lecun(fan_in: int, _fan_out: int) -> float:
+    return 1 / fan_in
+
+
+INITS: dict[str, Init] = {
+    # torch.nn.Linear's own start: weights and biases uniform in ± 1/√fan_in.
+    "torch": Init(_uniform(lambda fan_in, _: 1 / (3 * fan_in)), bias_bound=lambda fan_in: fan_in**-0.5),
+    "he_normal": Init(_normal(_he)),  # He et al., arXiv:1502.01852
+    "he_uniform": Init(_uniform(_he)),
+    "xavier_normal": Init(_normal(_xavier)),  # Glorot & Bengio, AISTATS 2010
+    "xavier_uniform": Init(_uniform(_xavier)),
+    "lecun_normal": Init(_normal(_lecun)),  # LeCun et al., Efficient BackProp, 1998
+    "lecun_uniform": Init(_uniform(_lecun)),
+    "normal": Init(_normal(lambda _in, _out: 1.0)),  # the gain is the standard deviation
+    "orthogonal": Init(_orthogonal),
+}
+
+
+def draw_weight(scheme: str, gain: float, seed: int, layer: str, shape: tuple[int, int]) -> Floats:
+    """Initial weights of one layer of one seed, shape (fan_out, fan_in)."""
+    fan_out, fan_in = shape
+    weight = INITS[scheme].weight(stream(seed, "init", layer, "weight"), fan_in, fan_out)
+    weight *= gain
+    return weight
+
+
+def draw_bias(scheme: str, seed: int, layer: str, shape: tuple[int, int]) -> Floats:
+    """Initial biases of one layer of one seed, shape (fan_out,); the gain leaves them alone."""
+    fan_out, fan_in = shape
+    bound = INITS[scheme].bias_bound(fan_in)
+    return stream(seed, "init", layer, "bias").uniform(-bound, bound, fan_out)
