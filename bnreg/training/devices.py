@@ -1,0 +1,47 @@
+"""Which device there is to train on, answered without importing torch."""
+
+import ctypes
+import importlib.util
+import sys
+from pathlib import Path
+
+from bnreg.errors import UserError
+
+
+def num_cuda_devices() -> int:
+    """How many CUDA devices the installed torch could use; 0 where torch or the driver has no CUDA."""
+    spec = importlib.util.find_spec("torch")
+    windows = sys.platform == "win32"
+    library = "torch_cuda.dll" if windows else "libtorch_cuda.so"
+    if spec is None or spec.origin is None or not (Path(spec.origin).parent / "lib" / library).exists():
+        return 0
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if windows else "libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def choose_device(wanted: str, where: str) -> str:
+    """The device to train on: ``cpu`` or ``cuda:N``.
+
+    Args:
+        wanted: auto, cpu, cuda or cuda:N; auto takes CUDA where there is some.
+        where: Where the user asked for it, for the message.
+
+    Raises:
+        UserError: If the device is not there.
+    """
+    if wanted == "cpu":
+        return "cpu"
+    count = num_cuda_devices()
+    if wanted == "auto":
+        return "cuda:0" if count else "cpu"
+    index = int(wanted.partition(":")[2] or 0)
+    if index >= count:
+        there = f"the CUDA devices here are {', '.join(f'cuda:{i}' for i in range(count))}" if count else "no CUDA here"
+        raise UserError(f"{where}: {wanted!r} is not there: {there}; use device=cpu or device=auto")
+    return f"cuda:{index}"

@@ -1,0 +1,76 @@
+"""Evaluation that cannot be done in the wrong mode."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+CHUNK = 1000  # examples at a time: large enough to keep a core busy, small enough to stay in its cache
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Within this block the network is in eval mode and nothing is recorded for gradients; its mode is restored."""
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        network.train(was_training)
+
+
+def losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of every example for every replica.
+
+    Args:
+        logits: Shape (R, batch, classes).
+        labels: Shape (F, batch), where F divides R: replica r is judged by labels r mod F.
+
+    Returns:
+        Shape (R, batch), in nats.
+    """
+    num_replicas, batch, _ = logits.shape
+    repeated = labels.repeat(num_replicas // labels.shape[0], 1)
+    return functional.cross_entropy(logits.flatten(0, 1), repeated.flatten(), reduction="none").view(-1, batch)
+
+
+def evaluate(network: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean loss and accuracy of every replica on some examples, in eval mode and without a trace.
+
+    Args:
+        network: A stack of R replicas.
+        images: All images, uint8 of shape (N, pixels).
+        labels: All labels, shape (N,).
+        indices: Which examples, shape (F, n): one row per seed, or a single row that all share.
+
+    Returns:
+        Loss and accuracy, each float64 of shape (R,).
+    """
+    total_loss = total_correct = torch.zeros((), dtype=torch.float64, device=images.device)
+    with evaluating(network):
+        for chunk in torch.split(indices, CHUNK, dim=1):
+            x, y = batch_of(images, labels, chunk)
+            logits = network(x)
+            total_loss = total_loss + losses(logits, y).sum(1, dtype=torch.float64)
+            correct = logits.argmax(2).view(-1, *y.shape) == y
+            total_correct = total_correct + correct.flatten(0, 1).sum(1, dtype=torch.float64)
+    return total_loss / indices.shape[1], total_correct / indices.shape[1]
+
+
+def batch_of(images: Tensor, labels: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+    """Gather a batch and scale its pixels to [0, 1], as torchvision's ToTensor does.
+
+    Args:
+        images: uint8 of shape (N, pixels).
+        labels: Shape (N,).
+        indices: Shape (F, batch).
+
+    Returns:
+        Inputs of shape (F, batch, pixels) and labels of shape (F, batch).
+    """
+    flat = indices.flatten()
+    x = images.index_select(0, flat).to(torch.get_default_dtype()).div_(255)
+    return x.view(*indices.shape, -1), labels.index_select(0, flat).view(indices.shape)

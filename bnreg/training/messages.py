@@ -1,0 +1,49 @@
+"""What an engine says while it trains a shard: plain values, so that they can cross between processes."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StepsDone:
+    """So many optimiser steps of the shard are done, counted from its start."""
+
+    shard: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """All replicas of the shard have been evaluated after an epoch.
+
+    Attributes:
+        shard: Index of the shard.
+        epoch: Counted from 1.
+        steps: Optimiser steps done, counted from the shard's start.
+        rows: One per replica that still counts: point_index, arm, seed, epoch and the metrics of each split.
+    """
+
+    shard: int
+    epoch: int
+    steps: int
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
+class ShardDone:
+    """The shard is trained.
+
+    Attributes:
+        shard: Index of the shard.
+        summary: One row per replica: point_index, arm, seed, status, final and best metrics, seconds, parameters.
+        pairing: One row per replica: point_index, arm, seed and the hashes of its initial weights and batch order.
+    """
+
+    shard: int
+    summary: list[Row] = field(default_factory=list)
+    pairing: list[Row] = field(default_factory=list)
+
+
+Message = StepsDone | EpochDone | ShardDone

@@ -1,0 +1,122 @@
+"""From cells and seeds to stacks and shards: what is trained together, and where."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from math import ceil
+from typing import TypeVar
+
+from bnreg.config import Cell, Settings
+
+Item = TypeVar("Item")
+
+BYTES_PER_FLOAT = 4
+FLOATS_PER_PARAMETER = 4  # the weight, its gradient and, with Adam, two moments
+FLOATS_PER_ACTIVATION = 8  # what a node keeps for the backward pass and what that pass makes of it
+MAX_SHARD_BYTES = 1 << 29
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some seeds with all their arms, trained in one process.
+
+    Attributes:
+        index: Its place in the plan.
+        seeds: S seeds.
+        stacks: Cells of equal structure, stack by stack. All read the same batches.
+        drop_single: Whether an epoch's last batch is left out if it holds one example, which batch norm cannot use.
+    """
+
+    index: int
+    seeds: tuple[int, ...]
+    stacks: tuple[tuple[Cell, ...], ...]
+    drop_single: bool
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of any of the cells, for what all of them share: the data, batches and epochs."""
+        return self.stacks[0][0].settings
+
+    @property
+    def num_replicas(self) -> int:
+        """How many networks are trained."""
+        return len(self.seeds) * sum(map(len, self.stacks))
+
+
+def layer_sizes(settings: Settings, num_inputs: int, num_classes: int) -> tuple[int, ...]:
+    """Widths of the network from input to output."""
+    return (num_inputs, *settings.model.hidden, num_classes)
+
+
+def count_parameters(settings: Settings, num_inputs: int, num_classes: int) -> int:
+    """Number of learnt parameters of one replica."""
+    sizes = layer_sizes(settings, num_inputs, num_classes)
+    weights = sum(a * b for a, b in pairwise(sizes))
+    offsets = sum(sizes[1:])
+    scales = sum(settings.model.hidden) if settings.model.norm == "batch" else 0
+    slopes = len(settings.model.hidden) if settings.model.activation == "prelu" else 0
+    return weights + offsets + scales + slopes
+
+
+def estimate_bytes(settings: Settings, num_inputs: int, num_classes: int) -> int:
+    """Roughly the memory that one replica takes while it trains, its share of the batch included."""
+    parameters = FLOATS_PER_PARAMETER * count_parameters(settings, num_inputs, num_classes)
+    widths = sum(layer_sizes(settings, num_inputs, num_classes)[1:])
+    activations = settings.data.batch_size * (num_inputs + FLOATS_PER_ACTIVATION * widths)
+    return BYTES_PER_FLOAT * (parameters + activations)
+
+
+def plan_shards(
+    cells: Sequence[Cell], seeds: Sequence[int], *, num_workers: int, num_inputs: int, num_classes: int
+) -> tuple[Shard, ...]:
+    """Cut an experiment into shards.
+
+    Cells that read different batches cannot share a shard. The rest is cut by seeds, and by the sweep's points where
+    there are more workers than seeds, into at least one shard per worker and so many that each fits in memory. The
+    arms of a seed at a point always stay together, as long as they read the same batches.
+
+    Args:
+        cells: All cells of the experiment.
+        seeds: All seeds.
+        num_workers: How many shards can be trained at a time.
+        num_inputs: Pixels of an image.
+        num_classes: Classes of the data set.
+    """
+    shards: list[Shard] = []
+    for feed in _grouped(cells, _feed):
+        num_bytes = len(seeds) * sum(estimate_bytes(cell.settings, num_inputs, num_classes) for cell in feed)
+        num_wanted = max(num_workers, ceil(num_bytes / MAX_SHARD_BYTES))
+        drop_single = any(cell.settings.model.norm == "batch" for cell in feed)
+        points = _grouped(feed, lambda cell: cell.point_index)
+        seed_chunks = _chunks(seeds, num_wanted)
+        point_chunks = _chunks(points, ceil(num_wanted / len(seed_chunks)))
+        for some_seeds, some_points in product(seed_chunks, point_chunks):
+            some_cells = [cell for point in some_points for cell in point]
+            stacks = tuple(map(tuple, _grouped(some_cells, _structure)))
+            shards.append(Shard(len(shards), tuple(some_seeds), stacks, drop_single))
+    return tuple(shards)
+
+
+def _feed(cell: Cell) -> Hashable:
+    """What cells must have in common to read the same batches, equally long."""
+    return cell.settings.data, cell.settings.training.epochs
+
+
+def _structure(cell: Cell) -> Hashable:
+    """What cells must have in common to be one stack; everything else is a number per replica."""
+    model = cell.settings.model
+    return model.hidden, model.activation, model.norm, cell.settings.optimizer.name
+
+
+def _grouped(cells: Iterable[Cell], key: Callable[[Cell], Hashable]) -> list[list[Cell]]:
+    groups: dict[Hashable, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(key(cell), []).append(cell)
+    return list(groups.values())
+
+
+def _chunks(items: Sequence[Item], num_chunks: int) -> list[Sequence[Item]]:
+    """Cut into at most so many chunks, none empty, their sizes equal or one apart."""
+    num_chunks = min(num_chunks, len(items))
+    cuts = [len(items) * i // num_chunks for i in range(num_chunks + 1)]
+    return [items[a:b] for a, b in pairwise(cuts)]

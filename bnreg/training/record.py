@@ -1,0 +1,71 @@
+"""What is kept of a replica while it trains: its metrics, whether it diverged, and when it stopped."""
+
+import math
+
+from bnreg.config import Cell
+from bnreg.training.messages import Row
+
+# A network whose training loss exceeds this many nats has left all sense behind, even if it is still a number: with a
+# learning rate of 1e30 the loss ends at a finite 1e30.
+DIVERGED_LOSS = 1e6
+
+
+class ReplicaRecord:
+    """The metrics of one replica, epoch by epoch.
+
+    With early stopping a replica stops to count once its validation metric has not improved for ``patience`` epochs;
+    its stack may train on for others' sake, unrecorded. Its final metrics are then those of its best epoch, whose
+    weights one would keep. A replica that diverges is recorded as such and ends with the metrics of a guess.
+
+    Args:
+        cell: Its point, arm and settings.
+        seed: Its seed.
+        num_classes: Of the data set, for the metrics of a guess.
+    """
+
+    def __init__(self, cell: Cell, seed: int, num_classes: int) -> None:
+        self.identity: Row = {"point_index": cell.point_index, "arm": cell.arm, "seed": seed}
+        self.stopped = False
+        self._early_stopping = cell.settings.training.early_stopping
+        self._num_classes = num_classes
+        self._diverged = False
+        self._last: Row = {}
+        self._best: Row = {}
+
+    def add(self, epoch: int, metrics: dict[str, float]) -> Row | None:
+        """Take in an epoch's metrics; returns the row to keep, or None when the replica has stopped.
+
+        Args:
+            epoch: Counted from 1.
+            metrics: ``train_loss``, ``test_accuracy`` and the like; NaN or infinite where training has diverged.
+        """
+        if self.stopped:
+            return None
+        self._diverged |= not metrics["train_loss"] <= DIVERGED_LOSS  # also true of NaN
+        finite = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+        self._last = {"epoch": epoch, **finite}
+        self._watch_validation()
+        return self.identity | self._last
+
+    def _watch_validation(self) -> None:
+        metric = self._early_stopping.metric if self._early_stopping else "validation_loss"
+        value = self._last.get(metric)
+        margin = self._early_stopping.min_delta if self._early_stopping else 0.0
+        sign = -1 if metric.endswith("loss") else 1
+        if value is not None and (not self._best or sign * (value - self._best[metric]) > margin):
+            self._best = self._last
+        elif self._early_stopping and not self._diverged and self._best:
+            self.stopped = self._last["epoch"] - self._best["epoch"] >= self._early_stopping.patience
+
+    def summary(self) -> Row:
+        """Status, final and, where a validation split chooses it, best metrics."""
+        final = self._best if self._early_stopping and self._best else self._last
+        row: Row = {"status": "diverged" if self._diverged else "ok", "final_epoch": final["epoch"]}
+        for name, value in final.items():
+            if name != "epoch":
+                guess = math.log(self._num_classes) if name.endswith("loss") else 1 / self._num_classes
+                row[f"final_{name}"] = guess if self._diverged else value
+        if "validation_loss" in self._last:
+            best = dict.fromkeys(self._last) if self._diverged else self._best
+            row |= {f"best_{name}": value for name, value in best.items()}
+        return self.identity | row

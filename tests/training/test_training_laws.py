@@ -1,0 +1,367 @@
+"""The laws of the stack: no replica sees another, arms are paired, and evaluation leaves no trace."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_cell, make_tiny
+from torch import nn
+
+from bnreg.config.schema import Optimizer, Schedule
+from bnreg.data import Dataset
+from bnreg.training.engine import train_shard
+from bnreg.training.evaluation import evaluate
+from bnreg.training.feed import Feed
+from bnreg.training.messages import EpochDone, ShardDone
+from bnreg.training.optimizers import OPTIMIZERS
+from bnreg.training.plan import Shard, plan_shards
+from bnreg.training.schedules import lr_factor
+from bnreg.training.stack import Stack
+
+CPU = torch.device("cpu")
+SIZES = (36, 8, 6, 4)
+TORCH_OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+BN = {"hidden": (8, 6), "norm": "batch"}
+PLAIN = {"hidden": (8, 6), "norm": "none"}
+
+
+def run(dataset, cells, seeds, device=CPU, **plan):
+    """Train in this process; returns metrics rows and summary and pairing rows by (point, arm, seed)."""
+    shards = plan_shards(cells, seeds, **{"num_workers": 1, "num_inputs": 36, "num_classes": 4, **plan})
+    rows, summary, pairing = {}, {}, {}
+    for shard in shards:
+        for message in train_shard(shard, dataset, device):
+            if isinstance(message, EpochDone):
+                rows |= {(r["point_index"], r["arm"], r["seed"], r["epoch"]): r for r in message.rows}
+            elif isinstance(message, ShardDone):
+                summary |= {(r["point_index"], r["arm"], r["seed"]): r for r in message.summary}
+                pairing |= {(r["point_index"], r["arm"], r["seed"]): r for r in message.pairing}
+    return rows, summary, pairing
+
+
+def assert_same_metrics(rows, others):
+    assert rows
+    for key, row in rows.items():
+        for name, value in row.items():
+            if isinstance(value, float):
+                assert value == pytest.approx(others[key][name], rel=1e-9, abs=1e-12), (key, name)
+
+
+ARMS = [
+    make_cell("bn", model=BN),
+    make_cell("plain", model=PLAIN),
+    make_cell("dropout", model=PLAIN | {"dropout": 0.3}),
+    make_cell("fast", model=BN, optimizer={"lr": 0.03}),
+    make_cell("decayed", model=PLAIN, optimizer={"weight_decay": 0.1}),
+    make_cell("prelu", model=PLAIN | {"activation": "prelu", "init": {"scheme": "he_normal", "gain": 2.0}}),
+]
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_stack_trains_like_its_replicas_alone(tiny):
+    """Stacking is a speed-up: every replica of six arms and three seeds ends where it ends on its own."""
+    together, *_ = run(tiny, ARMS, (0, 1, 2))
+    assert len(together) == 6 * 3 * 2
+    for cell in ARMS:
+        for seed in (0, 1, 2):
+            alone, *_ = run(tiny, [cell], (seed,))
+            assert_same_metrics(alone, together)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("num_workers", [2, 3, 5])
+def test_the_number_of_shards_changes_no_result(tiny, num_workers):
+    one, *_ = run(tiny, ARMS, (0, 1, 2))
+    many, *_ = run(tiny, ARMS, (0, 1, 2), num_workers=num_workers)
+    assert_same_metrics(one, many)
+
+
+def test_training_twice_gives_the_same_to_the_bit(tiny):
+    assert run(tiny, ARMS, (3, 4))[0] == run(tiny, ARMS, (3, 4))[0]
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("norm", ["none", "batch"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"name": "sgd", "lr": 0.1},
+        {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+        {"name": "adam", "lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.01},
+        {"name": "adamw", "lr": 0.01, "weight_decay": 0.1, "weight_decay_on": ("weights", "biases", "norm")},
+    ],
+    ids=lambda settings: f"{settings['name']}{'+' if len(settings) > 3 else ''}",
+)
+def test_a_replica_trains_like_torch_nn_and_torch_optim(tiny, norm, settings):
+    """The oracle: an ordinary network and optimiser from the same weights on the same batches, step by step.
+
+    A second cell with another learning rate rides along, so that each cell's settings must reach its own replicas.
+    """
+    cells = [
+        make_cell("other", model={"hidden": (8, 6), "norm": norm}, optimizer={"name": settings["name"], "lr": 0.7}),
+        make_cell("arm", model={"hidden": (8, 6), "norm": norm}, optimizer=settings),
+    ]
+    stack = Stack(cells, (0, 1), sizes=SIZES, steps_per_epoch=12, device=CPU)
+    replica = 3  # arm "arm", seed 1
+    single = _as_torch(stack.network, replica)
+    decay = settings.get("weight_decay", 0.0)
+    reach = settings.get("weight_decay_on", ("weights",))
+    groups = [{"params": [p], "weight_decay": decay if _kind(single, p) in reach else 0.0} for p in single.parameters()]
+    extra = {name: settings[name] for name in OPTIMIZERS[settings["name"]].settings if name in settings}
+    optimizer = TORCH_OPTIMIZERS[settings["name"]](groups, lr=settings["lr"], **extra)
+
+    feed = Feed(tiny, cells[0].settings.data, (0, 1), CPU, drop_single=True)
+    for x, y in feed.batches(1):
+        stack.step(x, y)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(single(x[1]), y[1]).backward()
+        optimizer.step()
+    ours, theirs = _as_torch(stack.network, replica).state_dict(), single.state_dict()
+    for name, value in theirs.items():
+        if "num_batches" not in name:
+            torch.testing.assert_close(ours[name], value, rtol=1e-9, atol=1e-11, msg=name)
+
+
+def _as_torch(network, replica):
+    """One replica as an ordinary torch network."""
+    layers = []
+    for layer in network.layers:
+        kind = type(layer).__name__
+        if kind == "StackedLinear":
+            layers.append(nn.Linear(layer.weight.shape[2], layer.weight.shape[1], bias=layer.bias is not None))
+            layers[-1].weight.data = layer.weight[replica].detach().clone()
+            if layer.bias is not None:
+                layers[-1].bias.data = layer.bias[replica, 0].detach().clone()
+        elif kind == "StackedBatchNorm":
+            layers.append(nn.BatchNorm1d(layer.gamma.shape[2]))
+            layers[-1].weight.data = layer.gamma[replica, 0].detach().clone()
+            layers[-1].bias.data = layer.beta[replica, 0].detach().clone()
+            layers[-1].running_mean = layer.running_mean[replica, 0].clone()
+            layers[-1].running_var = layer.running_variance[replica, 0].clone()
+        else:
+            layers.append(nn.ReLU())
+    return nn.Sequential(*layers)
+
+
+def _kind(network, parameter):
+    for layer in network:
+        if any(parameter is p for p in layer.parameters()):
+            if isinstance(layer, nn.BatchNorm1d):
+                return "norm"
+            return "weights" if parameter is layer.weight else "biases"
+    raise AssertionError
+
+
+def test_the_arms_of_a_seed_start_from_equal_weights_and_see_equal_batches(tiny):
+    """And no two seeds do: the hashes are of what was really used."""
+    *_, pairing = run(tiny, [make_cell("bn", model=BN), make_cell("plain", model=PLAIN)], (0, 1, 2), num_workers=3)
+    for seed in (0, 1, 2):
+        bn, plain = pairing[0, "bn", seed], pairing[0, "plain", seed]
+        assert bn["initial_weights"] == plain["initial_weights"]
+        assert bn["batch_order"] == plain["batch_order"]
+    for proof in ("initial_weights", "batch_order"):
+        assert len({row[proof] for row in pairing.values()}) == 3
+
+
+def test_both_arms_of_a_seed_are_given_equal_weights_and_batches(tiny):
+    """The same without trusting the hashes: tensors, looked at."""
+    stacks = [
+        Stack([make_cell(model=model)], (0, 1), sizes=SIZES, steps_per_epoch=5, device=CPU) for model in (BN, PLAIN)
+    ]
+    for bn, plain in zip(*(stack.network.linear_layers for stack in stacks), strict=True):
+        assert torch.equal(bn.weight, plain.weight)
+        assert not torch.equal(bn.weight[0], bn.weight[1])
+    feeds = [Feed(tiny, make_cell().settings.data, seeds, CPU, drop_single=True) for seeds in ((0, 1), (1,))]
+    for (x, y), (x_of_1, y_of_1) in zip(*(feed.batches(1) for feed in feeds), strict=True):
+        assert torch.equal(x[1], x_of_1[0])
+        assert torch.equal(y[1], y_of_1[0])
+        assert not torch.equal(x[0], x[1])
+
+
+def test_evaluation_changes_no_state(tiny):
+    """Neither weights, buffers and mode nor the streams of random numbers; twice gives the same."""
+    cell = make_cell(model=BN | {"dropout": 0.5})
+    stack = Stack([cell], (0, 1), sizes=SIZES, steps_per_epoch=12, device=CPU)
+    feed = Feed(tiny, cell.settings.data, (0, 1), CPU, drop_single=True)
+    for x, y in feed.batches(1):
+        stack.step(x, y)
+
+    def state():
+        generators = [g.get_state() for layer in stack.network.layers for g in getattr(layer, "generators", ())]
+        return [*(t.clone() for t in stack.network.state_dict().values()), *generators]
+
+    before, mode, torch_rng = state(), stack.network.training, torch.get_rng_state()
+    first = stack.evaluate(feed.evaluation_sets())
+    assert stack.evaluate(feed.evaluation_sets()) == first
+    assert all(torch.equal(a, b) for a, b in zip(before, state(), strict=True))
+    assert stack.network.training is mode is True
+    assert torch.equal(torch_rng, torch.get_rng_state())
+    assert all(p.grad is None for p in stack.network.parameters())
+
+
+def test_evaluation_uses_running_statistics_and_drops_nothing(tiny):
+    """What it reports is the eval-mode network's own loss and accuracy, example by example."""
+    cell = make_cell(model=BN | {"dropout": 0.5})
+    stack = Stack([cell], (0,), sizes=SIZES, steps_per_epoch=12, device=CPU)
+    feed = Feed(tiny, cell.settings.data, (0,), CPU, drop_single=True)
+    for x, y in feed.batches(1):
+        stack.step(x, y)
+    (metrics,) = stack.evaluate(feed.evaluation_sets())
+    x = torch.from_numpy(tiny.test_images).flatten(1).float() / 255
+    stack.network.eval()
+    logits = stack.network(x[None])[0]
+    stack.network.train()
+    labels = torch.from_numpy(tiny.test_labels)
+    assert metrics["test_loss"] == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
+    assert metrics["test_accuracy"] == (logits.argmax(1) == labels).double().mean().item()
+
+
+def test_the_mode_is_restored_even_when_evaluation_fails():
+    stack = Stack([make_cell(model=BN)], (0,), sizes=SIZES, steps_per_epoch=12, device=CPU)
+    broken = torch.zeros(3, 5, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64), torch.arange(3)[None]
+    with pytest.raises(RuntimeError):
+        evaluate(stack.network, *broken)
+    assert stack.network.training
+
+
+def test_a_class_sorted_data_set_trains_as_well_as_a_shuffled_one(tiny):
+    order = np.argsort(tiny.train_labels, kind="stable")
+    in_order = Dataset(
+        "tiny",
+        tiny.train_images[order],
+        tiny.train_labels[order],
+        tiny.test_images,
+        tiny.test_labels,
+        4,
+        "sha256:sorted",
+        "made here",
+    )
+    cells = [make_cell("bn", model=BN, training={"epochs": 5}), make_cell("plain", model=PLAIN, training={"epochs": 5})]
+    means = []
+    for dataset in (tiny, in_order):
+        _, summary, _ = run(dataset, cells, (0, 1, 2, 3))
+        means.append(np.mean([row["final_test_accuracy"] for row in summary.values()]))
+    assert min(means) > 0.9
+    assert abs(means[0] - means[1]) < 0.03
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_diverged_replica_counts_as_chance_and_stops_no_other(tiny):
+    """A learning rate of 1e30 ends in a loss that is huge but finite, or in NaN: both are divergence."""
+    sane = make_cell("sane", model=PLAIN, optimizer={"name": "sgd", "lr": 0.1})
+    wild = make_cell("wild", model=PLAIN, optimizer={"name": "sgd", "lr": 1e30})
+    rows, summary, _ = run(tiny, [wild, sane], (0, 1))
+    alone, *_ = run(tiny, [sane], (0, 1))
+    assert_same_metrics(alone, rows)
+    for seed in (0, 1):
+        assert summary[0, "wild", seed]["status"] == "diverged"
+        assert summary[0, "wild", seed]["final_test_accuracy"] == 0.25
+        assert summary[0, "wild", seed]["final_test_loss"] == pytest.approx(np.log(4))
+        assert summary[0, "sane", seed]["status"] == "ok"
+
+
+def test_a_last_batch_of_one_is_left_out_of_every_arm(tiny):
+    """33 examples in batches of 32: batch norm cannot use the last, so no arm sees it."""
+    data = {"batch_size": 32, "train_size": 33}
+    cells = [make_cell("bn", model=BN, data=data), make_cell("plain", model=PLAIN, data=data)]
+    (shard,) = plan_shards(cells, (0,), num_workers=1, num_inputs=36, num_classes=4)
+    steps = [message.steps for message in train_shard(shard, tiny, CPU) if isinstance(message, EpochDone)]
+    assert steps == [1, 2]
+    (shard,) = plan_shards(cells[1:], (0,), num_workers=1, num_inputs=36, num_classes=4)
+    steps = [message.steps for message in train_shard(shard, tiny, CPU) if isinstance(message, EpochDone)]
+    assert steps == [2, 4]
+
+
+def test_arms_that_read_different_batches_are_trained_in_different_shards():
+    cells = [make_cell("small", data={"batch_size": 10}), make_cell("large", data={"batch_size": 50})]
+    shards = plan_shards(cells, range(4), num_workers=2, num_inputs=36, num_classes=4)
+    assert [(s.settings.data.batch_size, s.seeds) for s in shards] == [
+        (10, (0, 1)),
+        (10, (2, 3)),
+        (50, (0, 1)),
+        (50, (2, 3)),
+    ]
+
+
+def test_every_replica_is_in_one_shard_and_a_seeds_arms_stay_together():
+    cells = [make_cell(arm, point_index=p, optimizer={"lr": 0.1 + p}) for p in range(5) for arm in ("a", "b")]
+    for num_seeds, num_workers in [(1, 1), (1, 4), (3, 2), (3, 8), (7, 3)]:
+        shards = plan_shards(cells, range(num_seeds), num_workers=num_workers, num_inputs=36, num_classes=4)
+        assert [shard.index for shard in shards] == list(range(len(shards)))
+        replicas = [
+            (c.point_index, c.arm, seed) for s in shards for stack in s.stacks for c in stack for seed in s.seeds
+        ]
+        assert len(replicas) == len(set(replicas)) == 10 * num_seeds
+        assert len(shards) >= min(num_workers, 5 * num_seeds)
+        for shard in shards:
+            arms = [{c.arm for stack in shard.stacks for c in stack if c.point_index == p} for p in range(5)]
+            assert all(names in ({"a", "b"}, set()) for names in arms)
+
+
+def test_a_shard_is_cut_so_that_it_fits_in_memory():
+    cells = [make_cell(model={"hidden": (2000, 2000)})]
+    shards = plan_shards(cells, range(16), num_workers=1, num_inputs=784, num_classes=10)
+    assert len(shards) > 1
+
+
+def test_a_validation_split_is_measured_and_never_trained_on():
+    dataset = make_tiny(num_train=60)
+    cell = make_cell(data={"batch_size": 10, "validation_size": 20}, training={"epochs": 3})
+    feed = Feed(dataset, cell.settings.data, (0, 1), CPU, drop_single=False)
+    sets = feed.evaluation_sets()
+    for row in range(2):
+        train, validation = (set(sets[name][2][row].tolist()) for name in ("train", "validation"))
+        assert len(train) == 40
+        assert len(validation) == 20
+        assert not train & validation
+    _, summary, _ = run(dataset, [cell], (0, 1))
+    assert {"final_validation_loss", "best_validation_accuracy", "best_epoch"} <= set(summary[0, "arm", 0])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (Schedule(), [1, 1, 1, 1, 1, 1, 1, 1]),
+        (Schedule(warmup_epochs=2), [0.25, 0.5, 0.75, 1, 1, 1, 1, 1]),
+        (Schedule(name="step", step_epochs=2, step_factor=0.5), [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5]),
+        (Schedule(name="cosine"), [(1 + np.cos(np.pi * i / 8)) / 2 for i in range(8)]),
+        (Schedule(name="cosine", final_factor=1.0), [1] * 8),
+    ],
+    ids=["constant", "warm-up", "step", "cosine", "flat cosine"],
+)
+def test_a_schedule_takes_its_known_values(schedule, expected):
+    assert [lr_factor(schedule, step, steps_per_epoch=2, epochs=4) for step in range(8)] == pytest.approx(expected)
+
+
+def test_every_optimiser_has_its_oracle():
+    assert set(TORCH_OPTIMIZERS) == set(OPTIMIZERS)
+
+
+def test_an_unknown_kind_of_parameter_cannot_decay():
+    with pytest.raises(ValueError, match="weights"):
+        Optimizer.model_validate({"weight_decay_on": ("everything",)})
+
+
+def test_a_shard_survives_the_way_to_a_worker():
+    """Shards cross process boundaries by pickle."""
+    import pickle
+
+    (shard,) = plan_shards([make_cell()], (0, 1), num_workers=1, num_inputs=36, num_classes=4)
+    assert pickle.loads(pickle.dumps(shard)) == shard
+    assert isinstance(shard, Shard)
+
+
+@pytest.mark.cuda
+def test_a_stack_trains_on_cuda_as_on_the_cpu(tiny):
+    """The same weights, batches and mathematics: metrics agree to float32's tolerance."""
+    cells = [make_cell("bn", model=BN), make_cell("plain", model=PLAIN)]
+    on_cpu, *_ = run(tiny, cells, (0, 1))
+    on_cuda, *_ = run(tiny, cells, (0, 1), device=torch.device("cuda"))
+    for key, row in on_cpu.items():
+        assert on_cuda[key]["train_loss"] == pytest.approx(row["train_loss"], rel=1e-3)
+        assert on_cuda[key]["test_accuracy"] == pytest.approx(row["test_accuracy"], abs=0.02)
+
+
+@pytest.mark.cuda
+def test_training_twice_on_cuda_gives_the_same_to_the_bit(tiny):
+    device = torch.device("cuda")
+    assert run(tiny, ARMS, (0, 1), device=device)[0] == run(tiny, ARMS, (0, 1), device=device)[0]
