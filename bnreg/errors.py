@@ -9,5 +9,5 @@ class UserError(Exception):
         self.lines = lines
 
 
-class RunFailure(Exception):
+class RunError(Exception):
     """A run that could not be carried through, in one line; the command prints it and exits with 1."""

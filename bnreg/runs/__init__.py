@@ -1,0 +1,6 @@
+"""The run folder: the sole writer and reader of results."""
+
+from bnreg.runs.folder import SCHEMA_VERSION, DraftRun, new_run
+from bnreg.runs.read import Run, expand_runs, read_run
+
+__all__ = ["SCHEMA_VERSION", "DraftRun", "Run", "expand_runs", "new_run", "read_run"]

@@ -1,0 +1,29 @@
+"""``bnreg plot``: draw a run's chart into a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def plot(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to draw it: .svg, .png or .html.")
+    ] = Path("curves.svg"),
+    chart: Annotated[str, typer.Option(metavar="NAME", help="Which chart.")] = "curves",
+) -> None:
+    """Draw loss and accuracy of all arms over the epochs: the mean over seeds and their band."""
+    from bnreg.errors import UserError
+    from bnreg.report.charts import CHARTS, save_chart
+    from bnreg.report.run_view import view_of
+    from bnreg.runs import expand_runs, read_run
+
+    if chart not in CHARTS:
+        raise UserError(f"--chart: unknown chart {chart!r} (choices: {', '.join(sorted(CHARTS))})")
+    folders = expand_runs([run])
+    if len(folders) > 1:
+        raise UserError(f"{run}: matches {len(folders)} runs; a chart is drawn of one")
+    results = read_run(folders[0])
+    save_chart(CHARTS[chart](view_of(results.info, results.metrics, results.summary)), output)
+    typer.echo(output)

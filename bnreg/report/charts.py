@@ -1,0 +1,200 @@
+"""Charts of a run, drawn by altair from one description each, for the page as for the picture."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from bnreg.errors import UserError
+from bnreg.report.run_view import RunView, counted, point_label
+from bnreg.statistics.summarise import Point, each_point
+
+Chart = Callable[[RunView], alt.TopLevelMixin]
+
+MAX_POINTS = 12
+MAX_EPOCHS_WITH_MARKS = 12
+
+# Okabe & Ito's palette, told apart by colour-blind readers too; its yellow comes last, being pale on white.
+PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
+DASHES = {"train": [5, 4], "validation": [1.5, 2.5], "test": [1, 0]}
+SHAPES = {"train": "square", "validation": "triangle-up", "test": "circle"}
+FONT = "Helvetica, Arial, sans-serif"
+
+MEASURES = {"loss": "loss", "accuracy": "accuracy, %"}
+
+
+def curves(view: RunView) -> alt.VConcatChart:
+    """The lecture's figure: loss and accuracy by epoch for each arm, on each split.
+
+    A line is the mean over the seeds, its band reaches from the lowest seed to the highest. A sweep has a row of
+    panels for each of its first 12 points.
+    """
+    points = list(each_point(view.metrics, view.point_keys))
+    shown = points[:MAX_POINTS]
+    figure = alt.vconcat(*(_row(view, point, metrics) for point, metrics in shown), spacing=28)
+    figure.title = alt.TitleParams(
+        f"{view.name}: {view.dataset_label}",
+        subtitle=_reading_notes(view, len(shown), len(points)),
+        anchor="start",
+        fontSize=17,
+        subtitleFontSize=13,
+        offset=14,
+    )
+    figure.background = "white"
+    figure.padding = 16
+    figure.config = alt.Config(
+        font=FONT,
+        view=alt.ViewConfig(stroke=None),
+        axis=alt.AxisConfig(labelFontSize=12, titleFontSize=13, titleFontWeight="normal", gridColor="#e4e4e4"),
+        axisY=alt.AxisConfig(titlePadding=10),
+        legend=alt.LegendConfig(
+            labelFontSize=13, titleFontSize=13, titleFontWeight="normal", labelLimit=300, symbolStrokeWidth=2
+        ),
+    )
+    return figure
+
+
+def _reading_notes(view: RunView, num_shown: int, num_points: int) -> list[str]:
+    num_seeds = view.num_seeds
+    notes = ["one seed"] if num_seeds == 1 else [f"mean of {num_seeds} seeds; band: lowest to highest seed"]
+    num_diverged = int((view.summary["status"] == "diverged").sum())
+    if num_diverged:
+        notes.append(f"{counted(num_diverged, 'diverged replica')}: drawn while finite")
+    if num_shown < num_points:
+        notes.append(f"the first {num_shown} of {num_points} points")
+    return notes
+
+
+def _row(view: RunView, point: Point, metrics: pd.DataFrame) -> alt.HConcatChart:
+    spreads = _spreads(metrics)
+    row = alt.hconcat(*(_panel(view, spreads, measure) for measure in MEASURES), spacing=32)
+    if point:
+        row.title = alt.TitleParams(point_label(point), anchor="start", fontSize=14)
+    return row
+
+
+def _panel(view: RunView, spreads: pd.DataFrame, measure: str) -> alt.LayerChart | alt.FacetChart:
+    data = spreads[spreads["measure"] == measure].drop(columns="measure")
+    layers = _bars(view, data) if view.metrics["epoch"].nunique() == 1 else _lines(view, data)
+    low, mean = (alt.Y(f"{name}:Q", title=MEASURES[measure], scale=alt.Scale(zero=False)) for name in ("low", "mean"))
+    color = alt.Color(
+        "arm:N",
+        sort=None,
+        scale=alt.Scale(domain=list(view.arms), range=PALETTE),
+        legend=alt.Legend(symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=4),
+    )
+    spread, *means = (layer.encode(color=color) for layer in layers)
+    panel = alt.layer(spread.encode(y=low, y2="high:Q", detail="split:N"), *(layer.encode(y=mean) for layer in means))
+    return panel.properties(width=320, height=250)
+
+
+def _lines(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
+    """A band and a line along the epochs, with marks where there are few of them or a line would be a mere dot."""
+    x = alt.X(
+        "epoch:Q",
+        axis=alt.Axis(format="d", tickMinStep=1, grid=False),
+        scale=alt.Scale(domain=[int(view.metrics["epoch"].min()), view.num_epochs], nice=False, padding=8),
+    )
+    dash = alt.StrokeDash("split:N", scale=_split_scale(data, DASHES), legend=alt.Legend(symbolSize=350))
+    is_marked = data.groupby(["arm", "split"])["epoch"].transform("size") == 1
+    if view.num_epochs <= MAX_EPOCHS_WITH_MARKS:
+        is_marked[:] = True
+    chart = alt.Chart(data).encode(x=x)
+    marks = alt.Chart(data[is_marked]).encode(x=x, detail="split:N")
+    return [
+        chart.mark_area(opacity=0.15, aria=False),
+        chart.mark_line(strokeWidth=2).encode(strokeDash=dash),
+        marks.mark_circle(size=30, opacity=1, aria=False),
+    ]
+
+
+def _bars(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
+    """For a single epoch: a bar and a mark, the arms side by side."""
+    chart = alt.Chart(data).encode(
+        x=alt.X("epoch:O", axis=alt.Axis(labelAngle=0)), xOffset=alt.XOffset("arm:N", sort=list(view.arms))
+    )
+    shape = alt.Shape("split:N", scale=_split_scale(data, SHAPES))
+    return [
+        chart.mark_rule(opacity=0.25, strokeWidth=8, aria=False),
+        chart.mark_point(filled=True, opacity=1, size=50).encode(shape=shape),
+    ]
+
+
+def _split_scale(data: pd.DataFrame, looks: Mapping[str, Any]) -> alt.Scale:
+    splits = [split for split in looks if split in set(data["split"])]
+    return alt.Scale(domain=splits, range=[looks[split] for split in splits])
+
+
+def _spreads(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Mean, lowest and highest value over the seeds, for each arm, epoch, split and measure; accuracy in percent."""
+    columns = [name for name in metrics.columns if name.rpartition("_")[2] in MEASURES]
+    tidy = metrics.melt(["arm", "epoch"], columns, var_name="column").dropna(subset="value")
+    tidy[["split", "measure"]] = tidy["column"].str.rsplit("_", n=1, expand=True)
+    tidy.loc[tidy["measure"] == "accuracy", "value"] *= 100
+    by = tidy.groupby(["measure", "split", "arm", "epoch"], sort=False)["value"]
+    return by.agg(mean="mean", low="min", high="max").round(5).reset_index()
+
+
+CHARTS: dict[str, Chart] = {"curves": curves}
+
+
+class _ScriptSafe(json.JSONEncoder):
+    """JSON that can stand in a page's script: no name in it can end the script."""
+
+    def encode(self, o: Any) -> str:
+        return super().encode(o).replace("<", "\\u003c")
+
+
+def _html(chart: alt.TopLevelMixin) -> bytes:
+    page = StringIO()
+    # Inline: the libraries come along, so that the page works offline.
+    chart.save(page, format="html", inline=True, json_kwds={"cls": _ScriptSafe})
+    return page.getvalue().encode()
+
+
+def _png(chart: alt.TopLevelMixin) -> bytes:
+    picture = BytesIO()
+    chart.save(picture, format="png", scale_factor=2)
+    return picture.getvalue()
+
+
+def _svg(chart: alt.TopLevelMixin) -> bytes:
+    drawing = StringIO()
+    chart.save(drawing, format="svg")
+    return drawing.getvalue().encode()
+
+
+FORMATS: dict[str, Callable[[alt.TopLevelMixin], bytes]] = {"html": _html, "png": _png, "svg": _svg}
+
+
+def render_chart(chart: alt.TopLevelMixin, chart_format: str) -> bytes:
+    """A chart as the content of a file of one of the ``FORMATS``; a page of HTML works offline."""
+    return FORMATS[chart_format](chart)
+
+
+def save_chart(chart: alt.TopLevelMixin, path: Path) -> None:
+    """Write a chart in the format that the path's extension names; the file appears whole or not at all.
+
+    Raises:
+        UserError: If the extension is another, or the file cannot be written there.
+    """
+    chart_format = path.suffix.lower().removeprefix(".")
+    if chart_format not in FORMATS:
+        choices = ", ".join(f".{name}" for name in FORMATS)
+        raise UserError(f"{path}: unknown chart format {path.suffix!r} (choices: {choices})")
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: there is no folder {path.parent}; create it first")
+    content = render_chart(chart, chart_format)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,49 @@
+"""What ``bnreg train --dry-run`` prints."""
+
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from bnreg.report.run_view import counted, point_value, short_names
+
+# What a worker needs before it trains anything: Python, torch and the mapped data.
+WORKER_BYTES = 400_000_000
+
+
+def plan_table(plan: dict[str, Any]) -> Group:
+    """The plan as text and a table: points × arms × seeds, networks, parameters, and the memory they may take.
+
+    Args:
+        plan: As ``Plan.describe`` gives it.
+    """
+    counts = [
+        counted(plan["num_points"], "point"),
+        counted(len(plan["arms"]), "arm"),
+        counted(len(plan["seeds"]), "seed"),
+    ]
+    title = Text.assemble((plan["name"], "bold"), f": {' × '.join(counts)} = {plan['num_replicas']} replicas")
+
+    point_keys = list(plan["cells"][0]["point"])
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for header in (*short_names(point_keys), "arm", "data", "network"):
+        table.add_column(Text(header), overflow="fold")
+    table.add_column("parameters", justify="right", no_wrap=True)
+    for cell in plan["cells"]:
+        values = [point_value(cell["point"][key]) for key in point_keys]
+        arm = f"{cell['arm']} (baseline)" if cell["arm"] == plan["baseline"] else cell["arm"]
+        sizes = "-".join(map(str, cell["sizes"]))
+        table.add_row(*map(Text, (*values, arm, cell["data"], sizes, f"{cell['num_parameters']:,}")))
+
+    shards = plan["shards"]
+    largest = sorted((shard["bytes"] for shard in shards), reverse=True)[: plan["num_workers"]]
+    memory = sum(largest) + WORKER_BYTES * plan["num_workers"]
+    num_steps = sum(shard["steps"] for shard in shards)
+    work = (
+        f"{counted(len(shards), 'shard')} of up to {counted(max(shard['replicas'] for shard in shards), 'replica')}, "
+        f"{num_steps:,} steps in all"
+    )
+    where = f"{counted(plan['num_workers'], 'worker')} on {plan['device']}, about {memory / 1e9:.1f} GB of memory"
+    return Group(title, "", table, "", Text(work), Text(where))

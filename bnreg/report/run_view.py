@@ -1,0 +1,103 @@
+"""A run as tables and charts see it, whatever its folder looks like."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class RunView:
+    """One run's results with what a reader must know about how they came about.
+
+    Attributes:
+        name: The experiment's.
+        arms: In the config's order.
+        baseline: The arm that the others are compared with, if any.
+        point_keys: Dotted keys of the swept settings; empty without a sweep.
+        dataset: The one that was really used.
+        requested_dataset: The one that the config asked for.
+        device: What trained it, e.g. ``cpu``.
+        seconds: Wall-clock time of the whole run.
+        metrics: One row per replica and epoch; NaN from where a replica diverged.
+        summary: One row per replica; diverged ones carry chance values.
+    """
+
+    name: str
+    arms: tuple[str, ...]
+    baseline: str | None
+    point_keys: tuple[str, ...]
+    dataset: str
+    requested_dataset: str
+    device: str
+    seconds: float
+    metrics: "pd.DataFrame"
+    summary: "pd.DataFrame"
+
+    @property
+    def num_seeds(self) -> int:
+        return int(self.summary["seed"].nunique())
+
+    @property
+    def num_epochs(self) -> int:
+        """The last epoch that any replica reached."""
+        return int(self.metrics["epoch"].max())
+
+    @property
+    def used_fallback(self) -> bool:
+        return self.dataset != self.requested_dataset
+
+    @property
+    def dataset_label(self) -> str:
+        """The data set that was really used, and the requested one where that was another."""
+        return f"{self.dataset} (requested {self.requested_dataset})" if self.used_fallback else self.dataset
+
+
+def short_names(point_keys: Sequence[str]) -> list[str]:
+    """The last part of each dotted key, or the whole key where two would read the same."""
+    lasts = [key.rpartition(".")[2] for key in point_keys]
+    return [last if lasts.count(last) == 1 else key for key, last in zip(point_keys, lasts, strict=True)]
+
+
+def point_value(value: Any) -> str:
+    """A swept value as the config would write it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def point_label(point: Mapping[str, Any]) -> str:
+    """A point in one line, e.g. ``lr=0.01, norm=batch``."""
+    values = (point_value(value) for value in point.values())
+    return ", ".join(f"{name}={value}" for name, value in zip(short_names([*point]), values, strict=True))
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, e.g. ``1 seed`` and ``2 seeds``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def view_of(info: Mapping[str, Any], metrics: "pd.DataFrame", summary: "pd.DataFrame") -> RunView:
+    """A run as its folder describes it.
+
+    Args:
+        info: Contents of ``run.json``.
+        metrics: One row per replica and epoch.
+        summary: One row per replica.
+    """
+    return RunView(
+        name=info["name"],
+        arms=tuple(info["arms"]),
+        baseline=info["baseline"],
+        point_keys=tuple(info["point_keys"]),
+        dataset=", ".join(data["name"] for data in info["data"].values()),
+        requested_dataset=", ".join(info["data"]),
+        device=info["device"],
+        seconds=info["seconds"],
+        metrics=metrics,
+        summary=summary,
+    )

@@ -1,0 +1,174 @@
+"""How fast is bnreg, beside the loop of a textbook?
+
+    make bench
+
+Both train the lecture's pair of networks on full MNIST: batches of 100, Adam at 1e-3. They take turns, each in a fresh
+process, and the table shows medians, for machines are noisy. The textbook's time holds training alone; bnreg's also
+holds the evaluation on the training and the test set after each epoch, so the ratio is rather too small.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bnreg.data import data_root, load_dataset
+
+CONFIG = Path(__file__).parent.parent / "configs" / "bn_vs_plain.yaml"
+
+
+def textbook(root: Path) -> dict[str, float]:
+    """One epoch of the lecture's loop: a DataLoader, two networks, two optimisers, every batch shown to both."""
+    import torch
+    from torch import nn
+    from torchvision import datasets, transforms
+
+    data = datasets.MNIST(str(root), train=True, transform=transforms.ToTensor())
+    loader = torch.utils.data.DataLoader(data, batch_size=100, shuffle=True)
+    plain = nn.Sequential(nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 10))
+    bn = nn.Sequential(
+        nn.Linear(784, 32),
+        nn.BatchNorm1d(32),
+        nn.ReLU(),
+        nn.Linear(32, 32),
+        nn.BatchNorm1d(32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
+    )
+    networks = [(network, torch.optim.Adam(network.parameters(), lr=1e-3)) for network in (bn, plain)]
+    start = time.perf_counter()
+    for images, labels in loader:
+        x = images.view(-1, 784)
+        for network, optimizer in networks:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(network(x), labels).backward()
+            optimizer.step()
+    return {"rate": len(networks) / (time.perf_counter() - start)}
+
+
+def stacked(num_seeds: int, epochs: int) -> dict[str, float]:
+    """The default job with so many seeds, from the first message of its workers to the last."""
+    from bnreg.experiment import plan_experiment, run_experiment
+    from bnreg.training.messages import EpochDone, Message
+
+    plan = plan_experiment(CONFIG, [f"seeds={num_seeds}", f"training.epochs={epochs + 1}"], data_folder=None, log=print)
+    finished: dict[tuple[int, int], float] = {}
+
+    def watch(message: Message) -> None:
+        if isinstance(message, EpochDone):
+            finished[message.shard, message.epoch] = time.perf_counter()
+
+    with tempfile.TemporaryDirectory() as runs:
+        run_experiment(plan, Path(runs), watch=watch, draw=lambda _: {}, command=[])
+    # The first epoch warms up; each shard is then timed from its own end of that epoch, for they start one by one.
+    seconds = [finished[s.index, epochs + 1] - finished[s.index, 1] for s in plan.shards]
+    rate = sum(s.num_replicas * epochs / t for s, t in zip(plan.shards, seconds, strict=True))
+    return {"rate": rate, "replicas": plan.num_replicas, "workers": plan.num_workers, "cuda": plan.device != "cpu"}
+
+
+def in_fresh_process(*arguments: object) -> dict[str, Any]:
+    """Run one of the measurements above in a process of its own, with its peak memory in bytes."""
+    command = [sys.executable, __file__, *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def seconds_of(*command: str) -> float:
+    """Wall-clock seconds of a command."""
+    start = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - start
+
+
+def peak_bytes() -> int:
+    """Peak memory of this process or of its largest child, whichever is larger."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def extracted_mnist(folder: Path) -> Path:
+    """Full MNIST as torchvision reads it: the archives copied and extracted."""
+    from torchvision import datasets
+
+    source = data_root(None, None)
+    if load_dataset("mnist", source, log=print).name != "mnist":
+        sys.exit("the benchmark needs full MNIST: bnreg data fetch mnist")
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for archive in (source / "MNIST" / "raw").glob("*"):
+        shutil.copy(archive, raw)
+    datasets.MNIST(str(folder), download=True)
+    return folder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
+    parts = parser.add_subparsers(dest="part", help="one measurement alone, printed as JSON")
+    parts.add_parser("textbook").add_argument("root", type=Path)
+    alone = parts.add_parser("stacked")
+    alone.add_argument("num_seeds", type=int)
+    alone.add_argument("epochs", type=int)
+    options = parser.parse_args()
+    if options.part:
+        result = textbook(options.root) if options.part == "textbook" else stacked(options.num_seeds, options.epochs)
+        print(json.dumps(result | {"peak": peak_bytes()}))
+        return
+
+    measurements: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        root = extracted_mnist(Path(folder))
+        for _ in range(options.rounds):
+            for name, arguments in {
+                "textbook loop, 2 networks": ("textbook", root),
+                "bnreg, 10 seeds, 20 replicas": ("stacked", 10, 3),
+                "bnreg, 64 seeds, 128 replicas": ("stacked", 64, 1),
+            }.items():
+                measurements.setdefault(name, []).append(in_fresh_process(*arguments))
+
+        bnreg = str(Path(sys.executable).with_name("bnreg"))
+        quick = ("training.epochs=1", "data.train_size=1000", "--no-progress")
+        runs = ("--runs", f"{folder}/runs")
+        subprocess.run([bnreg, "train", str(CONFIG), *quick, *runs], stdout=subprocess.DEVNULL, check=True)
+        commands = {
+            "bnreg --help": (bnreg, "--help"),
+            "bnreg compare, one run": (bnreg, "compare", f"{folder}/runs/*"),
+        }
+        start_up = {
+            name: statistics.median(seconds_of(*command) for _ in range(2 * options.rounds + 1))
+            for name, command in commands.items()
+        }
+
+    device = "CUDA" if measurements["bnreg, 10 seeds, 20 replicas"][0]["cuda"] else "CPU"
+    title = f"{platform.machine()}, {os.cpu_count()} cores, bnreg on {device}, medians of {options.rounds} rounds"
+    table = Table(title=title, title_justify="left")
+    table.add_column("training, full MNIST")
+    for header in ("model-epochs/s", "min to max", "× textbook", "peak/process"):
+        table.add_column(header, justify="right")
+    base = statistics.median(m["rate"] for m in measurements["textbook loop, 2 networks"])
+    for name, rounds in measurements.items():
+        rates = [m["rate"] for m in rounds]
+        rate = statistics.median(rates)
+        peak = max(m["peak"] for m in rounds)
+        spread = f"{min(rates):.2f} to {max(rates):.2f}"
+        table.add_row(name, f"{rate:.2f}", spread, f"{rate / base:.1f}", f"{peak / 1e9:.2f} GB")
+    console = Console(width=100)
+    console.print(table)
+    for name, seconds in start_up.items():
+        console.print(f"{name}: {seconds:.2f} s")
+
+
+if __name__ == "__main__":
+    main()

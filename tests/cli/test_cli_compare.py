@@ -1,0 +1,190 @@
+"""``compare`` and ``plot`` from the command line, on run folders that are whole, damaged or none."""
+
+import json
+import math
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bnreg.runs import new_run, read_run
+
+
+@pytest.fixture
+def make_run():
+    """Write a run folder with two arms: ``make_run("name")`` returns its path."""
+
+    def make(name, num_seeds=6, root=Path("runs"), lift=0.01):
+        rows, summary = [], []
+        for arm in ("bn", "plain"):
+            for seed in range(num_seeds):
+                accuracy = 0.95 + 0.001 * math.sin(seed) + (lift if arm == "bn" else 0)
+                metrics = {"train_loss": 0.1, "train_accuracy": 0.97, "test_loss": 0.15, "test_accuracy": accuracy}
+                rows += [{"arm": arm, "seed": seed, "epoch": epoch, **metrics} for epoch in (1, 2)]
+                final = {f"final_{key}": value for key, value in metrics.items()}
+                summary.append(
+                    {"arm": arm, "seed": seed, "status": "ok", "final_epoch": 2, **final, "seconds": 1.5}
+                    | {"num_parameters": 100}
+                )
+        info = {
+            "name": name,
+            "arms": ["bn", "plain"],
+            "baseline": "plain",
+            "point_keys": [],
+            "data": {"mnist": {"name": "mnist_5k"}},
+            "device": "cpu",
+            "seconds": 3.0,
+        }
+        with new_run(root, name) as (folder, draft):
+            draft.write_json("run.json", info)
+            draft.write_csv("metrics.csv", list(rows[0]), rows)
+            draft.write_csv("summary.csv", list(summary[0]), summary)
+        return folder
+
+    return make
+
+
+def test_compare_prints_the_paired_difference(bnreg, make_run):
+    done = bnreg("compare", make_run("lift"))
+    assert done.code == 0
+    assert done.err == ""
+    assert re.search(r"bn +\+1\.00 +\[\+1\.00, \+1\.00\] +0\.031 +6 of 6", done.out)
+    assert "mnist_5k (requested mnist)" in done.out
+
+
+def test_compare_reads_any_number_of_runs_and_patterns_that_the_shell_left(bnreg, make_run):
+    for name in ("one", "two", "three"):
+        make_run(name)
+    done = bnreg("compare", "runs/t*", "runs/*")
+    assert [done.out.count(f"{name}: mnist_5k") for name in ("one", "two", "three")] == [1, 1, 1]
+
+
+def test_compare_as_json_holds_fractions(bnreg, make_run):
+    records = json.loads(bnreg("compare", "--json", make_run("lift")).out)
+    assert "bn" in json.dumps(records)
+    assert "NaN" not in json.dumps(records)
+
+
+def test_compare_of_one_seed_gives_no_interval_and_says_so(bnreg, make_run):
+    done = bnreg("compare", make_run("single", num_seeds=1))
+    assert done.code == 0
+    assert "one seed" in done.out
+
+
+def test_every_argument_that_means_nothing_gets_its_line(bnreg, make_run):
+    run = make_run("lift")
+    (Path("runs") / "notes").mkdir()
+    done = bnreg("compare", "runs/zzz*", f"runs/{run.name[:-1]}", "nowhere/x")
+    assert done.code == 2
+    assert done.err.splitlines() == [
+        "runs/zzz*: no run matches this pattern; `bnreg train configs/bn_vs_plain.yaml` makes one",
+        f"runs/{run.name[:-1]}: no such run; did you mean '{run}'?",
+        "nowhere/x: no such run",
+    ]
+    done = bnreg("compare", "runs/notes")
+    assert (done.code, done.err) == (2, "runs/notes: not a run folder (it has no manifest.json)\n")
+    assert bnreg("compare").code == 2
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "summary.csv", "run.json"])
+@pytest.mark.parametrize("harm", ["flip", "truncate", "remove"])
+def test_a_damaged_run_is_named_and_never_averaged(bnreg, make_run, name, harm):
+    """A single flipped bit is enough."""
+    run = make_run("lift")
+    content = bytearray((run / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    if harm == "remove":
+        (run / name).unlink()
+    else:
+        (run / name).write_bytes(content if harm == "flip" else content[:-20])
+    done = bnreg("compare", run)
+    assert done.code == 2
+    assert done.out == ""
+    assert done.err.startswith(f"{run}/{name}: damaged run: ")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        ("{", "damaged: it is not the manifest that bnreg wrote"),
+        ("[" * 100_000, "damaged: it is not the manifest that bnreg wrote"),
+        ('{"schema": 99, "sha256": {}}', "written by a newer bnreg (folder schema 99, here 1); upgrade"),
+    ],
+    ids=["cut", "nested", "newer"],
+)
+def test_a_manifest_that_cannot_be_read_is_named(bnreg, make_run, manifest, message):
+    run = make_run("lift")
+    (run / "manifest.json").write_text(manifest)
+    done = bnreg("compare", run)
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_what_a_run_wrote_is_read_back_to_the_bit(make_run, tmp_path):
+    run = read_run(make_run("lift", root=tmp_path))
+    assert run.summary.final_test_accuracy[1] == 0.95 + 0.001 * math.sin(1) + 0.01
+    assert list(run.metrics.epoch[:2]) == [1, 2]
+
+
+def test_a_run_that_fails_while_it_is_written_leaves_nothing(tmp_path):
+    def fail():
+        with new_run(tmp_path, "broken") as (_, draft):
+            draft.write("metrics.csv", b"arm\n")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_cannot_be_written_twice_into_one_file(tmp_path):
+    """Nothing is overwritten, not even within a draft; and JSON holds no NaN."""
+    with new_run(tmp_path, "once") as (_, draft):
+        draft.write("a", b"1")
+        with pytest.raises(FileExistsError):
+            draft.write("a", b"2")
+        with pytest.raises(ValueError, match="JSON"):
+            draft.write_json("b", {"x": math.nan})
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("html", b"<!DOCTYPE html>")])
+def test_plot_draws_by_extension(bnreg, make_run, suffix, start):
+    done = bnreg("plot", make_run("lift"), "-o", f"curves.{suffix}")
+    assert (done.code, done.out) == (0, f"curves.{suffix}\n")
+    assert Path(f"curves.{suffix}").read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "curves.pdf"], "unknown chart format '.pdf'"),
+        (["-o", "nowhere/curves.svg"], "there is no folder nowhere"),
+        (["--chart", "curvs"], "unknown chart 'curvs' (choices: curves)"),
+    ],
+    ids=["format", "folder", "chart"],
+)
+def test_a_mistake_in_plot_is_one_line_and_draws_nothing(bnreg, make_run, arguments, message):
+    run = make_run("lift")
+    done = bnreg("plot", run, *arguments)
+    assert done.code == 2
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1
+    assert {path.name for path in Path.cwd().iterdir()} == {"runs"}
+
+
+def test_plot_of_no_run_says_so(bnreg):
+    done = bnreg("plot", "nowhere")
+    assert (done.code, done.err) == (2, "nowhere: no such run\n")
+
+
+def test_plot_of_several_runs_says_so(bnreg, make_run):
+    make_run("one")
+    make_run("two")
+    assert bnreg("plot", "runs/*").err == "runs/*: matches 2 runs; a chart is drawn of one\n"
+
+
+def test_a_copied_run_is_still_a_run(bnreg, make_run):
+    """Folders are plain files: they may be renamed and moved."""
+    shutil.copytree(make_run("lift"), "elsewhere")
+    assert bnreg("compare", "elsewhere").code == 0

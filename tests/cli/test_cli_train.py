@@ -1,0 +1,347 @@
+"""The main job, from the command line to the run folder."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+EXPERIMENT = """\
+data: {dataset: mnist_5k, batch_size: 50, train_size: 500}
+model: {hidden: [16], activation: relu}
+optimizer: {lr: 0.01}
+training: {epochs: 2}
+arms:
+  bn: {model: {norm: batch}}
+  plain: {}
+baseline: plain
+seeds: 3
+jobs: 2
+"""
+
+
+NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers through /proc")
+
+
+def command_line(*arguments, **environment):
+    """Call bnreg in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "bnreg", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with an experiment in it."""
+    folder = tmp_path_factory.mktemp("experiment")
+    (folder / "small.yaml").write_text(EXPERIMENT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def train(folder):
+    """Train the experiment once; what the command printed, and the run folder."""
+    done = command_line("train", folder / "small.yaml", "--runs", folder / "runs")
+    assert done.returncode == 0, done.stderr
+    return done, Path(done.stdout.splitlines()[-1])
+
+
+def test_training_ends_with_the_comparison_and_the_folders_path(train, folder):
+    done, run = train
+    assert "plain (baseline)" in done.stdout
+    assert run.parent == folder / "runs"
+    assert run.is_dir()
+    assert "small: 6 replicas in 2 shards of 2 to 4" in done.stderr
+    assert "note: 3 pairs" in done.stderr
+    epochs = [line.split(" · ")[0] for line in done.stderr.splitlines() if line.startswith("epoch")]
+    assert epochs == ["epoch 1/2", "epoch 2/2"]
+    assert "\x1b" not in done.stdout + done.stderr  # plain lines where there is no terminal
+
+
+def test_the_run_folder_holds_what_it_should(train):
+    _, run = train
+    files = {path.name for path in run.iterdir()}
+    assert files == {"config.yaml", "run.json", "metrics.csv", "summary.csv", "curves.svg", "manifest.json"}
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["sha256"] == {
+        name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in files - {"manifest.json"}
+    }
+    metrics, summary = pd.read_csv(run / "metrics.csv"), pd.read_csv(run / "summary.csv")
+    assert list(metrics.columns) == [
+        *("arm", "seed", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
+    ]
+    expected = [(arm, seed, epoch) for arm in ("bn", "plain") for seed in range(3) for epoch in (1, 2)]
+    assert list(metrics[["arm", "seed", "epoch"]].itertuples(index=False, name=None)) == expected
+    last = metrics[metrics.epoch == 2].reset_index(drop=True)
+    assert (summary.final_test_accuracy == last.test_accuracy).all()
+    assert (summary.status == "ok").all()
+    assert (summary.seconds > 0).all()
+    assert (summary.num_parameters[summary.arm == "plain"] == 784 * 16 + 16 + 16 * 10 + 10).all()
+    assert last.test_accuracy.min() > 0.5
+
+
+def test_run_json_proves_the_pairing_and_names_the_data(train):
+    _, run = train
+    info = json.loads((run / "run.json").read_text())
+    assert info["data"]["mnist_5k"]["name"] == "mnist_5k"
+    assert info["data"]["mnist_5k"]["fingerprint"].startswith("sha256:")
+    assert info["versions"]["torch"]
+    assert info["device"].startswith(("cpu", "cuda"))
+    proofs = {(row["arm"], row["seed"]): (row["initial_weights"], row["batch_order"]) for row in info["pairing"]}
+    assert len(proofs) == 6
+    for seed in range(3):
+        assert proofs["bn", seed] == proofs["plain", seed]
+    assert len(set(proofs.values())) == 3
+
+
+def test_the_same_command_twice_gives_the_same_metrics_to_the_bit(train, tmp_path):
+    """Also without progress, and from the run's own config.yaml."""
+    _, run = train
+    shutil.copy(run / "config.yaml", tmp_path / "again.yaml")
+    done = command_line("train", tmp_path / "again.yaml", "--runs", tmp_path / "runs", "--no-progress")
+    assert done.returncode == 0, done.stderr
+    assert "epoch" not in done.stderr
+    again = Path(done.stdout.splitlines()[-1])
+    assert again.name.startswith("small-")
+    assert (again / "metrics.csv").read_bytes() == (run / "metrics.csv").read_bytes()
+
+
+def test_one_shard_gives_the_same_results_as_two(train, folder, tmp_path):
+    _, run = train
+    done = command_line("train", folder / "small.yaml", "jobs=1", "--runs", tmp_path / "runs", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)
+    (again,) = (tmp_path / "runs").iterdir()
+    one, two = (pd.read_csv(path / "metrics.csv") for path in (again, run))
+    pd.testing.assert_frame_equal(one, two, rtol=0, atol=2e-3)
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(bnreg, folder):
+    done = bnreg("train", folder / "small.yaml", "--dry-run", "optimizer.lr=0.1", "seeds=4")
+    assert done.code == 0
+    assert "1 point × 2 arms × 4 seeds = 8 replicas" in done.out
+    assert "784-16-10" in done.out
+    assert "12,730" in done.out
+    assert "GB of memory" in done.out
+    assert not list(Path.cwd().iterdir())
+
+
+def test_a_dry_run_of_a_sweep_as_json(bnreg, folder):
+    done = bnreg("train", folder / "small.yaml", "sweep={optimizer.lr: [0.1, 0.01, 0.001]}", "--dry-run", "--json")
+    plan = json.loads(done.out)
+    assert plan["num_points"] == 3
+    assert plan["num_replicas"] == 3 * 2 * 3
+    assert sum(shard["replicas"] for shard in plan["shards"]) == 18
+
+
+def test_a_sweep_puts_its_keys_into_columns(folder, tmp_path):
+    sweep = "sweep={model.hidden: [[4], [8]], optimizer.lr: [0.1, 1.0e+30]}"
+    done = command_line(
+        "train",
+        folder / "small.yaml",
+        sweep,
+        "training.epochs=1",
+        "optimizer.name=sgd",
+        "seeds=[5]",
+        "--runs",
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    summary = pd.read_csv(Path(done.stdout.splitlines()[-1]) / "summary.csv")
+    assert list(summary["model.hidden"]) == ["[4]"] * 4 + ["[8]"] * 4
+    assert list(summary["optimizer.lr"]) == [0.1, 0.1, 1e30, 1e30] * 2
+    assert list(summary.seed.unique()) == [5]
+    assert list(summary.status[(summary["optimizer.lr"] > 1) & (summary.arm == "plain")]) == ["diverged"] * 2
+    assert (summary.status[summary["optimizer.lr"] < 1] == "ok").all()
+
+
+def test_early_stopping_stops_each_replica_on_its_own_validation_split(folder, tmp_path):
+    done = command_line(
+        "train",
+        folder / "small.yaml",
+        *("training={epochs: 30, early_stopping: {patience: 1}}", "data.validation_size=200", "optimizer.lr=0.1"),
+        *("--runs", tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    run = Path(done.stdout.splitlines()[-1])
+    metrics, summary = pd.read_csv(run / "metrics.csv"), pd.read_csv(run / "summary.csv")
+    last_epochs = metrics.groupby(["arm", "seed"]).epoch.max()
+    assert last_epochs.max() < 30
+    assert last_epochs.nunique() > 1
+    for row in summary.itertuples():
+        mine = metrics[(metrics.arm == row.arm) & (metrics.seed == row.seed)].set_index("epoch")
+        assert row.final_epoch == mine.validation_loss.idxmin()
+        assert row.final_test_accuracy == mine.test_accuracy[row.final_epoch]
+        assert last_epochs[row.arm, row.seed] == row.final_epoch + 1
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "term")]
+)
+def test_a_signal_ends_the_run_and_leaves_no_half_written_folder(folder, tmp_path, number, code, word):
+    """And no worker stays behind."""
+    process = start_long_run(folder, tmp_path)
+    workers = workers_of(process.pid)
+    assert len(workers) == 2
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert word in errors
+    assert "Traceback" not in errors
+    assert not list((tmp_path / "runs").iterdir())
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+@NEEDS_PROC
+def test_a_killed_worker_fails_the_run_in_one_line(folder, tmp_path):
+    process = start_long_run(folder, tmp_path)
+    os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "was ended by signal 9; a lack of memory is the usual cause" in errors.splitlines()[-1]
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def start_long_run(folder, tmp_path):
+    """Start a run that would take minutes, and wait until its workers train."""
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "bnreg",
+            "train",
+            folder / "small.yaml",
+            "training.epochs=100000",
+            "--runs",
+            tmp_path / "runs",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("epoch 1/"):
+            return process
+    raise AssertionError(process.communicate())
+
+
+def children_of(pid):
+    """Process ids of all children, where /proc tells."""
+    children = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            children.append(int(path.parent.name))
+    return children
+
+
+def workers_of(pid):
+    """The children that train, without multiprocessing's helper."""
+    return [p for p in children_of(pid) if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["smal.yaml"], "smal.yaml: no such file; did you mean 'small.yaml'?"),
+        (["small.yaml", "data.batch_size=501"], "data.batch_size"),
+        (["small.yaml", "device=cuda:7"], "override 'device=cuda:7': 'cuda:7' is not there"),
+        (["small.yaml", "--device", "gpu"], "gpu"),
+        (["small.yaml", "model.activation=rleu"], "unknown activation 'rleu'; did you mean 'relu'?"),
+        (["small.yaml", "data.dataset=mnst"], "unknown data set 'mnst'; did you mean 'mnist'?"),
+        (["small.yaml", "modle.norm=none"], "unknown key 'modle'; did you mean 'model'?"),
+        (["small.yaml", "seeds=[1, 1]"], "repeated seeds: 1"),
+        (["small.yaml", "baseline=plane"], "did you mean 'plain'?"),
+        (["small.yaml", "arms.bn.model.norm=none"], "arms 'bn' and 'plain' are equal"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(bnreg, arguments, message):
+    Path("small.yaml").write_text(EXPERIMENT)
+    before = sorted(Path.cwd().rglob("*"))
+    done = bnreg("train", *arguments)
+    assert done.code == 2
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1
+    assert done.out == ""
+    assert sorted(Path.cwd().rglob("*")) == before
+
+
+def test_a_folder_that_cannot_hold_runs_is_named(bnreg):
+    Path("small.yaml").write_text(EXPERIMENT)
+    Path("runs").write_text("a file")
+    done = bnreg("train", "small.yaml")
+    assert done.code == 2
+    assert "runs: no run can be written here" in done.err
+
+
+def test_without_mnist_the_run_goes_on_with_the_embedded_digits_and_says_so(folder, tmp_path):
+    """A closed port stands for a world without a mirror."""
+    done = command_line(
+        "train",
+        folder / "small.yaml",
+        *("data.dataset=mnist", "training.epochs=1", "--runs", tmp_path / "runs", "--data-root", tmp_path / "data"),
+        BNREG_MIRROR="http://127.0.0.1:9/",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("warning: ") == 1
+    assert "going on with 'mnist_5k' instead" in done.stderr
+    assert "requested mnist" in done.stdout
+    run = Path(done.stdout.splitlines()[-1])
+    assert json.loads((run / "run.json").read_text())["data"]["mnist"]["name"] == "mnist_5k"
+
+
+def test_without_mnist_a_config_may_ask_for_an_error_instead(folder, tmp_path):
+    done = command_line(
+        "train",
+        folder / "small.yaml",
+        *("data.dataset=mnist", "data.fallback=none", "--runs", tmp_path / "runs", "--data-root", tmp_path / "data"),
+        BNREG_MIRROR="http://127.0.0.1:9/",
+    )
+    assert done.returncode == 2
+    assert "bnreg data fetch mnist" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_committed_configs_are_valid(bnreg, configs):
+    files = sorted(configs.rglob("*.yaml"))
+    assert files
+    for config in files:
+        done = bnreg("train", config, "--dry-run")
+        assert done.code == 0, done.err
+        assert yaml.safe_load(config.read_text())["name"] == config.stem
+
+
+@pytest.mark.mnist
+def test_on_mnist_bn_leads_after_one_epoch_and_plain_reaches_95_to_97_after_five(configs, tmp_path):
+    done = command_line("train", configs / "bn_vs_plain.yaml", "seeds=6", "--runs", tmp_path)
+    assert done.returncode == 0, done.stderr
+    metrics = pd.read_csv(Path(done.stdout.splitlines()[-1]) / "metrics.csv")
+    accuracy = metrics.pivot_table(index="epoch", columns="arm", values="test_accuracy")
+    assert accuracy.bn[1] > accuracy.plain[1] + 0.005
+    assert 0.95 < accuracy.plain[5] < 0.97
+    by_seed = metrics[metrics.epoch == 1].pivot_table(index="seed", columns="arm", values="test_accuracy")
+    assert (by_seed.bn > by_seed.plain).all()
+
+
+def test_help_answers_with_every_command(bnreg):
+    done = bnreg("--help")
+    assert done.code == 0
+    for command in ("train", "compare", "plot", "data"):
+        assert command in done.out

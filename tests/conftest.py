@@ -1,0 +1,94 @@
+"""What many tests need: tiny data, cells, and the command line called in this process."""
+
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bnreg.config import Cell
+from bnreg.config.schema import Settings
+from bnreg.data import Dataset
+
+
+def pytest_collection_modifyitems(items):
+    """Say why a test is left out: no CUDA device, or no MNIST files."""
+    for item in items:
+        if item.get_closest_marker("cuda"):
+            import torch
+
+            if not torch.cuda.is_available():
+                item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
+        if item.get_closest_marker("mnist") and not os.environ.get("BNREG_DATA"):
+            item.add_marker(pytest.mark.skip(reason="BNREG_DATA does not name a folder with the MNIST files"))
+
+
+def make_tiny(num_train=400, num_test=200, seed=0):
+    """Learnable images of 6 × 6 pixels in four classes: a pattern per class, under noise."""
+    rng = np.random.default_rng(seed)
+    patterns = rng.integers(0, 200, (4, 6, 6))
+
+    def draw(count):
+        labels = rng.integers(0, 4, count)
+        images = np.clip(patterns[labels] + rng.normal(0, 60, (count, 6, 6)), 0, 255).astype(np.uint8)
+        return images, labels.astype(np.int64)
+
+    train_images, train_labels = draw(num_train)
+    test_images, test_labels = draw(num_test)
+    return Dataset("tiny", train_images, train_labels, test_images, test_labels, 4, "sha256:tiny", "made here")
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """A small data set that a small network learns in a few epochs."""
+    return make_tiny()
+
+
+def make_cell(arm="arm", point_index=0, point=None, **sections):
+    """A cell with small settings; keyword arguments replace whole sections."""
+    base = {
+        "data": {"dataset": "tiny", "batch_size": 32},
+        "model": {"hidden": (8, 6)},
+        "optimizer": {"lr": 0.01},
+        "training": {"epochs": 2},
+    }
+    settings = {key: {**base[key], **sections.get(key, {})} for key in base}
+    return Cell(point_index=point_index, point=point or {}, arm=arm, settings=Settings.model_validate(settings))
+
+
+@pytest.fixture
+def float64():
+    """Within the test, torch computes in float64, where rounding leaves laws visible to twelve digits."""
+    import torch
+
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
+def bnreg(monkeypatch, capsys, tmp_path):
+    """Call the command line in this process, in an empty folder: ``bnreg("train", "x.yaml").code``."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        from bnreg.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["bnreg", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        captured = capsys.readouterr()
+        return SimpleNamespace(code=code, out=captured.out, err=captured.err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def configs():
+    """The folder of the committed configs."""
+    return Path(__file__).parent.parent / "configs"

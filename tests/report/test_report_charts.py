@@ -1,0 +1,171 @@
+"""The charts: what they draw, said by their specification, and the files that they become."""
+
+import re
+
+import pandas as pd
+import pytest
+from report_frames import make_view
+
+from bnreg.errors import UserError
+from bnreg.report import charts
+from bnreg.report.charts import CHARTS, FORMATS, MAX_POINTS, curves, render_chart, save_chart
+
+
+def panels(view):
+    """Each panel's specification, from left to right and top to bottom."""
+    return [panel for row in curves(view).to_dict()["vconcat"] for panel in row["hconcat"]]
+
+
+def drawn(view):
+    """All rows that the chart of a run without a sweep draws, of both measures."""
+    spec = curves(view).to_dict()
+    named = [layer["data"]["name"] for panel in panels(view) for layer in panel["layer"][:1]]
+    return [pd.DataFrame(spec["datasets"][name]) for name in named]
+
+
+def titles(view):
+    title = curves(view).to_dict()["title"]
+    return [title["text"], *title["subtitle"]]
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_every_chart_names_the_run_and_the_data_that_was_really_used(name):
+    view = make_view(dataset="mnist_5k", requested_dataset="mnist")
+    assert "bn_vs_plain: mnist_5k (requested mnist)" in render_chart(CHARTS[name](view), "svg").decode()
+
+
+def test_the_curves_are_loss_and_accuracy_side_by_side():
+    view = make_view()
+    assert [panel["layer"][1]["encoding"]["y"]["title"] for panel in panels(view)] == ["loss", "accuracy, %"]
+    for panel in panels(view):
+        line = panel["layer"][1]["encoding"]
+        assert line["x"]["axis"] | {"format": "d", "tickMinStep": 1} == line["x"]["axis"]
+        assert line["y"]["scale"]["zero"] is False
+
+
+def test_arms_have_the_order_and_colours_of_the_config_in_every_panel():
+    view = make_view(arms=("zeta", "alpha", "mid"), baseline=None)
+    for panel in panels(view):
+        assert panel["layer"][1]["encoding"]["color"]["scale"]["domain"] == ["zeta", "alpha", "mid"]
+        assert panel["layer"][1]["encoding"]["color"]["scale"]["range"] == charts.PALETTE
+
+
+@pytest.mark.parametrize("validation", [False, True])
+def test_splits_differ_in_their_dashes(validation):
+    view = make_view(validation=validation)
+    scale = panels(view)[0]["layer"][1]["encoding"]["strokeDash"]["scale"]
+    assert scale["domain"] == ["train", *(["validation"] if validation else []), "test"]
+    assert len({tuple(dash) for dash in scale["range"]}) == len(scale["domain"])
+
+
+def test_lines_are_means_and_bands_reach_from_the_lowest_to_the_highest_seed():
+    view = make_view()
+    loss, accuracy = drawn(view)
+    at = view.metrics[(view.metrics["arm"] == "bn") & (view.metrics["epoch"] == 3)]
+    for frame, column, unit in ((loss, "test_loss", 1), (accuracy, "test_accuracy", 100)):
+        row = frame[(frame["arm"] == "bn") & (frame["epoch"] == 3) & (frame["split"] == "test")].iloc[0]
+        expected = [at[column].mean() * unit, at[column].min() * unit, at[column].max() * unit]
+        assert row[["mean", "low", "high"]].tolist() == pytest.approx(expected, abs=1e-5)
+    assert "mean of 10 seeds; band: lowest to highest seed" in titles(view)
+
+
+def test_diverged_epochs_are_left_out_and_the_chart_says_so():
+    """The others' mean goes on; an arm that diverged altogether ends with its last finite epoch."""
+    view = make_view(num_seeds=2, diverged=(("bn", 0), ("bn", 1), ("plain", 1)))
+    loss, _ = drawn(view)
+    assert not loss.isna().any(axis=None)
+    assert loss[loss["arm"] == "bn"]["epoch"].max() == 1
+    assert loss[loss["arm"] == "plain"]["epoch"].max() == 5
+    assert "3 diverged replicas: drawn while finite" in titles(view)
+
+
+@pytest.mark.parametrize("num_epochs", [1, 5, 50])
+def test_a_lone_epoch_is_marked(num_epochs):
+    """A line through one point draws nothing; that holds for one arm of a long run too."""
+    view = make_view(num_seeds=1, num_epochs=num_epochs, diverged=(("bn", 0),))
+    svg = render_chart(curves(view), "svg").decode()
+    marks = [group.count("<path") for group in re.findall(r'<g class="mark-symbol role-mark[^>]*>(.*?)</g>', svg)]
+    expected = {1: 4, 5: 2 + 10, 50: 2}[num_epochs]  # per panel: the lone ones, and all where there are few epochs
+    assert marks == [expected, expected]
+
+
+def test_a_single_epoch_has_the_arms_side_by_side():
+    """There is no line whose dashes could tell the splits apart, so the marks' shapes do."""
+    for panel in panels(make_view(num_epochs=1)):
+        marks = panel["layer"][1]["encoding"]
+        assert marks["xOffset"]["sort"] == ["bn", "plain"]
+        assert marks["shape"]["scale"] == {"domain": ["train", "test"], "range": ["square", "circle"]}
+
+
+def test_a_sweep_has_a_titled_row_per_point():
+    view = make_view(sweep={"optimizer.lr": [0.1, 0.01], "model.norm": ["batch", None]})
+    rows = [row["title"]["text"] for row in curves(view).to_dict()["vconcat"]]
+    assert rows == ["lr=0.1, norm=batch", "lr=0.1, norm=null", "lr=0.01, norm=batch", "lr=0.01, norm=null"]
+
+
+def test_a_long_sweep_is_cut_and_the_chart_says_so():
+    view = make_view(sweep={"optimizer.lr": [k / 100 for k in range(1, 21)]}, num_seeds=2, num_epochs=2)
+    assert len(curves(view).to_dict()["vconcat"]) == MAX_POINTS
+    assert "the first 12 of 20 points" in titles(view)
+    assert not any("points" in title for title in titles(make_view()))
+
+
+def test_a_drawing_of_ten_seeds_is_small():
+    """The seeds are summarised before they are drawn."""
+    assert len(render_chart(curves(make_view(num_epochs=30)), "svg")) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("a.svg", b"<svg"), ("a.PNG", b"\x89PNG\r\n"), ("a.html", b"<!DOCTYPE html>")]
+)
+def test_the_extension_chooses_the_format(tmp_path, name, start):
+    path = tmp_path / name
+    save_chart(curves(make_view(num_epochs=1)), path)
+    assert path.read_bytes().lstrip().startswith(start)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_page_works_offline():
+    """It loads nothing, and brings the scripts along."""
+    page = render_chart(curves(make_view(num_epochs=1)), "html").decode()
+    assert not re.findall(r"<(?:script|link)[^>]+(?:src|href)=", page)
+    assert len(page) > 500_000
+
+
+def test_no_name_can_end_the_pages_script():
+    """It is data, whatever it says; the drawing shows it as it is."""
+    view = make_view(arms=("</script><b>bold", "plain"), num_epochs=1)
+    assert "</script><b>" not in render_chart(curves(view), "html").decode()
+    assert "&lt;/script&gt;&lt;b&gt;bold" in render_chart(curves(view), "svg").decode()
+
+
+def test_an_unknown_extension_is_answered_with_the_known_ones(tmp_path):
+    with pytest.raises(UserError, match=r"curves\.pdf: unknown chart format '\.pdf' \(choices: \.html, \.png, \.svg\)"):
+        save_chart(curves(make_view(num_epochs=1)), tmp_path / "curves.pdf")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"there is no folder .*nowhere; create it first"):
+        save_chart(curves(make_view(num_epochs=1)), tmp_path / "nowhere" / "curves.svg")
+
+
+def test_a_path_that_cannot_be_written_is_the_users_mistake(tmp_path):
+    (tmp_path / "curves.svg").mkdir()
+    with pytest.raises(UserError, match=r"curves\.svg: cannot be written: Is a directory"):
+        save_chart(curves(make_view(num_epochs=1)), tmp_path / "curves.svg")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["curves.svg"]
+
+
+def test_a_chart_that_fails_leaves_the_former_file_untouched(tmp_path, monkeypatch):
+    path = tmp_path / "curves.svg"
+    path.write_text("former")
+
+    def fail(_):
+        raise RuntimeError("no picture")
+
+    monkeypatch.setitem(FORMATS, "svg", fail)
+    with pytest.raises(RuntimeError, match="no picture"):
+        save_chart(curves(make_view(num_epochs=1)), path)
+    assert path.read_text() == "former"
+    assert list(tmp_path.iterdir()) == [path]

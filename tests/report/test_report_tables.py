@@ -1,0 +1,174 @@
+"""The comparison as a reader sees it: golden tables, and what must hold for every one of them.
+
+``BNREG_UPDATE_GOLDEN=1 pytest tests/report`` writes the golden tables anew; read their diff before committing it.
+"""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_frames import make_view
+from rich.console import Console
+
+from bnreg.report.tables import comparison_markdown, comparison_records, comparison_tables
+
+GOLDEN = Path(__file__).parent / "golden"
+
+VIEWS = {
+    "pair": lambda: [make_view()],
+    "fallback": lambda: [
+        make_view(
+            name="three_arms",
+            arms=("bn", "plain", "dropout"),
+            dataset="mnist_5k",
+            requested_dataset="mnist",
+            diverged=(("dropout", 2),),
+            missing=(("bn", 3),),
+        )
+    ],
+    "sweep": lambda: [
+        make_view(sweep={"optimizer.lr": [0.001, 0.01, 0.1], "model.norm": ["batch", None]}, num_seeds=5)
+    ],
+    "diverged_sweep": lambda: [
+        make_view(sweep={"optimizer.lr": [0.001, 0.01], "model.norm": ["batch", None]}, diverged=(("plain", 1),))
+    ],
+    "many_keys": lambda: [make_view(sweep={"optimizer.lr": [0.1], "model.norm": ["batch"], "model.width": [32, 64]})],
+    "runs": lambda: [make_view(num_seeds=1, num_epochs=1), make_view(name="alone", arms=("bn",), baseline=None)],
+}
+
+
+def render(views, width):
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    console.print(comparison_tables(views))
+    return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("name", VIEWS)
+def test_the_table_is_the_golden_one(name, width):
+    text = render(VIEWS[name](), width)
+    golden = GOLDEN / f"{name}_{width}.txt"
+    if os.environ.get("BNREG_UPDATE_GOLDEN"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_no_figure_is_cut_or_wrapped_at_80_columns(name):
+    """The same figures as in a table that has all the room it wants."""
+    figures = r"[+-]?\d[\d.]* ± +[\d.]+|\[[^]]+\]|< 0\.001|\b\d+ of +\d+|[+-]\d+\.\d\d\b"
+    narrow, wide = (re.findall(figures, render(VIEWS[name](), width)) for width in (80, 1000))
+    assert sorted(narrow) == sorted(wide)
+    assert "…" not in render(VIEWS[name](), 80)
+
+
+def test_a_hundred_points_have_one_line_per_point_and_arm():
+    view = make_view(sweep={"optimizer.lr": [k / 1000 for k in range(1, 101)]}, num_seeds=3)
+    lines = render([view], 80).splitlines()
+    assert sum("±" in line for line in lines) == 200
+    assert sum(" of 3" in line for line in lines) == 100
+
+
+def test_the_data_set_that_was_really_used_is_named():
+    fallback = make_view(dataset="mnist_5k", requested_dataset="mnist")
+    assert "mnist_5k (requested mnist)" in render([fallback], 80)
+    assert "mnist_5k (requested mnist)" in comparison_markdown(fallback)
+    assert "requested" not in render([make_view()], 80)
+
+
+def test_names_are_shown_as_they_are():
+    """Neither rich's markup nor Markdown's may take a name for its own."""
+    view = make_view(name="[bold]x_y", arms=("*c* _d_", "[red]a|b"), baseline="[red]a|b", missing=(("[red]a|b", 0),))
+    text, markdown = render([view], 80), comparison_markdown(view)
+    assert text.startswith("[bold]x_y: mnist")
+    assert "  [red]a|b (baseline)  " in text
+    assert "  against [red]a|b  " in text
+    assert "*c* _d_ against [red]a|b: seed 0" in text
+    assert markdown.startswith("**[bold]x_y**: mnist")
+    assert "| [red]a\\|b (baseline) |" in markdown
+    assert "| against [red]a\\|b |" in markdown
+    assert "\\*c\\* \\_d\\_ against [red]a\\|b: seed 0" in markdown
+
+
+@pytest.mark.parametrize(
+    ("num_seeds", "note"),
+    [
+        (1, "one seed: no interval, and p cannot fall below 1; use at least 6 seeds"),
+        (2, "2 pairs: the smallest p these could reach is 0.500; use at least 6 seeds"),
+        (5, "5 pairs: the smallest p these could reach is 0.062; use at least 6 seeds"),
+        (6, None),
+    ],
+)
+def test_few_seeds_are_no_ground_for_a_claim_and_the_table_says_so(num_seeds, note):
+    text = render([make_view(num_seeds=num_seeds)], 80)
+    assert note in text if note else "use at least" not in text
+
+
+def test_a_small_p_is_never_shown_as_zero():
+    """Twelve wins in twelve seeds: p = 2 / 2^12 = 0.0005."""
+    text = render([make_view(num_seeds=12)], 80)
+    assert "< 0.001" in text
+    assert "0.000" not in text
+
+
+def test_only_a_baseline_makes_a_comparison():
+    text = render([make_view(baseline=None)], 80)
+    assert "±" in text
+    assert "difference" not in text
+    assert comparison_records([make_view(baseline=None)])[0]["comparisons"] == []
+
+
+def test_arms_without_a_common_seed_are_not_compared():
+    view = make_view(num_seeds=2, missing=(("bn", 0), ("plain", 1)))
+    assert re.search(r"bn +– +– +– +0 of 0", render([view], 80))
+    assert "seeds 0, 1 have no partner and are left out" in render([view], 80)
+    assert comparison_records([view])[0]["comparisons"][0]["difference"] is None
+
+
+def test_diverged_replicas_are_counted_where_there_are_any():
+    assert "1 of 10" in render([make_view(diverged=(("plain", 4),))], 80)
+    assert "diverged" not in render([make_view()], 80)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_records_are_plain_data(name):
+    """JSON has neither NaN nor numpy's numbers."""
+    records = comparison_records(VIEWS[name]())
+    assert json.loads(json.dumps(records, allow_nan=False)) == records
+
+
+def test_records_hold_fractions_computed_from_the_summary():
+    view = make_view(sweep={"optimizer.lr": [0.1, 0.01]})
+    record = comparison_records([view])[0]
+    rows = view.summary[view.summary["optimizer.lr"] == 0.01].set_index("seed")
+    bn, plain = (rows[rows["arm"] == arm]["final_test_accuracy"] for arm in ("bn", "plain"))
+    of_bn = next(one for one in record["arms"] if one["point"] == {"optimizer.lr": 0.01} and one["arm"] == "bn")
+    assert of_bn["test_accuracy"] == pytest.approx({"mean": np.mean(bn), "std": np.std(bn, ddof=1)})
+    comparison = next(one for one in record["comparisons"] if one["point"] == {"optimizer.lr": 0.01})
+    assert comparison["difference"] == pytest.approx(np.mean(bn - plain))
+    assert comparison["wins"] == sum(bn > plain)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_markdown_has_the_same_cells_and_notes_as_the_table(name):
+    for view in VIEWS[name]():
+        markdown, table = comparison_markdown(view), render([view], 1000)
+        cells = {cell.strip() for row in re.findall(r"^\|(.*)\|$", markdown, re.M) for cell in row.split(" | ")}
+        assert all(cell in table for cell in cells if not cell.startswith(":") and not cell.endswith(":"))
+        rows = [line for line in table.splitlines() if line.startswith("  ") and "──" not in line]
+        assert len(re.findall(r"^\|(?! :)", markdown, re.M)) == len(rows)
+        notes = [line for line in table.splitlines()[1:] if line and not line.startswith(" ")]
+        assert all(note.replace("_", r"\_") in markdown or note in markdown for note in notes)
+
+
+def test_tables_need_no_chart_library():
+    """``bnreg compare`` draws nothing, so it does not wait for altair."""
+    code = "import sys, bnreg.report.tables; print({'altair', 'scipy', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
