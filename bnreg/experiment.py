@@ -27,7 +27,7 @@ from bnreg.runs import SCHEMA_VERSION, DraftRun, new_run
 from bnreg.training.devices import choose_device
 from bnreg.training.messages import EpochDone, Message, Row, ShardDone
 from bnreg.training.optimizers import OPTIMIZERS
-from bnreg.training.plan import Shard, count_parameters, estimate_bytes, layer_sizes, plan_shards
+from bnreg.training.plan import SHARD_BYTES, Shard, count_parameters, estimate_bytes, layer_sizes, plan_shards
 from bnreg.training.schedules import SCHEDULES
 from bnreg.training.workers import train_shards
 
@@ -154,6 +154,7 @@ def plan_experiment(
         num_workers=num_workers,
         num_inputs=image_shape[0] * image_shape[1],
         num_classes=num_classes,
+        max_bytes=SHARD_BYTES[device.partition(":")[0]],
     )
     return Plan(experiment, datasets, device, min(num_workers, len(shards)), shards, tuple(notices))
 

@@ -153,12 +153,13 @@ class StackedOptimizer:
         first = 0
         for setting, equal in groupby(settings):
             last = first + len(list(equal))
-            decaying, constant = Group(setting, setting.weight_decay), Group(setting, 0.0)
+            groups: dict[float, Group] = {}
             for kind, parameter in network.parameters_with_kinds():
                 num_seeds = parameter.shape[0] // len(settings)
-                group = decaying if kind in setting.weight_decay_on else constant
+                decay = setting.weight_decay if kind in setting.weight_decay_on else 0.0
+                group = groups.setdefault(decay, Group(setting, decay))
                 group.add(parameter, slice(first * num_seeds, last * num_seeds), self._kind.num_moments)
-            self._groups += [group for group in (decaying, constant) if group.views]
+            self._groups += groups.values()
             first = last
 
     def step(self) -> None:

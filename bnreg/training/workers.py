@@ -107,6 +107,7 @@ def _work(connection: Connection, data_folders: Mapping[str, Path], device: str)
             from bnreg.training.engine import train_shard
 
             torch.set_num_threads(1)  # two threads on such small products lose more than they gain
+            torch.set_flush_denormal(True)  # moments of unused pixels decay into subnormal numbers, which are slow
             while (shard := connection.recv()) is not None:
                 dataset = attach(data_folders[shard.settings.data.dataset])
                 for message in train_shard(shard, dataset, torch.device(device)):

@@ -13,7 +13,7 @@ from bnreg.training.evaluation import evaluate
 from bnreg.training.feed import Feed
 from bnreg.training.messages import EpochDone, ShardDone
 from bnreg.training.optimizers import OPTIMIZERS
-from bnreg.training.plan import Shard, plan_shards
+from bnreg.training.plan import Shard, estimate_bytes, plan_shards
 from bnreg.training.schedules import lr_factor
 from bnreg.training.stack import Stack
 
@@ -297,10 +297,20 @@ def test_every_replica_is_in_one_shard_and_a_seeds_arms_stay_together():
             assert all(names in ({"a", "b"}, set()) for names in arms)
 
 
-def test_a_shard_is_cut_so_that_it_fits_in_memory():
-    cells = [make_cell(model={"hidden": (2000, 2000)})]
-    shards = plan_shards(cells, range(16), num_workers=1, num_inputs=784, num_classes=10)
-    assert len(shards) > 1
+def test_shards_keep_within_the_bound_and_every_worker_gets_equally_many():
+    """Down to a single seed, whose arms stay together even if they need more."""
+    cells = [make_cell("a"), make_cell("b", model=BN)]
+    size = estimate_bytes(cells[0].settings, 36, 4) + estimate_bytes(cells[1].settings, 36, 4)
+    for num_workers, max_bytes, expected in [
+        (1, 4 * size, [4, 4, 4]),
+        (2, 4 * size, [3] * 4),
+        (1, size // 2, [1] * 12),
+    ]:
+        shards = plan_shards(
+            cells, range(12), num_workers=num_workers, num_inputs=36, num_classes=4, max_bytes=max_bytes
+        )
+        assert [len(shard.seeds) for shard in shards] == expected
+        assert all(shard.num_replicas == 2 * len(shard.seeds) for shard in shards)
 
 
 def test_a_validation_split_is_measured_and_never_trained_on():
