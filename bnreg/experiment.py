@@ -144,7 +144,8 @@ def plan_experiment(
     assert len(shapes) == 1, "the data sets of the table have one shape"
     (image_shape, num_classes), *_ = shapes
 
-    errors, notices = check_against_data(experiment, min(len(d.train_labels) for d in datasets.values()))
+    num_train = {requested: len(dataset.train_labels) for requested, dataset in datasets.items()}
+    errors, notices = check_against_data(experiment, num_train)
     if errors:
         raise UserError(*errors)
     num_workers = experiment.jobs or (1 if device.startswith("cuda") else _num_cores())

@@ -10,7 +10,7 @@ import typer
 
 def compare(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Run folders, or patterns of them.", show_default=False)
+        list[str], typer.Argument(metavar="RUN", help="Run folders, or patterns of them.", show_default=False)
     ],
     json: Annotated[bool, typer.Option("--json", help="Print plain data instead of tables.")] = False,
 ) -> None:

@@ -24,7 +24,7 @@ def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The experiment's YAML file.", show_default=False)],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Settings that replace the file's, e.g. optimizer.lr=0.01."),
+        typer.Argument(metavar="KEY=VALUE", help="Settings that replace the file's, e.g. optimizer.lr=0.01."),
     ] = None,
     *,
     runs: RunsRoot = Path("runs"),

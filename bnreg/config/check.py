@@ -1,7 +1,7 @@
 """What can be said of an experiment only once its data set is known."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bnreg.config.experiment import Cell, Experiment
 from bnreg.config.schema import Data
@@ -9,17 +9,20 @@ from bnreg.config.schema import Data
 MIN_PAIRS = 6  # 2/2⁵ > 0.05 > 2/2⁶
 
 
-def check_against_data(experiment: Experiment, num_train: int) -> tuple[list[str], list[str]]:
+def check_against_data(experiment: Experiment, num_train: Mapping[str, int]) -> tuple[list[str], list[str]]:
     """What in an experiment does not fit its data.
 
     Args:
         experiment: The experiment.
-        num_train: Examples in the data's training set, before a validation split is taken from it.
+        num_train: For each data set by the name in the config, the examples in its training set, before a validation
+            split is taken from it.
 
     Returns:
         Errors, which forbid the run, and notices, which do not; each a line.
     """
-    errors = [error for cell in experiment.cells for error in _errors(experiment, cell, num_train)]
+    errors = [
+        error for cell in experiment.cells for error in _errors(experiment, cell, num_train[cell.settings.data.dataset])
+    ]
     notices = [*_notices_on_batches(experiment, num_train), *_notices_on_pairs(experiment)]
     return list(dict.fromkeys(errors)), list(dict.fromkeys(notices))
 
@@ -48,12 +51,12 @@ def _errors(experiment: Experiment, cell: Cell, num_train: int) -> Iterator[str]
         yield f"{place}: batch norm needs batches of at least 2, got 1"
 
 
-def _notices_on_batches(experiment: Experiment, num_train: int) -> Iterator[str]:
+def _notices_on_batches(experiment: Experiment, num_train: Mapping[str, int]) -> Iterator[str]:
     norms: dict[Data, set[str]] = defaultdict(set)
     for cell in experiment.cells:
         norms[cell.settings.data].add(cell.settings.model.norm)
     for data, used in norms.items():
-        if "batch" in used and _train_size(data, num_train) % data.batch_size == 1:
+        if "batch" in used and _train_size(data, num_train[data.dataset]) % data.batch_size == 1:
             yield (
                 "the last batch of each epoch would hold 1 example, too few for batch norm: it is dropped in every arm"
             )

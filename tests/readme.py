@@ -1,0 +1,116 @@
+"""Writes the generated parts of the README: the result, the settings and the commands.
+
+    make readme
+
+Each part lies between two marker comments; ``test_readme.py`` holds the README to what is generated here.
+"""
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+from typer.cli import get_docs_for_click
+
+from bnreg.cli import app
+from bnreg.config.experiment_file import SECTIONS, ExperimentFile
+from bnreg.config.schema import Settings
+from bnreg.experiment import CHOICES
+from bnreg.report.run_view import view_of
+from bnreg.report.tables import comparison_markdown
+from bnreg.runs import read_run
+
+ROOT = Path(__file__).parent.parent
+
+
+def committed_run() -> Path:
+    """The one run folder that .gitignore lets through."""
+    (name,) = re.findall(r"^!/runs/(.+)/$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
+    return ROOT / "runs" / name
+
+
+def result() -> str:
+    """The comparison of the committed run, with its figure."""
+    run = read_run(committed_run())
+    folder = run.path.relative_to(ROOT).as_posix()
+    versions = run.info["versions"]
+    source = f"From [`{folder}`]({folder}): torch {versions['torch']}, `{' '.join(run.info['command'])}`."
+    table = comparison_markdown(view_of(run.info, run.metrics, run.summary))
+    return f"{table}\n{source}\n\n![loss and accuracy]({folder}/curves.svg)\n"
+
+
+def settings() -> str:
+    """Every key of a config with its default and meaning, and the names that tables offer."""
+    lines = ["| key | default | meaning |", "|---|---|---|"]
+    lines += [f"| `{key}` | {default} | {meaning} |" for key, default, meaning in _fields(ExperimentFile, ())]
+    tables = {
+        "data.dataset": CHOICES.datasets,
+        "model.activation": CHOICES.activations,
+        "model.norm": CHOICES.norms,
+        "model.init.scheme": CHOICES.inits,
+        "optimizer.name": CHOICES.optimizers,
+        "optimizer.schedule.name": CHOICES.schedules,
+    }
+    lines += ["", "| names for | choices |", "|---|---|"]
+    lines += [f"| `{key}` | {', '.join(f'`{name}`' for name in names)} |" for key, names in tables.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _fields(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    for name, field in model.model_fields.items():
+        if not path and name in SECTIONS:
+            yield from _fields(Settings.model_fields[name].annotation, (name,))  # type: ignore[arg-type] # a section
+            continue
+        nested = _section_of(field.annotation)
+        if nested is not None:
+            yield from _fields(nested, (*path, name))
+            continue
+        default = "required" if field.default is PydanticUndefined else f"`{_as_yaml(field.default)}`"
+        if (*path, name) == ("seeds",):
+            default = "`10`"
+        yield ".".join((*path, name)), default, field.description or ""
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    candidates = (annotation, *getattr(annotation, "__args__", ()))
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+
+
+def _as_yaml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_as_yaml, value))}]"
+    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, str) else value
+
+
+def commands() -> str:
+    """The reference of all commands, from the command line itself."""
+    command = typer.main.get_command(app)
+    text = html.unescape(get_docs_for_click(obj=command, ctx=typer.Context(command), name="bnreg"))
+    text = text.partition("**Commands**")[2].partition("## ")[2]
+    text = re.sub(r"^\* `--help`.*\n", "", f"## {text}", flags=re.MULTILINE)
+    text = re.sub(r"^(#+) ", r"#\1 ", text, flags=re.MULTILINE)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+PARTS: dict[str, Callable[[], str]] = {"result": result, "settings": settings, "commands": commands}
+
+
+def regenerated(readme: str) -> str:
+    """The README with its generated parts written anew."""
+    for name, generate in PARTS.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        before, found, rest = readme.partition(begin)
+        _, found_end, after = rest.partition(end)
+        assert found, f"the README lacks {begin!r}"
+        assert found_end, f"the README lacks {end!r}"
+        readme = f"{before}{begin}\n{generate()}\n{end}{after}"
+    return readme
+
+
+if __name__ == "__main__":
+    path = ROOT / "README.md"
+    path.write_text(regenerated(path.read_text(encoding="utf-8")), encoding="utf-8")

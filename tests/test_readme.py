@@ -1,0 +1,74 @@
+"""The README says what the code does: its generated parts are current, its commands and configs work."""
+
+import re
+import subprocess
+
+import pytest
+import typer.main
+from readme import ROOT, committed_run, regenerated
+
+from bnreg.cli import app
+from bnreg.config import load_experiment
+from bnreg.experiment import CHOICES
+from bnreg.runs import read_run
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_generated_parts_are_current():
+    """If this fails, run `make readme` and read what has changed."""
+    assert regenerated(README) == README
+
+
+def all_commands(group, path=("bnreg",)):
+    for name, command in group.commands.items():
+        yield (*path, name), command
+        if hasattr(command, "commands"):
+            yield from all_commands(command, (*path, name))
+
+
+@pytest.mark.parametrize(("path", "command"), list(all_commands(typer.main.get_command(app))))
+def test_every_command_and_option_is_explained(path, command):
+    assert command.help
+    assert f"`{' '.join(path)}`" in README
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), f"{path}: {parameter.name}"
+
+
+def test_the_experiments_in_the_readme_are_valid(tmp_path):
+    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert blocks
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"block{number}.yaml"
+        path.write_text(block)
+        load_experiment(path, [], CHOICES)
+
+
+def test_the_make_targets_in_the_readme_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`?make ([a-z]+)`?", README))
+    assert {"demo", "test", "check", "bench", "clean"} <= named <= targets
+
+
+def test_links_in_the_readme_lead_somewhere():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_committed_run_is_whole_small_and_on_full_mnist():
+    run = committed_run()
+    info = read_run(run).info
+    assert info["data"]["mnist"]["name"] == "mnist"
+    assert len(info["seeds"]) == 10
+    assert sum(path.stat().st_size for path in run.iterdir()) < 200_000
+
+
+def test_nothing_names_a_registry_host_or_a_machines_path():
+    """What is committed must build anywhere."""
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    forbidden = re.compile(r"--(extra-)?index-url (?!--)|file:///|pypi\.org|/root/|/home/[a-z]+/")
+    for name in done.stdout.splitlines():
+        if name != "tests/test_readme.py" and not name.startswith("runs/") and (ROOT / name).is_file():
+            assert not forbidden.search((ROOT / name).read_text(encoding="utf-8", errors="replace")), name
