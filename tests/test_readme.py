@@ -1,7 +1,6 @@
 """The README says what the code does: its generated parts are current, its commands and configs work."""
 
 import re
-import subprocess
 
 import pytest
 import typer.main
@@ -46,7 +45,7 @@ def test_the_experiments_in_the_readme_are_valid(tmp_path):
 
 def test_the_make_targets_in_the_readme_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"`?make ([a-z]+)`?", README))
+    named = set(re.findall(r"(?:`|^    )make ([a-z]+)", README, re.MULTILINE))
     assert {"demo", "test", "check", "bench", "clean"} <= named <= targets
 
 
@@ -61,14 +60,3 @@ def test_the_committed_run_is_whole_small_and_on_full_mnist():
     assert info["data"]["mnist"]["name"] == "mnist"
     assert len(info["seeds"]) == 10
     assert sum(path.stat().st_size for path in run.iterdir()) < 200_000
-
-
-def test_nothing_names_a_registry_host_or_a_machines_path():
-    """What is committed must build anywhere."""
-    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip("not a git checkout")
-    forbidden = re.compile(r"--(extra-)?index-url (?!--)|file:///|pypi\.org|/root/|/home/[a-z]+/")
-    for name in done.stdout.splitlines():
-        if name != "tests/test_readme.py" and not name.startswith("runs/") and (ROOT / name).is_file():
-            assert not forbidden.search((ROOT / name).read_text(encoding="utf-8", errors="replace")), name
