@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 
 from filelock import FileLock, Timeout
 
@@ -103,10 +103,17 @@ def _download_file(filename: str, md5: str, mirrors: list[str], folder: Path, lo
         except (OSError, RuntimeError, HTTPException, ValueError) as error:
             if isinstance(error, HTTPError):
                 error.close()
-            failures.append(f"{mirror}: {' '.join(str(error).split()) or type(error).__name__}")
+            failures.append(f"{mirror}: {_reason(error)}")
         else:
             return
     raise DownloadError(f"cannot download {filename} from {'; '.join(failures)}")
+
+
+def _reason(error: Exception) -> str:
+    """Why a download failed, in a few words: what the system says, without the wrappers around it."""
+    cause = error.reason if isinstance(error, URLError) else error
+    words = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
+    return " ".join(words.split()) or type(error).__name__
 
 
 @contextlib.contextmanager

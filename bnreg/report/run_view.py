@@ -67,6 +67,8 @@ def point_value(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(point_value, value))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

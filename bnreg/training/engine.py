@@ -42,15 +42,21 @@ def train_shard(shard: Shard, dataset: Dataset, device: torch.device) -> Iterato
     last_report = time.monotonic()
     for epoch in range(1, settings.training.epochs + 1):
         rows: list[Row] = []
+        epoch_start, epoch_seconds = time.perf_counter(), [0.0] * len(stacks)
         for x, y in feed.batches(epoch):
             for i, stack in enumerate(stacks):
                 start = time.perf_counter()
                 stack.step(x, y)
-                seconds[i] += time.perf_counter() - start
+                epoch_seconds[i] += time.perf_counter() - start
             steps += 1
             if time.monotonic() - last_report > REPORT_SECONDS:
                 last_report = time.monotonic()
                 yield StepsDone(shard.index, steps)
+        if device.type == "cuda":  # a step returns before it is done: only the whole epoch can be timed, and shared out
+            torch.cuda.synchronize(device)
+            whole = time.perf_counter() - epoch_start
+            epoch_seconds = [whole * len(stack.replicas) / shard.num_replicas for stack in stacks]
+        seconds = [total + spent for total, spent in zip(seconds, epoch_seconds, strict=True)]
         for stack, stack_records in zip(stacks, records, strict=True):
             for record, metrics in zip(stack_records, stack.evaluate(evaluation_sets), strict=True):
                 row = record.add(epoch, metrics)
