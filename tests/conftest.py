@@ -58,6 +58,14 @@ def make_cell(arm="arm", point_index=0, point=None, **sections):
     return Cell(point_index=point_index, point=point or {}, arm=arm, settings=Settings.model_validate(settings))
 
 
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def device(request):
+    """The same test on the CPU and, where there is one, on a CUDA device."""
+    import torch
+
+    return torch.device(request.param)
+
+
 @pytest.fixture
 def float64():
     """Within the test, torch computes in float64, where rounding leaves laws visible to twelve digits."""

@@ -29,11 +29,11 @@ TORCH_ACTIVATIONS = {
 
 
 @pytest.fixture(autouse=True)
-def _float64():
+def _float64_on(device, float64):  # noqa: ARG001 # float64 is wanted for what it sets
     torch.manual_seed(0)
-    torch.set_default_dtype(torch.float64)
+    torch.set_default_device(device)
     yield
-    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
 
 
 def assert_equal(ours, theirs):
@@ -128,10 +128,10 @@ def test_batch_norm_refuses_to_train_on_one_example():
         StackedBatchNorm(REPLICAS, INPUTS)(torch.randn(REPLICAS, 1, INPUTS))
 
 
-def test_dropout_keeps_the_mean_at_each_replicas_own_rate():
+def test_dropout_keeps_the_mean_at_each_replicas_own_rate(device):
     """A kept value grows by 1/(1 − rate), a rate of 0 changes nothing, and evaluation drops nothing."""
     rates = [0.0, 0.2, 0.8]
-    dropout = StackedDropout(rates, [torch.Generator().manual_seed(r) for r in range(3)])
+    dropout = StackedDropout(rates, [torch.Generator(device).manual_seed(r) for r in range(3)])
     y = torch.ones(3, 100, 400)
     dropped = dropout(y)
     assert torch.equal(dropped[0], y[0])
@@ -144,8 +144,8 @@ def test_dropout_keeps_the_mean_at_each_replicas_own_rate():
     assert torch.equal(dropout(y), y)
 
 
-def test_a_replicas_dropout_masks_do_not_depend_on_its_neighbours():
+def test_a_replicas_dropout_masks_do_not_depend_on_its_neighbours(device):
     y = torch.ones(3, 10, 20)
-    together = StackedDropout([0.5] * 3, [torch.Generator().manual_seed(r) for r in range(3)])(y)
-    alone = StackedDropout([0.5], [torch.Generator().manual_seed(1)])(y[:1])
+    together = StackedDropout([0.5] * 3, [torch.Generator(device).manual_seed(r) for r in range(3)])(y)
+    alone = StackedDropout([0.5], [torch.Generator(device).manual_seed(1)])(y[:1])
     assert torch.equal(together[1], alone[0])

@@ -57,26 +57,27 @@ ARMS = [
 
 
 @pytest.mark.usefixtures("float64")
-def test_a_stack_trains_like_its_replicas_alone(tiny):
+def test_a_stack_trains_like_its_replicas_alone(tiny, device):
     """Stacking is a speed-up: every replica of six arms and three seeds ends where it ends on its own."""
-    together, *_ = run(tiny, ARMS, (0, 1, 2))
+    together, *_ = run(tiny, ARMS, (0, 1, 2), device=device)
     assert len(together) == 6 * 3 * 2
     for cell in ARMS:
         for seed in (0, 1, 2):
-            alone, *_ = run(tiny, [cell], (seed,))
+            alone, *_ = run(tiny, [cell], (seed,), device=device)
             assert_same_metrics(alone, together)
 
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("num_workers", [2, 3, 5])
-def test_the_number_of_shards_changes_no_result(tiny, num_workers):
-    one, *_ = run(tiny, ARMS, (0, 1, 2))
-    many, *_ = run(tiny, ARMS, (0, 1, 2), num_workers=num_workers)
+def test_the_number_of_shards_changes_no_result(tiny, num_workers, device):
+    one, *_ = run(tiny, ARMS, (0, 1, 2), device=device)
+    many, *_ = run(tiny, ARMS, (0, 1, 2), num_workers=num_workers, device=device)
     assert_same_metrics(one, many)
 
 
-def test_training_twice_gives_the_same_to_the_bit(tiny):
-    assert run(tiny, ARMS, (3, 4))[0] == run(tiny, ARMS, (3, 4))[0]
+def test_training_twice_gives_the_same_to_the_bit(tiny, device):
+    first, second = (run(tiny, ARMS, (3, 4), device=device)[0] for _ in range(2))
+    assert first == second
 
 
 @pytest.mark.usefixtures("float64")
@@ -91,7 +92,7 @@ def test_training_twice_gives_the_same_to_the_bit(tiny):
     ],
     ids=lambda settings: f"{settings['name']}{'+' if len(settings) > 3 else ''}",
 )
-def test_a_replica_trains_like_torch_nn_and_torch_optim(tiny, norm, settings):
+def test_a_replica_trains_like_torch_nn_and_torch_optim(tiny, norm, settings, device):
     """The oracle: an ordinary network and optimiser from the same weights on the same batches, step by step.
 
     A second cell with another learning rate rides along, so that each cell's settings must reach its own replicas.
@@ -100,22 +101,22 @@ def test_a_replica_trains_like_torch_nn_and_torch_optim(tiny, norm, settings):
         make_cell("other", model={"hidden": (8, 6), "norm": norm}, optimizer={"name": settings["name"], "lr": 0.7}),
         make_cell("arm", model={"hidden": (8, 6), "norm": norm}, optimizer=settings),
     ]
-    stack = Stack(cells, (0, 1), sizes=SIZES, steps_per_epoch=12, device=CPU)
+    stack = Stack(cells, (0, 1), sizes=SIZES, steps_per_epoch=12, device=device)
     replica = 3  # arm "arm", seed 1
-    single = _as_torch(stack.network, replica)
+    single = _as_torch(stack.network, replica).to(device)
     decay = settings.get("weight_decay", 0.0)
     reach = settings.get("weight_decay_on", ("weights",))
     groups = [{"params": [p], "weight_decay": decay if _kind(single, p) in reach else 0.0} for p in single.parameters()]
     extra = {name: settings[name] for name in OPTIMIZERS[settings["name"]].settings if name in settings}
     optimizer = TORCH_OPTIMIZERS[settings["name"]](groups, lr=settings["lr"], **extra)
 
-    feed = Feed(tiny, cells[0].settings.data, (0, 1), CPU, drop_single=True)
+    feed = Feed(tiny, cells[0].settings.data, (0, 1), device, drop_single=True)
     for x, y in feed.batches(1):
         stack.step(x, y)
         optimizer.zero_grad()
         nn.functional.cross_entropy(single(x[1]), y[1]).backward()
         optimizer.step()
-    ours, theirs = _as_torch(stack.network, replica).state_dict(), single.state_dict()
+    ours, theirs = _as_torch(stack.network, replica).to(device).state_dict(), single.state_dict()
     for name, value in theirs.items():
         if "num_batches" not in name:
             torch.testing.assert_close(ours[name], value, rtol=1e-9, atol=1e-11, msg=name)
@@ -162,26 +163,26 @@ def test_the_arms_of_a_seed_start_from_equal_weights_and_see_equal_batches(tiny)
         assert len({row[proof] for row in pairing.values()}) == 3
 
 
-def test_both_arms_of_a_seed_are_given_equal_weights_and_batches(tiny):
+def test_both_arms_of_a_seed_are_given_equal_weights_and_batches(tiny, device):
     """The same without trusting the hashes: tensors, looked at."""
     stacks = [
-        Stack([make_cell(model=model)], (0, 1), sizes=SIZES, steps_per_epoch=5, device=CPU) for model in (BN, PLAIN)
+        Stack([make_cell(model=model)], (0, 1), sizes=SIZES, steps_per_epoch=5, device=device) for model in (BN, PLAIN)
     ]
     for bn, plain in zip(*(stack.network.linear_layers for stack in stacks), strict=True):
         assert torch.equal(bn.weight, plain.weight)
         assert not torch.equal(bn.weight[0], bn.weight[1])
-    feeds = [Feed(tiny, make_cell().settings.data, seeds, CPU, drop_single=True) for seeds in ((0, 1), (1,))]
+    feeds = [Feed(tiny, make_cell().settings.data, seeds, device, drop_single=True) for seeds in ((0, 1), (1,))]
     for (x, y), (x_of_1, y_of_1) in zip(*(feed.batches(1) for feed in feeds), strict=True):
         assert torch.equal(x[1], x_of_1[0])
         assert torch.equal(y[1], y_of_1[0])
         assert not torch.equal(x[0], x[1])
 
 
-def test_evaluation_changes_no_state(tiny):
+def test_evaluation_changes_no_state(tiny, device):
     """Neither weights, buffers and mode nor the streams of random numbers; twice gives the same."""
     cell = make_cell(model=BN | {"dropout": 0.5})
-    stack = Stack([cell], (0, 1), sizes=SIZES, steps_per_epoch=12, device=CPU)
-    feed = Feed(tiny, cell.settings.data, (0, 1), CPU, drop_single=True)
+    stack = Stack([cell], (0, 1), sizes=SIZES, steps_per_epoch=12, device=device)
+    feed = Feed(tiny, cell.settings.data, (0, 1), device, drop_single=True)
     for x, y in feed.batches(1):
         stack.step(x, y)
 
@@ -198,19 +199,19 @@ def test_evaluation_changes_no_state(tiny):
     assert all(p.grad is None for p in stack.network.parameters())
 
 
-def test_evaluation_uses_running_statistics_and_drops_nothing(tiny):
+def test_evaluation_uses_running_statistics_and_drops_nothing(tiny, device):
     """What it reports is the eval-mode network's own loss and accuracy, example by example."""
     cell = make_cell(model=BN | {"dropout": 0.5})
-    stack = Stack([cell], (0,), sizes=SIZES, steps_per_epoch=12, device=CPU)
-    feed = Feed(tiny, cell.settings.data, (0,), CPU, drop_single=True)
+    stack = Stack([cell], (0,), sizes=SIZES, steps_per_epoch=12, device=device)
+    feed = Feed(tiny, cell.settings.data, (0,), device, drop_single=True)
     for x, y in feed.batches(1):
         stack.step(x, y)
     (metrics,) = stack.evaluate(feed.evaluation_sets())
-    x = torch.from_numpy(tiny.test_images).flatten(1).float() / 255
+    x = torch.from_numpy(tiny.test_images).flatten(1).float().to(device) / 255
     stack.network.eval()
     logits = stack.network(x[None])[0]
     stack.network.train()
-    labels = torch.from_numpy(tiny.test_labels)
+    labels = torch.from_numpy(tiny.test_labels).to(device)
     assert metrics["test_loss"] == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
     assert metrics["test_accuracy"] == (logits.argmax(1) == labels).double().mean().item()
 
@@ -223,7 +224,7 @@ def test_the_mode_is_restored_even_when_evaluation_fails():
     assert stack.network.training
 
 
-def test_a_class_sorted_data_set_trains_as_well_as_a_shuffled_one(tiny):
+def test_a_class_sorted_data_set_trains_as_well_as_a_shuffled_one(tiny, device):
     order = np.argsort(tiny.train_labels, kind="stable")
     in_order = Dataset(
         "tiny",
@@ -238,19 +239,19 @@ def test_a_class_sorted_data_set_trains_as_well_as_a_shuffled_one(tiny):
     cells = [make_cell("bn", model=BN, training={"epochs": 5}), make_cell("plain", model=PLAIN, training={"epochs": 5})]
     means = []
     for dataset in (tiny, in_order):
-        _, summary, _ = run(dataset, cells, (0, 1, 2, 3))
+        _, summary, _ = run(dataset, cells, (0, 1, 2, 3), device=device)
         means.append(np.mean([row["final_test_accuracy"] for row in summary.values()]))
     assert min(means) > 0.9
     assert abs(means[0] - means[1]) < 0.03
 
 
 @pytest.mark.usefixtures("float64")
-def test_a_diverged_replica_counts_as_chance_and_stops_no_other(tiny):
+def test_a_diverged_replica_counts_as_chance_and_stops_no_other(tiny, device):
     """A learning rate of 1e30 ends in a loss that is huge but finite, or in NaN: both are divergence."""
     sane = make_cell("sane", model=PLAIN, optimizer={"name": "sgd", "lr": 0.1})
     wild = make_cell("wild", model=PLAIN, optimizer={"name": "sgd", "lr": 1e30})
-    rows, summary, _ = run(tiny, [wild, sane], (0, 1))
-    alone, *_ = run(tiny, [sane], (0, 1))
+    rows, summary, _ = run(tiny, [wild, sane], (0, 1), device=device)
+    alone, *_ = run(tiny, [sane], (0, 1), device=device)
     assert_same_metrics(alone, rows)
     for seed in (0, 1):
         assert summary[0, "wild", seed]["status"] == "diverged"
@@ -369,9 +370,3 @@ def test_a_stack_trains_on_cuda_as_on_the_cpu(tiny):
     for key, row in on_cpu.items():
         assert on_cuda[key]["train_loss"] == pytest.approx(row["train_loss"], rel=1e-3)
         assert on_cuda[key]["test_accuracy"] == pytest.approx(row["test_accuracy"], abs=0.02)
-
-
-@pytest.mark.cuda
-def test_training_twice_on_cuda_gives_the_same_to_the_bit(tiny):
-    device = torch.device("cuda")
-    assert run(tiny, ARMS, (0, 1), device=device)[0] == run(tiny, ARMS, (0, 1), device=device)[0]
