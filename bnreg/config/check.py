@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from bnreg.config.experiment import Cell, Experiment
-from bnreg.config.schema import Data
+from bnreg.config.schema import Data, Model
+from bnreg.config.wording import show
 
 MIN_PAIRS = 6  # 2/2⁵ > 0.05 > 2/2⁶
 
@@ -23,7 +24,13 @@ def check_against_data(experiment: Experiment, num_train: Mapping[str, int]) -> 
     errors = [
         error for cell in experiment.cells for error in _errors(experiment, cell, num_train[cell.settings.data.dataset])
     ]
-    notices = [*_notices_on_batches(experiment, num_train), *_notices_on_pairs(experiment)]
+    errors += [*_errors_on_test_sets(experiment), *_errors_on_sources(experiment)]
+    notices = [
+        *_notices_on_batches(experiment, num_train),
+        *_notices_on_differences(experiment, num_train),
+        *_notices_on_linear_models(experiment),
+        *_notices_on_pairs(experiment),
+    ]
     return list(dict.fromkeys(errors)), list(dict.fromkeys(notices))
 
 
@@ -49,6 +56,75 @@ def _errors(experiment: Experiment, cell: Cell, num_train: int) -> Iterator[str]
         yield f"{place}: {data.batch_size} is larger than the training set; at most {train_size}"
     elif data.batch_size == 1 and cell.settings.model.norm == "batch":
         yield f"{place}: batch norm needs batches of at least 2, got 1"
+
+
+def _errors_on_sources(experiment: Experiment) -> Iterator[str]:
+    first = experiment.cells[0].settings.data
+    for cell in experiment.cells:
+        for key in ("root", "fallback"):
+            if getattr(cell.settings.data, key) != getattr(first, key):
+                place = experiment.locate(cell, f"data.{key}")
+                yield f"{place}: the data lie in one place for the whole experiment; set it outside arms and sweep"
+
+
+def _compared(experiment: Experiment) -> Iterator[tuple[Cell, Cell]]:
+    """At each point, the baseline's cell with that of each other arm."""
+    baselines = {cell.point_index: cell for cell in experiment.cells if cell.arm == experiment.baseline}
+    for cell in experiment.cells:
+        baseline = baselines.get(cell.point_index)
+        if baseline is not None and cell is not baseline:
+            yield baseline, cell
+
+
+def _errors_on_test_sets(experiment: Experiment) -> Iterator[str]:
+    key = "data.dataset"
+    for baseline, cell in _compared(experiment):
+        datasets = [each.settings.data.dataset for each in (baseline, cell)]
+        if datasets[0] != datasets[1]:
+            place = experiment.locate(cell, key)
+            if place == experiment.locate(None, key):  # this arm says nothing of its own, so the baseline does
+                place = experiment.locate(baseline, key)
+            yield (
+                f"{place}: arms {show(baseline.arm)} and {show(cell.arm)} would be tested on different examples "
+                f"({' and '.join(datasets)}) and cannot be compared; sweep {key} instead"
+            )
+
+
+def _notices_on_differences(experiment: Experiment, num_train: Mapping[str, int]) -> Iterator[str]:
+    """What besides the model sets two arms apart, a line for each pair of arms, as it is at the first such point."""
+    on_batches: dict[tuple[str, str], str] = {}
+    on_epochs: dict[tuple[str, str], str] = {}
+    for baseline, cell in _compared(experiment):
+        pair = (baseline.arm, cell.arm)
+        arms = f"arms {show(baseline.arm)} and {show(cell.arm)}"
+        if differences := list(_differences(baseline.settings.data, cell.settings.data, num_train)):
+            on_batches.setdefault(pair, f"{arms} do not see the same batches: {', '.join(differences)}")
+        epochs = [each.settings.training.epochs for each in (baseline, cell)]
+        if epochs[0] != epochs[1]:
+            on_epochs.setdefault(pair, f"{arms} train for different numbers of epochs ({epochs[0]}, {epochs[1]})")
+    yield from on_batches.values()
+    yield from on_epochs.values()
+
+
+def _differences(one: Data, other: Data, num_train: Mapping[str, int]) -> Iterator[str]:
+    sizes = {
+        "batch_size": (one.batch_size, other.batch_size),
+        "validation_size": (one.validation_size, other.validation_size),
+    }
+    if one.train_size != other.train_size:  # null may mean what the other arm says in numbers
+        sizes["train_size"] = (_train_size(one, num_train[one.dataset]), _train_size(other, num_train[other.dataset]))
+    for key, (size, other_size) in sizes.items():
+        if size != other_size:
+            yield f"data.{key} differs ({size}, {other_size})"
+
+
+def _notices_on_linear_models(experiment: Experiment) -> Iterator[str]:
+    default = Model()
+    for cell in experiment.cells:
+        model = cell.settings.model
+        chosen = (model.norm, model.activation, model.dropout)
+        if not model.hidden and chosen != (default.norm, default.activation, default.dropout):
+            yield "without hidden layers, norm, activation and dropout have no effect"
 
 
 def _notices_on_batches(experiment: Experiment, num_train: Mapping[str, int]) -> Iterator[str]:

@@ -13,7 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from bnreg.config.wording import fault, show, unknown
 
-Positive = Annotated[int, Field(gt=0)]
+# Far beyond any use, and within what counts of steps, pixels and bytes can hold.
+MAX_EXAMPLES = 2**31
+MAX_EPOCHS = 1_000_000
+MAX_WIDTH = 1_000_000
+MAX_DEPTH = 1_000
+
+Width = Annotated[int, Field(gt=0, le=MAX_WIDTH)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -48,11 +54,16 @@ class Data(Section):
     """Which examples a network learns from, and how they come."""
 
     dataset: str = Field(default="mnist", description="name of the data set")
-    batch_size: int = Field(default=100, gt=0, description="examples in a batch")
+    batch_size: int = Field(default=100, gt=0, le=MAX_EXAMPLES, description="examples in a batch")
     train_size: int | None = Field(
-        default=None, gt=0, description="examples to train on; null: all that the validation split leaves"
+        default=None,
+        gt=0,
+        le=MAX_EXAMPLES,
+        description="examples to train on; null: all that the validation split leaves",
     )
-    validation_size: int = Field(default=0, ge=0, description="examples of the training set kept for validation")
+    validation_size: int = Field(
+        default=0, ge=0, le=MAX_EXAMPLES, description="examples of the training set kept for validation"
+    )
     fallback: Literal["mnist_5k", "none"] = Field(
         default="mnist_5k", description="what to use where MNIST is neither present nor to be downloaded"
     )
@@ -79,13 +90,20 @@ class Init(Section):
 class Model(Section):
     """The network."""
 
-    hidden: tuple[Positive, ...] = Field(
+    hidden: tuple[Width, ...] = Field(
         default=(32, 32), description="widths of the hidden layers; none: a linear classifier"
     )
     activation: str = Field(default="relu", description="activation of the hidden layers")
     norm: str = Field(default="none", description="normalisation of the pre-activations")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of hidden units dropped while training")
     init: Init = Field(default=Init(), description="initial linear weights")
+
+    @field_validator("hidden")
+    @classmethod
+    def _bounded(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(value) > MAX_DEPTH:
+            raise fault(f"expected at most {MAX_DEPTH} layers, got {len(value)}")
+        return value
 
     @field_validator("activation")
     @classmethod
@@ -179,7 +197,7 @@ class EarlyStopping(Section):
 class Training(Section):
     """How long a network trains."""
 
-    epochs: int = Field(default=5, gt=0, description="passes over the training set")
+    epochs: int = Field(default=5, gt=0, le=MAX_EPOCHS, description="passes over the training set")
     early_stopping: EarlyStopping | None = Field(default=None, description="when to stop early; null: never")
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from bnreg.config.scalars import plain_scalar
 from bnreg.config.wording import show
-from bnreg.config.yaml_mistakes import StrictYamlError, glued_colon, in_plain_words
+from bnreg.config.yaml_mistakes import StrictYamlError, decimal_comma, glued_colon, in_plain_words
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 20
@@ -109,6 +109,7 @@ class _Frame:
     block: bool
     key: str | None = None
     key_line: int = 0
+    last: str = ""  # the plain scalar that was put last, as it was written
 
 
 @dataclass
@@ -121,8 +122,13 @@ class _Builder:
     result: list[Any] = field(default_factory=list)
     num_values: int = 0
     num_documents: int = 0
+    doubt: tuple[StrictYamlError, StrictYamlError] | None = None
 
     def take(self, event: yaml.Event) -> None:
+        if self.doubt is not None:
+            with_value, without_value = self.doubt
+            empty = isinstance(event, yaml.ScalarEvent) and event.implicit[0] and not event.value
+            raise without_value if empty else with_value
         match event:
             case yaml.DocumentStartEvent():
                 self.num_documents += 1
@@ -157,16 +163,21 @@ class _Builder:
         if isinstance(value, str) and (found := _CONTROL.search(value)):
             raise StrictYamlError(line, f"control character {found.group()!a}; remove it")
         if is_key:
-            self._key(value, plain, line)
+            self._key(value, event.value, plain, line)
         else:
             self._note(line)
-            self._put(value)
+            self._put(value, event.value if plain else "")
 
-    def _key(self, key: Any, plain: bool, line: int) -> None:
+    def _key(self, key: Any, written: str, plain: bool, line: int) -> None:
         frame = self.frames[-1]
         assert isinstance(frame.items, dict)
         if not isinstance(key, str):
-            raise StrictYamlError(line, f"the key {show(key)} is not text; quote it: '{show(key)}'")
+            refusal = StrictYamlError(line, f"the key {show(key)} is not text; quote it: '{show(key)}'")
+            remedy = decimal_comma(next(reversed(frame.items), ""), frame.last, written)
+            if frame.block or remedy is None:
+                raise refusal
+            self.doubt = (refusal, StrictYamlError(line, remedy))  # the next event shows whether it was meant as a key
+            return
         if plain and key == "<<":
             raise StrictYamlError(line, "merge keys ('<<') are not supported; write the values out")
         if key in frame.items:
@@ -210,11 +221,12 @@ class _Builder:
         if self.frames and isinstance(self.frames[-1].items, list):
             self.lines[self._path()] = line
 
-    def _put(self, value: Any) -> None:
+    def _put(self, value: Any, written: str = "") -> None:
         if not self.frames:
             self.result.append(value)
             return
         frame = self.frames[-1]
+        frame.last = written
         if isinstance(frame.items, list):
             frame.items.append(value)
         else:

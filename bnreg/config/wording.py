@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 MAX_SHOWN = 40
+MIN_STEM = 3  # a shorter choice begins too many words by chance
 
 _WORD = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
 _EXPECTED = {
@@ -17,11 +18,11 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "finite_number": "a finite number",
     "float_type": "a number",
-    "greater_than": "a number greater than {gt:g}",
-    "greater_than_equal": "a number of at least {ge:g}",
+    "greater_than": "a number greater than {gt:.12g}",
+    "greater_than_equal": "a number of at least {ge:.12g}",
     "int_type": "a whole number",
-    "less_than": "a number less than {lt:g}",
-    "less_than_equal": "a number of at most {le:g}",
+    "less_than": "a number less than {lt:.12g}",
+    "less_than_equal": "a number of at most {le:.12g}",
     "literal_error": "{expected}",
     "model_type": "a mapping",
     "string_type": "text",
@@ -76,11 +77,15 @@ def dotted(path: Sequence[str | int]) -> str:
 
 
 def nearest(given: str, choices: Collection[str]) -> str | None:
-    """The choice that was probably meant, if any is close."""
-    close = difflib.get_close_matches(given[:80], choices, n=1)
+    """The choice that was probably meant, if any is close; capitals count as small letters."""
+    given = given[:80].casefold()
+    written = {choice.casefold(): choice for choice in choices}
+    close = difflib.get_close_matches(given, written, n=1)
     # Nearness of letters misses abbreviations: learning_rate means lr, bs means batch_size.
-    close = close or [c for c in choices if _initials(given) == c or _initials(c) == given]
-    return close[0] if close else None
+    close = close or [c for c in written if _initials(given) == c or _initials(c) == given]
+    # And words that go on: batch_normalization means batch.
+    close = close or [c for c in written if len(c) >= MIN_STEM and given.startswith(c)]
+    return written[close[0]] if close else None
 
 
 def did_you_mean(given: str, choices: Collection[str]) -> str:

@@ -8,6 +8,8 @@ from bnreg.config.wording import printable
 
 _GLUED = re.compile(r"([A-Za-z_][\w.-]*):(?![/\\])(\S+)", re.ASCII)
 _GLUED_LINE = re.compile(r"\s*(?:- )?([A-Za-z_][\w.-]*:(?![/\\])\S+)", re.ASCII)
+_WHOLE = re.compile(r"[-+]?[0-9]+")
+_DECIMALS = re.compile(r"[0-9]+([eE][-+]?[0-9]+)?")
 _NESTED_COLON = "a second ':' where none may be; quote the text, or start a new line"
 _INDENTATION = "this line's indentation matches no level above, or the line above is not finished"
 _TRAILING = "text after a value has ended; quote the whole value"
@@ -51,6 +53,13 @@ def glued_colon(text: str) -> str | None:
         return None
     key, value = found.groups()
     return f"write '{key}: {printable(value[:40])}' (a space after the colon)"
+
+
+def decimal_comma(key: str, whole: str, decimals: str) -> str | None:
+    """The remedy where a comma has cut a number in two, as in ``{lr: 0,1}``."""
+    if not (_WHOLE.fullmatch(whole) and _DECIMALS.fullmatch(decimals)):
+        return None
+    return f"write '{printable(key[:40])}: {whole[:40]}.{decimals[:40]}' (a decimal point; a comma ends the value)"
 
 
 def in_plain_words(error: yaml.MarkedYAMLError, source: str) -> StrictYamlError:

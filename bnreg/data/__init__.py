@@ -3,7 +3,7 @@
 from bnreg.data.dataset import Arrays, Dataset, fingerprint_of
 from bnreg.data.datasets import DATASETS, DatasetSource
 from bnreg.data.download import DownloadError, fetch
-from bnreg.data.loading import data_root, describe_datasets, load_dataset
+from bnreg.data.loading import data_root, describe_datasets, load_dataset, locate_dataset
 from bnreg.data.order import epoch_order, num_batches
 from bnreg.data.sharing import attach, share
 from bnreg.data.splits import Split, split
@@ -22,6 +22,7 @@ __all__ = [
     "fetch",
     "fingerprint_of",
     "load_dataset",
+    "locate_dataset",
     "num_batches",
     "share",
     "split",

@@ -108,7 +108,7 @@ def source_of(name: str) -> DatasetSource:
     """
     if name in DATASETS:
         return DATASETS[name]
-    near = difflib.get_close_matches(name, DATASETS, n=1)
+    near = difflib.get_close_matches(name.casefold(), DATASETS, n=1)
     suggestion = f"; did you mean {near[0]!r}?" if near else ""
     raise UserError(f"unknown data set {name!r}{suggestion} (choices: {', '.join(sorted(DATASETS))})")
 

@@ -6,12 +6,14 @@ import os
 import shutil
 import socket
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from bnreg.data.datasets import read_dataset, remedy, source_of
 from bnreg.data.files import DamagedFileError
@@ -21,14 +23,23 @@ TIMEOUT_SECONDS = 10.0
 
 
 class DownloadError(UserError):
-    """A data set that could not be downloaded; one line says which file, from where, and why not."""
+    """A data set that could not be downloaded.
+
+    Attributes:
+        reason: Why not, in a few words; the exception's one line also says which file it is about.
+    """
+
+    def __init__(self, line: str, reason: str) -> None:
+        super().__init__(line)
+        self.reason = reason
 
 
 def fetch(name: str, root: Path, *, mirror: str | None = None, log: Callable[[str], None]) -> list[Path]:
     """Download what is missing of a data set, each file checked against torchvision's MD5.
 
     Files that are there and right are left alone. The others are downloaded into a folder beside their place and
-    moved there once they are whole. Processes that fetch the same data set wait for each other.
+    moved there once they are whole. Processes that fetch the same data set wait for each other. A download of which
+    nothing is kept leaves no folder behind.
 
     Args:
         name: The data set.
@@ -50,11 +61,11 @@ def fetch(name: str, root: Path, *, mirror: str | None = None, log: Callable[[st
         return source.files(root)
     folder = source.folder(root)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / ".download.lock", log):
+        with _locked(folder, log):
             _download_missing(source.torchvision_class, folder, mirror or os.environ.get("BNREG_MIRROR"), log)
     except OSError as error:
-        raise DownloadError(f"cannot download {name}: {folder} cannot be written: {error.strerror or error}") from error
+        reason = f"cannot be written: {error.strerror or error}"
+        raise DownloadError(f"cannot download {name}: {folder} {reason}", reason) from error
     try:
         read_dataset(name, root)
     except DamagedFileError as damage:
@@ -93,7 +104,7 @@ def _download_missing(torchvision_class: str, folder: Path, mirror: str | None, 
 def _download_file(filename: str, md5: str, mirrors: list[str], folder: Path, log: Callable[[str], None]) -> None:
     from torchvision.datasets.utils import download_url
 
-    failures = []
+    hosts: dict[str, list[str]] = defaultdict(list)
     for mirror in mirrors:
         url = f"{mirror}{filename}"
         log(f"downloading {url}")
@@ -103,10 +114,11 @@ def _download_file(filename: str, md5: str, mirrors: list[str], folder: Path, lo
         except (OSError, RuntimeError, HTTPException, ValueError) as error:
             if isinstance(error, HTTPError):
                 error.close()
-            failures.append(f"{mirror}: {_reason(error)}")
+            hosts[_reason(error)].append(urlsplit(mirror).netloc or mirror)
         else:
             return
-    raise DownloadError(f"cannot download {filename} from {'; '.join(failures)}")
+    reasons = "; ".join(f"{', '.join(failed)}: {reason}" for reason, failed in hosts.items())
+    raise DownloadError(f"cannot download {filename} from {reasons}", reasons)
 
 
 def _reason(error: Exception) -> str:
@@ -117,17 +129,40 @@ def _reason(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, log: Callable[[str], None]) -> Iterator[None]:
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log(f"waiting for another process that downloads into {path.parent}")
-        lock.acquire()
+def _locked(folder: Path, log: Callable[[str], None]) -> Iterator[None]:
+    """Have a folder to oneself, created if need be and removed again if it stays empty."""
+    lock = FileLock(folder / ".download.lock")
+    while not lock.is_locked:
+        created = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        # Without the folder there is no lock to wait for: who held it has just removed both.
+        with contextlib.suppress(FileNotFoundError):
+            _acquire(lock, folder, log)
     try:
         yield
     finally:
+        _remove_empty(folder, Path(lock.lock_file), created)
         lock.release()
+
+
+def _acquire(lock: BaseFileLock, folder: Path, log: Callable[[str], None]) -> None:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log(f"waiting for another process that downloads into {folder}")
+        lock.acquire()
+
+
+def _remove_empty(folder: Path, lock_file: Path, created: list[Path]) -> None:
+    """Remove a lock file that guards nothing, and then those of the created folders, innermost first, that are empty.
+
+    Only who holds the lock may do so. Processes that wait for it do not take a lock whose file is gone, but begin anew.
+    """
+    with contextlib.suppress(OSError):
+        if list(folder.iterdir()) == [lock_file]:
+            lock_file.unlink()
+            for path in created:
+                path.rmdir()
 
 
 @contextlib.contextmanager

@@ -26,12 +26,20 @@ def data_root(option: Path | None, configured: str | None) -> Path:
     return platformdirs.user_cache_path("bnreg", appauthor=False) / "data"
 
 
+def locate_dataset(name: str, root: Path) -> bool:
+    """Whether a data set's files are there, in a package or below the data root; none of them is read.
+
+    Raises:
+        UserError: If there is no such data set.
+    """
+    return not source_of(name).missing(root)
+
+
 def load_dataset(
     name: str,
     root: Path,
     *,
     fallback: Literal["mnist_5k", "none"] = "mnist_5k",
-    download: bool = True,
     log: Callable[[str], None],
 ) -> Dataset:
     """Load a data set, verified; downloaded first if it is not there.
@@ -41,7 +49,6 @@ def load_dataset(
         root: The data root; it is written to only by a download.
         fallback: The data set that may stand in for ``mnist`` when it can be neither found nor downloaded, after a
             warning; ``none`` makes that an error.
-        download: Whether a download may be tried.
         log: Takes the warning, and the lines that say what is being downloaded.
 
     Returns:
@@ -51,23 +58,18 @@ def load_dataset(
         UserError: If there is no such data set, if it is damaged, or if it cannot be had and nothing may stand in.
     """
     source = source_of(name)
-    missing = source.missing(root)
-    if missing:
-        folder = source.folder(root)
-        problem = f"data set {name!r} is not in {folder} ({missing[0]}{' …' if missing[1:] else ''} missing)"
+    if not locate_dataset(name, root):
+        problem = f"{name!r} is not in {source.folder(root)}"
         try:
-            if not download:
-                raise DownloadError("downloads are turned off")
             fetch(name, root, log=log)
         except DownloadError as error:
-            ways = f"--data-root FOLDER, BNREG_DATA=FOLDER or `bnreg data fetch {name}`"
+            ways = f"--data-root, BNREG_DATA, `bnreg data fetch {name}`"
             if source.stand_in is None or fallback != source.stand_in:
                 raise UserError(f"{problem}: {error}; remedies: {ways}") from error
             stand_in = source_of(fallback)
             log(
-                f"warning: {problem}: {error}; going on with {fallback!r} instead, {stand_in.num_train:,} training and "
-                f"{stand_in.num_test:,} test images; for {name!r} itself: {ways}; "
-                "`data.fallback: none` makes this an error"
+                f"warning: {problem} ({error.reason}); going on with {fallback!r} instead ({stand_in.num_train:,} + "
+                f"{stand_in.num_test:,} images); see {ways}, data.fallback: none"
             )
             name = fallback
     try:

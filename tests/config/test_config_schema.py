@@ -22,6 +22,12 @@ REFUSED = {
     "data: {batch_size: 1e2}": "data.batch_size: expected a whole number, got 100.0",
     "data: {batch_size: null}": "data.batch_size: expected a whole number, got null",
     "data: {train_size: 0}": "data.train_size: expected a number greater than 0, got 0",
+    "data: {batch_size: 2147483649}": "data.batch_size: expected a number of at most 2147483648, got 2147483649",
+    "data: {train_size: 2147483649}": "data.train_size: expected a number of at most 2147483648, got 2147483649",
+    "data: {validation_size: 2147483649}": "data.validation_size: expected a number of at most 2147483648, got "
+    "2147483649",
+    "data: {dataset: MNIST_5K}": "data.dataset: unknown data set 'MNIST_5K'; did you mean 'mnist_5k'? "
+    "(choices: mnist, mnist_5k)",
     "data: {train_size: all}": "data.train_size: expected a whole number, got 'all'",
     "data: {validation_size: -1}": "data.validation_size: expected a number of at least 0, got -1",
     "data: {fallback: mnist5k}": "data.fallback: expected 'mnist_5k' or 'none', got 'mnist5k'",
@@ -31,6 +37,14 @@ REFUSED = {
     "model: {hidden: [true]}": "model.hidden[0]: expected a whole number, got true",
     "model: {activation: rleu}": "model.activation: unknown activation 'rleu'; did you mean 'relu'? "
     "(choices: relu, sigmoid, tanh)",
+    "model: {hidden: [1, 1000001]}": "model.hidden[1]: expected a number of at most 1000000, got 1000001",
+    f"model: {{hidden: {[1] * 1001}}}": "model.hidden: expected at most 1000 layers, got 1001",
+    "model: {activation: ReLU}": "model.activation: unknown activation 'ReLU'; did you mean 'relu'? "
+    "(choices: relu, sigmoid, tanh)",
+    "model: {norm: BatchNorm1d}": "model.norm: unknown norm 'BatchNorm1d'; did you mean 'batch'? "
+    "(choices: batch, none)",
+    "model: {norm: batch_normalization}": "model.norm: unknown norm 'batch_normalization'; did you mean 'batch'? "
+    "(choices: batch, none)",
     "model: {norm: layer}": "model.norm: unknown norm 'layer' (choices: batch, none)",
     "model: {norm: off}": "model.norm: unknown norm 'off' (choices: batch, none)",
     "model: {dropout: 1}": "model.dropout: expected a number less than 1, got 1",
@@ -39,6 +53,9 @@ REFUSED = {
     "model: {init: {gian: 1}}": "model.init: unknown key 'gian'; did you mean 'gain'? (choices: scheme, gain)",
     "optimizer: {name: adm}": "optimizer.name: unknown optimizer 'adm'; did you mean 'adam'? "
     "(choices: adam, adamw, sgd)",
+    "optimizer: {name: SGD}": "optimizer.name: unknown optimizer 'SGD'; did you mean 'sgd'? "
+    "(choices: adam, adamw, sgd)",
+    "optimizer: {LR: 1}": f"optimizer: unknown key 'LR'; did you mean 'lr'? (choices: {OPTIMIZER_KEYS})",
     "optimizer: {lr: true}": "optimizer.lr: expected a number, got true",
     "optimizer: {lr: '0,1'}": "optimizer.lr: expected a number, got '0,1'",
     "optimizer: {lr: 0}": "optimizer.lr: expected a number greater than 0, got 0",
@@ -69,6 +86,8 @@ REFUSED = {
     "optimizer: {schedule: {name: step, step_epochs: 1, step_factor: 0}}": "optimizer.schedule.step_factor: expected a "
     "number greater than 0, got 0",
     "training: {epochs: 0}": "training.epochs: expected a number greater than 0, got 0",
+    "training: {epochs: 99999999999999999999}": "training.epochs: expected a number of at most 1000000, got "
+    "99999999999999999999",
     "training: {early_stopping: {}}": "training.early_stopping.patience: missing",
     "training: {early_stopping: true}": "training.early_stopping: expected a mapping, got true",
     "training: {early_stopping: {patience: 3, patence: 3}}": "training.early_stopping: unknown key 'patence'; "
@@ -120,6 +139,10 @@ def test_each_mistake_is_told_with_its_line_and_its_remedy(tmp_path, text):
     [
         "data: {train_size: null, root: /data, fallback: none}",
         "model: {hidden: []}",
+        "model: {hidden: [1000000]}",
+        f"model: {{hidden: {[1] * 1000}}}",
+        "data: {batch_size: 2147483648, train_size: 2147483648, validation_size: 2147483648}",
+        "training: {epochs: 1000000}",
         "optimizer: {lr: 1, weight_decay: 1}",
         "optimizer: {name: sgd, momentum: 0.9, nesterov: true}",
         "optimizer: {weight_decay_on: []}",
@@ -170,6 +193,13 @@ datta: {}
         "a.yaml:9: model.hidden[0]: expected a whole number, got 'x'",
         f"a.yaml:10: unknown key 'datta'; did you mean 'data'? (choices: {ALL_KEYS})",
         "override 'jobs=none': expected a whole number, got 'none'",
+    ]
+
+
+def test_a_suggestion_is_spelt_as_the_choice_is(tmp_path):
+    """Capitals count as small letters in what was given and in what may be meant."""
+    assert mistakes(tmp_path, "arms: {BN: {}}\nbaseline: bn") == [
+        "a.yaml:2: baseline: unknown arm 'bn'; did you mean 'BN'? (choices: BN)"
     ]
 
 

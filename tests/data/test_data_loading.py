@@ -9,7 +9,16 @@ import platformdirs
 import pytest
 from tiny_digits import SOURCE, tiny_arrays, write_tiny
 
-from bnreg.data import DATASETS, DownloadError, data_root, describe_datasets, fingerprint_of, load_dataset, loading
+from bnreg.data import (
+    DATASETS,
+    DownloadError,
+    data_root,
+    describe_datasets,
+    fingerprint_of,
+    load_dataset,
+    loading,
+    locate_dataset,
+)
 from bnreg.data.files import STEMS
 from bnreg.errors import UserError
 
@@ -32,7 +41,7 @@ def offline(monkeypatch):
     """Downloads that fail at once."""
 
     def fail(*_, **__):
-        raise DownloadError("no mirror answers")
+        raise DownloadError("cannot download a file from a.org: timed out", "a.org: timed out")
 
     monkeypatch.setattr(loading, "fetch", fail)
 
@@ -102,10 +111,8 @@ def test_mnist_is_replaced_after_one_warning_that_says_everything(tmp_path):
     assert dataset.fingerprint == DATASETS["mnist_5k"].fingerprint
     (line,) = lines
     assert line == (
-        f"warning: data set 'mnist' is not in {tmp_path}/MNIST/raw (train-images-idx3-ubyte … missing): "
-        "no mirror answers; going on with 'mnist_5k' instead, 4,000 training and 1,000 test images; for 'mnist' "
-        "itself: --data-root FOLDER, BNREG_DATA=FOLDER or `bnreg data fetch mnist`; "
-        "`data.fallback: none` makes this an error"
+        f"warning: 'mnist' is not in {tmp_path}/MNIST/raw (a.org: timed out); going on with 'mnist_5k' instead (4,000 "
+        "+ 1,000 images); see --data-root, BNREG_DATA, `bnreg data fetch mnist`, data.fallback: none"
     )
 
 
@@ -117,23 +124,34 @@ def test_without_a_stand_in_missing_data_are_an_error_with_remedies(tmp_path, na
     with pytest.raises(UserError) as caught:
         load_dataset(name, tmp_path, fallback=fallback, log=pytest.fail)
     (line,) = caught.value.lines
-    assert line.startswith(f"data set '{name}' is not in {tmp_path}")
+    assert line.startswith(f"'{name}' is not in {tmp_path}")
     assert line.endswith(
-        f": no mirror answers; remedies: --data-root FOLDER, BNREG_DATA=FOLDER or `bnreg data fetch {name}`"
+        f": cannot download a file from a.org: timed out; remedies: --data-root, BNREG_DATA, `bnreg data fetch {name}`"
     )
 
 
 @pytest.mark.usefixtures("no_download")
-def test_a_download_can_be_forbidden(tmp_path):
-    with pytest.raises(UserError, match="downloads are turned off"):
-        load_dataset("kmnist", tmp_path, download=False, log=pytest.fail)
+def test_a_data_set_is_located_by_its_files_unread(tmp_path, tiny):
+    """Each of the four must be there, in either form; damage is for loading to find."""
+    assert locate_dataset("mnist_5k", tmp_path)
+    assert not locate_dataset("mnist", tmp_path)
+    (tiny / f"{STEMS[0]}.gz").write_bytes(b"damaged")
+    (tiny / f"{STEMS[1]}.gz").rename(tiny / STEMS[1])
+    assert locate_dataset("tiny", tmp_path)
+    for path in list(tiny.iterdir()):
+        content = path.read_bytes()
+        path.unlink()
+        assert not locate_dataset("tiny", tmp_path), path
+        path.write_bytes(content)
+    with pytest.raises(UserError, match="unknown data set 'tinny'; did you mean 'tiny'"):
+        locate_dataset("tinny", tmp_path)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_and_the_choices(tmp_path):
     with pytest.raises(UserError) as caught:
-        load_dataset("fashion-mnist", tmp_path, log=pytest.fail)
+        load_dataset("Fashion-MNIST", tmp_path, log=pytest.fail)
     assert str(caught.value) == (
-        "unknown data set 'fashion-mnist'; did you mean 'fashion_mnist'? "
+        "unknown data set 'Fashion-MNIST'; did you mean 'fashion_mnist'? "
         "(choices: fashion_mnist, kmnist, mnist, mnist_5k)"
     )
 
