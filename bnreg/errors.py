@@ -10,4 +10,7 @@ class UserError(Exception):
 
 
 class RunError(Exception):
-    """A run that could not be carried through, in one line; the command prints it and exits with 1."""
+    """A run that could not be carried through; the command prints it and exits with 1.
+
+    It is worded in one line, which an unforeseen error's traceback precedes.
+    """

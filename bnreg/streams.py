@@ -20,5 +20,5 @@ def stream(seed: int, *purpose: str | int) -> np.random.Generator:
         Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011 (Philox)
     """
     digest = hashlib.sha256("/".join(map(str, purpose)).encode()).digest()
-    words = np.frombuffer(digest, dtype=np.uint32)
+    words = np.frombuffer(digest, dtype="<u4")
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=tuple(map(int, words)))))

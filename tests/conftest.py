@@ -12,6 +12,8 @@ from bnreg.config import Cell
 from bnreg.config.schema import Settings
 from bnreg.data import Dataset
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the workers; read when torch is first imported
+
 
 def pytest_collection_modifyitems(items):
     """Say why a test is left out: no CUDA device, or no MNIST files."""

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bnreg.errors import UserError
+from bnreg.errors import RunError, UserError
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -31,11 +31,20 @@ class DraftRun:
         self._checksums: dict[str, str] = {}
 
     def write(self, name: str, content: bytes) -> None:
-        """Write one file, durably, and note its checksum for the manifest."""
-        with (self._folder / name).open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        """Write one file, durably, and note its checksum for the manifest.
+
+        Raises:
+            RunError: If it cannot be written, e.g. because the disk is full.
+        """
+        try:
+            with (self._folder / name).open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise RunError(f"{self._folder.parent}: {name} of this run cannot be written: {error.strerror}") from error
         self._checksums[name] = hashlib.sha256(content).hexdigest()
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:

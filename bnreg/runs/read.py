@@ -5,6 +5,7 @@ import glob
 import hashlib
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from bnreg.runs.folder import MANIFEST, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_NO_RUN_FOLDER = f"not a run folder (it has no {MANIFEST})"
 
 
 @dataclass(frozen=True)
@@ -59,36 +62,53 @@ def read_run(path: Path) -> Run:
 def expand_runs(arguments: Sequence[str]) -> list[Path]:
     """The run folders meant by the arguments: folders, and patterns that the shell did not expand.
 
+    A file is passed over where some argument is a run, for a pattern that the shell expands matches files too; a folder
+    is not, for it may be a damaged run.
+
+    Returns:
+        The folders, each once, however many links lead to it.
+
     Raises:
         UserError: One line for each argument that means nothing.
     """
     paths: list[Path] = []
+    files: list[str] = []
     mistakes: list[str] = []
     for argument in arguments:
-        matches = [argument] if Path(argument).exists() else sorted(glob.glob(argument))  # noqa: PTH207 # takes any path
-        folders = [Path(match) for match in matches]
-        if len(folders) > 1 or glob.has_magic(argument):
-            folders = [folder for folder in folders if folder.is_dir()]
-        if not folders:
-            mistakes.append(f"{argument}: {_no_match(argument)}")
-        paths += [folder for folder in folders if folder not in paths]
+        # Unlike Path.exists before Python 3.14, this answers no, rather than raising, to a name that is too long.
+        if os.path.exists(argument):  # noqa: PTH110
+            matches = [Path(argument)]
+            files += [] if matches[0].is_dir() else [argument]
+        else:
+            matches = [Path(match) for match in sorted(glob.glob(argument))]  # noqa: PTH207 # takes any path
+        folders = [match for match in matches if match.is_dir()]
+        if not folders and argument not in files:
+            mistakes.append(f"{argument or repr(argument)}: {_no_match(argument)}")
+        paths += folders
+    if not any((path / MANIFEST).is_file() for path in paths):
+        mistakes += [f"{file}: {_NO_RUN_FOLDER}" for file in files]
     if mistakes:
         raise UserError(*mistakes)
-    return paths
+    distinct: dict[Path, Path] = {}
+    for path in paths:
+        distinct.setdefault(path.resolve(), path)
+    return list(distinct.values())
 
 
 def _no_match(argument: str) -> str:
+    if not argument:
+        return "an empty argument; give a run folder"
     if glob.has_magic(argument):
         return "no run matches this pattern; `bnreg train configs/bn_vs_plain.yaml` makes one"
     parent = Path(argument).parent
-    names = [entry.name for entry in parent.iterdir() if entry.is_dir()] if parent.is_dir() else []
+    names = [entry.name for entry in parent.iterdir() if entry.is_dir()] if os.path.isdir(parent) else []  # noqa: PTH112
     near = difflib.get_close_matches(Path(argument).name, names, n=1)
     return "no such run" + (f"; did you mean '{parent / near[0]}'?" if near else "")
 
 
 def _verified_files(path: Path, names: Sequence[str]) -> dict[str, bytes]:
     if not (path / MANIFEST).is_file():
-        raise UserError(f"{path}: not a run folder (it has no {MANIFEST})")
+        raise UserError(f"{path}: {_NO_RUN_FOLDER}")
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
         schema, checksums = int(manifest["schema"]), dict(manifest["sha256"])

@@ -8,8 +8,8 @@ import torch
 from bnreg.data import Dataset
 from bnreg.training.feed import Feed
 from bnreg.training.messages import EpochDone, Message, Row, ShardDone, StepsDone
-from bnreg.training.plan import Shard, count_parameters, layer_sizes
 from bnreg.training.record import ReplicaRecord
+from bnreg.training.shards import Shard, count_parameters, layer_sizes
 from bnreg.training.stack import Stack
 
 REPORT_SECONDS = 0.2
@@ -39,6 +39,7 @@ def train_shard(shard: Shard, dataset: Dataset, device: torch.device) -> Iterato
 
     seconds = [0.0] * len(stacks)
     steps = 0
+    order_hashes: dict[int, list[str]] = {}
     last_report = time.monotonic()
     for epoch in range(1, settings.training.epochs + 1):
         rows: list[Row] = []
@@ -61,12 +62,13 @@ def train_shard(shard: Shard, dataset: Dataset, device: torch.device) -> Iterato
             for record, metrics in zip(stack_records, stack.evaluate(evaluation_sets), strict=True):
                 row = record.add(epoch, metrics)
                 rows += [row] if row else []
+        order_hashes[epoch] = feed.order_hashes()
         yield EpochDone(shard.index, epoch, steps, rows)
         if all(record.stopped for stack_records in records for record in stack_records):
             break
 
     done = ShardDone(shard.index)
-    orders = dict(zip(shard.seeds, feed.order_hashes(), strict=True))
+    places = {seed: place for place, seed in enumerate(shard.seeds)}
     for stack, stack_records, hashes, stack_seconds in zip(stacks, records, weight_hashes, seconds, strict=True):
         for (cell, seed), record, weights in zip(stack.replicas, stack_records, hashes, strict=True):
             cost = {
@@ -74,5 +76,7 @@ def train_shard(shard: Shard, dataset: Dataset, device: torch.device) -> Iterato
                 "num_parameters": count_parameters(cell.settings, num_pixels, dataset.num_classes),
             }
             done.summary.append(record.summary() | cost)
-            done.pairing.append(record.identity | {"initial_weights": weights, "batch_order": orders[seed]})
+            order = order_hashes[record.num_epochs][places[seed]]
+            proof = {"initial_weights": weights, "batch_order": order, "epochs": record.num_epochs}
+            done.pairing.append(record.identity | proof)
     yield done

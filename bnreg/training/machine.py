@@ -1,7 +1,8 @@
-"""Which device there is to train on, answered without importing torch."""
+"""What the machine has to train on, answered without importing torch."""
 
 import ctypes
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -45,3 +46,16 @@ def choose_device(wanted: str, where: str) -> str:
         there = f"the CUDA devices here are {', '.join(f'cuda:{i}' for i in range(count))}" if count else "no CUDA here"
         raise UserError(f"{where}: {wanted!r} is not there: {there}; use device=cpu or device=auto")
     return f"cuda:{index}"
+
+
+def memory_bytes() -> int | None:
+    """The machine's memory, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def num_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -38,7 +38,8 @@ class ShardDone:
     Attributes:
         shard: Index of the shard.
         summary: One row per replica: point_index, arm, seed, status, final and best metrics, seconds, parameters.
-        pairing: One row per replica: point_index, arm, seed and the hashes of its initial weights and batch order.
+        pairing: One row per replica: point_index, arm, seed, the hash of its initial weights, and that of the order of
+            its examples over so many epochs.
     """
 
     shard: int

@@ -60,8 +60,11 @@ class Group:
 
     def gradients(self) -> list[Tensor]:
         """The gradients of the views."""
-        pairs = zip(self.parameters, self.rows, strict=True)
-        return [parameter.grad[rows] for parameter, rows in pairs if parameter.grad is not None]
+        gradients = []
+        for parameter, rows in zip(self.parameters, self.rows, strict=True):
+            assert parameter.grad is not None
+            gradients.append(parameter.grad[rows])
+        return gradients
 
 
 @dataclass(frozen=True)

@@ -37,25 +37,31 @@ class ReplicaRecord:
 
         Args:
             epoch: Counted from 1.
-            metrics: ``train_loss``, ``test_accuracy`` and the like; NaN or infinite where training has diverged.
+            metrics: ``train_loss``, ``test_accuracy`` and the like; kept as None from where training has diverged.
         """
         if self.stopped:
             return None
         self._diverged |= not metrics["train_loss"] <= DIVERGED_LOSS  # also true of NaN
-        finite = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-        self._last = {"epoch": epoch, **finite}
+        self._last = {"epoch": epoch, **(dict.fromkeys(metrics) if self._diverged else metrics)}
         self._watch_validation()
         return self.identity | self._last
 
     def _watch_validation(self) -> None:
+        if self._early_stopping and self._diverged:
+            self.stopped = True
         metric = self._early_stopping.metric if self._early_stopping else "validation_loss"
         value = self._last.get(metric)
         margin = self._early_stopping.min_delta if self._early_stopping else 0.0
         sign = -1 if metric.endswith("loss") else 1
         if value is not None and (not self._best or sign * (value - self._best[metric]) > margin):
             self._best = self._last
-        elif self._early_stopping and not self._diverged and self._best:
+        elif self._early_stopping and self._best and not self.stopped:
             self.stopped = self._last["epoch"] - self._best["epoch"] >= self._early_stopping.patience
+
+    @property
+    def num_epochs(self) -> int:
+        """The last epoch that counts."""
+        return int(self._last["epoch"])
 
     def summary(self) -> Row:
         """Status, final and, where a validation split chooses it, best metrics."""

@@ -96,7 +96,8 @@ def plan_shards(
     for feed in _grouped(cells, _feed):
         num_bytes = len(seeds) * sum(estimate_bytes(cell.settings, num_inputs, num_classes) for cell in feed)
         num_wanted = num_workers * ceil(num_bytes / max_bytes / num_workers)
-        drop_single = any(cell.settings.model.norm == "batch" for cell in feed)
+        data = feed[0].settings.data
+        drop_single = any(c.settings.model.norm == "batch" for c in cells if c.settings.data == data)
         points = _grouped(feed, lambda cell: cell.point_index)
         seed_chunks = _chunks(seeds, num_wanted)
         point_chunks = _chunks(points, ceil(num_wanted / len(seed_chunks)))

@@ -83,6 +83,6 @@ class Stack:
 
 
 def _dropout_generator(cell: Cell, seed: int, device: torch.device) -> torch.Generator:
-    """A stream per replica: the masks of two arms are not paired, for their layers need not be alike."""
+    """A stream per replica, named by its arm and point: masks are not paired, for arms' layers need not be alike."""
     name = stream(seed, "dropout", cell.arm, *map(str, cell.point.items()))
     return torch.Generator(device).manual_seed(int(name.integers(2**63)))

@@ -8,10 +8,9 @@ import ctypes
 import multiprocessing
 import os
 import signal
-import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -20,7 +19,7 @@ from typing import cast
 
 from bnreg.errors import RunError
 from bnreg.training.messages import Message, ShardDone
-from bnreg.training.plan import Shard
+from bnreg.training.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class _Failed:
 
 def train_shards(
     shards: Sequence[Shard], data_folders: Mapping[str, Path], *, device: str, num_workers: int
-) -> Iterator[Message]:
+) -> Generator[Message, None, None]:
     """Train shards in worker processes and yield what they say, in the order in which it arrives.
 
     Args:
@@ -52,11 +51,11 @@ def train_shards(
         for _ in range(min(num_workers, len(shards))):
             ours, theirs = context.Pipe()
             process: BaseProcess = context.Process(target=_work, args=(theirs, dict(data_folders), device), daemon=True)
-            process.start()
+            with _interrupts_held_back():
+                process.start()
             theirs.close()  # so that the worker's death is the end of the pipe
-            shard = waiting.pop()
-            ours.send(shard)
-            workers[ours] = process, shard
+            workers[ours] = process, waiting.pop()
+            _send(ours, *workers[ours])
         while workers:
             for connection in cast("list[Connection]", wait(list(workers))):
                 process, shard = workers[connection]
@@ -65,11 +64,11 @@ def train_shards(
                 if isinstance(message, ShardDone):
                     del workers[connection]
                     if waiting:
-                        shard = waiting.pop()
-                        connection.send(shard)
-                        workers[connection] = process, shard
+                        workers[connection] = process, waiting.pop()
+                        _send(connection, *workers[connection])
                     else:
-                        connection.send(None)
+                        with suppress(OSError):  # it has said all that it had to say: how it ends does not matter
+                            connection.send(None)
                         process.join()
     finally:
         for process, _ in workers.values():
@@ -77,25 +76,53 @@ def train_shards(
             process.join()
 
 
+def _send(connection: Connection, process: BaseProcess, shard: Shard) -> None:
+    try:
+        connection.send(shard)
+    except OSError:
+        raise _obituary(process, shard) from None
+
+
 def _receive(connection: Connection, process: BaseProcess, shard: Shard) -> Message:
-    seeds = f"seeds {shard.seeds[0]} to {shard.seeds[-1]}"
     try:
         message: Message | _Failed = connection.recv()
-    except (EOFError, ConnectionResetError):
-        process.join()
-        code = process.exitcode
-        reason = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
-        hint = "; a lack of memory is the usual cause: try a smaller jobs=N" if code == -signal.SIGKILL else ""
-        raise RunError(f"the worker process that trained {seeds} was ended {reason}{hint}") from None
+    except (EOFError, OSError):  # the latter where it died in the middle of a message
+        raise _obituary(process, shard) from None
     if isinstance(message, _Failed):
-        print(message.traceback, file=sys.stderr)
-        raise RunError(f"training of {seeds} failed: {message.line}")
+        raise RunError(f"{message.traceback}training of {_seeds(shard)} failed: {message.line}")
     return message
+
+
+def _obituary(process: BaseProcess, shard: Shard) -> RunError:
+    process.join()
+    code = process.exitcode
+    reason = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
+    hint = "; a lack of memory is the usual cause: try a smaller jobs=N" if code == -signal.SIGKILL else ""
+    return RunError(f"the worker process that trained {_seeds(shard)} was ended {reason}{hint}")
+
+
+def _seeds(shard: Shard) -> str:
+    if len(shard.seeds) == 1:
+        return f"seed {shard.seeds[0]}"
+    return f"{len(shard.seeds)} seeds from {min(shard.seeds)} to {max(shard.seeds)}"
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Start a process that does not know Ctrl-C, from its first instruction on: the coordinator decides."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(connection: Connection, data_folders: Mapping[str, Path], device: str) -> None:
     """Train the shards that come through the pipe until None comes, or the coordinator is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the coordinator decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems on which it could not be held back
     # cuBLAS repeats itself to the bit only with a fixed workspace; it is read when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     keep_freed_memory()
@@ -115,8 +142,14 @@ def _work(connection: Connection, data_folders: Mapping[str, Path], device: str)
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except Exception as error:
-            line = f"{type(error).__name__}: {error}".splitlines()[0]
-            connection.send(_Failed(line, traceback.format_exc()))
+            connection.send(_failure(error))
+
+
+def _failure(error: Exception) -> _Failed:
+    """What to say of an error: in full, unless it is merely a lack of memory, which torch raises under two names."""
+    if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error):
+        return _Failed("not enough memory; try a smaller jobs=N, model.hidden or data.batch_size", "")
+    return _Failed(f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exc())
 
 
 def keep_freed_memory() -> None:

@@ -13,8 +13,8 @@ from bnreg.training.evaluation import evaluate
 from bnreg.training.feed import Feed
 from bnreg.training.messages import EpochDone, ShardDone
 from bnreg.training.optimizers import OPTIMIZERS
-from bnreg.training.plan import Shard, estimate_bytes, plan_shards
 from bnreg.training.schedules import lr_factor
+from bnreg.training.shards import Shard, estimate_bytes, plan_shards
 from bnreg.training.stack import Stack
 
 CPU = torch.device("cpu")
@@ -336,8 +336,16 @@ def test_a_validation_split_is_measured_and_never_trained_on():
         (Schedule(name="step", step_epochs=2, step_factor=0.5), [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5]),
         (Schedule(name="cosine"), [(1 + np.cos(np.pi * i / 8)) / 2 for i in range(8)]),
         (Schedule(name="cosine", final_factor=1.0), [1] * 8),
+        (
+            Schedule(name="cosine", warmup_epochs=2, final_factor=0.2),
+            [0.25, 0.5, 0.75, 1, *(0.2 + 0.8 * (1 + np.cos(np.pi * i / 4)) / 2 for i in range(4))],
+        ),
+        (
+            Schedule(name="step", step_epochs=1, step_factor=0.5, warmup_epochs=1),
+            [0.5, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125],
+        ),
     ],
-    ids=["constant", "warm-up", "step", "cosine", "flat cosine"],
+    ids=["constant", "warm-up", "step", "cosine", "flat cosine", "cosine after warm-up", "step after warm-up"],
 )
 def test_a_schedule_takes_its_known_values(schedule, expected):
     assert [lr_factor(schedule, step, steps_per_epoch=2, epochs=4) for step in range(8)] == pytest.approx(expected)
