@@ -73,7 +73,8 @@ def textbook(root: Path) -> dict[str, float]:
 
 def stacked(num_seeds: int, epochs: int) -> dict[str, float]:
     """The default job with so many seeds, from when its workers begin to train until the last has ended."""
-    from bnreg.experiment import plan_experiment, run_experiment
+    from bnreg.experiment import run_experiment
+    from bnreg.plan import plan_experiment
     from bnreg.training.engine import REPORT_SECONDS
     from bnreg.training.messages import Message
 
@@ -85,7 +86,7 @@ def stacked(num_seeds: int, epochs: int) -> dict[str, float]:
         def watch(_: Message) -> None:
             times.append(time.perf_counter())
 
-        run_experiment(plan, Path(runs), watch=watch, draw=lambda _: {}, command=[])
+        run_experiment(plan, Path(runs), watch=watch, draw=lambda _: {}, log=print, command=[])
     seconds = times[-1] - times[0] + REPORT_SECONDS  # the first message comes that long after the first step
     return {"rate": plan.num_replicas * epochs / seconds, "cuda": plan.device != "cpu"}
 

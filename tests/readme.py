@@ -19,7 +19,7 @@ from typer.cli import get_docs_for_click
 from bnreg.cli import app
 from bnreg.config.experiment_file import SECTIONS, ExperimentFile
 from bnreg.config.schema import Settings
-from bnreg.experiment import CHOICES
+from bnreg.plan import CHOICES
 from bnreg.report.run_view import view_of
 from bnreg.report.tables import comparison_markdown
 from bnreg.runs import read_run
@@ -83,7 +83,9 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
 def _as_yaml(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_as_yaml, value))}]"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, str) else value
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
 
 
 def commands() -> str:

@@ -8,7 +8,7 @@ from readme import ROOT, committed_run, regenerated
 
 from bnreg.cli import app
 from bnreg.config import load_experiment
-from bnreg.experiment import CHOICES
+from bnreg.plan import CHOICES
 from bnreg.runs import read_run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

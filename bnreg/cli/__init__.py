@@ -1,7 +1,11 @@
 """The command line: one file per command; this one puts them together and turns errors into exit codes."""
 
+import io
+import os
 import signal
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Annotated
 
@@ -40,8 +44,11 @@ def _options(
     pass
 
 
-class _Terminated(BaseException):
-    """SIGTERM, as an exception, so that what is open gets closed."""
+class _Stopped(BaseException):
+    """A signal to stop, as an exception, so that what is open gets closed on the way out."""
+
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def main() -> None:
@@ -49,22 +56,45 @@ def main() -> None:
 
     Exit codes: 0 done, 1 a run failed, 2 a mistake in usage or config, 130 interrupted, 143 terminated.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ± shall still see the figures
+    before = {number: signal.signal(number, _stop) for number in SIGNALS}
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # now, while a full disk can still be reported
     except UserError as error:
         sys.exit(_complain(error.lines, code=2))
     except RunError as error:
         sys.exit(_complain([str(error)], code=1))
-    except _Terminated:
-        sys.exit(_complain(["terminated"], code=143))
+    except _Stopped as stopped:
+        (number,) = stopped.args
+        what = "interrupted" if number == signal.SIGINT else "terminated"
+        sys.exit(_complain([f"{what}: an unfinished run leaves nothing behind"], code=128 + number))
+    except OSError as error:
+        _discard_stdout()
+        place = f"{error.filename}: " if error.filename else ""
+        sys.exit(_complain([f"{place}{error.strerror or error}"], code=1))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise _Terminated
+def _stop(number: int, _frame: FrameType | None) -> None:
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)  # cleaning up takes a moment, and nothing shall cut it short
+    raise _Stopped(number)
 
 
-def _complain(lines: list[str] | tuple[str, ...], *, code: int) -> int:
+def _discard_stdout() -> None:
+    """Send what could not be written to nowhere, or Python would complain of it once more at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(lines: Sequence[str], *, code: int) -> int:
     for line in lines:
         print(line, file=sys.stderr)
     return code

@@ -43,4 +43,4 @@ def print_comparison(folders: Sequence[Path], *, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    Console(highlight=False).print(comparison_tables(views))
+    Console(highlight=False).print(comparison_tables(views), crop=False)

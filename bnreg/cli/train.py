@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from bnreg.experiment import Plan, Results
+    from bnreg.experiment import Results
+    from bnreg.plan import Plan
 
 RunsRoot = Annotated[Path, typer.Option("--runs", metavar="FOLDER", help="The folder that holds the runs.")]
 DataRoot = Annotated[
@@ -40,32 +41,29 @@ def train(
     """Train paired networks over many seeds, write a run folder and compare the arms."""
     from rich.console import Console
 
-    from bnreg.experiment import plan_experiment, run_experiment
+    from bnreg.experiment import run_experiment
+    from bnreg.plan import plan_experiment
     from bnreg.report.progress import Progress, Track
 
     log = Console(stderr=True, highlight=False)
     shortcuts = [f"{key}={value}" for key, value in (("device", device), ("jobs", jobs)) if value is not None]
+
+    def say(line: str) -> None:
+        log.print(line, markup=False, soft_wrap=True)
+
     plan = plan_experiment(
-        config,
-        [*(overrides or []), *shortcuts],
-        data_folder=data_root,
-        log=lambda line: log.print(line, markup=False, soft_wrap=True),
-        download=not dry_run,
+        config, [*(overrides or []), *shortcuts], data_folder=data_root, log=say, load_data=not dry_run
     )
     for notice in plan.notices:
-        log.print(f"note: {notice}", markup=False, soft_wrap=True)
+        say(f"note: {notice}")
     if dry_run:
         _print_plan(plan, as_json=json)
         return
 
     tracks = [Track(s.num_replicas, s.settings.training.epochs, plan.num_steps(s)) for s in plan.shards]
     display = Console(stderr=True, highlight=False, quiet=not progress)
-    try:
-        with Progress(display, plan.experiment.name, plan.experiment.arms, tracks) as watch:
-            folder = run_experiment(plan, runs, watch=watch, draw=_draw_curves, command=["bnreg", *sys.argv[1:]])
-    except KeyboardInterrupt:
-        print("interrupted: nothing of this run was kept", file=sys.stderr)
-        raise typer.Exit(130) from None
+    with Progress(display, plan.experiment.name, plan.experiment.arms, tracks) as watch:
+        folder = run_experiment(plan, runs, watch=watch, draw=_draw_curves, log=say, command=["bnreg", *sys.argv[1:]])
 
     from bnreg.cli.compare import print_comparison
 

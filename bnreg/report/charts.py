@@ -19,8 +19,13 @@ Chart = Callable[[RunView], alt.TopLevelMixin]
 MAX_POINTS = 12
 MAX_EPOCHS_WITH_MARKS = 12
 
-# Okabe & Ito's palette, told apart by colour-blind readers too; its yellow comes last, being pale on white.
-PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
+# First Okabe & Ito's palette, told apart by colour-blind readers too; its yellow comes last, being pale on white.
+# Then twelve that differ from those and from each other for the many arms of a survey.
+PALETTE = [
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"),
+    *("#882255", "#808080", "#7A4A1E", "#7CB518", "#6A3DC8", "#E6194B", "#1B2A6B", "#8F8B2E"),
+    *("#FF9DA7", "#1DE0D0", "#BFB5E8", "#0B4F3A"),
+]
 DASHES = {"train": [5, 4], "validation": [1.5, 2.5], "test": [1, 0]}
 SHAPES = {"train": "square", "validation": "triangle-up", "test": "circle"}
 FONT = "Helvetica, Arial, sans-serif"
@@ -33,8 +38,14 @@ def curves(view: RunView) -> alt.VConcatChart:
 
     A line is the mean over the seeds, its band reaches from the lowest seed to the highest. A sweep has a row of
     panels for each of its first 12 points.
+
+    Raises:
+        UserError: If all replicas diverged before anything could be measured.
     """
-    points = list(each_point(view.metrics, view.point_keys))
+    metrics = view.metrics.dropna(subset=_measured(view.metrics), how="all")
+    if metrics.empty:
+        raise UserError(f"{view.id}: there is nothing to draw: every replica diverged in its first epoch")
+    points = list(each_point(metrics, view.point_keys))
     shown = points[:MAX_POINTS]
     figure = alt.vconcat(*(_row(view, point, metrics) for point, metrics in shown), spacing=28)
     figure.title = alt.TitleParams(
@@ -95,14 +106,18 @@ def _panel(view: RunView, spreads: pd.DataFrame, measure: str) -> alt.LayerChart
 
 def _lines(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
     """A band and a line along the epochs, with marks where there are few of them or a line would be a mere dot."""
+    first, last = int(view.metrics["epoch"].min()), view.num_epochs
+    has_few_epochs = last <= MAX_EPOCHS_WITH_MARKS
+    # Left to choose, Vega puts ticks on halves where there are two or three epochs, and rounds their labels.
+    ticks: dict[str, Any] = {"values": [*range(first, last + 1)]} if has_few_epochs else {"tickMinStep": 1}
     x = alt.X(
         "epoch:Q",
-        axis=alt.Axis(format="d", tickMinStep=1, grid=False),
-        scale=alt.Scale(domain=[int(view.metrics["epoch"].min()), view.num_epochs], nice=False, padding=8),
+        axis=alt.Axis(format="d", grid=False, **ticks),
+        scale=alt.Scale(domain=[first, last], nice=False, padding=8),
     )
-    dash = alt.StrokeDash("split:N", scale=_split_scale(data, DASHES), legend=alt.Legend(symbolSize=350))
+    dash = alt.StrokeDash("split:N", scale=_split_scale(view, DASHES), legend=alt.Legend(symbolSize=350))
     is_marked = data.groupby(["arm", "split"])["epoch"].transform("size") == 1
-    if view.num_epochs <= MAX_EPOCHS_WITH_MARKS:
+    if has_few_epochs:
         is_marked[:] = True
     chart = alt.Chart(data).encode(x=x)
     marks = alt.Chart(data[is_marked]).encode(x=x, detail="split:N")
@@ -118,22 +133,28 @@ def _bars(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
     chart = alt.Chart(data).encode(
         x=alt.X("epoch:O", axis=alt.Axis(labelAngle=0)), xOffset=alt.XOffset("arm:N", sort=list(view.arms))
     )
-    shape = alt.Shape("split:N", scale=_split_scale(data, SHAPES))
+    shape = alt.Shape("split:N", scale=_split_scale(view, SHAPES))
     return [
         chart.mark_rule(opacity=0.25, strokeWidth=8, aria=False),
         chart.mark_point(filled=True, opacity=1, size=50).encode(shape=shape),
     ]
 
 
-def _split_scale(data: pd.DataFrame, looks: Mapping[str, Any]) -> alt.Scale:
-    splits = [split for split in looks if split in set(data["split"])]
+def _split_scale(view: RunView, looks: Mapping[str, Any]) -> alt.Scale:
+    """The run's splits, the same for all panels, whether or not one has values of each: they share a legend."""
+    measured = view.metrics.dropna(axis="columns", how="all").columns
+    splits = [split for split in looks if any(f"{split}_{measure}" in measured for measure in MEASURES)]
     return alt.Scale(domain=splits, range=[looks[split] for split in splits])
+
+
+def _measured(metrics: pd.DataFrame) -> list[str]:
+    """The columns that hold a measure of a split."""
+    return [name for name in metrics.columns if name.rpartition("_")[2] in MEASURES]
 
 
 def _spreads(metrics: pd.DataFrame) -> pd.DataFrame:
     """Mean, lowest and highest value over the seeds, for each arm, epoch, split and measure; accuracy in percent."""
-    columns = [name for name in metrics.columns if name.rpartition("_")[2] in MEASURES]
-    tidy = metrics.melt(["arm", "epoch"], columns, var_name="column").dropna(subset="value")
+    tidy = metrics.melt(["arm", "epoch"], _measured(metrics), var_name="column").dropna(subset="value")
     tidy[["split", "measure"]] = tidy["column"].str.rsplit("_", n=1, expand=True)
     tidy.loc[tidy["measure"] == "accuracy", "value"] *= 100
     by = tidy.groupby(["measure", "split", "arm", "epoch"], sort=False)["value"]

@@ -9,9 +9,6 @@ from rich.text import Text
 
 from bnreg.report.run_view import counted, point_value, short_names
 
-# What a worker needs before it trains anything: Python, torch and the mapped data.
-WORKER_BYTES = 400_000_000
-
 
 def plan_table(plan: dict[str, Any]) -> Group:
     """The plan as text and a table: points × arms × seeds, networks, parameters, and the memory they may take.
@@ -24,7 +21,9 @@ def plan_table(plan: dict[str, Any]) -> Group:
         counted(len(plan["arms"]), "arm"),
         counted(len(plan["seeds"]), "seed"),
     ]
-    title = Text.assemble((plan["name"], "bold"), f": {' × '.join(counts)} = {plan['num_replicas']} replicas")
+    title = Text.assemble(
+        (plan["name"], "bold"), f": {' × '.join(counts)} = {counted(plan['num_replicas'], 'replica')}"
+    )
 
     point_keys = list(plan["cells"][0]["point"])
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
@@ -38,12 +37,11 @@ def plan_table(plan: dict[str, Any]) -> Group:
         table.add_row(*map(Text, (*values, arm, cell["data"], sizes, f"{cell['num_parameters']:,}")))
 
     shards = plan["shards"]
-    largest = sorted((shard["bytes"] for shard in shards), reverse=True)[: plan["num_workers"]]
-    memory = sum(largest) + WORKER_BYTES * plan["num_workers"]
     num_steps = sum(shard["steps"] for shard in shards)
     work = (
         f"{counted(len(shards), 'shard')} of up to {counted(max(shard['replicas'] for shard in shards), 'replica')}, "
         f"{num_steps:,} steps in all"
     )
-    where = f"{counted(plan['num_workers'], 'worker')} on {plan['device']}, about {memory / 1e9:.1f} GB of memory"
+    memory = f"about {plan['memory_bytes'] / 1e9:.1f} GB of memory"
+    where = f"{counted(plan['num_workers'], 'worker')} on {plan['device']}, {memory}"
     return Group(title, "", table, "", Text(work), Text(where))

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from bnreg.report.run_view import counted
 from bnreg.training.messages import EpochDone, Message, ShardDone
 
 
@@ -36,7 +37,7 @@ class Progress:
     Use it as a context manager and call it with every message of the workers.
 
     Args:
-        console: Where to show it; if it is no terminal, a plain line follows each epoch of all shards.
+        console: Where to show it; if it cannot be drawn upon, a plain line follows each epoch of all shards.
         name: The experiment's.
         arms: Arms in the config's order.
         tracks: One per shard, by the shard's index.
@@ -48,13 +49,16 @@ class Progress:
         self._tracks = tracks
         self._steps = [0] * len(tracks)
         self._epochs = [0] * len(tracks)
+        self._unfinished = set(range(len(tracks)))
         self._accuracies: dict[str, dict[tuple[int, int], float]] = {arm: {} for arm in arms}
         self._lines_printed = 0
         self._first_message: float | None = None
+        # Upon a dumb terminal, which cannot move its cursor, rich draws nothing at all.
+        self._is_live = console.is_terminal and not console.is_dumb_terminal
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._is_live:
             self._live.start()
         else:
             self._console.print(Text(f"{self._name}: {self._composition()}"), soft_wrap=True)
@@ -71,7 +75,7 @@ class Progress:
             self._first_message = time.monotonic()
         if isinstance(message, ShardDone):
             self._steps[message.shard] = self._tracks[message.shard].num_steps
-            self._epochs[message.shard] = self._tracks[message.shard].num_epochs
+            self._unfinished.discard(message.shard)
         else:
             self._steps[message.shard] = message.steps
         if isinstance(message, EpochDone):
@@ -79,8 +83,8 @@ class Progress:
             for row in message.rows:
                 if row["test_accuracy"] is not None:
                     self._accuracies[row["arm"]][row["point_index"], row["seed"]] = row["test_accuracy"]
-        if not self._console.is_terminal and min(self._epochs) > self._lines_printed:
-            self._lines_printed = min(self._epochs)
+        if not self._is_live and self._epochs_done() > self._lines_printed:
+            self._lines_printed = self._epochs_done()
             parts = [f"epoch {self._epoch()}", self._arms_line(), self._speed()]
             self._console.print(Text(" · ".join(part for part in parts if part)), soft_wrap=True)
 
@@ -96,17 +100,21 @@ class Progress:
         lines = [self._composition(), self._arms_line(), self._speed()]
         return Group(bar, *(Text(f"  {line}", overflow="ellipsis", no_wrap=True) for line in lines if line))
 
+    def _epochs_done(self) -> int:
+        """What the slowest shard in training has done; in the end, what the longest did, perhaps stopping early."""
+        return min((self._epochs[shard] for shard in self._unfinished), default=max(self._epochs))
+
     def _epoch(self) -> str:
-        """The epoch that the slowest shard is in, of the longest shard's."""
+        """On a live display the epoch that the slowest shard is in, else the last that it has done."""
         last = max(track.num_epochs for track in self._tracks)
-        return f"{min(min(self._epochs) + (1 if self._console.is_terminal else 0), last)}/{last}"
+        is_in_training = self._is_live and bool(self._unfinished)
+        return f"{min(self._epochs_done() + is_in_training, last)}/{last}"
 
     def _composition(self) -> str:
         total = sum(track.num_replicas for track in self._tracks)
         sizes = sorted({track.num_replicas for track in self._tracks})
         each = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-        num_shards = len(self._tracks)
-        return f"{total} replicas in {num_shards} shard{'s' if num_shards > 1 else ''} of {each}"
+        return f"{counted(total, 'replica')} in {counted(len(self._tracks), 'shard')} of {each}"
 
     def _arms_line(self) -> str:
         means = [f"{arm} {sum(a.values()) / len(a):.2%}" for arm, a in self._accuracies.items() if a]

@@ -1,5 +1,6 @@
 """A run as tables and charts see it, whatever its folder looks like."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ class RunView:
 
     Attributes:
         name: The experiment's.
+        id: The name of the run's folder, which tells runs of one experiment apart.
         arms: In the config's order.
         baseline: The arm that the others are compared with, if any.
         point_keys: Dotted keys of the swept settings; empty without a sweep.
@@ -23,9 +25,11 @@ class RunView:
         seconds: Wall-clock time of the whole run.
         metrics: One row per replica and epoch; NaN from where a replica diverged.
         summary: One row per replica; diverged ones carry chance values.
+        overrides: The settings that replaced the config's, as they were typed.
     """
 
     name: str
+    id: str
     arms: tuple[str, ...]
     baseline: str | None
     point_keys: tuple[str, ...]
@@ -35,6 +39,7 @@ class RunView:
     seconds: float
     metrics: "pd.DataFrame"
     summary: "pd.DataFrame"
+    overrides: tuple[str, ...] = ()
 
     @property
     def num_seeds(self) -> int:
@@ -56,9 +61,16 @@ class RunView:
 
 
 def short_names(point_keys: Sequence[str]) -> list[str]:
-    """The last part of each dotted key, or the whole key where two would read the same."""
-    lasts = [key.rpartition(".")[2] for key in point_keys]
-    return [last if lasts.count(last) == 1 else key for key, last in zip(point_keys, lasts, strict=True)]
+    """The last part of each dotted key, after the arm if it is one arm's; the whole key where two would read alike."""
+    names = [_short_name(key) for key in point_keys]
+    return [name if names.count(name) == 1 else key for key, name in zip(point_keys, names, strict=True)]
+
+
+def _short_name(key: str) -> str:
+    parts = key.split(".")
+    if parts[0] == "arms" and len(parts) > 2:
+        return f"{parts[1]} {parts[-1]}"
+    return parts[-1]
 
 
 def point_value(value: Any) -> str:
@@ -69,6 +81,8 @@ def point_value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(point_value, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {point_value(item)}' for key, item in value.items())}}}"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -93,6 +107,7 @@ def view_of(info: Mapping[str, Any], metrics: "pd.DataFrame", summary: "pd.DataF
     """
     return RunView(
         name=info["name"],
+        id=info["id"],
         arms=tuple(info["arms"]),
         baseline=info["baseline"],
         point_keys=tuple(info["point_keys"]),
@@ -102,4 +117,5 @@ def view_of(info: Mapping[str, Any], metrics: "pd.DataFrame", summary: "pd.DataF
         seconds=info["seconds"],
         metrics=metrics,
         summary=summary,
+        overrides=tuple(word for word in info["command"] if re.match(r"[A-Za-z0-9_][\w.-]*=", word)),
     )

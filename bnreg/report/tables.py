@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -30,14 +31,66 @@ ENOUGH_PAIRS = 6
 # More swept settings than this share one column, which can wrap; else figures would not fit 80 columns.
 MAX_POINT_COLUMNS = 2
 
+# Where there is no room, names wrap between words, and words longer than this within: a `weight_decay` stays whole.
+MAX_WHOLE_WORD = 12
+INDENT = 2
+
 
 @dataclass(frozen=True)
 class _Grid:
-    """A table as text: the first columns hold names and may wrap, the others hold figures and may not."""
+    """A table as text: the first columns hold names and may wrap, the others hold figures and may not.
+
+    On a terminal that is too narrow for the figures, the table overflows it.
+    """
 
     headers: list[str]
     rows: list[list[str]]
     num_names: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = [*zip(self.headers, *self.rows, strict=True)]
+        gaps = 2 * (len(columns) - 1)
+        widths = [max(map(cell_len, column)) for column in columns]
+        room = options.max_width - INDENT - gaps - sum(widths[self.num_names :])
+        widths[: self.num_names] = _name_widths(columns[: self.num_names], room)
+
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+        for index, (header, width) in enumerate(zip(self.headers, widths, strict=True)):
+            is_name = index < self.num_names
+            table.add_column(Text(header), justify="left" if is_name else "right", overflow="fold", width=width)
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        total = INDENT + sum(widths) + gaps
+        yield from console.render(Padding(table, (0, 0, 0, INDENT)), options.update_width(total))
+
+
+def _name_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Widths for columns of names: together at most as wide as the room, if they can be."""
+    widths = [max(map(cell_len, column)) for column in columns]
+    words = [max(cell_len(word) for cell in column for word in cell.split()) for column in columns]
+    for floors in (words, [min(word, MAX_WHOLE_WORD) for word in words]):
+        while sum(widths) > room and widths != floors:
+            widest = max((i for i, width in enumerate(widths) if width > floors[i]), key=widths.__getitem__)
+            widths[widest] -= 1
+    return widths
+
+
+class _Phrases:
+    """Phrases in a line of text, which is broken between them where there is no room."""
+
+    def __init__(self, phrases: Iterable[Text]) -> None:
+        self._phrases = tuple(phrases)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        first, *others = self._phrases
+        line = first.copy()
+        for phrase in others:
+            if line.cell_len + 1 + phrase.cell_len > options.max_width:
+                yield line
+                line = phrase.copy()
+            else:
+                line = Text.assemble(line, " ", phrase)
+        yield line
 
 
 def comparison_tables(views: Sequence[RunView]) -> Group:
@@ -46,34 +99,30 @@ def comparison_tables(views: Sequence[RunView]) -> Group:
 
 
 def _block(view: RunView) -> list[RenderableType]:
-    title = Text.assemble(
-        (view.name, "bold"), ": ", (view.dataset_label, "bold yellow" if view.used_fallback else ""), _facts(view)
-    )
     comparisons = _comparisons(view)
-    parts: list[RenderableType] = [title, "", _rich(_arm_grid(view)), ""]
+    parts: list[RenderableType] = [_title(view), "", _arm_grid(view), ""]
     if comparisons:
-        parts += [_rich(_comparison_grid(view, comparisons)), ""]
+        parts += [_comparison_grid(view, comparisons), ""]
     notes = _notes(view, comparisons)
     return [*parts, *(Text(note) for note in notes), *([""] if notes else [])]
 
 
-def _rich(grid: _Grid) -> Padding:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for index, (header, cells) in enumerate(zip(grid.headers, zip(*grid.rows, strict=True), strict=True)):
-        if index < grid.num_names:
-            room = len("(baseline)") if index == grid.num_names - 1 else 4
-            table.add_column(Text(header), overflow="fold", min_width=min(room, max(map(len, cells))))
-        else:
-            table.add_column(Text(header), justify="right", no_wrap=True, overflow="ellipsis")
-    for row in grid.rows:
-        table.add_row(*map(Text, row))
-    return Padding(table, (0, 0, 0, 2), expand=False)
+def _title(view: RunView) -> _Phrases:
+    """The run by its folder's name, for the experiment's is that of all its runs."""
+    name = Text.assemble((view.name, "bold"), (view.id.removeprefix(view.name), "dim"), ":")
+    *facts, last_fact = [
+        Text(view.dataset_label, "bold yellow" if view.used_fallback else ""),
+        *map(Text, _facts(view)),
+        *(Text(override, "dim") for override in view.overrides),
+    ]
+    return _Phrases([name, *(Text.assemble(fact, ",") for fact in facts), last_fact])
 
 
 def comparison_markdown(view: RunView) -> str:
     """The same for one run in GitHub's Markdown, with the same figures and words."""
     comparisons = _comparisons(view)
-    parts = [f"**{_escaped(view.name)}**: {_escaped(view.dataset_label)}{_escaped(_facts(view))}"]
+    facts = ", ".join([view.dataset_label, *_facts(view), *view.overrides])
+    parts = [f"**{_escaped(view.name)}**: {_escaped(facts)}"]
     parts.append(_markdown(_arm_grid(view)))
     if comparisons:
         parts.append(_markdown(_comparison_grid(view, comparisons)))
@@ -100,13 +149,15 @@ def comparison_records(views: Sequence[RunView]) -> list[dict[str, Any]]:
 def _record(view: RunView) -> dict[str, Any]:
     arms = summarise_arms(view.summary, view.point_keys, view.arms, [ACCURACY, LOSS])
     return {
-        "run": view.name,
+        "run": view.id,
+        "name": view.name,
         "dataset": view.dataset,
         "requested_dataset": view.requested_dataset,
         "num_epochs": view.num_epochs,
         "num_seeds": view.num_seeds,
         "device": view.device,
         "seconds": view.seconds,
+        "overrides": list(view.overrides),
         "baseline": view.baseline,
         "arms": [
             {
@@ -151,9 +202,9 @@ def _comparisons(view: RunView) -> list[ArmComparison]:
     return compare_arms(view.summary, view.point_keys, view.arms, view.baseline, ACCURACY, higher_is_better=True)
 
 
-def _facts(view: RunView) -> str:
+def _facts(view: RunView) -> list[str]:
     epochs, seeds = counted(view.num_epochs, "epoch"), counted(view.num_seeds, "seed")
-    return f", {epochs}, {seeds}, {view.device}, {_duration(view.seconds)}"
+    return [epochs, seeds, view.device, _duration(view.seconds)]
 
 
 def _arm_grid(view: RunView) -> _Grid:
@@ -202,13 +253,12 @@ def _notes(view: RunView, comparisons: list[ArmComparison]) -> list[str]:
     notes = []
     if (view.summary["status"] == "diverged").any():
         notes.append("diverged replicas count as chance")
-    for num_pairs in sorted({paired.num_pairs for _, _, paired in comparisons}):
-        if num_pairs == 1:
-            notes.append(f"one seed: no interval, and p cannot fall below 1; use at least {ENOUGH_PAIRS} seeds")
-        elif 1 < num_pairs < ENOUGH_PAIRS:
-            smallest = next(paired.smallest_p for _, _, paired in comparisons if paired.num_pairs == num_pairs)
+    for num_pairs, paired in sorted({paired.num_pairs: paired for _, _, paired in comparisons}.items()):
+        if 0 < num_pairs < ENOUGH_PAIRS:
+            are = "is" if num_pairs == 1 else "are"
+            interval = "" if paired.interval else "an interval or "
             notes.append(
-                f"{num_pairs} pairs: the smallest p these could reach is {_p(smallest)}; "
+                f"{counted(num_pairs, 'pair')} {are} too few for {interval}a p below {_p(paired.smallest_p)}: "
                 f"use at least {ENOUGH_PAIRS} seeds"
             )
     if len(comparisons) > 1:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bnreg.runs import new_run, read_run
+from bnreg.runs import expand_runs, new_run, read_run
 
 
 @pytest.fixture
-def make_run():
-    """Write a run folder with two arms: ``make_run("name")`` returns its path."""
+def make_run(tmp_path, monkeypatch):
+    """Write a run folder with two arms below the test's folder: ``make_run("name")`` returns its path."""
+    monkeypatch.chdir(tmp_path)
 
     def make(name, num_seeds=6, root=Path("runs"), lift=0.01):
         rows, summary = [], []
@@ -28,7 +29,9 @@ def make_run():
                     | {"num_parameters": 100}
                 )
         info = {
+            "id": name,
             "name": name,
+            "command": ["train", f"{name}.yaml"],
             "arms": ["bn", "plain"],
             "baseline": "plain",
             "point_keys": [],
@@ -60,6 +63,53 @@ def test_compare_reads_any_number_of_runs_and_patterns_that_the_shell_left(bnreg
     assert [done.out.count(f"{name}: mnist_5k") for name in ("one", "two", "three")] == [1, 1, 1]
 
 
+def test_a_stray_file_beside_runs_is_passed_over_however_the_pattern_is_expanded(bnreg, make_run):
+    """The shell expands ``runs/*`` to files too; alone, a file is a mistake."""
+    run = make_run("lift")
+    stray = Path("runs/stray.txt")
+    stray.touch()
+    for arguments in (["runs/*"], [run, stray], [stray, run]):
+        done = bnreg("compare", *arguments)
+        assert (done.code, done.err, done.out.count("lift: mnist_5k")) == (0, "", 1)
+    for arguments in ([stray], [stray, "runs"]):
+        done = bnreg("compare", *arguments)
+        assert (done.code, done.err) == (2, "runs/stray.txt: not a run folder (it has no manifest.json)\n")
+
+
+def test_a_folder_that_is_no_run_is_named_even_beside_runs(bnreg, make_run):
+    """It may be a run that lost its manifest."""
+    make_run("lift")
+    damaged = make_run("other")
+    (damaged / "manifest.json").unlink()
+    done = bnreg("compare", "runs/*")
+    assert (done.code, done.err) == (2, f"{damaged}: not a run folder (it has no manifest.json)\n")
+
+
+def test_hidden_folders_are_matched_by_no_pattern(make_run):
+    """An unfinished run is written into one."""
+    run = make_run("lift")
+    (run.parent / f".{run.name}.partial").mkdir()
+    assert expand_runs(["runs/*"]) == [run]
+
+
+def test_a_run_is_read_once_however_many_paths_lead_to_it(make_run):
+    """Under the name that came first, and in the order of the arguments."""
+    one, two = make_run("one"), make_run("two")
+    Path("link").symlink_to(two)
+    assert expand_runs(["link", str(one), str(two), f"./runs/../{one}", "runs/*"]) == [Path("link"), one]
+
+
+def test_odd_arguments_are_no_runs(bnreg):
+    """An empty one does not mean this folder."""
+    done = bnreg("compare", "", "x" * 300, f"{'y' * 300}/z")
+    assert done.code == 2
+    assert done.err.splitlines() == [
+        "'': an empty argument; give a run folder",
+        f"{'x' * 300}: no such run",
+        f"{'y' * 300}/z: no such run",
+    ]
+
+
 def test_compare_as_json_holds_fractions(bnreg, make_run):
     records = json.loads(bnreg("compare", "--json", make_run("lift")).out)
     assert "bn" in json.dumps(records)
@@ -69,7 +119,7 @@ def test_compare_as_json_holds_fractions(bnreg, make_run):
 def test_compare_of_one_seed_gives_no_interval_and_says_so(bnreg, make_run):
     done = bnreg("compare", make_run("single", num_seeds=1))
     assert done.code == 0
-    assert "one seed" in done.out
+    assert "1 pair is too few for an interval" in done.out
 
 
 def test_every_argument_that_means_nothing_gets_its_line(bnreg, make_run):

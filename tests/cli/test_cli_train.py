@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -345,3 +346,58 @@ def test_help_answers_with_every_command(bnreg):
     assert done.code == 0
     for command in ("train", "compare", "plot", "data"):
         assert command in done.out
+
+
+@pytest.mark.parametrize(
+    "sweep",
+    [
+        "{training.early_stopping: [null, {patience: 1}]}",
+        "{model.init: [{scheme: orthogonal}, {gain: 2.0}]}",
+        "{optimizer.nesterov: [true, false]}",
+        "{data.dataset: [mnist_5k]}",
+    ],
+)
+def test_every_kind_of_value_can_be_swept(folder, tmp_path, sweep):
+    """Null, lists, mappings, booleans and names: trained, tabled and drawn."""
+    small = ("data.validation_size=500", "training.epochs=1", "seeds=1", "optimizer.name=sgd", "optimizer.momentum=0.9")
+    done = command_line("train", folder / "small.yaml", f"sweep={sweep}", *small, "--runs", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr
+    assert (Path(done.stdout.splitlines()[-1]) / "curves.svg").exists()
+
+
+def test_an_absent_data_set_is_planned_without_being_downloaded(bnreg, folder, tmp_path):
+    done = bnreg("train", folder / "small.yaml", "data={dataset: mnist}", "--data-root", tmp_path / "none", "--dry-run")
+    assert done.code == 0
+    assert "mnist" in done.out
+    assert f"{2 * 2 * 600:,} steps in all" in done.out  # two shards, two epochs of 60,000 examples
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_network_that_no_machine_could_hold_is_refused(bnreg, folder):
+    done = bnreg("train", folder / "small.yaml", "model.hidden=[1000000, 1000000]")
+    assert done.code == 2
+    assert re.search(r"training needs about [\d,]+ GB of memory, and this machine has \d+ GB", done.err)
+    assert len(done.err.splitlines()) == 1
+
+
+def test_mistakes_in_the_device_and_in_the_data_are_reported_at_once(bnreg, folder):
+    done = bnreg("train", folder / "small.yaml", "device=cuda:99", "data.batch_size=501", "--dry-run")
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["data"], ["data", "--json"]], ids=" ".join)
+def test_a_full_disk_behind_stdout_is_one_line(arguments):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bnreg", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "No space left on device\n")
+
+
+def test_a_terminal_that_knows_only_ascii_still_shows_the_figures(folder):
+    done = command_line("train", folder / "small.yaml", "--dry-run", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "12,730" in done.stdout

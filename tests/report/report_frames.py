@@ -55,6 +55,7 @@ def make_view(
             summary.append({**final, "seconds": 2.0 + 0.1 * arm_index, "num_parameters": 26506})
     described = {"name": "bn_vs_plain", "dataset": "mnist", "device": "cpu", "seconds": 41.3, **fields}
     return RunView(
+        id=described.pop("id", f"{described['name']}-20261123T025048Z-ba735d"),
         arms=arms,
         baseline=baseline,
         point_keys=tuple(sweep),

@@ -1,5 +1,6 @@
 """The charts: what they draw, said by their specification, and the files that they become."""
 
+import math
 import re
 
 import pandas as pd
@@ -39,8 +40,24 @@ def test_the_curves_are_loss_and_accuracy_side_by_side():
     assert [panel["layer"][1]["encoding"]["y"]["title"] for panel in panels(view)] == ["loss", "accuracy, %"]
     for panel in panels(view):
         line = panel["layer"][1]["encoding"]
-        assert line["x"]["axis"] | {"format": "d", "tickMinStep": 1} == line["x"]["axis"]
         assert line["y"]["scale"]["zero"] is False
+
+
+@pytest.mark.parametrize("num_epochs", [2, 3, 12])
+def test_few_epochs_have_a_tick_each_and_none_between(num_epochs):
+    for panel in panels(make_view(num_epochs=num_epochs, num_seeds=2)):
+        assert panel["layer"][1]["encoding"]["x"]["axis"]["values"] == [*range(1, num_epochs + 1)]
+
+
+def test_many_epochs_have_ticks_on_whole_epochs():
+    for panel in panels(make_view(num_epochs=13, num_seeds=2)):
+        axis = panel["layer"][1]["encoding"]["x"]["axis"]
+        assert axis["tickMinStep"] == 1
+        assert "values" not in axis
+
+
+def test_many_arms_have_a_colour_each():
+    assert len(set(charts.PALETTE)) == len(charts.PALETTE) == 20
 
 
 def test_arms_have_the_order_and_colours_of_the_config_in_every_panel():
@@ -56,6 +73,22 @@ def test_splits_differ_in_their_dashes(validation):
     scale = panels(view)[0]["layer"][1]["encoding"]["strokeDash"]["scale"]
     assert scale["domain"] == ["train", *(["validation"] if validation else []), "test"]
     assert len({tuple(dash) for dash in scale["range"]}) == len(scale["domain"])
+
+
+def test_a_run_of_which_nothing_was_measured_has_no_chart():
+    view = make_view()
+    view.metrics[["train_loss", "train_accuracy", "test_loss", "test_accuracy"]] = math.nan
+    with pytest.raises(UserError, match="there is nothing to draw: every replica diverged in its first epoch"):
+        curves(view)
+
+
+@pytest.mark.parametrize(("num_epochs", "channel"), [(1, "shape"), (5, "strokeDash")])
+def test_a_panel_without_values_has_the_splits_of_the_others(num_epochs, channel):
+    """They share one legend: were its scale empty here, all splits would look the same there."""
+    view = make_view(num_epochs=num_epochs)
+    view.metrics[["train_loss", "test_loss"]] = math.nan
+    domains = [panel["layer"][1]["encoding"][channel]["scale"]["domain"] for panel in panels(view)]
+    assert domains == [["train", "test"]] * 2
 
 
 def test_lines_are_means_and_bands_reach_from_the_lowest_to_the_highest_seed():

@@ -9,6 +9,8 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,9 @@ import pytest
 from report_frames import make_view
 from rich.console import Console
 
+from bnreg.report.run_view import short_names, view_of
 from bnreg.report.tables import comparison_markdown, comparison_records, comparison_tables
+from bnreg.statistics.summarise import compare_arms
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -45,7 +49,7 @@ VIEWS = {
 
 def render(views, width):
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    console.print(comparison_tables(views))
+    console.print(comparison_tables(views), crop=False)
     return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
 
 
@@ -68,6 +72,75 @@ def test_no_figure_is_cut_or_wrapped_at_80_columns(name):
     assert "…" not in render(VIEWS[name](), 80)
 
 
+def test_no_line_is_longer_than_80_columns():
+    for views in VIEWS.values():
+        assert max(map(len, render(views(), 80).splitlines())) <= 80
+
+
+@pytest.mark.parametrize("width", [40, 60])
+@pytest.mark.parametrize("name", VIEWS)
+def test_no_name_or_figure_vanishes_on_a_narrow_terminal(name, width):
+    """The table overflows it; only between words are names wrapped."""
+    narrow, wide = (Counter(re.findall(r"[\w.=]+", render(VIEWS[name](), columns))) for columns in (width, 1000))
+    assert narrow == wide
+
+
+def test_only_very_long_names_are_cut_into_pieces():
+    """Else they would leave no room for figures."""
+    view = make_view(arms=("a" * 20, "plain"), sweep={"model.norm": ["b" * 30]})
+    lines = [line.split() for line in render([view], 60).splitlines() if "aaa" in line]
+    assert [line[:2] for line in lines[:2]] == [["b" * 12, "a" * 12], ["b" * 12, "a" * 8]]
+    assert "b" * 30 in render([view], 200)
+
+
+def test_runs_of_one_experiment_are_told_apart_by_their_folders():
+    ids = ["bn_vs_plain-20261123T025048Z-ba735d", "bn_vs_plain-20261124T025048Z-0c0ffe"]
+    views = [make_view(id=run) for run in ids]
+    assert [line.partition(":")[0] for line in render(views, 80).splitlines() if "mnist" in line] == ids
+    assert [(record["run"], record["name"]) for record in comparison_records(views)] == [
+        (run, "bn_vs_plain") for run in ids
+    ]
+    assert comparison_markdown(views[0]).startswith("**bn_vs_plain**: mnist, 5 epochs")
+
+
+def test_the_title_breaks_between_facts():
+    lines = render([make_view(overrides=("optimizer.lr=0.01", "seeds=[1, 2]"))], 48).splitlines()
+    assert lines[:3] == [
+        "bn_vs_plain-20261123T025048Z-ba735d: mnist,",
+        "5 epochs, 10 seeds, cpu, 41 s,",
+        "optimizer.lr=0.01, seeds=[1, 2]",
+    ]
+
+
+def test_what_was_typed_in_place_of_the_configs_settings_is_shown():
+    command = ["bnreg", "train", "configs/x.yaml", "--runs=a=b", "optimizer.lr=0.01", "arms.bn.model.norm=null"]
+    plain = make_view()
+    info = {
+        "name": "x",
+        "id": "x-1",
+        "arms": plain.arms,
+        "baseline": plain.baseline,
+        "point_keys": [],
+        "data": {"mnist": {"name": "mnist"}},
+        "device": "cpu",
+        "seconds": 41.3,
+        "command": command,
+    }
+    view = view_of(info, plain.metrics, plain.summary)
+    title = "mnist, 5 epochs, 10 seeds, cpu, 41 s, optimizer.lr=0.01, arms.bn.model.norm=null\n"
+    assert render([view], 1000).startswith(f"x-1: {title}")
+    assert comparison_markdown(view).startswith(f"**x**: {title}")
+    assert comparison_records([view])[0]["overrides"] == ["optimizer.lr=0.01", "arms.bn.model.norm=null"]
+
+
+def test_a_swept_setting_of_one_arm_names_the_arm():
+    """Its values are not those of the other arms, whose rows stand beside them."""
+    assert short_names(["optimizer.lr", "arms.bn.optimizer.lr"]) == ["lr", "bn lr"]
+    assert short_names(["arms.a.optimizer.lr", "arms.b.optimizer.lr"]) == ["a lr", "b lr"]
+    assert short_names(["model.name", "optimizer.name"]) == ["model.name", "optimizer.name"]
+    assert "  bn lr  arm  " in render([make_view(sweep={"arms.bn.optimizer.lr": [0.1, 0.01]})], 80)
+
+
 def test_a_hundred_points_have_one_line_per_point_and_arm():
     view = make_view(sweep={"optimizer.lr": [k / 1000 for k in range(1, 101)]}, num_seeds=3)
     lines = render([view], 80).splitlines()
@@ -86,7 +159,7 @@ def test_names_are_shown_as_they_are():
     """Neither rich's markup nor Markdown's may take a name for its own."""
     view = make_view(name="[bold]x_y", arms=("*c* _d_", "[red]a|b"), baseline="[red]a|b", missing=(("[red]a|b", 0),))
     text, markdown = render([view], 80), comparison_markdown(view)
-    assert text.startswith("[bold]x_y: mnist")
+    assert text.startswith("[bold]x_y-20261123T025048Z-ba735d: mnist")
     assert "  [red]a|b (baseline)  " in text
     assert "  against [red]a|b  " in text
     assert "*c* _d_ against [red]a|b: seed 0" in text
@@ -99,15 +172,27 @@ def test_names_are_shown_as_they_are():
 @pytest.mark.parametrize(
     ("num_seeds", "note"),
     [
-        (1, "one seed: no interval, and p cannot fall below 1; use at least 6 seeds"),
-        (2, "2 pairs: the smallest p these could reach is 0.500; use at least 6 seeds"),
-        (5, "5 pairs: the smallest p these could reach is 0.062; use at least 6 seeds"),
+        (1, "1 pair is too few for an interval or a p below 1.000: use at least 6 seeds"),
+        (2, "a p below 0.500: use at least 6 seeds"),
+        (5, "a p below 0.062: use at least 6 seeds"),
         (6, None),
     ],
 )
 def test_few_seeds_are_no_ground_for_a_claim_and_the_table_says_so(num_seeds, note):
     text = render([make_view(num_seeds=num_seeds)], 80)
-    assert note in text if note else "use at least" not in text
+    assert note in text if note else "too few" not in text
+
+
+def test_a_missing_interval_is_a_dash_and_the_table_says_why(monkeypatch):
+    def without_interval(*args, **kwargs):
+        return [
+            one._replace(comparison=replace(one.comparison, interval=None)) for one in compare_arms(*args, **kwargs)
+        ]
+
+    monkeypatch.setattr("bnreg.report.tables.compare_arms", without_interval)
+    text = render([make_view(num_seeds=5)], 80)
+    assert re.search(r"^  bn +[+-]\d\.\d\d +–  0\.062 +5 of 5$", text, re.M)
+    assert "\n5 pairs are too few for an interval or a p below 0.062: use at least 6 seeds\n" in text
 
 
 def test_a_small_p_is_never_shown_as_zero():

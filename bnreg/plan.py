@@ -1,0 +1,197 @@
+"""Before anything is trained: config → data → device → shards, with every mistake found on the way."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bnreg.config import Choices, Experiment, check_against_data, load_experiment
+from bnreg.data import DATASETS, Dataset, data_root, load_dataset, num_batches
+from bnreg.errors import UserError
+from bnreg.nn.activations import ACTIVATIONS
+from bnreg.nn.init import INITS
+from bnreg.nn.norms import NORMS
+from bnreg.training.machine import choose_device, memory_bytes, num_cores
+from bnreg.training.optimizers import OPTIMIZERS
+from bnreg.training.schedules import SCHEDULES
+from bnreg.training.shards import SHARD_BYTES, Shard, count_parameters, estimate_bytes, layer_sizes, plan_shards
+
+CHOICES = Choices(
+    datasets=tuple(DATASETS),
+    activations=tuple(ACTIVATIONS),
+    norms=tuple(NORMS),
+    inits=tuple(INITS),
+    optimizers={name: kind.settings for name, kind in OPTIMIZERS.items()},
+    schedules={name: kind.settings for name, kind in SCHEDULES.items()},
+)
+# What a worker needs before it trains anything: Python, torch and the mapped data.
+WORKER_BYTES = 400_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment with everything decided: what is read, where it is trained, and in which shards.
+
+    Attributes:
+        experiment: The config.
+        datasets: What was really loaded, by the name that the config asked for; empty if nothing is to be trained.
+        num_train: Training examples, by the same names.
+        num_pixels: Of an image.
+        num_classes: Of the labels.
+        device: ``cpu`` or ``cuda:N``.
+        num_workers: How many processes train at a time.
+        shards: What they train.
+        notices: What the user should know before it starts, a line each.
+    """
+
+    experiment: Experiment
+    datasets: Mapping[str, Dataset]
+    num_train: Mapping[str, int]
+    num_pixels: int
+    num_classes: int
+    device: str
+    num_workers: int
+    shards: tuple[Shard, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def num_replicas(self) -> int:
+        """How many networks are trained."""
+        return sum(shard.num_replicas for shard in self.shards)
+
+    def num_steps(self, shard: Shard) -> int:
+        """How many optimiser steps a shard takes, if nothing stops early."""
+        data = shard.settings.data
+        num_train = data.train_size or self.num_train[data.dataset] - data.validation_size
+        return shard.settings.training.epochs * num_batches(num_train, data.batch_size, drop_single=shard.drop_single)
+
+    def num_bytes(self, shard: Shard) -> int:
+        """Roughly the memory that a shard takes while it trains."""
+        cells = [cell for stack in shard.stacks for cell in stack]
+        return len(shard.seeds) * sum(estimate_bytes(c.settings, self.num_pixels, self.num_classes) for c in cells)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Roughly the memory that all workers take at a time."""
+        largest = sorted(map(self.num_bytes, self.shards), reverse=True)[: self.num_workers]
+        return sum(largest) + WORKER_BYTES * self.num_workers
+
+    def describe(self) -> dict[str, Any]:
+        """The plan as plain data."""
+        experiment = self.experiment
+        shape = self.num_pixels, self.num_classes
+        cells = [
+            {
+                "point": plain(cell.point),
+                "arm": cell.arm,
+                "data": cell.settings.data.dataset,
+                "sizes": list(layer_sizes(cell.settings, *shape)),
+                "num_parameters": count_parameters(cell.settings, *shape),
+                "bytes_per_replica": estimate_bytes(cell.settings, *shape),
+            }
+            for cell in experiment.cells
+        ]
+        return {
+            "name": experiment.name,
+            "num_points": len(experiment.points),
+            "arms": list(experiment.arms),
+            "baseline": experiment.baseline,
+            "seeds": list(experiment.seeds),
+            "num_replicas": self.num_replicas,
+            "device": self.device,
+            "num_workers": self.num_workers,
+            "memory_bytes": self.memory_bytes,
+            "shards": [
+                {
+                    "seeds": list(shard.seeds),
+                    "replicas": shard.num_replicas,
+                    "epochs": shard.settings.training.epochs,
+                    "steps": self.num_steps(shard),
+                    "bytes": self.num_bytes(shard),
+                }
+                for shard in self.shards
+            ],
+            "cells": cells,
+        }
+
+
+def plan_experiment(
+    config: Path,
+    overrides: Sequence[str],
+    *,
+    data_folder: Path | None,
+    log: Callable[[str], None],
+    load_data: bool = True,
+) -> Plan:
+    """Read a config and decide everything that training needs; nothing is written but the data that is downloaded.
+
+    Args:
+        config: The experiment's file.
+        overrides: Settings that replace the file's, as ``key.path=value``.
+        data_folder: The data root, if the user chose one.
+        log: Takes warnings, a line each.
+        load_data: Whether to load the data sets, downloading what is absent; if not, the plan goes by their table.
+
+    Raises:
+        UserError: With a line for each mistake.
+    """
+    experiment = load_experiment(config, overrides, CHOICES)
+    errors: list[str] = []
+    device = "cpu"
+    try:
+        device = choose_device(experiment.device, experiment.locate(None, "device"))
+    except UserError as error:
+        errors += error.lines
+
+    requested = {cell.settings.data.dataset: cell.settings.data for cell in experiment.cells}
+    datasets: dict[str, Dataset] = {}
+    if load_data and not errors:
+        for name, data in requested.items():
+            datasets[name] = load_dataset(name, data_root(data_folder, data.root), fallback=data.fallback, log=log)
+    num_train = {name: DATASETS[datasets[name].name if datasets else name].num_train for name in requested}
+    shapes = {(DATASETS[name].image_shape, DATASETS[name].num_classes) for name in requested}
+    assert len(shapes) == 1, "the data sets of the table have one shape"
+    ((height, width), num_classes), *_ = shapes
+
+    mistakes, notices = check_against_data(experiment, num_train)
+    if errors or mistakes:
+        raise UserError(*errors, *mistakes)
+    num_workers = experiment.jobs or (1 if device.startswith("cuda") else num_cores())
+    shards = plan_shards(
+        experiment.cells,
+        experiment.seeds,
+        num_workers=num_workers,
+        num_inputs=height * width,
+        num_classes=num_classes,
+        max_bytes=SHARD_BYTES[device.partition(":")[0]],
+    )
+    plan = Plan(
+        experiment,
+        datasets,
+        num_train,
+        height * width,
+        num_classes,
+        device,
+        min(num_workers, len(shards)),
+        shards,
+        tuple(notices),
+    )
+    _check_memory(plan)
+    return plan
+
+
+def _check_memory(plan: Plan) -> None:
+    there = memory_bytes()
+    if there is not None and plan.device == "cpu" and plan.memory_bytes > there:
+        raise UserError(
+            f"{plan.experiment.locate(None, 'model.hidden')}: training needs about {plan.memory_bytes / 1e9:,.0f} GB "
+            f"of memory, and this machine has {there / 1e9:,.0f} GB; "
+            "use a smaller model.hidden, data.batch_size or jobs"
+        )
+
+
+def plain(value: Any) -> Any:
+    """A swept value, or a whole point, as lists and dictionaries."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
