@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bnreg.config import Choices, Experiment, check_against_data, load_experiment
-from bnreg.data import DATASETS, Dataset, data_root, load_dataset, num_batches
+from bnreg.data import DATASETS, Dataset, data_root, load_dataset, locate_dataset, num_batches
 from bnreg.errors import UserError
 from bnreg.nn.activations import ACTIVATIONS
 from bnreg.nn.init import INITS
@@ -145,9 +145,13 @@ def plan_experiment(
 
     requested = {cell.settings.data.dataset: cell.settings.data for cell in experiment.cells}
     datasets: dict[str, Dataset] = {}
-    if load_data and not errors:
-        for name, data in requested.items():
-            datasets[name] = load_dataset(name, data_root(data_folder, data.root), fallback=data.fallback, log=log)
+    absent: list[str] = []
+    for name, data in requested.items():
+        root = data_root(data_folder, data.root)
+        if load_data and not errors:
+            datasets[name] = load_dataset(name, root, fallback=data.fallback, log=log)
+        elif not locate_dataset(name, root):
+            absent.append(f"{name} is not in {root}: training downloads it")
     num_train = {name: DATASETS[datasets[name].name if datasets else name].num_train for name in requested}
     shapes = {(DATASETS[name].image_shape, DATASETS[name].num_classes) for name in requested}
     assert len(shapes) == 1, "the data sets of the table have one shape"
@@ -174,7 +178,7 @@ def plan_experiment(
         device,
         min(num_workers, len(shards)),
         shards,
-        tuple(notices),
+        (*absent, *notices),
     )
     _check_memory(plan)
     return plan

@@ -371,6 +371,7 @@ def test_an_absent_data_set_is_planned_without_being_downloaded(bnreg, folder, t
     assert done.code == 0
     assert "mnist" in done.out
     assert f"{2 * 2 * 600:,} steps in all" in done.out  # two shards, two epochs of 60,000 examples
+    assert done.err.startswith(f"note: mnist is not in {tmp_path / 'none'}: training downloads it\n")
     assert not (tmp_path / "none").exists()
 
 
