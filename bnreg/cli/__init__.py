@@ -59,7 +59,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ± shall still see the figures
-    before = {number: signal.signal(number, _stop) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # nohup and background jobs ask for a signal to be ignored
+            signal.signal(number, _stop)
     try:
         try:
             app()

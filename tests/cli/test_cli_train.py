@@ -215,8 +215,23 @@ def test_a_killed_worker_fails_the_run_in_one_line(folder, tmp_path):
     assert not list((tmp_path / "runs").iterdir())
 
 
-def start_long_run(folder, tmp_path):
+@NEEDS_PROC
+def test_a_run_under_nohup_outlives_its_terminal(folder, tmp_path):
+    process = start_long_run(folder, tmp_path, ignored=[signal.SIGHUP])
+    process.send_signal(signal.SIGHUP)
+    assert process.stderr.readline().startswith("epoch ")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 143
+
+
+def start_long_run(folder, tmp_path, ignored=()):
     """Start a run that would take minutes, and wait until its workers train."""
+
+    def set_signals():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+
     process = subprocess.Popen(
         [
             sys.executable,
@@ -230,6 +245,7 @@ def start_long_run(folder, tmp_path):
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=set_signals,  # whatever the test run itself was told to ignore
         text=True,
     )
     assert process.stderr is not None
