@@ -34,13 +34,16 @@ def committed_run() -> Path:
 
 
 def result() -> str:
-    """The comparison of the committed run, with its figure."""
+    """The comparison of the committed run."""
     run = read_run(committed_run())
     folder = run.path.relative_to(ROOT).as_posix()
-    versions = run.info["versions"]
-    source = f"From [`{folder}`]({folder}): torch {versions['torch']}, `{' '.join(run.info['command'])}`."
-    table = comparison_markdown(view_of(run.info, run.metrics, run.summary))
-    return f"{table}\n{source}\n\n![loss and accuracy]({folder}/curves.svg)\n"
+    source = f"From [`{folder}`]({folder}): torch {run.info['versions']['torch']}, `{' '.join(run.info['command'])}`."
+    return f"{comparison_markdown(view_of(run.info, run.metrics, run.summary))}\n{source}\n"
+
+
+def figure() -> str:
+    """The figure of the committed run."""
+    return f"![loss and accuracy by epoch]({committed_run().relative_to(ROOT).as_posix()}/curves.svg)\n"
 
 
 def settings() -> str:
@@ -98,7 +101,7 @@ def commands() -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-PARTS: dict[str, Callable[[], str]] = {"result": result, "settings": settings, "commands": commands}
+PARTS: dict[str, Callable[[], str]] = {"result": result, "figure": figure, "settings": settings, "commands": commands}
 
 
 def regenerated(readme: str) -> str:
