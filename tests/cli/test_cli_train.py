@@ -154,16 +154,16 @@ def test_a_sweep_puts_its_keys_into_columns(folder, tmp_path):
         sweep,
         "training.epochs=1",
         "optimizer.name=sgd",
-        "seeds=[5]",
+        "seeds=[5, 2]",
         "--runs",
         tmp_path,
     )
     assert done.returncode == 0, done.stderr
     summary = pd.read_csv(Path(done.stdout.splitlines()[-1]) / "summary.csv")
-    assert list(summary["model.hidden"]) == ["[4]"] * 4 + ["[8]"] * 4
-    assert list(summary["optimizer.lr"]) == [0.1, 0.1, 1e30, 1e30] * 2
-    assert list(summary.seed.unique()) == [5]
-    assert list(summary.status[(summary["optimizer.lr"] > 1) & (summary.arm == "plain")]) == ["diverged"] * 2
+    assert list(summary["model.hidden"]) == ["[4]"] * 8 + ["[8]"] * 8
+    assert list(summary["optimizer.lr"]) == ([0.1] * 4 + [1e30] * 4) * 2
+    assert list(summary.seed) == [5, 2] * 8
+    assert list(summary.status[(summary["optimizer.lr"] > 1) & (summary.arm == "plain")]) == ["diverged"] * 4
     assert (summary.status[summary["optimizer.lr"] < 1] == "ok").all()
 
 
