@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from bnreg.config.wording import fault, show, unknown
 
@@ -44,6 +44,18 @@ class Choices:
     schedules: Mapping[str, Collection[str]]
 
 
+def _known(kind: str, table: str) -> AfterValidator:
+    """Hold a name to one of the tables of ``Choices``."""
+
+    def check(value: str, info: ValidationInfo) -> str:
+        choices = info.context and getattr(info.context, table)
+        if choices is not None and value not in choices:
+            raise fault(unknown(kind, value, sorted(choices)))
+        return value
+
+    return AfterValidator(check)
+
+
 class Section(BaseModel):
     """Settings that cannot be changed, without conversions and without unknown keys."""
 
@@ -53,7 +65,7 @@ class Section(BaseModel):
 class Data(Section):
     """Which examples a network learns from, and how they come."""
 
-    dataset: str = Field(default="mnist", description="name of the data set")
+    dataset: Annotated[str, _known("data set", "datasets")] = Field(default="mnist", description="name of the data set")
     batch_size: int = Field(default=100, gt=0, le=MAX_EXAMPLES, description="examples in a batch")
     train_size: int | None = Field(
         default=None,
@@ -69,22 +81,12 @@ class Data(Section):
     )
     root: str | None = Field(default=None, description="folder of the data sets; null: BNREG_DATA or the user's cache")
 
-    @field_validator("dataset")
-    @classmethod
-    def _known(cls, value: str, info: ValidationInfo) -> str:
-        return _choice("data set", value, info.context and info.context.datasets)
-
 
 class Init(Section):
     """How the linear weights begin."""
 
-    scheme: str = Field(default="torch", description="name of the initialisation")
+    scheme: Annotated[str, _known("scheme", "inits")] = Field(default="torch", description="name of the initialisation")
     gain: float = Field(default=1.0, gt=0, description="factor on the initial weights")
-
-    @field_validator("scheme")
-    @classmethod
-    def _known(cls, value: str, info: ValidationInfo) -> str:
-        return _choice("scheme", value, info.context and info.context.inits)
 
 
 class Model(Section):
@@ -93,8 +95,12 @@ class Model(Section):
     hidden: tuple[Width, ...] = Field(
         default=(32, 32), description="widths of the hidden layers; none: a linear classifier"
     )
-    activation: str = Field(default="relu", description="activation of the hidden layers")
-    norm: str = Field(default="none", description="normalisation of the pre-activations")
+    activation: Annotated[str, _known("activation", "activations")] = Field(
+        default="relu", description="activation of the hidden layers"
+    )
+    norm: Annotated[str, _known("norm", "norms")] = Field(
+        default="none", description="normalisation of the pre-activations"
+    )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of hidden units dropped while training")
     init: Init = Field(default=Init(), description="initial linear weights")
 
@@ -105,32 +111,19 @@ class Model(Section):
             raise fault(f"expected at most {MAX_DEPTH} layers, got {len(value)}")
         return value
 
-    @field_validator("activation")
-    @classmethod
-    def _known_activation(cls, value: str, info: ValidationInfo) -> str:
-        return _choice("activation", value, info.context and info.context.activations)
-
-    @field_validator("norm")
-    @classmethod
-    def _known_norm(cls, value: str, info: ValidationInfo) -> str:
-        return _choice("norm", value, info.context and info.context.norms)
-
 
 class Schedule(Section):
     """How the learning rate changes while training."""
 
-    name: str = Field(default="constant", description="name of the schedule")
+    name: Annotated[str, _known("schedule", "schedules")] = Field(
+        default="constant", description="name of the schedule"
+    )
     warmup_epochs: float = Field(default=0.0, ge=0, description="epochs over which the rate rises linearly from 0")
     step_epochs: int | None = Field(
         default=None, gt=0, validate_default=True, description="step: epochs between two drops of the rate"
     )
     step_factor: float = Field(default=0.1, gt=0, le=1, description="step: factor of each drop")
     final_factor: float = Field(default=0.0, ge=0, le=1, description="cosine: final share of the rate")
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, value: str, info: ValidationInfo) -> str:
-        return _choice("schedule", value, info.context and info.context.schedules)
 
     @field_validator("step_epochs", "step_factor", "final_factor")
     @classmethod
@@ -146,7 +139,7 @@ class Schedule(Section):
 class Optimizer(Section):
     """How the weights follow the gradient."""
 
-    name: str = Field(default="adam", description="name of the optimizer")
+    name: Annotated[str, _known("optimizer", "optimizers")] = Field(default="adam", description="name of the optimizer")
     lr: float = Field(default=1e-3, gt=0, description="learning rate")
     weight_decay: float = Field(default=0.0, ge=0, description="weight decay, in the optimizer's own sense")
     weight_decay_on: tuple[Literal["weights", "biases", "norm", "prelu"], ...] = Field(
@@ -157,11 +150,6 @@ class Optimizer(Section):
     betas: tuple[Beta, Beta] = Field(default=(0.9, 0.999), description="adam: decay of the two running means")
     eps: float = Field(default=1e-8, gt=0, description="adam: added to the denominator")
     schedule: Schedule = Field(default=Schedule(), description="how the learning rate changes")
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, value: str, info: ValidationInfo) -> str:
-        return _choice("optimizer", value, info.context and info.context.optimizers)
 
     @field_validator("weight_decay_on")
     @classmethod
@@ -217,12 +205,6 @@ class Settings(Section):
             sentence = "needs data.validation_size greater than 0: the test set selects nothing"
             raise fault(sentence, key="early_stopping", between_settings=True)
         return value
-
-
-def _choice(kind: str, value: str, choices: Collection[str] | None) -> str:
-    if choices is not None and value not in choices:
-        raise fault(unknown(kind, value, sorted(choices)))
-    return value
 
 
 def _refuse_foreign(info: ValidationInfo, table: Mapping[str, Collection[str]] | None) -> None:
