@@ -62,7 +62,7 @@ class Plan:
     def num_steps(self, shard: Shard) -> int:
         """How many optimiser steps a shard takes, if nothing stops early."""
         data = shard.settings.data
-        num_train = data.train_size or self.num_train[data.dataset] - data.validation_size
+        num_train = data.num_train(self.num_train[data.dataset])
         return shard.settings.training.epochs * num_batches(num_train, data.batch_size, drop_single=shard.drop_single)
 
     def num_bytes(self, shard: Shard) -> int:
@@ -170,15 +170,15 @@ def plan_experiment(
         max_bytes=SHARD_BYTES[device.partition(":")[0]],
     )
     plan = Plan(
-        experiment,
-        datasets,
-        num_train,
-        height * width,
-        num_classes,
-        device,
-        min(num_workers, len(shards)),
-        shards,
-        (*absent, *notices),
+        experiment=experiment,
+        datasets=datasets,
+        num_train=num_train,
+        num_pixels=height * width,
+        num_classes=num_classes,
+        device=device,
+        num_workers=min(num_workers, len(shards)),
+        shards=shards,
+        notices=(*absent, *notices),
     )
     _check_memory(plan)
     return plan

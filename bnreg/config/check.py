@@ -34,14 +34,10 @@ def check_against_data(experiment: Experiment, num_train: Mapping[str, int]) -> 
     return list(dict.fromkeys(errors)), list(dict.fromkeys(notices))
 
 
-def _train_size(data: Data, num_train: int) -> int:
-    return num_train - data.validation_size if data.train_size is None else data.train_size
-
-
 def _errors(experiment: Experiment, cell: Cell, num_train: int) -> Iterator[str]:
     data = cell.settings.data
     left = num_train - data.validation_size
-    train_size = _train_size(data, num_train)
+    train_size = data.num_train(num_train)
     if left < 1:
         place = experiment.locate(cell, "data.validation_size")
         yield f"{place}: {data.validation_size} of {num_train} examples leave none to train on; at most {num_train - 1}"
@@ -112,7 +108,7 @@ def _differences(one: Data, other: Data, num_train: Mapping[str, int]) -> Iterat
         "validation_size": (one.validation_size, other.validation_size),
     }
     if one.train_size != other.train_size:  # null may mean what the other arm says in numbers
-        sizes["train_size"] = (_train_size(one, num_train[one.dataset]), _train_size(other, num_train[other.dataset]))
+        sizes["train_size"] = (one.num_train(num_train[one.dataset]), other.num_train(num_train[other.dataset]))
     for key, (size, other_size) in sizes.items():
         if size != other_size:
             yield f"data.{key} differs ({size}, {other_size})"
@@ -132,7 +128,7 @@ def _notices_on_batches(experiment: Experiment, num_train: Mapping[str, int]) ->
     for cell in experiment.cells:
         norms[cell.settings.data].add(cell.settings.model.norm)
     for data, used in norms.items():
-        if "batch" in used and _train_size(data, num_train[data.dataset]) % data.batch_size == 1:
+        if "batch" in used and data.num_train(num_train[data.dataset]) % data.batch_size == 1:
             yield (
                 "the last batch of each epoch would hold 1 example, too few for batch norm: it is dropped in every arm"
             )

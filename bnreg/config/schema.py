@@ -81,6 +81,10 @@ class Data(Section):
     )
     root: str | None = Field(default=None, description="folder of the data sets; null: BNREG_DATA or the user's cache")
 
+    def num_train(self, num_examples: int) -> int:
+        """How many examples are trained on, of so many in the data set's training set."""
+        return num_examples - self.validation_size if self.train_size is None else self.train_size
+
 
 class Init(Section):
     """How the linear weights begin."""
