@@ -41,7 +41,7 @@ class ReplicaRecord:
         """
         if self.stopped:
             return None
-        self._diverged |= not metrics["train_loss"] <= DIVERGED_LOSS  # also true of NaN
+        self._diverged |= metrics["train_loss"] > DIVERGED_LOSS or not all(map(math.isfinite, metrics.values()))
         self._last = {"epoch": epoch, **(dict.fromkeys(metrics) if self._diverged else metrics)}
         self._watch_validation()
         return self.identity | self._last

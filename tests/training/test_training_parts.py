@@ -208,6 +208,16 @@ def test_a_summary_without_a_validation_split_names_no_best_epoch(tiny):
     assert not any(name.startswith("best_") for name in summary[0, "arm", 0])
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_replica_that_fails_on_any_split_has_diverged(bad):
+    """A test image may overflow where no training image does; the CSV holds no such numbers."""
+    it = ReplicaRecord(make_cell(), 0, num_classes=4)
+    row = it.add(1, {"train_loss": 5.0, "train_accuracy": 0.5, "test_loss": bad, "test_accuracy": 0.5})
+    assert row["test_loss"] is row["train_loss"] is None
+    assert it.summary()["status"] == "diverged"
+    assert it.summary()["final_test_accuracy"] == 0.25
+
+
 def test_a_shard_trains_until_its_last_replica_stops(tiny):
     """Two arms that stop at different epochs keep exactly the rows that they have alone."""
     training = {"epochs": 20, "early_stopping": {"patience": 1}}
