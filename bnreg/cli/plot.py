@@ -15,7 +15,8 @@ def plot(
 ) -> None:
     """Draw loss and accuracy of all arms over the epochs: the mean over seeds and their band."""
     from bnreg.errors import UserError
-    from bnreg.report.charts import CHARTS, save_chart
+    from bnreg.report.charts import CHARTS
+    from bnreg.report.drawing import save_chart
     from bnreg.report.run_view import view_of
     from bnreg.runs import expand_runs, read_run
 

@@ -75,7 +75,8 @@ def train(
 def _draw_curves(results: "Results") -> Mapping[str, bytes]:
     import pandas as pd
 
-    from bnreg.report.charts import CHARTS, render_chart
+    from bnreg.report.charts import CHARTS
+    from bnreg.report.drawing import render_chart
     from bnreg.report.run_view import view_of
 
     view = view_of(results.info, pd.DataFrame(results.metrics), pd.DataFrame(results.summary))

@@ -1,16 +1,13 @@
-"""Charts of a run, drawn by altair from one description each, for the page as for the picture."""
+"""Charts of a run."""
 
-import json
-import os
 from collections.abc import Callable, Mapping
-from io import BytesIO, StringIO
-from pathlib import Path
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
 from bnreg.errors import UserError
+from bnreg.report.drawing import DASHES, PALETTE, SHAPES, themed
 from bnreg.report.run_view import RunView, counted, point_label
 from bnreg.statistics.summarise import Point, each_point
 
@@ -18,17 +15,6 @@ Chart = Callable[[RunView], alt.TopLevelMixin]
 
 MAX_POINTS = 12
 MAX_EPOCHS_WITH_MARKS = 12
-
-# First Okabe & Ito's palette, told apart by colour-blind readers too; its yellow comes last, being pale on white.
-# Then twelve that differ from those and from each other for the many arms of a survey.
-PALETTE = [
-    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"),
-    *("#882255", "#808080", "#7A4A1E", "#7CB518", "#6A3DC8", "#E6194B", "#1B2A6B", "#8F8B2E"),
-    *("#FF9DA7", "#1DE0D0", "#BFB5E8", "#0B4F3A"),
-]
-DASHES = {"train": [5, 4], "validation": [1.5, 2.5], "test": [1, 0]}
-SHAPES = {"train": "square", "validation": "triangle-up", "test": "circle"}
-FONT = "Helvetica, Arial, sans-serif"
 
 MEASURES = {"loss": "loss", "accuracy": "accuracy, %"}
 
@@ -48,26 +34,7 @@ def curves(view: RunView) -> alt.VConcatChart:
     points = list(each_point(metrics, view.point_keys))
     shown = points[:MAX_POINTS]
     figure = alt.vconcat(*(_row(view, point, metrics) for point, metrics in shown), spacing=28)
-    figure.title = alt.TitleParams(
-        f"{view.name}: {view.dataset_label}",
-        subtitle=_reading_notes(view, len(shown), len(points)),
-        anchor="start",
-        fontSize=17,
-        subtitleFontSize=13,
-        offset=14,
-    )
-    figure.background = "white"
-    figure.padding = 16
-    figure.config = alt.Config(
-        font=FONT,
-        view=alt.ViewConfig(stroke=None),
-        axis=alt.AxisConfig(labelFontSize=12, titleFontSize=13, titleFontWeight="normal", gridColor="#e4e4e4"),
-        axisY=alt.AxisConfig(titlePadding=10),
-        legend=alt.LegendConfig(
-            labelFontSize=13, titleFontSize=13, titleFontWeight="normal", labelLimit=300, symbolStrokeWidth=2
-        ),
-    )
-    return figure
+    return themed(figure, f"{view.name}: {view.dataset_label}", _reading_notes(view, len(shown), len(points)))
 
 
 def _reading_notes(view: RunView, num_shown: int, num_points: int) -> list[str]:
@@ -162,60 +129,3 @@ def _spreads(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 CHARTS: dict[str, Chart] = {"curves": curves}
-
-
-class _ScriptSafe(json.JSONEncoder):
-    """JSON that can stand in a page's script: no name in it can end the script."""
-
-    def encode(self, o: Any) -> str:
-        return super().encode(o).replace("<", "\\u003c")
-
-
-def _html(chart: alt.TopLevelMixin) -> bytes:
-    page = StringIO()
-    # Inline: the libraries come along, so that the page works offline.
-    chart.save(page, format="html", inline=True, json_kwds={"cls": _ScriptSafe})
-    return page.getvalue().encode()
-
-
-def _png(chart: alt.TopLevelMixin) -> bytes:
-    picture = BytesIO()
-    chart.save(picture, format="png", scale_factor=2)
-    return picture.getvalue()
-
-
-def _svg(chart: alt.TopLevelMixin) -> bytes:
-    drawing = StringIO()
-    chart.save(drawing, format="svg")
-    return drawing.getvalue().encode()
-
-
-FORMATS: dict[str, Callable[[alt.TopLevelMixin], bytes]] = {"html": _html, "png": _png, "svg": _svg}
-
-
-def render_chart(chart: alt.TopLevelMixin, chart_format: str) -> bytes:
-    """A chart as the content of a file of one of the ``FORMATS``; a page of HTML works offline."""
-    return FORMATS[chart_format](chart)
-
-
-def save_chart(chart: alt.TopLevelMixin, path: Path) -> None:
-    """Write a chart in the format that the path's extension names; the file appears whole or not at all.
-
-    Raises:
-        UserError: If the extension is another, or the file cannot be written there.
-    """
-    chart_format = path.suffix.lower().removeprefix(".")
-    if chart_format not in FORMATS:
-        choices = ", ".join(f".{name}" for name in FORMATS)
-        raise UserError(f"{path}: unknown chart format {path.suffix!r} (choices: {choices})")
-    if not path.parent.is_dir():
-        raise UserError(f"{path}: there is no folder {path.parent}; create it first")
-    content = render_chart(chart, chart_format)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -8,8 +8,8 @@ import pytest
 from report_frames import make_view
 
 from bnreg.errors import UserError
-from bnreg.report import charts
-from bnreg.report.charts import CHARTS, FORMATS, MAX_POINTS, curves, render_chart, save_chart
+from bnreg.report.charts import CHARTS, MAX_POINTS, curves
+from bnreg.report.drawing import FORMATS, PALETTE, render_chart, save_chart
 
 
 def panels(view):
@@ -57,14 +57,14 @@ def test_many_epochs_have_ticks_on_whole_epochs():
 
 
 def test_many_arms_have_a_colour_each():
-    assert len(set(charts.PALETTE)) == len(charts.PALETTE) == 20
+    assert len(set(PALETTE)) == len(PALETTE) == 20
 
 
 def test_arms_have_the_order_and_colours_of_the_config_in_every_panel():
     view = make_view(arms=("zeta", "alpha", "mid"), baseline=None)
     for panel in panels(view):
         assert panel["layer"][1]["encoding"]["color"]["scale"]["domain"] == ["zeta", "alpha", "mid"]
-        assert panel["layer"][1]["encoding"]["color"]["scale"]["range"] == charts.PALETTE
+        assert panel["layer"][1]["encoding"]["color"]["scale"]["range"] == PALETTE
 
 
 @pytest.mark.parametrize("validation", [False, True])
