@@ -20,8 +20,8 @@ from bnreg.config import Experiment
 from bnreg.data import Dataset, share
 from bnreg.errors import RunError
 from bnreg.plan import Plan, plain
-from bnreg.runs import SCHEMA_VERSION, DraftRun, new_run
-from bnreg.training.messages import EpochDone, Message, Row, ShardDone
+from bnreg.runs import SCHEMA_VERSION, DraftRun, new_run, weights_bytes, weights_file
+from bnreg.training.messages import EpochDone, Progressed, Row, ShardDone, WeightsDone
 from bnreg.training.workers import train_shards
 
 RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair")
@@ -43,7 +43,7 @@ def run_experiment(
     plan: Plan,
     runs_root: Path,
     *,
-    watch: Callable[[Message], None],
+    watch: Callable[[Progressed], None],
     draw: Charts,
     log: Callable[[str], None],
     command: Sequence[str],
@@ -71,6 +71,9 @@ def run_experiment(
             said = train_shards(plan.shards, folders, device=plan.device, num_workers=plan.num_workers)
             with closing(said):  # however this ends, no worker outlives it
                 for message in said:
+                    if isinstance(message, WeightsDone):
+                        _write_weights(draft, experiment, message)
+                        continue
                     if isinstance(message, EpochDone):
                         metrics += message.rows
                     elif isinstance(message, ShardDone):
@@ -118,6 +121,12 @@ def _write(draft: DraftRun, experiment: Experiment, results: Results) -> None:
     draft.write_json("run.json", results.info)
     for name, rows in (("metrics.csv", results.metrics), ("summary.csv", results.summary)):
         draft.write_csv(name, list(dict.fromkeys(key for row in rows for key in row)), rows)
+
+
+def _write_weights(draft: DraftRun, experiment: Experiment, done: WeightsDone) -> None:
+    arm, seed, index = (done.replica[key] for key in ("arm", "seed", "point_index"))
+    name = weights_file(arm, seed, index, len(experiment.points))
+    draft.write(name, weights_bytes(done.arrays, about=done.replica))
 
 
 def _in_order(experiment: Experiment, rows: list[Row]) -> list[Row]:

@@ -5,24 +5,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bnreg.config import Choices, Experiment, check_against_data, load_experiment
+from bnreg.config import Cell, Choices, Experiment, check_against_data, load_experiment
 from bnreg.data import DATASETS, Dataset, data_root, load_dataset, locate_dataset, num_batches
 from bnreg.errors import UserError
 from bnreg.nn.activations import ACTIVATIONS
+from bnreg.nn.architecture import MODELS, Architecture
 from bnreg.nn.init import INITS
 from bnreg.nn.norms import NORMS
+from bnreg.nn.penalties import PENALTIES
 from bnreg.training.machine import choose_device, memory_bytes, num_cores
+from bnreg.training.measurements import MEASUREMENTS
 from bnreg.training.optimizers import OPTIMIZERS
 from bnreg.training.schedules import SCHEDULES
-from bnreg.training.shards import SHARD_BYTES, Shard, count_parameters, estimate_bytes, layer_sizes, plan_shards
+from bnreg.training.shards import SHARD_BYTES, Shard, architecture, count_parameters, estimate_bytes, plan_shards
 
 CHOICES = Choices(
     datasets=tuple(DATASETS),
-    activations=tuple(ACTIVATIONS),
+    activations=tuple(name for name, activation in ACTIVATIONS.items() if activation.trainable),
     norms=tuple(NORMS),
     inits=tuple(INITS),
+    measurements=tuple(MEASUREMENTS),
+    models=MODELS,
     optimizers={name: kind.settings for name, kind in OPTIMIZERS.items()},
     schedules={name: kind.settings for name, kind in SCHEDULES.items()},
+    penalties={name: kind.settings for name, kind in PENALTIES.items()},
 )
 # What a worker needs before it trains anything: Python, torch and the mapped data.
 WORKER_BYTES = 400_000_000
@@ -36,7 +42,7 @@ class Plan:
         experiment: The config.
         datasets: What was really loaded, by the name that the config asked for; empty if nothing is to be trained.
         num_train: Training examples, by the same names.
-        num_pixels: Of an image.
+        image_shape: Height and width of an image.
         num_classes: Of the labels.
         device: ``cpu`` or ``cuda:N``.
         num_workers: How many processes train at a time.
@@ -47,7 +53,7 @@ class Plan:
     experiment: Experiment
     datasets: Mapping[str, Dataset]
     num_train: Mapping[str, int]
-    num_pixels: int
+    image_shape: tuple[int, int]
     num_classes: int
     device: str
     num_workers: int
@@ -62,13 +68,23 @@ class Plan:
     def num_steps(self, shard: Shard) -> int:
         """How many optimiser steps a shard takes, if nothing stops early."""
         data = shard.settings.data
-        num_train = data.num_train(self.num_train[data.dataset])
-        return shard.settings.training.epochs * num_batches(num_train, data.batch_size, drop_single=shard.drop_single)
+        num_examples = self.num_train[data.dataset]
+        batch_size = data.examples_per_batch(num_examples)
+        num_steps = num_batches(data.num_train(num_examples), batch_size, drop_single=shard.drop_single)
+        return shard.settings.training.epochs * num_steps
+
+    def architecture(self, cell: Cell) -> Architecture:
+        """The network of a cell."""
+        return architecture(cell.settings, self.image_shape, self.num_classes)
+
+    def num_bytes_per_replica(self, cell: Cell) -> int:
+        """Roughly the memory that one replica takes while it trains."""
+        data = cell.settings.data
+        return estimate_bytes(self.architecture(cell), data.examples_per_batch(self.num_train[data.dataset]))
 
     def num_bytes(self, shard: Shard) -> int:
         """Roughly the memory that a shard takes while it trains."""
-        cells = [cell for stack in shard.stacks for cell in stack]
-        return len(shard.seeds) * sum(estimate_bytes(c.settings, self.num_pixels, self.num_classes) for c in cells)
+        return len(shard.seeds) * sum(self.num_bytes_per_replica(cell) for stack in shard.stacks for cell in stack)
 
     @property
     def memory_bytes(self) -> int:
@@ -79,15 +95,14 @@ class Plan:
     def describe(self) -> dict[str, Any]:
         """The plan as plain data."""
         experiment = self.experiment
-        shape = self.num_pixels, self.num_classes
         cells = [
             {
                 "point": plain(cell.point),
                 "arm": cell.arm,
                 "data": cell.settings.data.dataset,
-                "sizes": list(layer_sizes(cell.settings, *shape)),
-                "num_parameters": count_parameters(cell.settings, *shape),
-                "bytes_per_replica": estimate_bytes(cell.settings, *shape),
+                "layers": list(self.architecture(cell).sizes()),
+                "num_parameters": count_parameters(self.architecture(cell)),
+                "bytes_per_replica": self.num_bytes_per_replica(cell),
             }
             for cell in experiment.cells
         ]
@@ -158,30 +173,58 @@ def plan_experiment(
     ((height, width), num_classes), *_ = shapes
 
     mistakes, notices = check_against_data(experiment, num_train)
-    if errors or mistakes:
-        raise UserError(*errors, *mistakes)
+    shapes_left = _mistakes_in_shapes(experiment, (height, width), num_classes)
+    if errors or mistakes or shapes_left:
+        raise UserError(*errors, *mistakes, *shapes_left)
     num_workers = experiment.jobs or (1 if device.startswith("cuda") else num_cores())
     shards = plan_shards(
         experiment.cells,
         experiment.seeds,
         num_workers=num_workers,
-        num_inputs=height * width,
+        image_shape=(height, width),
         num_classes=num_classes,
+        num_train=num_train,
         max_bytes=SHARD_BYTES[device.partition(":")[0]],
     )
     plan = Plan(
         experiment=experiment,
         datasets=datasets,
         num_train=num_train,
-        num_pixels=height * width,
+        image_shape=(height, width),
         num_classes=num_classes,
         device=device,
         num_workers=min(num_workers, len(shards)),
         shards=shards,
-        notices=(*absent, *notices),
+        notices=(*absent, *notices, *_notices_on_dropout(experiment, (height, width), num_classes)),
     )
     _check_memory(plan)
     return plan
+
+
+def _mistakes_in_shapes(experiment: Experiment, image_shape: tuple[int, int], num_classes: int) -> list[str]:
+    """A line for each cell whose network cannot be built for these images."""
+    mistakes = []
+    for cell in experiment.cells:
+        try:
+            architecture(cell.settings, image_shape, num_classes).layers()
+        except ValueError as error:
+            place = experiment.locate(cell, "model.channels")
+            mistakes.append(f"{place}: {error}; use fewer layers, a smaller model.stride or a smaller model.pool")
+    return list(dict.fromkeys(mistakes))
+
+
+def _notices_on_dropout(experiment: Experiment, image_shape: tuple[int, int], num_classes: int) -> list[str]:
+    """A line for each arm in which dropout comes before a batch norm."""
+    return [
+        f"arm {arm!r}: dropout comes before a batch norm, whose statistics in training then differ from those once "
+        "trained (variance shift); model.dropout_placement: last_layer avoids it"
+        for arm in dict.fromkeys(
+            cell.arm
+            for cell in experiment.cells
+            if cell.settings.model.dropout > 0
+            and architecture(cell.settings, image_shape, num_classes).has_dropout_before_norm
+        )
+    ]
 
 
 def _check_memory(plan: Plan) -> None:

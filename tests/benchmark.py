@@ -76,14 +76,14 @@ def stacked(num_seeds: int, epochs: int) -> dict[str, float]:
     from bnreg.experiment import run_experiment
     from bnreg.plan import plan_experiment
     from bnreg.training.engine import REPORT_SECONDS
-    from bnreg.training.messages import Message
+    from bnreg.training.messages import Progressed
 
     overrides = [f"seeds={num_seeds}", f"training.epochs={epochs}"]
     plan = plan_experiment(CONFIG, overrides, data_folder=None, log=print)
     times: list[float] = []
     with tempfile.TemporaryDirectory() as runs:
 
-        def watch(_: Message) -> None:
+        def watch(_: Progressed) -> None:
             times.append(time.perf_counter())
 
         run_experiment(plan, Path(runs), watch=watch, draw=lambda _: {}, log=print, command=[])

@@ -48,9 +48,10 @@ def _errors(experiment: Experiment, cell: Cell, num_train: int) -> Iterator[str]
         yield f"{place}: {train_size} of {num_train} examples are too many{kept}; at most {left}"
         return
     place = experiment.locate(cell, "data.batch_size")
-    if data.batch_size > train_size:
-        yield f"{place}: {data.batch_size} is larger than the training set; at most {train_size}"
-    elif data.batch_size == 1 and cell.settings.model.norm == "batch":
+    batch_size = data.examples_per_batch(num_train)
+    if batch_size > train_size:
+        yield f"{place}: {batch_size} is larger than the training set; at most {train_size}, or all"
+    elif batch_size == 1 and cell.settings.model.norm == "batch":
         yield f"{place}: batch norm needs batches of at least 2, got 1"
 
 
@@ -103,15 +104,19 @@ def _notices_on_differences(experiment: Experiment, num_train: Mapping[str, int]
 
 
 def _differences(one: Data, other: Data, num_train: Mapping[str, int]) -> Iterator[str]:
-    sizes = {
-        "batch_size": (one.batch_size, other.batch_size),
+    num_examples, num_others = num_train[one.dataset], num_train[other.dataset]
+    values = {
+        "batch_size": (one.examples_per_batch(num_examples), other.examples_per_batch(num_others)),
         "validation_size": (one.validation_size, other.validation_size),
+        "label_noise": (one.label_noise, other.label_noise),
     }
     if one.train_size != other.train_size:  # null may mean what the other arm says in numbers
-        sizes["train_size"] = (one.num_train(num_train[one.dataset]), other.num_train(num_train[other.dataset]))
-    for key, (size, other_size) in sizes.items():
-        if size != other_size:
-            yield f"data.{key} differs ({size}, {other_size})"
+        values["train_size"] = (one.num_train(num_examples), other.num_train(num_others))
+    for key, (value, other_value) in values.items():
+        if value != other_value:
+            yield f"data.{key} differs ({show(value)}, {show(other_value)})"
+    if one.augment != other.augment:
+        yield "data.augment differs"
 
 
 def _notices_on_linear_models(experiment: Experiment) -> Iterator[str]:
@@ -128,7 +133,8 @@ def _notices_on_batches(experiment: Experiment, num_train: Mapping[str, int]) ->
     for cell in experiment.cells:
         norms[cell.settings.data].add(cell.settings.model.norm)
     for data, used in norms.items():
-        if "batch" in used and data.num_train(num_train[data.dataset]) % data.batch_size == 1:
+        num_examples = num_train[data.dataset]
+        if "batch" in used and data.num_train(num_examples) % data.examples_per_batch(num_examples) == 1:
             yield (
                 "the last batch of each epoch would hold 1 example, too few for batch norm: it is dropped in every arm"
             )

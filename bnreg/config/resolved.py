@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from bnreg.config.cells import arms_of
 from bnreg.config.experiment_file import SECTIONS, ExperimentFile
 from bnreg.config.scalars import plain_scalar
-from bnreg.config.schema import Choices, Optimizer, Schedule, Section, Settings
+from bnreg.config.schema import Choices, Model, Optimizer, Penalty, Schedule, Section, Settings
 from bnreg.config.wording import model_in
 
 
@@ -30,11 +30,13 @@ yaml.SafeDumper.add_representer(QuotedText, _represent_quoted)
 def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices: Choices) -> dict[str, Any]:
     """Plain data that ``yaml.safe_dump(…, sort_keys=False)`` writes, and whose loading gives the same cells.
 
-    Settings that only some optimizers or schedules take are left out unless they were written: an arm or a point may
-    choose another one.
+    Settings that only some kinds of network, optimizers, schedules or penalties take are left out unless they were
+    written: an arm or a point may choose another one.
     """
     optional: dict[type[BaseModel], frozenset[str]] = {
+        Model: frozenset().union(*choices.models.values()),
         Optimizer: frozenset().union(*choices.optimizers.values()),
+        Penalty: frozenset().union(*choices.penalties.values()),
         Schedule: frozenset().union(*choices.schedules.values()),
     }
     seeds = header.seeds

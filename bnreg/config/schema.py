@@ -7,17 +7,27 @@ context, are trusted with their names.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from bnreg.config.wording import fault, show, unknown
+from bnreg.config.wording import fault, listed, show, unknown
 
 # Far beyond any use, and within what counts of steps, pixels and bytes can hold.
 MAX_EXAMPLES = 2**31
 MAX_EPOCHS = 1_000_000
 MAX_WIDTH = 1_000_000
 MAX_DEPTH = 1_000
+MAX_KERNEL = 99
 
 Width = Annotated[int, Field(gt=0, le=MAX_WIDTH)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -32,16 +42,22 @@ class Choices:
         activations: Names of the activations.
         norms: Names of the normalisations, ``none`` among them.
         inits: Names of the initialisation schemes.
-        optimizers: For each optimizer's name, those of its settings that not all optimizers take.
-        schedules: For each schedule's name, those of its settings that not all schedules take.
+        measurements: Names of what can be measured besides loss and accuracy.
+        models: For each kind of network, those of its settings that not all kinds take.
+        optimizers: The same for each optimizer.
+        schedules: The same for each schedule.
+        penalties: The same for each penalty, ``none`` among them.
     """
 
     datasets: Collection[str]
     activations: Collection[str]
     norms: Collection[str]
     inits: Collection[str]
+    measurements: Collection[str]
+    models: Mapping[str, Collection[str]]
     optimizers: Mapping[str, Collection[str]]
     schedules: Mapping[str, Collection[str]]
+    penalties: Mapping[str, Collection[str]]
 
 
 def _known(kind: str, table: str) -> AfterValidator:
@@ -56,17 +72,51 @@ def _known(kind: str, table: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _batch_size(value: object) -> object:
+    """A number of examples, or the word ``all``."""
+    if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_EXAMPLES):
+        return value
+    raise fault(f"expected a whole number from 1 to {MAX_EXAMPLES}, or all, got {show(value)}")
+
+
+def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(value)) < len(value):
+        raise fault(f"expected each name once, got {show(value)}")
+    return value
+
+
+# What a setting may reach: linear or convolutional weights, biases, γ and β of norms, PReLU's α.
+Kinds = Annotated[tuple[Literal["weights", "biases", "norm", "prelu"], ...], AfterValidator(_distinct)]
+
+
 class Section(BaseModel):
     """Settings that cannot be changed, without conversions and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class Augment(Section):
+    """How each training image is moved anew whenever it is seen; equal for all arms of a seed."""
+
+    shift: int = Field(default=0, ge=0, le=14, description="largest shift along each axis, in whole pixels")
+    rotate: float = Field(default=0.0, ge=0, le=180, description="largest rotation to either side, in degrees")
+    elastic: float = Field(
+        default=0.0, ge=0, le=10, description="standard deviation of a smooth distortion, in pixels (elastic)"
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is done to the images."""
+        return self != Augment()
+
+
 class Data(Section):
     """Which examples a network learns from, and how they come."""
 
     dataset: Annotated[str, _known("data set", "datasets")] = Field(default="mnist", description="name of the data set")
-    batch_size: int = Field(default=100, gt=0, le=MAX_EXAMPLES, description="examples in a batch")
+    batch_size: Annotated[int | Literal["all"], PlainValidator(_batch_size)] = Field(
+        default=100, description="examples in a batch; all: the whole training set"
+    )
     train_size: int | None = Field(
         default=None,
         gt=0,
@@ -76,6 +126,10 @@ class Data(Section):
     validation_size: int = Field(
         default=0, ge=0, le=MAX_EXAMPLES, description="examples of the training set kept for validation"
     )
+    label_noise: float = Field(
+        default=0.0, ge=0, le=1, description="share of the training examples whose label is replaced by another class"
+    )
+    augment: Augment = Field(default=Augment(), description="how training images are moved")
     fallback: Literal["mnist_5k", "none"] = Field(
         default="mnist_5k", description="what to use where MNIST is neither present nor to be downloaded"
     )
@@ -84,6 +138,10 @@ class Data(Section):
     def num_train(self, num_examples: int) -> int:
         """How many examples are trained on, of so many in the data set's training set."""
         return num_examples - self.validation_size if self.train_size is None else self.train_size
+
+    def examples_per_batch(self, num_examples: int) -> int:
+        """How many examples a batch has, of so many in the data set's training set."""
+        return self.num_train(num_examples) if self.batch_size == "all" else self.batch_size
 
 
 class Init(Section):
@@ -96,23 +154,68 @@ class Init(Section):
 class Model(Section):
     """The network."""
 
+    kind: Annotated[str, _known("kind", "models")] = Field(
+        default="mlp", description="mlp, or cnn: convolutional layers before the hidden ones"
+    )
     hidden: tuple[Width, ...] = Field(
         default=(32, 32), description="widths of the hidden layers; none: a linear classifier"
     )
+    channels: tuple[Width, ...] = Field(default=(8, 16), description="cnn: feature maps of each convolutional layer")
+    kernel: int = Field(default=3, gt=0, le=MAX_KERNEL, description="cnn: side of the kernels, odd; borders are padded")
+    stride: int = Field(default=1, gt=0, le=MAX_KERNEL, description="cnn: step between two places of a kernel")
+    pool: int = Field(default=2, gt=0, le=MAX_KERNEL, description="cnn: side of the max pooling after each; 1: none")
     activation: Annotated[str, _known("activation", "activations")] = Field(
         default="relu", description="activation of the hidden layers"
     )
     norm: Annotated[str, _known("norm", "norms")] = Field(
-        default="none", description="normalisation of the pre-activations"
+        default="none", description="normalisation in each hidden layer, per node or feature map"
+    )
+    norm_placement: Literal["pre_activation", "post_activation", "input"] = Field(
+        default="pre_activation", description="what is normalised: z, τ(z), or the layer's input x"
+    )
+    norm_epsilon: float = Field(default=1e-5, gt=0, description="ε, added to the variance")
+    norm_momentum: float = Field(
+        default=0.1, gt=0, le=1, description="share of each batch in the running statistics (torch's convention)"
+    )
+    norm_init: Literal["standard", "identity"] = Field(
+        default="standard",
+        description="γ = 1, β = 0; or γ = √(Var + ε), β = E over the training set, so that the norm begins as identity",
+    )
+    inference_statistics: Literal["running", "population"] = Field(
+        default="running", description="what the trained network normalises by; population: both are reported"
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of hidden units dropped while training")
+    dropout_placement: Literal["each_layer", "before_norm", "last_layer"] = Field(
+        default="each_layer",
+        description="at the end of each hidden layer, right before where its norm is, or at the end of the last only",
+    )
     init: Init = Field(default=Init(), description="initial linear weights")
 
-    @field_validator("hidden")
+    @field_validator("hidden", "channels")
     @classmethod
     def _bounded(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if len(value) > MAX_DEPTH:
             raise fault(f"expected at most {MAX_DEPTH} layers, got {len(value)}")
+        return value
+
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise fault(f"expected an odd number, got {value}")
+        return value
+
+    @field_validator("channels", "kernel", "stride", "pool")
+    @classmethod
+    def _belongs(cls, value: Any, info: ValidationInfo) -> Any:
+        _refuse_foreign(info, "kind", info.context and info.context.models)
+        return value
+
+    @field_validator("channels")
+    @classmethod
+    def _some(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value:
+            raise fault("expected at least one layer, got []; kind: mlp has no convolutional layers")
         return value
 
 
@@ -134,7 +237,7 @@ class Schedule(Section):
     def _belongs(cls, value: float | None, info: ValidationInfo) -> float | None:
         taken = info.context.schedules.get(info.data.get("name"), ()) if info.context else ()
         if value is not None:
-            _refuse_foreign(info, info.context and info.context.schedules)
+            _refuse_foreign(info, "name", info.context and info.context.schedules)
         elif info.field_name in taken:
             raise fault(f"{info.data['name']} needs {info.field_name}", between_settings=True)
         return value
@@ -146,8 +249,8 @@ class Optimizer(Section):
     name: Annotated[str, _known("optimizer", "optimizers")] = Field(default="adam", description="name of the optimizer")
     lr: float = Field(default=1e-3, gt=0, description="learning rate")
     weight_decay: float = Field(default=0.0, ge=0, description="weight decay, in the optimizer's own sense")
-    weight_decay_on: tuple[Literal["weights", "biases", "norm", "prelu"], ...] = Field(
-        default=("weights",), description="kinds of parameters that decay: linear weights, biases, γ and β, PReLU's α"
+    weight_decay_on: Kinds = Field(
+        default=("weights",), description="kinds of parameters that decay: weights, biases, norm (γ and β), prelu (α)"
     )
     momentum: float = Field(default=0.0, ge=0, lt=1, description="sgd: momentum")
     nesterov: bool = Field(default=False, description="sgd: whether the momentum looks ahead (Nesterov)")
@@ -155,17 +258,10 @@ class Optimizer(Section):
     eps: float = Field(default=1e-8, gt=0, description="adam: added to the denominator")
     schedule: Schedule = Field(default=Schedule(), description="how the learning rate changes")
 
-    @field_validator("weight_decay_on")
-    @classmethod
-    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
-            raise fault(f"expected each kind once, got {show(value)}")
-        return value
-
     @field_validator("momentum", "nesterov", "betas", "eps")
     @classmethod
     def _belongs(cls, value: Any, info: ValidationInfo) -> Any:
-        _refuse_foreign(info, info.context and info.context.optimizers)
+        _refuse_foreign(info, "name", info.context and info.context.optimizers)
         return value
 
     @field_validator("nesterov")
@@ -186,11 +282,54 @@ class EarlyStopping(Section):
     min_delta: float = Field(default=0.0, ge=0, description="smallest change that counts as improvement")
 
 
+class Penalty(Section):
+    """What is added to the loss: J_reg(Θ) = J(Θ) + λ R(Θ)."""
+
+    kind: Annotated[str, _known("penalty", "penalties")] = Field(
+        default="none", description="l1: R = ‖w‖₁; l2: R = ½‖w‖²; elastic: a mixture of both"
+    )
+    strength: float = Field(default=0.0, ge=0, description="λ")
+    l1_share: float = Field(default=0.5, ge=0, le=1, description="elastic: share of ‖w‖₁, the rest is ½‖w‖²")
+    on: Kinds = Field(default=("weights",), description="kinds of parameters that are penalised, as weight_decay_on")
+
+    @field_validator("l1_share")
+    @classmethod
+    def _belongs(cls, value: float, info: ValidationInfo) -> float:
+        _refuse_foreign(info, "kind", info.context and info.context.penalties)
+        return value
+
+    @model_validator(mode="after")
+    def _of_a_kind(self, info: ValidationInfo) -> Self:
+        if self.strength > 0 and "kind" not in self.model_fields_set:
+            kinds = listed(sorted(set(info.context.penalties) - {"none"})) if info.context else ""
+            raise fault(f"a strength needs a kind of penalty ({kinds})", key="strength", between_settings=True)
+        return self
+
+
 class Training(Section):
-    """How long a network trains."""
+    """How long a network trains, by which loss, and what is kept of it."""
 
     epochs: int = Field(default=5, gt=0, le=MAX_EPOCHS, description="passes over the training set")
+    penalty: Penalty = Field(default=Penalty(), description="what is added to the loss")
     early_stopping: EarlyStopping | None = Field(default=None, description="when to stop early; null: never")
+    measure: tuple[Annotated[str, _known("measurement", "measurements")], ...] = Field(
+        default=(), description="what to measure on the test set after each epoch, besides loss and accuracy"
+    )
+    weights: Literal["last", "best", "none"] = Field(
+        default="none", description="which trained weights are saved: the last epoch's, the best validation epoch's"
+    )
+
+    @field_validator("measure")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _distinct(value)
+
+    @field_validator("weights")
+    @classmethod
+    def _final(cls, value: str, info: ValidationInfo) -> str:
+        if value == "last" and info.data.get("early_stopping") is not None:
+            raise fault("early stopping keeps the best epoch; use weights: best", between_settings=True)
+        return value
 
 
 class Settings(Section):
@@ -203,17 +342,19 @@ class Settings(Section):
 
     @field_validator("training")
     @classmethod
-    def _validation_for_early_stopping(cls, value: Training, info: ValidationInfo) -> Training:
+    def _validation_to_select_by(cls, value: Training, info: ValidationInfo) -> Training:
         data = info.data.get("data")
-        if value.early_stopping is not None and data is not None and data.validation_size == 0:
-            sentence = "needs data.validation_size greater than 0: the test set selects nothing"
-            raise fault(sentence, key="early_stopping", between_settings=True)
+        selects = {"early_stopping": value.early_stopping is not None, "weights": value.weights == "best"}
+        for key, does in selects.items():
+            if does and data is not None and data.validation_size == 0:
+                sentence = "needs data.validation_size greater than 0: the test set selects nothing"
+                raise fault(sentence, key=key, between_settings=True)
         return value
 
 
-def _refuse_foreign(info: ValidationInfo, table: Mapping[str, Collection[str]] | None) -> None:
-    """Refuse a setting that was given although the chosen optimizer or schedule does not take it."""
-    setting, name = str(info.field_name), str(info.data.get("name"))
+def _refuse_foreign(info: ValidationInfo, by: str, table: Mapping[str, Collection[str]] | None) -> None:
+    """Refuse a setting that was given although what was chosen ``by`` that key does not take it."""
+    setting, name = str(info.field_name), str(info.data.get(by))
     if table is None or name not in table or setting in table[name]:
         return
     owners = ", ".join(sorted(other for other in table if setting in table[other]))

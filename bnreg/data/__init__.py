@@ -3,6 +3,7 @@
 from bnreg.data.dataset import Arrays, Dataset, fingerprint_of
 from bnreg.data.datasets import DATASETS, DatasetSource
 from bnreg.data.download import DownloadError, fetch
+from bnreg.data.label_noise import noisy_labels
 from bnreg.data.loading import data_root, describe_datasets, load_dataset, locate_dataset
 from bnreg.data.order import epoch_order, num_batches
 from bnreg.data.sharing import attach, share
@@ -23,6 +24,7 @@ __all__ = [
     "fingerprint_of",
     "load_dataset",
     "locate_dataset",
+    "noisy_labels",
     "num_batches",
     "share",
     "split",

@@ -22,10 +22,12 @@ class Activation:
     Attributes:
         function: Takes z and, where the slope is learnt, the slope; both of one shape after broadcasting.
         learnt_slope: Initial value of the slope for negative z where it is learnt, one per layer.
+        trainable: Whether a network can be trained with it; without a gradient it can only be drawn.
     """
 
     function: Callable[..., Tensor]
     learnt_slope: float | None = None
+    trainable: bool = True
 
 
 def _leaky(z: Tensor, slope: Tensor | float) -> Tensor:
@@ -39,6 +41,7 @@ def _elu(z: Tensor) -> Tensor:
 
 ACTIVATIONS: dict[str, Activation] = {
     "identity": Activation(lambda z: z),
+    "step": Activation(lambda z: (z > 0).to(z.dtype), trainable=False),
     "sigmoid": Activation(lambda z: z.sigmoid()),
     "tanh": Activation(lambda z: z.tanh()),
     "softplus": Activation(lambda z: z.logaddexp(z.new_zeros(()))),  # log(1 + eᶻ)

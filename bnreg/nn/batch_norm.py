@@ -17,11 +17,15 @@ class StackedBatchNorm(nn.Module):
         y  = γ ẑ + β                       scale and shift, both learnt
 
     In evaluation μ and σ² are the running statistics, kept with torch's conventions: each batch moves them by
-    ``momentum`` towards its own mean and its *unbiased* variance.
+    ``momentum`` towards its own mean and its *unbiased* variance. The statistics of the whole training set can be put
+    in their place.
+
+    Where a layer makes feature maps instead of nodes, z holds an image's p·q places one after another, so that m·p·q
+    values go into each map's statistics, and each map has one γ and one β.
 
     Args:
         num_replicas: How many layers are stacked, R.
-        width: Number of nodes in the layer.
+        width: Number of nodes, or of feature maps.
         epsilon: ε, added to the variance.
         momentum: Share of each batch in the running statistics.
 
@@ -58,6 +62,18 @@ class StackedBatchNorm(nn.Module):
             centred = z - self.running_mean
             variance = self.running_variance
         return torch.addcmul(self.beta, centred, self.gamma * torch.rsqrt(variance + self.epsilon))
+
+    @torch.no_grad()
+    def set_statistics(self, mean: Tensor, variance: Tensor) -> None:
+        """Normalise by these from now on in evaluation, both of shape (R, 1, width)."""
+        self.running_mean.copy_(mean)
+        self.running_variance.copy_(variance)
+
+    @torch.no_grad()
+    def become_identity(self) -> None:
+        """Set γ = √(Var + ε) and β = E, so that in evaluation the layer gives back its input."""
+        self.gamma.copy_(torch.sqrt(self.running_variance + self.epsilon))
+        self.beta.copy_(self.running_mean)
 
     def _track(self, mean: Tensor, variance: Tensor, num_examples: int) -> None:
         if num_examples < 2:

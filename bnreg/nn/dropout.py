@@ -29,7 +29,8 @@ class StackedDropout(nn.Module):
         """Drop values of y, of shape (R, batch, width)."""
         if not self.training:
             return y
-        uniform = torch.empty_like(y)
+        # Contiguous whatever y is: a generator fills a tensor in the order in which it lies in memory.
+        uniform = torch.empty(y.shape, dtype=y.dtype, device=y.device)
         for values, generator in zip(uniform, self.generators, strict=True):
             values.uniform_(generator=generator)
         return y * (uniform >= self.rates) / (1 - self.rates)

@@ -21,35 +21,35 @@ class Init:
     """How a layer's weights and biases are drawn, both given the fans of the layer.
 
     Attributes:
-        weight: (generator, fan_in, fan_out) → weights of shape (fan_out, fan_in), before the gain.
+        weight: (generator, shape, fan_out) → weights of shape (outputs, fan_in), before the gain.
         bias_bound: fan_in → biases are uniform in ± this bound.
     """
 
-    weight: Callable[[np.random.Generator, int, int], Floats]
+    weight: Callable[[np.random.Generator, tuple[int, int], int], Floats]
     bias_bound: Callable[[int], float] = lambda _fan_in: 0.0
 
 
-def _uniform(variance: Callable[[int, int], float]) -> Callable[[np.random.Generator, int, int], Floats]:
-    def draw(generator: np.random.Generator, fan_in: int, fan_out: int) -> Floats:
-        bound = math.sqrt(3 * variance(fan_in, fan_out))
-        return generator.uniform(-bound, bound, (fan_out, fan_in))
+def _uniform(variance: Callable[[int, int], float]) -> Callable[[np.random.Generator, tuple[int, int], int], Floats]:
+    def draw(generator: np.random.Generator, shape: tuple[int, int], fan_out: int) -> Floats:
+        bound = math.sqrt(3 * variance(shape[1], fan_out))
+        return generator.uniform(-bound, bound, shape)
 
     return draw
 
 
-def _normal(variance: Callable[[int, int], float]) -> Callable[[np.random.Generator, int, int], Floats]:
-    def draw(generator: np.random.Generator, fan_in: int, fan_out: int) -> Floats:
-        return generator.standard_normal((fan_out, fan_in)) * math.sqrt(variance(fan_in, fan_out))
+def _normal(variance: Callable[[int, int], float]) -> Callable[[np.random.Generator, tuple[int, int], int], Floats]:
+    def draw(generator: np.random.Generator, shape: tuple[int, int], fan_out: int) -> Floats:
+        return generator.standard_normal(shape) * math.sqrt(variance(shape[1], fan_out))
 
     return draw
 
 
-def _orthogonal(generator: np.random.Generator, fan_in: int, fan_out: int) -> Floats:
+def _orthogonal(generator: np.random.Generator, shape: tuple[int, int], _fan_out: int) -> Floats:
     """Rows or columns, whichever are fewer, of unit length and at right angles (Saxe et al., arXiv:1312.6120)."""
-    gaussian = generator.standard_normal((max(fan_in, fan_out), min(fan_in, fan_out)))
+    gaussian = generator.standard_normal((max(shape), min(shape)))
     q, r = np.linalg.qr(gaussian)
     q *= np.sign(np.diag(r))  # makes the distribution uniform over all orthogonal matrices
-    return q if q.shape == (fan_out, fan_in) else q.T
+    return q if q.shape == shape else q.T
 
 
 def _he(fan_in: int, _fan_out: int) -> float:
@@ -78,16 +78,26 @@ INITS: dict[str, Init] = {
 }
 
 
-def draw_weight(scheme: str, gain: float, seed: int, layer: str, shape: tuple[int, int]) -> Floats:
-    """Initial weights of one layer of one seed, shape (fan_out, fan_in)."""
-    fan_out, fan_in = shape
-    weight = INITS[scheme].weight(stream(seed, "init", layer, "weight"), fan_in, fan_out)
+def draw_weight(
+    scheme: str, gain: float, seed: int, layer: str, shape: tuple[int, int], fan_out: int | None = None
+) -> Floats:
+    """Initial weights of one layer of one seed.
+
+    Args:
+        scheme: A name in ``INITS``.
+        gain: Factor on the weights.
+        seed: The replica's seed.
+        layer: Names the layer's stream of random numbers.
+        shape: (outputs, fan_in).
+        fan_out: By default the number of outputs; for a convolution that times the kernel's area.
+    """
+    weight = INITS[scheme].weight(stream(seed, "init", layer, "weight"), shape, fan_out or shape[0])
     weight *= gain
     return weight
 
 
 def draw_bias(scheme: str, seed: int, layer: str, shape: tuple[int, int]) -> Floats:
-    """Initial biases of one layer of one seed, shape (fan_out,); the gain leaves them alone."""
-    fan_out, fan_in = shape
+    """Initial biases of one layer of one seed, shape (outputs,); the gain leaves them alone."""
+    num_outputs, fan_in = shape
     bound = INITS[scheme].bias_bound(fan_in)
-    return stream(seed, "init", layer, "bias").uniform(-bound, bound, fan_out)
+    return stream(seed, "init", layer, "bias").uniform(-bound, bound, num_outputs)

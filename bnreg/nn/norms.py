@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def _batch(num_replicas: int, width: int) -> nn.Module:
+def _batch(num_replicas: int, width: int, epsilon: float, momentum: float) -> nn.Module:
     from bnreg.nn.batch_norm import StackedBatchNorm
 
-    return StackedBatchNorm(num_replicas, width)
+    return StackedBatchNorm(num_replicas, width, epsilon=epsilon, momentum=momentum)
 
 
-# Each makes a layer for R replicas of a width; its shift replaces the bias of the linear layer before it.
-NORMS: dict[str, Callable[[int, int], nn.Module] | None] = {"batch": _batch, "none": None}
+# Each takes R, the number of nodes or feature maps, ε and the momentum of running statistics, and makes a layer whose
+# shift replaces the bias of a linear layer right before it.
+NORMS: dict[str, Callable[[int, int, float, float], nn.Module] | None] = {"batch": _batch, "none": None}

@@ -33,7 +33,7 @@ def plan_table(plan: dict[str, Any]) -> Group:
     for cell in plan["cells"]:
         values = [point_value(cell["point"][key]) for key in point_keys]
         arm = f"{cell['arm']} (baseline)" if cell["arm"] == plan["baseline"] else cell["arm"]
-        sizes = "-".join(map(str, cell["sizes"]))
+        sizes = "-".join(cell["layers"])
         table.add_row(*map(Text, (*values, arm, cell["data"], sizes, f"{cell['num_parameters']:,}")))
 
     shards = plan["shards"]

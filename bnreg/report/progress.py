@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bnreg.report.run_view import counted
-from bnreg.training.messages import EpochDone, Message, ShardDone
+from bnreg.training.messages import EpochDone, Progressed, ShardDone
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Progress:
     ) -> None:
         self._live.stop()
 
-    def __call__(self, message: Message) -> None:
+    def __call__(self, message: Progressed) -> None:
         """Take in what a worker says."""
         if self._first_message is None:
             self._first_message = time.monotonic()

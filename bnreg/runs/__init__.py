@@ -2,5 +2,16 @@
 
 from bnreg.runs.folder import SCHEMA_VERSION, DraftRun, new_run
 from bnreg.runs.read import Run, expand_runs, read_run
+from bnreg.runs.weights import read_weights, weights_bytes, weights_file
 
-__all__ = ["SCHEMA_VERSION", "DraftRun", "Run", "expand_runs", "new_run", "read_run"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "DraftRun",
+    "Run",
+    "expand_runs",
+    "new_run",
+    "read_run",
+    "read_weights",
+    "weights_bytes",
+    "weights_file",
+]

@@ -1,7 +1,8 @@
 """The run folder: created whole or not at all, and never overwritten.
 
 A run is built beside its place under a hidden name and renamed when it is complete, its manifest of checksums written
-last. Whoever lists the runs sees all of a run or none of it.
+last. Whoever lists the runs sees all of a run or none of it. Whatever else is written for the user's keeping, a folder
+or a file, comes about in the same way.
 """
 
 import csv
@@ -12,7 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,17 @@ class DraftRun:
     def write(self, name: str, content: bytes) -> None:
         """Write one file, durably, and note its checksum for the manifest.
 
+        Args:
+            name: Its name in the folder, with slashes where it lies in a folder of its own.
+            content: Its bytes.
+
         Raises:
             RunError: If it cannot be written, e.g. because the disk is full.
         """
+        path = self._folder / name
         try:
-            with (self._folder / name).open("xb") as file:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -80,21 +87,85 @@ def new_run(root: Path, name: str) -> Iterator[tuple[Path, DraftRun]]:
     """
     started = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     final = root / f"{name}-{started}-{secrets.token_hex(3)}"
-    hidden = root / f".{final.name}.partial"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
+    with new_folder(final, what="run", option="--runs") as draft:
+        yield final, draft
+
+
+@contextmanager
+def new_folder(final: Path, *, what: str, option: str) -> Iterator[DraftRun]:
+    """Within this block a folder is drafted; leaving it well makes it appear as ``final``, else nothing remains.
+
+    Args:
+        final: The folder; those above it are made if absent.
+        what: What it holds, in a word for the user.
+        option: The option with which the user can choose another place.
+
+    Raises:
+        UserError: If it exists, or cannot be made there.
+    """
+    refuse_existing(final, option)
+    hidden = _hidden(final)
+    with _placing(final, what, option):
+        final.parent.mkdir(parents=True, exist_ok=True)
         hidden.mkdir()
-    except OSError as error:
-        raise UserError(f"{root}: no run can be written here ({error.strerror}); choose a folder with --runs") from None
     try:
         draft = DraftRun(hidden)
-        yield final, draft
+        yield draft
         draft.seal()
         _sync(hidden)
-        hidden.rename(final)
-        _sync(root)
+        with _placing(final, what, option):
+            hidden.rename(final)
+        _sync(final.parent)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def write_file(final: Path, content: bytes, *, option: str) -> None:
+    """Write a file, durably: all of it or nothing.
+
+    Args:
+        final: The file; the folders above it are made if absent.
+        content: Its bytes.
+        option: The option with which the user can choose another place.
+
+    Raises:
+        UserError: If it exists, or cannot be written there.
+    """
+    refuse_existing(final, option)
+    hidden = _hidden(final)
+    try:
+        with _placing(final, "file", option):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            with hidden.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            hidden.rename(final)
+        _sync(final.parent)
+    finally:
+        with suppress(OSError):  # it has its final name, or never came to be
+            hidden.unlink()
+
+
+def refuse_existing(path: Path, option: str) -> None:
+    """Raise a UserError if there is something at a path, be it a broken link: nothing is overwritten."""
+    if path.is_symlink() or path.exists():
+        raise UserError(f"{path}: exists already, and nothing is overwritten; choose another place with {option}")
+
+
+def _hidden(final: Path) -> Path:
+    """A name beside the final one that nobody else uses, whatever a killed process has left."""
+    return final.with_name(f".{final.name}.{secrets.token_hex(3)}.partial")
+
+
+@contextmanager
+def _placing(final: Path, what: str, option: str) -> Iterator[None]:
+    """Where the user's choice of a place cannot be followed, that is the user's mistake."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"no {what} can be written here ({error.strerror})"
+        raise UserError(f"{final.parent}: {reason}; choose a folder with {option}") from None
 
 
 def _cell(value: Any) -> Any:

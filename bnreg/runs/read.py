@@ -45,7 +45,7 @@ def read_run(path: Path) -> Run:
     """
     import pandas as pd
 
-    files = _verified_files(path, ("run.json", "metrics.csv", "summary.csv"))
+    files = verified_files(path, ("run.json", "metrics.csv", "summary.csv"))
     info = json.loads(files["run.json"])
 
     def table(name: str) -> "pd.DataFrame":
@@ -106,7 +106,12 @@ def _no_match(argument: str) -> str:
     return "no such run" + (f"; did you mean '{parent / near[0]}'?" if near else "")
 
 
-def _verified_files(path: Path, names: Sequence[str]) -> dict[str, bytes]:
+def verified_files(path: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """The contents of some of a run folder's files, each found to be what the manifest says.
+
+    Raises:
+        UserError: If it is no run folder, was written by a newer bnreg, or a file is missing or damaged.
+    """
     if not (path / MANIFEST).is_file():
         raise UserError(f"{path}: {_NO_RUN_FOLDER}")
     try:

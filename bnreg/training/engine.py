@@ -7,9 +7,11 @@ import torch
 
 from bnreg.data import Dataset
 from bnreg.training.feed import Feed
-from bnreg.training.messages import EpochDone, Message, Row, ShardDone, StepsDone
+from bnreg.training.keeping import Keeper
+from bnreg.training.messages import EpochDone, Message, Row, ShardDone, StepsDone, WeightsDone
+from bnreg.training.population import correct_statistics
 from bnreg.training.record import ReplicaRecord
-from bnreg.training.shards import Shard, count_parameters, layer_sizes
+from bnreg.training.shards import Shard, architecture, count_parameters
 from bnreg.training.stack import Stack
 
 REPORT_SECONDS = 0.2
@@ -21,21 +23,25 @@ def train_shard(shard: Shard, dataset: Dataset, device: torch.device) -> Iterato
     Nothing inside an epoch waits for the device; the metrics are read after its last step.
     """
     settings = shard.settings
-    num_pixels = dataset.train_images[0].size
+    height, width = dataset.train_images.shape[1:]
     feed = Feed(dataset, settings.data, shard.seeds, device, drop_single=shard.drop_single)
     evaluation_sets = feed.evaluation_sets()
     stacks = [
         Stack(
             cells,
             shard.seeds,
-            sizes=layer_sizes(cells[0].settings, num_pixels, dataset.num_classes),
+            architecture=architecture(cells[0].settings, (height, width), dataset.num_classes),
             steps_per_epoch=feed.num_steps,
             device=device,
         )
         for cells in shard.stacks
     ]
+    for stack in stacks:
+        if stack.settings.model.norm_init == "identity":
+            correct_statistics(stack.network, *evaluation_sets["train"], as_identity=True)
     records = [[ReplicaRecord(cell, seed, dataset.num_classes) for cell, seed in stack.replicas] for stack in stacks]
     weight_hashes = [stack.weight_hashes() for stack in stacks]
+    keepers = [Keeper(stack, some) for stack, some in zip(stacks, records, strict=True)]
 
     seconds = [0.0] * len(stacks)
     steps = 0
@@ -58,10 +64,11 @@ def train_shard(shard: Shard, dataset: Dataset, device: torch.device) -> Iterato
             whole = time.perf_counter() - epoch_start
             epoch_seconds = [whole * len(stack.replicas) / shard.num_replicas for stack in stacks]
         seconds = [total + spent for total, spent in zip(seconds, epoch_seconds, strict=True)]
-        for stack, stack_records in zip(stacks, records, strict=True):
+        for stack, stack_records, keeper in zip(stacks, records, keepers, strict=True):
             for record, metrics in zip(stack_records, stack.evaluate(evaluation_sets), strict=True):
                 row = record.add(epoch, metrics)
                 rows += [row] if row else []
+            keeper.keep()
         order_hashes[epoch] = feed.order_hashes()
         yield EpochDone(shard.index, epoch, steps, rows)
         if all(record.stopped for stack_records in records for record in stack_records):
@@ -69,13 +76,18 @@ def train_shard(shard: Shard, dataset: Dataset, device: torch.device) -> Iterato
 
     done = ShardDone(shard.index)
     places = {seed: place for place, seed in enumerate(shard.seeds)}
-    for stack, stack_records, hashes, stack_seconds in zip(stacks, records, weight_hashes, seconds, strict=True):
-        for (cell, seed), record, weights in zip(stack.replicas, stack_records, hashes, strict=True):
-            cost = {
-                "seconds": stack_seconds / len(stack.replicas),
-                "num_parameters": count_parameters(cell.settings, num_pixels, dataset.num_classes),
-            }
-            done.summary.append(record.summary() | cost)
+    for stack, stack_records, hashes, stack_seconds, keeper in zip(
+        stacks, records, weight_hashes, seconds, keepers, strict=True
+    ):
+        corrected = keeper.finish(evaluation_sets)
+        for replica, arrays in keeper.weights(evaluation_sets):
+            yield WeightsDone(replica, arrays)
+        cost = {
+            "seconds": stack_seconds / len(stack.replicas),
+            "num_parameters": count_parameters(stack.network.architecture),
+        }
+        for (_, seed), record, weights, metrics in zip(stack.replicas, stack_records, hashes, corrected, strict=True):
+            done.summary.append(record.summary(metrics) | cost)
             order = order_hashes[record.num_epochs][places[seed]]
             proof = {"initial_weights": weights, "batch_order": order, "epochs": record.num_epochs}
             done.pairing.append(record.identity | proof)

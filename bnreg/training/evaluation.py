@@ -43,8 +43,8 @@ def evaluate(network: nn.Module, images: Tensor, labels: Tensor, indices: Tensor
     Args:
         network: A stack of R replicas.
         images: All images, uint8 of shape (N, pixels).
-        labels: All labels, shape (N,).
-        indices: Which examples, shape (F, n): one row per seed, or a single row that all share.
+        labels: All labels, shape (S or 1, N): one row per seed, or a single row that all share.
+        indices: Which examples, shape (S or 1, n): likewise, whether the labels are shared or not.
 
     Returns:
         Loss and accuracy, each float64 of shape (R,).
@@ -63,14 +63,16 @@ def evaluate(network: nn.Module, images: Tensor, labels: Tensor, indices: Tensor
 def batch_of(images: Tensor, labels: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
     """Gather a batch and scale its pixels to [0, 1], as torchvision's ToTensor does.
 
+    Images that all seeds share are gathered once, even where each seed has labels of its own for them.
+
     Args:
         images: uint8 of shape (N, pixels).
-        labels: Shape (N,).
-        indices: Shape (F, batch).
+        labels: Shape (S or 1, N).
+        indices: Shape (S or 1, batch).
 
     Returns:
-        Inputs of shape (F, batch, pixels) and labels of shape (F, batch).
+        Inputs, with as many rows as the indices, and labels, with as many as either has: shapes (S or 1, batch,
+        pixels) and (S or 1, batch).
     """
-    flat = indices.flatten()
-    x = images.index_select(0, flat).to(torch.get_default_dtype()).div_(255)
-    return x.view(*indices.shape, -1), labels.index_select(0, flat).view(indices.shape)
+    x = images.index_select(0, indices.flatten()).to(torch.get_default_dtype()).div_(255)
+    return x.view(*indices.shape, -1), torch.take_along_dim(labels, indices, dim=1)

@@ -9,16 +9,20 @@ import torch
 from torch import Tensor
 
 from bnreg.config.schema import Data
-from bnreg.data import Dataset, epoch_order, num_batches, split
+from bnreg.data import Dataset, epoch_order, noisy_labels, num_batches, split
+from bnreg.training.augmentation import Augmentation
 from bnreg.training.evaluation import batch_of
 
 
 class Feed:
     """Batches for training and index sets for evaluation, resident on the device.
 
+    Label noise is in the training split alone: it is trained on, and the train metrics are measured on it, whereas the
+    validation split and the test set keep their true labels. Only training batches are augmented, no evaluation is.
+
     Args:
         dataset: The data.
-        settings: Batch size and splits.
+        settings: Batch size, splits, label noise and augmentation.
         seeds: S seeds; row s of every batch belongs to seed s.
         device: Where the data shall lie.
         drop_single: Leave out an epoch's last batch if it holds a single example.
@@ -27,14 +31,18 @@ class Feed:
     def __init__(
         self, dataset: Dataset, settings: Data, seeds: Sequence[int], device: torch.device, *, drop_single: bool
     ) -> None:
-        self._seeds = seeds
-        self._batch_size = settings.batch_size
-        self._device = device
-        self._train_data = self._resident(dataset.train_images, dataset.train_labels)
-        self._test_data = self._resident(dataset.test_images, dataset.test_labels)
         num_train = len(dataset.train_labels)
+        self._seeds = seeds
+        self._batch_size = settings.examples_per_batch(num_train)
+        self._device = device
+        train_images = self._resident(dataset.train_images)
+        noisy = [noisy_labels(dataset.train_labels, dataset.num_classes, settings.label_noise, seed) for seed in seeds]
+        self._train_data = train_images, self._rows(noisy)
+        self._validation_data = train_images, self._rows([dataset.train_labels])
+        self._test_data = self._resident(dataset.test_images), self._rows([dataset.test_labels])
+        self._augmentation = Augmentation(settings.augment, seeds, dataset.train_images.shape[1:], device)
         self._splits = [split(num_train, settings.train_size, settings.validation_size, seed) for seed in seeds]
-        self.num_steps = num_batches(len(self._splits[0].train), settings.batch_size, drop_single=drop_single)
+        self.num_steps = num_batches(len(self._splits[0].train), self._batch_size, drop_single=drop_single)
         self._order_hashes = [hashlib.sha256() for _ in seeds]
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -43,26 +51,30 @@ class Feed:
         order = np.stack(orders)[:, : self.num_steps * self._batch_size].astype("<i8")
         for order_hash, row in zip(self._order_hashes, order, strict=True):
             order_hash.update(row.tobytes())
+        augment = self._augmentation.for_epoch(epoch)
         for indices in torch.split(torch.from_numpy(order).to(self._device), self._batch_size, dim=1):
-            yield batch_of(*self._train_data, indices)
+            x, y = batch_of(*self._train_data, indices)
+            yield augment(x), y
 
     def evaluation_sets(self) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
-        """Images, labels and indices of shape (S or 1, n) for each split; a single row is shared by all seeds."""
+        """Images, labels of shape (S or 1, N) and indices of shape (S or 1, n) for each split.
+
+        A single row is shared by all seeds.
+        """
         sets = {"train": (*self._train_data, self._rows([s.train for s in self._splits]))}
         if len(self._splits[0].validation):
-            sets["validation"] = (*self._train_data, self._rows([s.validation for s in self._splits]))
-        everything = [np.arange(len(self._test_data[1]))]
+            sets["validation"] = (*self._validation_data, self._rows([s.validation for s in self._splits]))
+        everything = [np.arange(len(self._test_data[0]))]
         return sets | {"test": (*self._test_data, self._rows(everything))}
 
     def order_hashes(self) -> list[str]:
         """One SHA-256 per seed over the indices of all batches yielded so far."""
         return [order_hash.hexdigest() for order_hash in self._order_hashes]
 
-    def _resident(self, images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _resident(self, images: np.ndarray) -> Tensor:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # nobody writes to it
-            pixels, classes = torch.from_numpy(images), torch.from_numpy(labels)
-        return pixels.flatten(1).to(self._device), classes.to(self._device)
+            return torch.from_numpy(images).flatten(1).to(self._device)
 
     def _rows(self, rows: list[np.ndarray]) -> Tensor:
         if all(np.array_equal(row, rows[0]) for row in rows):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from numpy.typing import NDArray
+
 Row = dict[str, Any]
 
 
@@ -32,6 +34,19 @@ class EpochDone:
 
 
 @dataclass(frozen=True)
+class WeightsDone:
+    """The trained weights of one replica, as its config wants them kept.
+
+    Attributes:
+        replica: point_index, arm, seed and the epoch after which the weights were these.
+        arrays: Parameters and statistics by name, e.g. ``linear0.weight`` of shape (outputs, inputs).
+    """
+
+    replica: Row
+    arrays: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
 class ShardDone:
     """The shard is trained.
 
@@ -47,4 +62,5 @@ class ShardDone:
     pairing: list[Row] = field(default_factory=list)
 
 
-Message = StepsDone | EpochDone | ShardDone
+Progressed = StepsDone | EpochDone | ShardDone
+Message = Progressed | WeightsDone

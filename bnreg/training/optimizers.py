@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bnreg.config import Optimizer
-    from bnreg.nn.mlp import StackedMLP
+    from bnreg.nn.network import StackedNetwork
 
 
 @dataclass
@@ -146,7 +146,7 @@ class StackedOptimizer:
     """
 
     def __init__(
-        self, network: StackedMLP, settings: Sequence[Optimizer], *, steps_per_epoch: int, epochs: int
+        self, network: StackedNetwork, settings: Sequence[Optimizer], *, steps_per_epoch: int, epochs: int
     ) -> None:
         self._kind = OPTIMIZERS[settings[0].name]
         self._duration = (steps_per_epoch, epochs)

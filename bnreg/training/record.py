@@ -59,19 +59,46 @@ class ReplicaRecord:
             self.stopped = self._last["epoch"] - self._best["epoch"] >= self._early_stopping.patience
 
     @property
+    def is_best(self) -> bool:
+        """Whether the last epoch added is the best so far on the validation split."""
+        return bool(self._best) and self._best is self._last
+
+    @property
+    def best_epoch(self) -> int:
+        """The best epoch on the validation split."""
+        return int(self._best["epoch"])
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether it has left all sense behind."""
+        return self._diverged
+
+    @property
     def num_epochs(self) -> int:
         """The last epoch that counts."""
         return int(self._last["epoch"])
 
-    def summary(self) -> Row:
-        """Status, final and, where a validation split chooses it, best metrics."""
+    def summary(self, corrected: dict[str, float]) -> Row:
+        """Status, final and, where a validation split chooses it, best metrics.
+
+        Args:
+            corrected: The final network's metrics where they were measured anew with population statistics; they are
+                then its final ones, and the test set's stand beside those with running statistics.
+        """
         final = self._best if self._early_stopping and self._best else self._last
         row: Row = {"status": "diverged" if self._diverged else "ok", "final_epoch": final["epoch"]}
-        for name, value in final.items():
-            if name != "epoch":
-                guess = math.log(self._num_classes) if name.endswith("loss") else 1 / self._num_classes
-                row[f"final_{name}"] = guess if self._diverged else value
+        metrics = {name: value for name, value in final.items() if name != "epoch"}
+        if corrected:
+            for statistics, measured in (("running", metrics), ("population", corrected)):
+                metrics |= {f"test_{name}_{statistics}": measured[f"test_{name}"] for name in ("loss", "accuracy")}
+        for name, value in (metrics | corrected).items():
+            row[f"final_{name}"] = self._guess(name) if self._diverged else value
         if "validation_loss" in self._last:
             best = dict.fromkeys(self._last) if self._diverged else self._best
             row |= {f"best_{name}": value for name, value in best.items()}
         return self.identity | row
+
+    def _guess(self, name: str) -> float | None:
+        """What a metric would be if the network guessed."""
+        guesses = {"loss": math.log(self._num_classes), "accuracy": 1 / self._num_classes}
+        return next((guess for metric, guess in guesses.items() if f"_{metric}" in name), None)

@@ -1,12 +1,14 @@
 """From cells and seeds to stacks and shards: what is trained together, and where."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from math import ceil
 from typing import TypeVar
 
 from bnreg.config import Cell, Settings
+from bnreg.nn.activations import ACTIVATIONS
+from bnreg.nn.architecture import Architecture
 
 Item = TypeVar("Item")
 
@@ -46,27 +48,39 @@ class Shard:
         return len(self.seeds) * sum(map(len, self.stacks))
 
 
-def layer_sizes(settings: Settings, num_inputs: int, num_classes: int) -> tuple[int, ...]:
-    """Widths of the network from input to output."""
-    return (num_inputs, *settings.model.hidden, num_classes)
+def architecture(settings: Settings, image_shape: tuple[int, int], num_classes: int) -> Architecture:
+    """The network that settings describe, for images of a shape."""
+    model = settings.model
+    convolution = {}
+    if model.kind == "cnn":
+        convolution = {"kernel": model.kernel, "stride": model.stride, "pool": model.pool}
+    return Architecture(
+        image_shape=image_shape,
+        num_classes=num_classes,
+        hidden=model.hidden,
+        channels=model.channels if model.kind == "cnn" else (),
+        **convolution,
+        activation=model.activation,
+        norm=model.norm,
+        norm_placement=model.norm_placement,
+        norm_epsilon=model.norm_epsilon,
+        norm_momentum=model.norm_momentum,
+        dropout_placement=model.dropout_placement,
+    )
 
 
-def count_parameters(settings: Settings, num_inputs: int, num_classes: int) -> int:
+def count_parameters(architecture: Architecture) -> int:
     """Number of learnt parameters of one replica."""
-    sizes = layer_sizes(settings, num_inputs, num_classes)
-    weights = sum(a * b for a, b in pairwise(sizes))
-    offsets = sum(sizes[1:])
-    scales = sum(settings.model.hidden) if settings.model.norm == "batch" else 0
-    slopes = len(settings.model.hidden) if settings.model.activation == "prelu" else 0
-    return weights + offsets + scales + slopes
+    has_slope = ACTIVATIONS[architecture.activation].learnt_slope is not None
+    return architecture.num_parameters(num_slopes=int(has_slope))
 
 
-def estimate_bytes(settings: Settings, num_inputs: int, num_classes: int) -> int:
+def estimate_bytes(architecture: Architecture, batch_size: int) -> int:
     """Roughly the memory that one replica takes while it trains, its share of the batch included."""
-    parameters = FLOATS_PER_PARAMETER * count_parameters(settings, num_inputs, num_classes)
-    widths = sum(layer_sizes(settings, num_inputs, num_classes)[1:])
-    activations = settings.data.batch_size * (num_inputs + FLOATS_PER_ACTIVATION * widths)
-    return BYTES_PER_FLOAT * (parameters + activations)
+    height, width = architecture.image_shape
+    values = sum(layer.num_outputs * layer.num_places for layer in architecture.layers())
+    activations = batch_size * (height * width + FLOATS_PER_ACTIVATION * values)
+    return BYTES_PER_FLOAT * (FLOATS_PER_PARAMETER * count_parameters(architecture) + activations)
 
 
 def plan_shards(
@@ -74,8 +88,9 @@ def plan_shards(
     seeds: Sequence[int],
     *,
     num_workers: int,
-    num_inputs: int,
+    image_shape: tuple[int, int],
     num_classes: int,
+    num_train: Mapping[str, int],
     max_bytes: int = SHARD_BYTES["cpu"],
 ) -> tuple[Shard, ...]:
     """Cut an experiment into shards.
@@ -88,13 +103,26 @@ def plan_shards(
         cells: All cells of the experiment.
         seeds: All seeds.
         num_workers: How many shards can be trained at a time.
-        num_inputs: Pixels of an image.
+        image_shape: Height and width of an image.
         num_classes: Classes of the data set.
+        num_train: For each data set by its configured name, the examples in its training set.
         max_bytes: How much memory a shard should take at the most; a single seed's arms may need more.
     """
+
+    def num_bytes_of(cell: Cell) -> int:
+        data = cell.settings.data
+        batch_size = data.examples_per_batch(num_train[data.dataset])
+        return estimate_bytes(architecture(cell.settings, image_shape, num_classes), batch_size)
+
+    def structure(cell: Cell) -> Hashable:
+        """What cells must have in common to be one stack; everything else is a number per replica."""
+        model, training = cell.settings.model, cell.settings.training
+        shape = architecture(cell.settings, image_shape, num_classes)
+        return shape, model.norm_init, model.inference_statistics, training.measure, cell.settings.optimizer.name
+
     shards: list[Shard] = []
     for feed in _grouped(cells, _feed):
-        num_bytes = len(seeds) * sum(estimate_bytes(cell.settings, num_inputs, num_classes) for cell in feed)
+        num_bytes = len(seeds) * sum(map(num_bytes_of, feed))
         num_wanted = num_workers * ceil(num_bytes / max_bytes / num_workers)
         data = feed[0].settings.data
         drop_single = any(c.settings.model.norm == "batch" for c in cells if c.settings.data == data)
@@ -103,7 +131,7 @@ def plan_shards(
         point_chunks = _chunks(points, ceil(num_wanted / len(seed_chunks)))
         for some_seeds, some_points in product(seed_chunks, point_chunks):
             some_cells = [cell for point in some_points for cell in point]
-            stacks = tuple(map(tuple, _grouped(some_cells, _structure)))
+            stacks = tuple(map(tuple, _grouped(some_cells, structure)))
             shards.append(Shard(len(shards), tuple(some_seeds), stacks, drop_single))
     return tuple(shards)
 
@@ -111,12 +139,6 @@ def plan_shards(
 def _feed(cell: Cell) -> Hashable:
     """What cells must have in common to read the same batches, equally long."""
     return cell.settings.data, cell.settings.training.epochs
-
-
-def _structure(cell: Cell) -> Hashable:
-    """What cells must have in common to be one stack; everything else is a number per replica."""
-    model = cell.settings.model
-    return model.hidden, model.activation, model.norm, cell.settings.optimizer.name
 
 
 def _grouped(cells: Iterable[Cell], key: Callable[[Cell], Hashable]) -> list[list[Cell]]:

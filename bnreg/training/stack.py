@@ -7,19 +7,28 @@ import torch
 from torch import Tensor
 
 from bnreg.config import Cell
-from bnreg.nn.mlp import StackedMLP
+from bnreg.nn.architecture import Architecture
+from bnreg.nn.network import StackedNetwork
+from bnreg.nn.penalties import PENALTIES, penalty
 from bnreg.streams import stream
 from bnreg.training.evaluation import evaluate, losses
+from bnreg.training.measurements import MEASUREMENTS
 from bnreg.training.optimizers import StackedOptimizer
 
 
 class Stack:
     """The replicas of some cells of one structure, cell by cell and within a cell seed by seed.
 
+    Attributes:
+        replicas: The cell and seed of each replica.
+        settings: Those of the first cell, for what is the same in all of them.
+        network: The stacked network.
+        optimizer: What trains it.
+
     Args:
         cells: A cells that differ in numbers only.
         seeds: S seeds.
-        sizes: Widths from input to output.
+        architecture: That of all cells.
         steps_per_epoch: For the schedules.
         device: Where to train.
     """
@@ -29,17 +38,15 @@ class Stack:
         cells: Sequence[Cell],
         seeds: Sequence[int],
         *,
-        sizes: Sequence[int],
+        architecture: Architecture,
         steps_per_epoch: int,
         device: torch.device,
     ) -> None:
+        self.settings = cells[0].settings
         self.replicas = [(cell, seed) for cell in cells for seed in seeds]
-        model = cells[0].settings.model
-        self.network = StackedMLP(
+        self.network = StackedNetwork(
+            architecture,
             len(self.replicas),
-            sizes,
-            activation=model.activation,
-            norm=model.norm,
             dropout_rates=[cell.settings.model.dropout for cell, _ in self.replicas],
             generators=[_dropout_generator(cell, seed, device) for cell, seed in self.replicas],
         )
@@ -47,6 +54,7 @@ class Stack:
             init = cell.settings.model.init
             self.network.initialise(replica, seed=seed, scheme=init.scheme, gain=init.gain)
         self.network.to(device)
+        self._penalised = self._find_penalised()
         self.optimizer = StackedOptimizer(
             self.network,
             [cell.settings.optimizer for cell in cells],
@@ -59,20 +67,37 @@ class Stack:
 
         The replicas' mean losses are summed before differentiating, so that each replica's gradient is its own.
         """
-        losses(self.network(x), y).mean(1).sum().backward()  # type: ignore[no-untyped-call] # torch's own
+        loss = losses(self.network(x), y).mean(1).sum()
+        if self._penalised:
+            loss = loss + penalty(self._penalised).sum()
+        loss.backward()  # type: ignore[no-untyped-call] # torch's own
         self.optimizer.step()
 
     def evaluate(self, sets: dict[str, tuple[Tensor, Tensor, Tensor]]) -> list[dict[str, float]]:
-        """Loss and accuracy on each split, one dictionary per replica."""
+        """Loss and accuracy on each split, and on the test set what else is measured; one dictionary per replica."""
         columns: dict[str, list[float]] = {}
         for split, examples in sets.items():
             loss, accuracy = evaluate(self.network, *examples)
             columns |= {f"{split}_loss": loss.tolist(), f"{split}_accuracy": accuracy.tolist()}
+        for name in self.settings.training.measure:
+            columns[f"test_{name}"] = MEASUREMENTS[name](self.network, *sets["test"]).tolist()
         return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
+    def _find_penalised(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Each parameter that some replica penalises, with every replica's strengths of ‖w‖₁ and of ½‖w‖²."""
+        settings = [cell.settings.training.penalty for cell, _ in self.replicas]
+        shares = [PENALTIES[setting.kind].l1_share(setting.l1_share) for setting in settings]
+        penalised: list[tuple[Tensor, Tensor, Tensor]] = []
+        for kind, parameter in self.network.parameters_with_kinds():
+            strengths = [s.strength if s.kind != "none" and kind in s.on else 0.0 for s in settings]
+            if any(strengths):
+                strength, share = (parameter.new_tensor(values) for values in (strengths, shares))
+                penalised.append((parameter, strength * share, strength * (1 - share)))
+        return penalised
+
     def weight_hashes(self) -> list[str]:
-        """One SHA-256 per replica over the weights of its linear layers."""
-        layers = [layer.weight.detach().cpu().numpy() for layer in self.network.linear_layers]
+        """One SHA-256 per replica over the weights of its linear and convolutional layers."""
+        layers = [layer.weight.detach().cpu().numpy() for layer in self.network.affine_layers]
         hashes = []
         for replica in range(len(self.replicas)):
             digest = hashlib.sha256()

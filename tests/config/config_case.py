@@ -10,8 +10,11 @@ CHOICES = Choices(
     activations=("relu", "tanh", "sigmoid"),
     norms=("none", "batch"),
     inits=("torch", "he"),
+    measurements=("input_gradient",),
+    models={"mlp": (), "cnn": ("channels", "kernel", "stride", "pool")},
     optimizers={"sgd": ("momentum", "nesterov"), "adam": ("betas", "eps"), "adamw": ("betas", "eps")},
     schedules={"constant": (), "cosine": ("final_factor",), "step": ("step_epochs", "step_factor")},
+    penalties={"none": ("l1_share",), "l1": (), "l2": (), "elastic": ("l1_share",)},
 )
 
 PAIR = """\

@@ -24,9 +24,11 @@ def check(folder, text, num_train=1000):
         "train_size: 1001": "train_size: 1001 of 1000 examples are too many; at most 1000",
         "validation_size: 1000": "validation_size: 1000 of 1000 examples leave none to train on; at most 999",
         "batch_size: 1000": None,
-        "batch_size: 1001": "batch_size: 1001 is larger than the training set; at most 1000",
-        "batch_size: 901, validation_size: 100": "batch_size: 901 is larger than the training set; at most 900",
-        "batch_size: 51, train_size: 50": "batch_size: 51 is larger than the training set; at most 50",
+        "batch_size: 1001": "batch_size: 1001 is larger than the training set; at most 1000, or all",
+        "batch_size: 901, validation_size: 100": "batch_size: 901 is larger than the training set; at most 900, or all",
+        "batch_size: 51, train_size: 50": "batch_size: 51 is larger than the training set; at most 50, or all",
+        "batch_size: all": None,
+        "batch_size: all, train_size: 1": "batch_size: batch norm needs batches of at least 2, got 1",
         "batch_size: 1": "batch_size: batch norm needs batches of at least 2, got 1",
     }.items(),
 )
@@ -39,7 +41,7 @@ def test_sizes_must_fit_the_data(tmp_path, data, error):
 def test_the_default_batch_can_be_too_large(tmp_path):
     """What was never written has no line."""
     assert check(tmp_path, "seeds: 1", num_train=50)[0] == [
-        "a.yaml: data.batch_size: 100 is larger than the training set; at most 50"
+        "a.yaml: data.batch_size: 100 is larger than the training set; at most 50, or all"
     ]
 
 
@@ -102,6 +104,9 @@ def arms(a, b, rest=""):
             "data.batch_size differs (100, 50), data.train_size differs (800, 700)",
         ),
         ("{}", "{data: {train_size: 1000}, model: {norm: batch}}", None),
+        ("{data: {batch_size: all}}", "{data: {batch_size: 1000}}", None),
+        ("{}", "{data: {label_noise: 0.2}}", "data.label_noise differs (0.0, 0.2)"),
+        ("{}", "{data: {augment: {shift: 2}}}", "data.augment differs"),
     ],
 )
 def test_arms_that_do_not_see_the_same_batches_are_noticed(tmp_path, a, b, differences):

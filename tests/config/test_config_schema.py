@@ -6,9 +6,15 @@ from pydantic import ValidationError
 
 from bnreg.config import Data, Model, Optimizer, Schedule, Settings, Training
 from bnreg.config.experiment_file import ExperimentFile
+from bnreg.config.schema import Augment, Penalty
 
 ALL_KEYS = "name, data, model, optimizer, training, arms, baseline, seeds, sweep, device, jobs"
 OPTIMIZER_KEYS = "name, lr, weight_decay, weight_decay_on, momentum, nesterov, betas, eps, schedule"
+MODEL_KEYS = (
+    "kind, hidden, channels, kernel, stride, pool, activation, norm, norm_placement, norm_epsilon, norm_momentum, "
+    "norm_init, inference_statistics, dropout, dropout_placement, init"
+)
+BATCH_SIZE_RULE = "expected a whole number from 1 to 2147483648, or all"
 NAME_RULE = "expected a name of at most 64 letters, digits, '_', '.' or '-' that starts with a letter or digit"
 
 REFUSED = {
@@ -17,12 +23,22 @@ REFUSED = {
     "data: [1]": "data: expected a mapping, got [1]",
     "data: {dataset: minst}": "data.dataset: unknown data set 'minst'; did you mean 'mnist'? "
     "(choices: mnist, mnist_5k)",
-    "data: {batch_size: 0}": "data.batch_size: expected a number greater than 0, got 0",
-    "data: {batch_size: 1.0}": "data.batch_size: expected a whole number, got 1.0",
-    "data: {batch_size: 1e2}": "data.batch_size: expected a whole number, got 100.0",
-    "data: {batch_size: null}": "data.batch_size: expected a whole number, got null",
+    "data: {batch_size: All}": f"data.batch_size: {BATCH_SIZE_RULE}, got 'All'",
+    "data: {batch_size: true}": f"data.batch_size: {BATCH_SIZE_RULE}, got true",
+    "data: {label_noise: 1.1}": "data.label_noise: expected a number of at most 1, got 1.1",
+    "data: {augment: 2}": "data.augment: expected a mapping, got 2",
+    "data: {augment: {shift: 2.5}}": "data.augment.shift: expected a whole number, got 2.5",
+    "data: {augment: {shift: 15}}": "data.augment.shift: expected a number of at most 14, got 15",
+    "data: {augment: {rotate: -3}}": "data.augment.rotate: expected a number of at least 0, got -3",
+    "data: {augment: {elastic: 11}}": "data.augment.elastic: expected a number of at most 10, got 11",
+    "data: {augment: {rotation: 3}}": "data.augment: unknown key 'rotation'; did you mean 'rotate'? "
+    "(choices: shift, rotate, elastic)",
+    "data: {batch_size: 0}": f"data.batch_size: {BATCH_SIZE_RULE}, got 0",
+    "data: {batch_size: 1.0}": f"data.batch_size: {BATCH_SIZE_RULE}, got 1.0",
+    "data: {batch_size: 1e2}": f"data.batch_size: {BATCH_SIZE_RULE}, got 100.0",
+    "data: {batch_size: null}": f"data.batch_size: {BATCH_SIZE_RULE}, got null",
     "data: {train_size: 0}": "data.train_size: expected a number greater than 0, got 0",
-    "data: {batch_size: 2147483649}": "data.batch_size: expected a number of at most 2147483648, got 2147483649",
+    "data: {batch_size: 2147483649}": f"data.batch_size: {BATCH_SIZE_RULE}, got 2147483649",
     "data: {train_size: 2147483649}": "data.train_size: expected a number of at most 2147483648, got 2147483649",
     "data: {validation_size: 2147483649}": "data.validation_size: expected a number of at most 2147483648, got "
     "2147483649",
@@ -66,7 +82,7 @@ REFUSED = {
     f"(choices: {OPTIMIZER_KEYS})",
     "optimizer: {weight_decay_on: [gamma]}": "optimizer.weight_decay_on[0]: expected 'weights', 'biases', 'norm' or "
     "'prelu', got 'gamma'",
-    "optimizer: {weight_decay_on: [norm, norm]}": "optimizer.weight_decay_on: expected each kind once, got "
+    "optimizer: {weight_decay_on: [norm, norm]}": "optimizer.weight_decay_on: expected each name once, got "
     "['norm', 'norm']",
     "optimizer: {betas: [0.9]}": "optimizer.betas[1]: missing",
     "optimizer: {betas: [0.9, 0.9, 0.9]}": "optimizer.betas: expected 2 values, got [0.9, 0.9, 0.9]",
@@ -105,7 +121,46 @@ REFUSED = {
     "(choices: data, model, optimizer, training)",
     "arms: {a: {seeds: 3}}": "arms.a: unknown key 'seeds' (choices: data, model, optimizer, training)",
     "arms: {a: {model: {nrm: batch}}}": "arms.a.model: unknown key 'nrm'; did you mean 'norm'? "
-    "(choices: hidden, activation, norm, dropout, init)",
+    f"(choices: {MODEL_KEYS})",
+    "model: {kind: cn}": "model.kind: unknown kind 'cn'; did you mean 'cnn'? (choices: cnn, mlp)",
+    "model: {channels: [8]}": "model.channels: channels does not belong to mlp (it belongs to: cnn)",
+    "model: {kind: cnn, channels: []}": "model.channels: expected at least one layer, got []; kind: mlp has no "
+    "convolutional layers",
+    "model: {kind: cnn, channels: [0]}": "model.channels[0]: expected a number greater than 0, got 0",
+    "model: {kind: cnn, channels: 8}": "model.channels: expected a list, got 8",
+    "model: {kind: cnn, kernel: 4}": "model.kernel: expected an odd number, got 4",
+    "model: {kind: cnn, stride: 0}": "model.stride: expected a number greater than 0, got 0",
+    "model: {kind: cnn, pool: 100}": "model.pool: expected a number of at most 99, got 100",
+    "model: {norm_placement: before}": "model.norm_placement: expected 'pre_activation', 'post_activation' or 'input', "
+    "got 'before'",
+    "model: {norm_epsilon: 0}": "model.norm_epsilon: expected a number greater than 0, got 0",
+    "model: {norm_momentum: 1.1}": "model.norm_momentum: expected a number of at most 1, got 1.1",
+    "model: {norm_init: zero}": "model.norm_init: expected 'standard' or 'identity', got 'zero'",
+    "model: {inference_statistics: batch}": "model.inference_statistics: expected 'running' or 'population', "
+    "got 'batch'",
+    "model: {dropout_placement: first}": "model.dropout_placement: expected 'each_layer', 'before_norm' or "
+    "'last_layer', got 'first'",
+    "training: {penalty: {kind: l3, strength: 1}}": "training.penalty.kind: unknown penalty 'l3' "
+    "(choices: elastic, l1, l2, none)",
+    "training: {penalty: {strength: 0.1}}": "training.penalty.strength: a strength needs a kind of penalty "
+    "(choices: elastic, l1, l2)",
+    "training: {penalty: {kind: l2, strength: -1}}": "training.penalty.strength: expected a number of at least 0, "
+    "got -1",
+    "training: {penalty: {kind: l2, l1_share: 0.5}}": "training.penalty.l1_share: l1_share does not belong to l2 "
+    "(it belongs to: elastic, none)",
+    "training: {penalty: {kind: elastic, l1_share: 2}}": "training.penalty.l1_share: expected a number of at most 1, "
+    "got 2",
+    "training: {penalty: {kind: l1, on: [weights, weights]}}": "training.penalty.on: expected each name once, got "
+    "['weights', 'weights']",
+    "training: {measure: [input_grad]}": "training.measure[0]: unknown measurement 'input_grad'; did you mean "
+    "'input_gradient'? (choices: input_gradient)",
+    "training: {measure: [input_gradient, input_gradient]}": "training.measure: expected each name once, got "
+    "['input_gradient', 'input_gradient']",
+    "training: {weights: all}": "training.weights: expected 'last', 'best' or 'none', got 'all'",
+    "training: {weights: best}": "training.weights: needs data.validation_size greater than 0: "
+    "the test set selects nothing",
+    "{data: {validation_size: 9}, training: {weights: last, early_stopping: {patience: 3}}}": "training.weights: early "
+    "stopping keeps the best epoch; use weights: best",
     "baseline: bn": "baseline: unknown arm 'bn' (choices: base)",
     "baseline: 3": "baseline: expected text, got 3",
     "seeds: 0": "seeds: expected 1 to 10000 seeds, got 0",
@@ -234,14 +289,27 @@ def test_the_defaults_are_the_documented_ones():
             "batch_size": 100,
             "train_size": None,
             "validation_size": 0,
+            "label_noise": 0.0,
+            "augment": {"shift": 0, "rotate": 0.0, "elastic": 0.0},
             "fallback": "mnist_5k",
             "root": None,
         },
         "model": {
+            "kind": "mlp",
             "hidden": (32, 32),
+            "channels": (8, 16),
+            "kernel": 3,
+            "stride": 1,
+            "pool": 2,
             "activation": "relu",
             "norm": "none",
+            "norm_placement": "pre_activation",
+            "norm_epsilon": 1e-5,
+            "norm_momentum": 0.1,
+            "norm_init": "standard",
+            "inference_statistics": "running",
             "dropout": 0.0,
+            "dropout_placement": "each_layer",
             "init": {"scheme": "torch", "gain": 1.0},
         },
         "optimizer": {
@@ -261,11 +329,17 @@ def test_the_defaults_are_the_documented_ones():
                 "final_factor": 0.0,
             },
         },
-        "training": {"epochs": 5, "early_stopping": None},
+        "training": {
+            "epochs": 5,
+            "penalty": {"kind": "none", "strength": 0.0, "l1_share": 0.5, "on": ("weights",)},
+            "early_stopping": None,
+            "measure": (),
+            "weights": "none",
+        },
     }
 
 
-@pytest.mark.parametrize("section", [Data, Model, Optimizer, Schedule, Training, ExperimentFile])
+@pytest.mark.parametrize("section", [Augment, Data, Model, Optimizer, Penalty, Schedule, Training, ExperimentFile])
 def test_every_setting_says_what_it_means(section):
     """The documentation of settings is read from the fields."""
     assert [name for name, field in section.model_fields.items() if not field.description] == []

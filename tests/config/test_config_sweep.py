@@ -3,6 +3,8 @@
 import pytest
 from config_case import PAIR, load, mistakes
 
+from bnreg.config import Model
+
 NOT_SWEPT = "cannot be swept; sweep settings of data, model, optimizer, training, or of an arm (arms.NAME.model.norm)"
 
 
@@ -92,9 +94,9 @@ SWEEPS = {
     "(choices: name, warmup_epochs, step_epochs, step_factor, final_factor)",
     "optimizer.schedule: [{name: step}]": "sweep.optimizer.schedule[0].step_epochs: step needs step_epochs",
     "model.nrm: [batch, none]": "sweep.model.nrm: unknown key 'nrm'; did you mean 'norm'? "
-    "(choices: hidden, activation, norm, dropout, init)",
+    f"(choices: {', '.join(Model.model_fields)})",
     "model.inti.gain: [1, 2]": "sweep.model.inti.gain: unknown key 'inti'; did you mean 'init'? "
-    "(choices: hidden, activation, norm, dropout, init)",
+    f"(choices: {', '.join(Model.model_fields)})",
     "modle.norm: [batch]": f"sweep.modle.norm: {NOT_SWEPT}",
     "model: [{}]": f"sweep.model: {NOT_SWEPT}",
     "seeds: [1, 2]": f"sweep.seeds: {NOT_SWEPT}",

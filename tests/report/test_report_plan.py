@@ -12,7 +12,7 @@ from bnreg.report.run_view import point_value
 def render(points, num_seeds=10):
     arms = ["bn", "plain"] if num_seeds > 1 else ["plain"]
     cells = [
-        {"point": point, "arm": arm, "data": "mnist", "sizes": [784, 32, 10], "num_parameters": 25450}
+        {"point": point, "arm": arm, "data": "mnist", "layers": ["784", "32", "10"], "num_parameters": 25450}
         for point in points
         for arm in arms
     ]

@@ -5,6 +5,7 @@ import pytest
 import torch
 from conftest import make_cell, make_tiny
 from torch import nn
+from torch_oracle import as_torch, assert_same_state
 
 from bnreg.config.schema import Optimizer, Schedule
 from bnreg.data import Dataset
@@ -14,19 +15,21 @@ from bnreg.training.feed import Feed
 from bnreg.training.messages import EpochDone, ShardDone
 from bnreg.training.optimizers import OPTIMIZERS
 from bnreg.training.schedules import lr_factor
-from bnreg.training.shards import Shard, estimate_bytes, plan_shards
+from bnreg.training.shards import Shard, architecture, estimate_bytes, plan_shards
 from bnreg.training.stack import Stack
 
 CPU = torch.device("cpu")
-SIZES = (36, 8, 6, 4)
 TORCH_OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 BN = {"hidden": (8, 6), "norm": "batch"}
 PLAIN = {"hidden": (8, 6), "norm": "none"}
+CNN = {"kind": "cnn", "channels": (3, 4), "hidden": (6,)}
 
 
 def run(dataset, cells, seeds, device=CPU, **plan):
     """Train in this process; returns metrics rows and summary and pairing rows by (point, arm, seed)."""
-    shards = plan_shards(cells, seeds, **{"num_workers": 1, "num_inputs": 36, "num_classes": 4, **plan})
+    shards = plan_shards(
+        cells, seeds, **{"num_workers": 1, "image_shape": (6, 6), "num_classes": 4, "num_train": {"tiny": 400}, **plan}
+    )
     rows, summary, pairing = {}, {}, {}
     for shard in shards:
         for message in train_shard(shard, dataset, device):
@@ -36,6 +39,11 @@ def run(dataset, cells, seeds, device=CPU, **plan):
                 summary |= {(r["point_index"], r["arm"], r["seed"]): r for r in message.summary}
                 pairing |= {(r["point_index"], r["arm"], r["seed"]): r for r in message.pairing}
     return rows, summary, pairing
+
+
+def make_stack(cells, seeds, **arguments):
+    """A stack for the tiny images."""
+    return Stack(cells, seeds, architecture=architecture(cells[0].settings, (6, 6), 4), **arguments)
 
 
 def assert_same_metrics(rows, others):
@@ -53,18 +61,27 @@ ARMS = [
     make_cell("fast", model=BN, optimizer={"lr": 0.03}),
     make_cell("decayed", model=PLAIN, optimizer={"weight_decay": 0.1}),
     make_cell("prelu", model=PLAIN | {"activation": "prelu", "init": {"scheme": "he_normal", "gain": 2.0}}),
+    make_cell("cnn", model=CNN | {"dropout": 0.2}),
+    make_cell("cnn_bn", model=CNN | {"norm": "batch"}),
+    make_cell("normed_input", model=BN | {"norm_placement": "input", "norm_init": "identity"}),
+    make_cell("normed_last", model=BN | {"norm_placement": "post_activation", "inference_statistics": "population"}),
+    make_cell("dropped", model=BN | {"dropout": 0.3, "dropout_placement": "before_norm"}),
+    make_cell("penalised", model=PLAIN, training={"penalty": {"kind": "elastic", "strength": 0.01}}),
+    make_cell("measured", model=BN, training={"measure": ("input_gradient",)}),
 ]
 
 
 @pytest.mark.usefixtures("float64")
 def test_a_stack_trains_like_its_replicas_alone(tiny, device):
-    """Stacking is a speed-up: every replica of six arms and three seeds ends where it ends on its own."""
-    together, *_ = run(tiny, ARMS, (0, 1, 2), device=device)
-    assert len(together) == 6 * 3 * 2
+    """Stacking is a speed-up: every replica of every arm and three seeds ends where it ends on its own."""
+    together, summaries, _ = run(tiny, ARMS, (0, 1, 2), device=device)
+    assert len(together) == len(ARMS) * 3 * 2
     for cell in ARMS:
-        for seed in (0, 1, 2):
-            alone, *_ = run(tiny, [cell], (seed,), device=device)
+        for seed in (0, 2):
+            alone, summary, _ = run(tiny, [cell], (seed,), device=device)
             assert_same_metrics(alone, together)
+            costless = {key: {k: v for k, v in row.items() if k != "seconds"} for key, row in summary.items()}
+            assert_same_metrics(costless, summaries)
 
 
 @pytest.mark.usefixtures("float64")
@@ -101,9 +118,9 @@ def test_a_replica_trains_like_torch_nn_and_torch_optim(tiny, norm, settings, de
         make_cell("other", model={"hidden": (8, 6), "norm": norm}, optimizer={"name": settings["name"], "lr": 0.7}),
         make_cell("arm", model={"hidden": (8, 6), "norm": norm}, optimizer=settings),
     ]
-    stack = Stack(cells, (0, 1), sizes=SIZES, steps_per_epoch=12, device=device)
+    stack = make_stack(cells, (0, 1), steps_per_epoch=12, device=device)
     replica = 3  # arm "arm", seed 1
-    single = _as_torch(stack.network, replica).to(device)
+    single = as_torch(stack.network, replica)
     decay = settings.get("weight_decay", 0.0)
     reach = settings.get("weight_decay_on", ("weights",))
     groups = [{"params": [p], "weight_decay": decay if _kind(single, p) in reach else 0.0} for p in single.parameters()]
@@ -116,37 +133,13 @@ def test_a_replica_trains_like_torch_nn_and_torch_optim(tiny, norm, settings, de
         optimizer.zero_grad()
         nn.functional.cross_entropy(single(x[1]), y[1]).backward()
         optimizer.step()
-    ours, theirs = _as_torch(stack.network, replica).to(device).state_dict(), single.state_dict()
-    for name, value in theirs.items():
-        if "num_batches" not in name:
-            torch.testing.assert_close(ours[name], value, rtol=1e-9, atol=1e-11, msg=name)
-
-
-def _as_torch(network, replica):
-    """One replica as an ordinary torch network."""
-    layers = []
-    for layer in network.layers:
-        kind = type(layer).__name__
-        if kind == "StackedLinear":
-            layers.append(nn.Linear(layer.weight.shape[2], layer.weight.shape[1], bias=layer.bias is not None))
-            layers[-1].weight.data = layer.weight[replica].detach().clone()
-            if layer.bias is not None:
-                layers[-1].bias.data = layer.bias[replica, 0].detach().clone()
-        elif kind == "StackedBatchNorm":
-            layers.append(nn.BatchNorm1d(layer.gamma.shape[2]))
-            layers[-1].weight.data = layer.gamma[replica, 0].detach().clone()
-            layers[-1].bias.data = layer.beta[replica, 0].detach().clone()
-            layers[-1].running_mean = layer.running_mean[replica, 0].clone()
-            layers[-1].running_var = layer.running_variance[replica, 0].clone()
-        else:
-            layers.append(nn.ReLU())
-    return nn.Sequential(*layers)
+    assert_same_state(stack.network, replica, single)
 
 
 def _kind(network, parameter):
     for layer in network:
         if any(parameter is p for p in layer.parameters()):
-            if isinstance(layer, nn.BatchNorm1d):
+            if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
                 return "norm"
             return "weights" if parameter is layer.weight else "biases"
     raise AssertionError
@@ -165,10 +158,8 @@ def test_the_arms_of_a_seed_start_from_equal_weights_and_see_equal_batches(tiny)
 
 def test_both_arms_of_a_seed_are_given_equal_weights_and_batches(tiny, device):
     """The same without trusting the hashes: tensors, looked at."""
-    stacks = [
-        Stack([make_cell(model=model)], (0, 1), sizes=SIZES, steps_per_epoch=5, device=device) for model in (BN, PLAIN)
-    ]
-    for bn, plain in zip(*(stack.network.linear_layers for stack in stacks), strict=True):
+    stacks = [make_stack([make_cell(model=model)], (0, 1), steps_per_epoch=5, device=device) for model in (BN, PLAIN)]
+    for bn, plain in zip(*(stack.network.affine_layers for stack in stacks), strict=True):
         assert torch.equal(bn.weight, plain.weight)
         assert not torch.equal(bn.weight[0], bn.weight[1])
     feeds = [Feed(tiny, make_cell().settings.data, seeds, device, drop_single=True) for seeds in ((0, 1), (1,))]
@@ -181,7 +172,7 @@ def test_both_arms_of_a_seed_are_given_equal_weights_and_batches(tiny, device):
 def test_evaluation_changes_no_state(tiny, device):
     """Neither weights, buffers and mode nor the streams of random numbers; twice gives the same."""
     cell = make_cell(model=BN | {"dropout": 0.5})
-    stack = Stack([cell], (0, 1), sizes=SIZES, steps_per_epoch=12, device=device)
+    stack = make_stack([cell], (0, 1), steps_per_epoch=12, device=device)
     feed = Feed(tiny, cell.settings.data, (0, 1), device, drop_single=True)
     for x, y in feed.batches(1):
         stack.step(x, y)
@@ -202,7 +193,7 @@ def test_evaluation_changes_no_state(tiny, device):
 def test_evaluation_uses_running_statistics_and_drops_nothing(tiny, device):
     """What it reports is the eval-mode network's own loss and accuracy, example by example."""
     cell = make_cell(model=BN | {"dropout": 0.5})
-    stack = Stack([cell], (0,), sizes=SIZES, steps_per_epoch=12, device=device)
+    stack = make_stack([cell], (0,), steps_per_epoch=12, device=device)
     feed = Feed(tiny, cell.settings.data, (0,), device, drop_single=True)
     for x, y in feed.batches(1):
         stack.step(x, y)
@@ -217,7 +208,7 @@ def test_evaluation_uses_running_statistics_and_drops_nothing(tiny, device):
 
 
 def test_the_mode_is_restored_even_when_evaluation_fails():
-    stack = Stack([make_cell(model=BN)], (0,), sizes=SIZES, steps_per_epoch=12, device=CPU)
+    stack = make_stack([make_cell(model=BN)], (0,), steps_per_epoch=12, device=CPU)
     broken = torch.zeros(3, 5, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64), torch.arange(3)[None]
     with pytest.raises(RuntimeError):
         evaluate(stack.network, *broken)
@@ -264,17 +255,17 @@ def test_a_last_batch_of_one_is_left_out_of_every_arm(tiny):
     """33 examples in batches of 32: batch norm cannot use the last, so no arm sees it."""
     data = {"batch_size": 32, "train_size": 33}
     cells = [make_cell("bn", model=BN, data=data), make_cell("plain", model=PLAIN, data=data)]
-    (shard,) = plan_shards(cells, (0,), num_workers=1, num_inputs=36, num_classes=4)
+    (shard,) = plan_shards(cells, (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
     steps = [message.steps for message in train_shard(shard, tiny, CPU) if isinstance(message, EpochDone)]
     assert steps == [1, 2]
-    (shard,) = plan_shards(cells[1:], (0,), num_workers=1, num_inputs=36, num_classes=4)
+    (shard,) = plan_shards(cells[1:], (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
     steps = [message.steps for message in train_shard(shard, tiny, CPU) if isinstance(message, EpochDone)]
     assert steps == [2, 4]
 
 
 def test_arms_that_read_different_batches_are_trained_in_different_shards():
     cells = [make_cell("small", data={"batch_size": 10}), make_cell("large", data={"batch_size": 50})]
-    shards = plan_shards(cells, range(4), num_workers=2, num_inputs=36, num_classes=4)
+    shards = plan_shards(cells, range(4), num_workers=2, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
     assert [(s.settings.data.batch_size, s.seeds) for s in shards] == [
         (10, (0, 1)),
         (10, (2, 3)),
@@ -286,7 +277,9 @@ def test_arms_that_read_different_batches_are_trained_in_different_shards():
 def test_every_replica_is_in_one_shard_and_a_seeds_arms_stay_together():
     cells = [make_cell(arm, point_index=p, optimizer={"lr": 0.1 + p}) for p in range(5) for arm in ("a", "b")]
     for num_seeds, num_workers in [(1, 1), (1, 4), (3, 2), (3, 8), (7, 3)]:
-        shards = plan_shards(cells, range(num_seeds), num_workers=num_workers, num_inputs=36, num_classes=4)
+        shards = plan_shards(
+            cells, range(num_seeds), num_workers=num_workers, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400}
+        )
         assert [shard.index for shard in shards] == list(range(len(shards)))
         replicas = [
             (c.point_index, c.arm, seed) for s in shards for stack in s.stacks for c in stack for seed in s.seeds
@@ -301,14 +294,20 @@ def test_every_replica_is_in_one_shard_and_a_seeds_arms_stay_together():
 def test_shards_keep_within_the_bound_and_every_worker_gets_equally_many():
     """Down to a single seed, whose arms stay together even if they need more."""
     cells = [make_cell("a"), make_cell("b", model=BN)]
-    size = estimate_bytes(cells[0].settings, 36, 4) + estimate_bytes(cells[1].settings, 36, 4)
+    size = sum(estimate_bytes(architecture(cell.settings, (6, 6), 4), 32) for cell in cells)
     for num_workers, max_bytes, expected in [
         (1, 4 * size, [4, 4, 4]),
         (2, 4 * size, [3] * 4),
         (1, size // 2, [1] * 12),
     ]:
         shards = plan_shards(
-            cells, range(12), num_workers=num_workers, num_inputs=36, num_classes=4, max_bytes=max_bytes
+            cells,
+            range(12),
+            num_workers=num_workers,
+            image_shape=(6, 6),
+            num_classes=4,
+            num_train={"tiny": 400},
+            max_bytes=max_bytes,
         )
         assert [len(shard.seeds) for shard in shards] == expected
         assert all(shard.num_replicas == 2 * len(shard.seeds) for shard in shards)
@@ -364,7 +363,9 @@ def test_a_shard_survives_the_way_to_a_worker():
     """Shards cross process boundaries by pickle."""
     import pickle
 
-    (shard,) = plan_shards([make_cell()], (0, 1), num_workers=1, num_inputs=36, num_classes=4)
+    (shard,) = plan_shards(
+        [make_cell()], (0, 1), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400}
+    )
     assert pickle.loads(pickle.dumps(shard)) == shard
     assert isinstance(shard, Shard)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_cell, make_tiny
-from test_training_laws import BN, CPU, PLAIN, SIZES, run
+from test_training_laws import BN, CPU, PLAIN, make_stack, run
 from torch import nn
 
 from bnreg.data import epoch_order, split
@@ -15,16 +15,15 @@ from bnreg.training import evaluation
 from bnreg.training.feed import Feed
 from bnreg.training.record import ReplicaRecord
 from bnreg.training.shards import plan_shards
-from bnreg.training.stack import Stack
 
 
 def test_the_hashes_are_of_the_very_weights_and_batches(tiny):
     """Computed again from what was drawn: all linear layers, all epochs, and no example that was left out."""
     data = {"batch_size": 32, "train_size": 65}
     *_, pairing = run(tiny, [make_cell("bn", model=BN, data=data)], (0, 1))
-    stack = Stack([make_cell(model=PLAIN)], (0, 1), sizes=SIZES, steps_per_epoch=2, device=CPU)
+    stack = make_stack([make_cell(model=PLAIN)], (0, 1), steps_per_epoch=2, device=CPU)
     for row, seed in enumerate((0, 1)):
-        weights = [layer.weight[row].detach().numpy().tobytes() for layer in stack.network.linear_layers]
+        weights = [layer.weight[row].detach().numpy().tobytes() for layer in stack.network.affine_layers]
         assert pairing[0, "bn", seed]["initial_weights"] == hashlib.sha256(b"".join(weights)).hexdigest()
         train = split(400, 65, 0, seed).train
         seen = [epoch_order(train, seed, epoch)[:64].astype("<i8").tobytes() for epoch in (1, 2)]
@@ -40,7 +39,7 @@ def test_every_epoch_has_an_order_of_its_own(tiny):
 
 def test_evaluation_in_many_chunks_equals_evaluation_in_one(tiny, monkeypatch):
     """200 test examples in chunks of 64, the last one smaller."""
-    stack = Stack([make_cell(model=BN)], (0, 1), sizes=SIZES, steps_per_epoch=12, device=CPU)
+    stack = make_stack([make_cell(model=BN)], (0, 1), steps_per_epoch=12, device=CPU)
     sets = Feed(tiny, make_cell().settings.data, (0, 1), CPU, drop_single=True).evaluation_sets()
     whole = stack.evaluate(sets)
     monkeypatch.setattr(evaluation, "CHUNK", 64)
@@ -51,7 +50,7 @@ def test_evaluation_in_many_chunks_equals_evaluation_in_one(tiny, monkeypatch):
 def test_each_split_is_measured_on_its_own_examples(tiny):
     """Seed by seed, against the eval-mode network itself."""
     cell = make_cell(model=BN, data={"batch_size": 32, "train_size": 200, "validation_size": 100})
-    stack = Stack([cell], (0, 1), sizes=SIZES, steps_per_epoch=12, device=CPU)
+    stack = make_stack([cell], (0, 1), steps_per_epoch=12, device=CPU)
     feed = Feed(tiny, cell.settings.data, (0, 1), CPU, drop_single=True)
     for x, y in feed.batches(1):
         stack.step(x, y)
@@ -90,8 +89,8 @@ def test_a_schedule_moves_each_cells_learning_rate_step_by_step(tiny):
     falling = {"name": "sgd", "lr": 0.5, "schedule": {"name": "cosine"}}
     cells = [make_cell("constant", optimizer={"name": "sgd", "lr": 0.5}), make_cell("falling", optimizer=falling)]
     feed = Feed(tiny, cells[0].settings.data, (0,), CPU, drop_single=False)
-    stack = Stack(cells, (0,), sizes=SIZES, steps_per_epoch=feed.num_steps, device=CPU)
-    weight = stack.network.linear_layers[0].weight
+    stack = make_stack(cells, (0,), steps_per_epoch=feed.num_steps, device=CPU)
+    weight = stack.network.affine_layers[0].weight
     num_steps = 2 * feed.num_steps
     step = 0
     for epoch in (1, 2):
@@ -118,7 +117,7 @@ def test_every_replica_has_dropout_masks_of_its_own():
     """No seed, arm or point shares them: their layers need not be alike."""
     dropped = {"hidden": (8, 6), "dropout": 0.5}
     cells = [make_cell(arm, model=dropped, point={"optimizer.lr": lr}) for arm in ("a", "b") for lr in (0.1, 0.2)]
-    stack = Stack(cells, (0, 1), sizes=SIZES, steps_per_epoch=1, device=CPU)
+    stack = make_stack(cells, (0, 1), steps_per_epoch=1, device=CPU)
     generators = {g for layer in stack.network.layers for g in getattr(layer, "generators", ())}
     assert len({generator.initial_seed() for generator in generators}) == 8
 
@@ -126,7 +125,7 @@ def test_every_replica_has_dropout_masks_of_its_own():
 def test_a_hidden_layer_is_linear_norm_activation_dropout():
     """Dropout comes last: with a sigmoid, what is dropped must be zero for the next layer."""
     cell = make_cell(model={"hidden": (8,), "norm": "batch", "activation": "sigmoid", "dropout": 0.5})
-    stack = Stack([cell], (0,), sizes=(36, 8, 4), steps_per_epoch=1, device=CPU)
+    stack = make_stack([cell], (0,), steps_per_epoch=1, device=CPU)
     names = [type(layer).__name__.removeprefix("Stacked") for layer in stack.network.layers]
     assert names == ["Linear", "BatchNorm", "Activation", "Dropout", "Linear"]
 
@@ -141,7 +140,7 @@ def test_cells_of_other_structure_are_other_stacks_and_of_other_length_other_sha
         make_cell("number", optimizer={"lr": 0.3}),
         make_cell("longer", training={"epochs": 3}),
     ]
-    shards = plan_shards(variants, (0,), num_workers=1, num_inputs=36, num_classes=4)
+    shards = plan_shards(variants, (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
     stacks = [[[cell.arm for cell in stack] for stack in shard.stacks] for shard in shards]
     assert stacks == [[["base", "number"], ["norm"], ["activation"], ["optimizer"], ["width"]], [["longer"]]]
     assert [shard.settings.training.epochs for shard in shards] == [2, 3]
@@ -166,7 +165,7 @@ def test_training_stops_when_patience_is_used_up_and_ends_at_the_best_epoch(metr
     it, rows = record([3, 2, 1, 1.5, 1.2, 0.5], patience=2, metric=metric)
     assert it.stopped
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
-    summary = it.summary()
+    summary = it.summary({})
     assert (summary["final_epoch"], summary["final_validation_loss"], summary["final_test_loss"]) == (3, 1, 3.0)
     assert (summary["best_epoch"], summary["best_test_loss"]) == (3, 3.0)
 
@@ -174,7 +173,7 @@ def test_training_stops_when_patience_is_used_up_and_ends_at_the_best_epoch(metr
 def test_only_an_improvement_beyond_min_delta_counts():
     it, rows = record([1.0, 0.95, 0.91], patience=2, min_delta=0.1)
     assert it.stopped
-    assert it.summary()["final_epoch"] == 1
+    assert it.summary({})["final_epoch"] == 1
     assert len(rows) == 3
     assert not record([1.0, 0.85, 0.7], patience=2, min_delta=0.1)[0].stopped
 
@@ -183,7 +182,7 @@ def test_without_early_stopping_the_last_epoch_is_final_and_the_best_is_named_be
     it, rows = record([3, 1, 2])
     assert not it.stopped
     assert len(rows) == 3
-    summary = it.summary()
+    summary = it.summary({})
     assert (summary["final_epoch"], summary["final_validation_loss"]) == (3, 2)
     assert (summary["best_epoch"], summary["best_validation_loss"]) == (2, 1)
 
@@ -195,7 +194,7 @@ def test_a_replica_that_diverged_once_stays_diverged(bad):
     assert all(
         value is None or np.isfinite(value) for row in rows for value in row.values() if not isinstance(value, str)
     )
-    summary = it.summary()
+    summary = it.summary({})
     assert summary["status"] == "diverged"
     assert summary["final_test_accuracy"] == 0.25
     assert summary["final_test_loss"] == pytest.approx(np.log(4))
@@ -214,8 +213,8 @@ def test_a_replica_that_fails_on_any_split_has_diverged(bad):
     it = ReplicaRecord(make_cell(), 0, num_classes=4)
     row = it.add(1, {"train_loss": 5.0, "train_accuracy": 0.5, "test_loss": bad, "test_accuracy": 0.5})
     assert row["test_loss"] is row["train_loss"] is None
-    assert it.summary()["status"] == "diverged"
-    assert it.summary()["final_test_accuracy"] == 0.25
+    assert it.summary({})["status"] == "diverged"
+    assert it.summary({})["final_test_accuracy"] == 0.25
 
 
 def test_a_shard_trains_until_its_last_replica_stops(tiny):
@@ -236,16 +235,15 @@ def test_num_parameters_are_those_of_the_network():
 
     for model in (BN, PLAIN, PLAIN | {"activation": "prelu"}, {"hidden": ()}):
         cell = make_cell(model=model)
-        sizes = (36, *cell.settings.model.hidden, 4)
-        stack = Stack([cell], (0,), sizes=sizes, steps_per_epoch=1, device=CPU)
-        assert sum(p.numel() for p in stack.network.parameters()) == count_parameters(cell.settings, 36, 4)
+        stack = make_stack([cell], (0,), steps_per_epoch=1, device=CPU)
+        assert sum(p.numel() for p in stack.network.parameters()) == count_parameters(stack.network.architecture)
 
 
 @pytest.mark.parametrize("norm", ["none", "batch"])
 def test_each_parameter_is_of_its_kind(norm):
     """The reach of weight decay is told by these kinds."""
     cell = make_cell(model={"hidden": (8, 6), "norm": norm, "activation": "prelu"})
-    network = Stack([cell], (0,), sizes=SIZES, steps_per_epoch=1, device=CPU).network
+    network = make_stack([cell], (0,), steps_per_epoch=1, device=CPU).network
     names = {id(parameter): name.rpartition(".")[2] for name, parameter in network.named_parameters()}
     kinds = {(names[id(parameter)], kind) for kind, parameter in network.parameters_with_kinds()}
     norms = {("gamma", "norm"), ("beta", "norm")} if norm == "batch" else set()
@@ -256,7 +254,7 @@ def test_a_last_batch_of_one_is_left_out_of_arms_of_any_length():
     """Arms that train for other numbers of epochs lie in other shards, and still see the same batches."""
     data = {"batch_size": 32, "train_size": 33}
     cells = [make_cell("bn", model=BN, data=data), make_cell("plain", data=data, training={"epochs": 3})]
-    shards = plan_shards(cells, (0,), num_workers=1, num_inputs=36, num_classes=4)
+    shards = plan_shards(cells, (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
     assert [shard.drop_single for shard in shards] == [True, True]
 
 

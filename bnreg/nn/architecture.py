@@ -1,0 +1,154 @@
+"""What a network is made of, as plain numbers: enough to count, to plan and to group without importing torch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+# For each kind of network, the settings that not all kinds take.
+MODELS: dict[str, tuple[str, ...]] = {"mlp": (), "cnn": ("channels", "kernel", "stride", "pool")}
+
+# In which order a hidden layer does what. Ioffe & Szegedy normalise the pre-activation z = W x, arXiv:1502.03167.
+LAYER_ORDERS: dict[str, tuple[str, ...]] = {
+    "pre_activation": ("affine", "norm", "activation"),
+    "post_activation": ("affine", "activation", "norm"),
+    "input": ("norm", "affine", "activation"),
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer that maps x to z = W x + b: a linear one, or a convolution, which does so at every place of its maps.
+
+    Attributes:
+        kind: ``linear`` or ``conv``.
+        index: Its place among those of its kind, counted from the input.
+        fan_in: Values that a node sees.
+        num_outputs: Nodes, or feature maps.
+        in_maps: For a convolution, the maps that it reads and their height and width.
+        out_maps: The maps that it makes, before pooling, and their height and width.
+        num_norm_inputs: What a norm of the layer's input normalises: its nodes or maps.
+    """
+
+    kind: str
+    index: int
+    fan_in: int
+    num_outputs: int
+    num_norm_inputs: int
+    in_maps: tuple[int, int, int] | None = None
+    out_maps: tuple[int, int, int] | None = None
+
+    @property
+    def num_places(self) -> int:
+        """At how many places an image has this layer's output: 1, or p·q in a feature map."""
+        return 1 if self.out_maps is None else self.out_maps[1] * self.out_maps[2]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """All that networks must have in common to be one stack; whatever else differs is a number per replica.
+
+    Attributes:
+        image_shape: Height and width.
+        num_classes: Width of the output.
+        hidden: Widths of the hidden layers.
+        channels: Feature maps of each convolutional layer, which come first; none: a multilayer perceptron.
+        kernel: Side of the kernels, odd; maps are padded with zeros so that a stride of 1 keeps their size.
+        stride: Step between two places of a kernel.
+        pool: Side of the max pooling after each convolutional layer; 1 for none.
+        activation: A name in ``ACTIVATIONS``.
+        norm: A name in ``NORMS``.
+        norm_placement: A name in ``LAYER_ORDERS``.
+        norm_epsilon: ε.
+        norm_momentum: Share of each batch in the running statistics.
+        dropout_placement: ``each_layer``, ``before_norm`` or ``last_layer``.
+    """
+
+    image_shape: tuple[int, int]
+    num_classes: int
+    hidden: tuple[int, ...]
+    channels: tuple[int, ...] = ()
+    kernel: int = 3
+    stride: int = 1
+    pool: int = 2
+    activation: str = "relu"
+    norm: str = "none"
+    norm_placement: str = "pre_activation"
+    norm_epsilon: float = 1e-5
+    norm_momentum: float = 0.1
+    dropout_placement: str = "each_layer"
+
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers with weights, from input to output.
+
+        Raises:
+            ValueError: If stride and pooling leave nothing of the feature maps.
+        """
+        height, width = self.image_shape
+        layers: list[Layer] = []
+        maps = (1, height, width)
+        for index, num_maps in enumerate(self.channels):
+            out = (num_maps, (maps[1] - 1) // self.stride + 1, (maps[2] - 1) // self.stride + 1)
+            layers.append(Layer("conv", index, maps[0] * self.kernel**2, num_maps, maps[0], maps, out))
+            maps = (num_maps, out[1] // self.pool, out[2] // self.pool)
+            if 0 in maps:
+                raise ValueError(
+                    f"nothing is left of the feature maps after layer {index + 1} of {len(self.channels)} "
+                    f"({out[1]} × {out[2]} before pooling by {self.pool})"
+                )
+        sizes = (maps[0] * maps[1] * maps[2], *self.hidden, self.num_classes)
+        layers += [Layer("linear", i, a, b, a) for i, (a, b) in enumerate(pairwise(sizes))]
+        return tuple(layers)
+
+    def sizes(self) -> tuple[str, ...]:
+        """What each layer holds, from input to output, in the words of a table, e.g. ``28×28``, ``8@28×28``, ``32``."""
+        height, width = self.image_shape
+        maps = [layer.out_maps for layer in self.layers()]
+        first = f"{height}×{width}" if self.channels else f"{height * width}"
+        rest = [
+            f"{layer.num_outputs}" if out is None else "{}@{}×{}".format(*out)
+            for layer, out in zip(self.layers(), maps, strict=True)
+        ]
+        return (first, *rest)
+
+    def parts(self, index: int) -> tuple[str, ...]:
+        """What a hidden layer consists of, in order; the norm's and dropout's places are there even if they are not."""
+        order = LAYER_ORDERS[self.norm_placement]
+        if self.dropout_placement == "before_norm":
+            place = order.index("norm")
+            return (*order[:place], "dropout", *order[place:])
+        is_last = index == len(self.channels) + len(self.hidden) - 1
+        return (*order, "dropout") if self.dropout_placement == "each_layer" or is_last else order
+
+    @property
+    def has_dropout_before_norm(self) -> bool:
+        """Whether values pass a place of dropout and then a norm, whose statistics then differ once it is trained.
+
+        References:
+            Li et al., Disharmony between Dropout and Batch Normalization by Variance Shift, arXiv:1801.05134
+        """
+        parts = [part for i in range(len(self.channels) + len(self.hidden)) for part in self.parts(i)]
+        return self.norm != "none" and "dropout" in parts and "norm" in parts[parts.index("dropout") :]
+
+    def norm_widths(self) -> tuple[int, ...]:
+        """Nodes or maps that each norm normalises, from input to output; empty without norms."""
+        if self.norm == "none":
+            return ()
+        of_input = self.norm_placement == "input"
+        return tuple(layer.num_norm_inputs if of_input else layer.num_outputs for layer in self.layers()[:-1])
+
+    def biased(self) -> Iterator[bool]:
+        """For each layer whether it has b: not where a norm follows at once, for then β takes its place."""
+        for _ in self.layers()[:-1]:
+            yield self.norm == "none" or self.norm_placement != "pre_activation"
+        yield True
+
+    def num_parameters(self, num_slopes: int) -> int:
+        """Number of learnt parameters of one network.
+
+        Args:
+            num_slopes: Learnt slopes of the activation in each hidden layer: 1 for PReLU, else 0.
+        """
+        layers = self.layers()
+        weights = sum(layer.fan_in * layer.num_outputs for layer in layers)
+        biases = sum(layer.num_outputs for layer, has in zip(layers, self.biased(), strict=True) if has)
+        return weights + biases + 2 * sum(self.norm_widths()) + num_slopes * (len(layers) - 1)

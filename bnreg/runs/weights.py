@@ -1,0 +1,38 @@
+"""Trained weights in a run folder: one safetensors file per arm and seed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, numpy
+
+from bnreg.errors import UserError
+from bnreg.runs.read import Run, verified_files
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def weights_file(arm: str, seed: int, point_index: int, num_points: int) -> str:
+    """Name of a replica's file within the run folder: ``weights/bn-0.safetensors``, below ``point-3`` in a sweep."""
+    folder = "weights" if num_points == 1 else f"weights/point-{point_index}"
+    return f"{folder}/{arm}-{seed}.safetensors"
+
+
+def weights_bytes(arrays: Arrays, about: Mapping[str, object]) -> bytes:
+    """A file's content: arrays by name, and in its header what they are, as text."""
+    contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
+    return numpy.save(contiguous, {key: str(value) for key, value in about.items()})
+
+
+def read_weights(run: Run, names: list[str]) -> list[dict[str, NDArray[Any]]]:
+    """The arrays of some of the run's files, verified against the manifest.
+
+    Raises:
+        UserError: If one is missing or damaged: one line for each.
+    """
+    contents = verified_files(run.path, names)
+    try:
+        return [numpy.load(contents[name]) for name in names]
+    except SafetensorError as error:
+        raise UserError(f"{run.path}: damaged run: its weights cannot be read: {error}") from error

@@ -1,0 +1,130 @@
+"""From a run folder back to its trained networks and its data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from bnreg.config import Cell, Experiment, load_experiment
+from bnreg.data import DATASETS, Dataset, data_root, load_dataset
+from bnreg.errors import UserError
+from bnreg.nn.architecture import Architecture
+from bnreg.nn.network import StackedNetwork
+from bnreg.plan import CHOICES
+from bnreg.runs import Run, read_weights, weights_file
+from bnreg.runs.read import verified_files
+from bnreg.training.shards import architecture
+
+
+@dataclass(frozen=True)
+class TrainedArm:
+    """The trained networks of one arm at one point of the sweep.
+
+    Attributes:
+        cell: The arm, its point and its settings.
+        seeds: Those whose weights were saved; replica i of the network belongs to the i-th.
+        missing: Seeds that have none, because they diverged.
+        network: The stack, in eval mode, float32 on the CPU. Where the arm has dropout its layers are there, with one
+            generator per replica: whoever puts them in train mode seeds those first.
+    """
+
+    cell: Cell
+    seeds: tuple[int, ...]
+    missing: tuple[int, ...]
+    network: StackedNetwork
+
+
+def load_trained(run: Run, arm: str | None = None, point_index: int | None = None) -> list[TrainedArm]:
+    """The trained networks of a run, arm by arm in the config's order.
+
+    Args:
+        run: The run.
+        arm: Only this one; None for all that have weights.
+        point_index: Only this point of the sweep, counted from 0; None for all.
+
+    Raises:
+        UserError: If there is no such arm or point, or there are no weights, or a file is damaged.
+    """
+    experiment = _experiment(run)
+    if arm is not None and arm not in experiment.arms:
+        raise UserError(f"{run.path}: unknown arm {arm!r} (choices: {', '.join(experiment.arms)})")
+    num_points = len(experiment.points)
+    if point_index is not None and not 0 <= point_index < num_points:
+        raise UserError(f"{run.path}: there is no point {point_index}; this run's points are 0 to {num_points - 1}")
+    cells = [
+        cell for cell in experiment.cells if cell.arm in (arm or cell.arm,) and point_index in (None, cell.point_index)
+    ]
+    trained = [loaded for cell in cells if (loaded := _load_cell(run, experiment, cell)) is not None]
+    if not trained:
+        of_arm = "" if arm is None else f" of arm {arm!r}"
+        raise UserError(f"{run.path}: no weights{of_arm} were saved; train again with training.weights=last")
+    return trained
+
+
+def empty_network(cell: Cell, architecture: Architecture, num_replicas: int) -> StackedNetwork:
+    """A stack for a cell's trained networks, in eval mode, whose weights are yet to be put in their place.
+
+    Args:
+        cell: Whose networks.
+        architecture: What the cell's settings describe.
+        num_replicas: How many.
+    """
+    return StackedNetwork(
+        architecture,
+        num_replicas,
+        dropout_rates=[cell.settings.model.dropout] * num_replicas,
+        generators=[torch.Generator() for _ in range(num_replicas)],
+    ).eval()
+
+
+def load_data(run: Run, cell: Cell, folder: Path | None) -> Dataset:
+    """The data that a cell was trained and tested on.
+
+    Args:
+        run: The run.
+        cell: One of its cells.
+        folder: The data root, if the user chose one.
+
+    Raises:
+        UserError: If the data are not here, or not those of the run.
+    """
+    used = run.info["data"][cell.settings.data.dataset]
+    root = data_root(folder, cell.settings.data.root)
+    dataset = load_dataset(used["name"], root, fallback="none", log=lambda _: None)
+    if dataset.fingerprint != used["fingerprint"]:
+        raise UserError(
+            f"{dataset.source}: these are not the data of {run.path.name}: their fingerprint is "
+            f"{dataset.fingerprint}, the run's {used['fingerprint']}"
+        )
+    return dataset
+
+
+def _experiment(run: Run) -> Experiment:
+    verified_files(run.path, ["config.yaml"])
+    return load_experiment(run.path / "config.yaml", [], CHOICES)
+
+
+def _load_cell(run: Run, experiment: Experiment, cell: Cell) -> TrainedArm | None:
+    """A cell's networks; None if its config did not ask for weights, or all of them diverged."""
+    if cell.settings.training.weights == "none":
+        return None
+    diverged = _diverged_seeds(run, experiment, cell)
+    seeds = tuple(seed for seed in experiment.seeds if seed not in diverged)
+    if not seeds:
+        return None
+    names = [weights_file(cell.arm, seed, cell.point_index, len(experiment.points)) for seed in seeds]
+    source = DATASETS[run.info["data"][cell.settings.data.dataset]["name"]]
+    network = empty_network(cell, architecture(cell.settings, source.image_shape, source.num_classes), len(seeds))
+    for replica, (name, arrays) in enumerate(zip(names, read_weights(run, names), strict=True)):
+        try:
+            network.restore(replica, {key: torch.from_numpy(values) for key, values in arrays.items()})
+        except ValueError as error:
+            raise UserError(f"{run.path / name}: does not fit the run's config: {error}") from None
+    return TrainedArm(cell, seeds, tuple(sorted(diverged)), network)
+
+
+def _diverged_seeds(run: Run, experiment: Experiment, cell: Cell) -> list[int]:
+    """Rows of the summary lie in the order of the cells: by point, by arm, by seed."""
+    first = experiment.cells.index(cell) * len(experiment.seeds)
+    rows = run.summary.iloc[first : first + len(experiment.seeds)]
+    return [int(seed) for seed in rows.loc[rows["status"] == "diverged", "seed"]]

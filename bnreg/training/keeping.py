@@ -1,0 +1,70 @@
+"""What is kept of trained networks: the best epoch's state, population statistics, the weights to save."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bnreg.training.messages import Row
+from bnreg.training.population import correct_statistics
+from bnreg.training.record import ReplicaRecord
+from bnreg.training.stack import Stack
+
+Sets = dict[str, tuple[Tensor, Tensor, Tensor]]
+
+
+class Keeper:
+    """Watches a stack while it trains and says in the end what has become of it.
+
+    A replica's final network is that of its last epoch or, with early stopping, of its best: the one whose metrics are
+    its final ones.
+
+    Args:
+        stack: The stack.
+        records: Its replicas' records, which know which epoch is the best.
+    """
+
+    def __init__(self, stack: Stack, records: Sequence[ReplicaRecord]) -> None:
+        self._stack = stack
+        self._records = records
+        self._training = [cell.settings.training for cell, _ in stack.replicas]
+        self._best: dict[int, dict[str, Tensor]] = {}
+
+    def keep(self) -> None:
+        """After an epoch: copy the state of each replica that has become better and may be wanted later."""
+        population = self._stack.settings.model.inference_statistics == "population"
+        for replica, (record, training) in enumerate(zip(self._records, self._training, strict=True)):
+            wanted = training.weights == "best" or (training.early_stopping is not None and population)
+            if wanted and record.is_best:
+                self._best[replica] = self._stack.network.state_of(replica)
+
+    def finish(self, sets: Sets) -> list[dict[str, float]]:
+        """Metrics of the final networks with population statistics, one dictionary per replica, empty if unwanted."""
+        if self._stack.settings.model.inference_statistics == "running" or not self._stack.network.batch_norms:
+            return [{} for _ in self._records]
+        self._restore(replica for replica, training in enumerate(self._training) if training.early_stopping is not None)
+        correct_statistics(self._stack.network, *sets["train"])
+        return self._stack.evaluate(sets)
+
+    def weights(self, sets: Sets) -> Iterator[tuple[Row, dict[str, NDArray[Any]]]]:
+        """The replicas whose weights are to be saved, with the epoch that they are of; after ``finish``.
+
+        A diverged replica has none that are worth it.
+        """
+        wanted = [replica for replica, training in enumerate(self._training) if training.weights != "none"]
+        best = [replica for replica in wanted if self._training[replica].weights == "best"]
+        self._restore(best)
+        if best and self._stack.settings.model.inference_statistics == "population":
+            correct_statistics(self._stack.network, *sets["train"])
+        for replica in wanted:
+            record = self._records[replica]
+            if not record.has_diverged:
+                epoch = record.best_epoch if replica in best else record.num_epochs
+                arrays = {name: values.cpu().numpy() for name, values in self._stack.network.state_of(replica).items()}
+                yield record.identity | {"epoch": epoch}, arrays
+
+    def _restore(self, replicas: Iterator[int] | Sequence[int]) -> None:
+        for replica in replicas:
+            if replica in self._best:
+                self._stack.network.restore(replica, self._best[replica])

@@ -1,0 +1,52 @@
+"""Population statistics: what batch norm needs once the network is trained."""
+
+import torch
+from torch import Tensor
+
+from bnreg.nn.network import StackedNetwork
+from bnreg.training.evaluation import CHUNK, batch_of, evaluating
+
+
+def correct_statistics(
+    network: StackedNetwork, images: Tensor, labels: Tensor, indices: Tensor, *, as_identity: bool = False
+) -> None:
+    """Put the mean and variance over all of these examples in the place of each batch norm's running statistics.
+
+    For every node, or every map over all its places, over the N values that the trained network makes of them::
+
+        μ  = 1/N Σ z
+        σ² = 1/N Σ (z − μ)²
+
+    The norms are corrected one after another, in eval mode, so that each is fed by those before it as they will be when
+    the network predicts. Averaging the statistics of batches instead errs by a few per cent in the variance; measuring
+    all layers in one pass errs from the second layer on.
+
+    Args:
+        network: The stack, which is left in its mode.
+        images: All images, uint8 of shape (N, pixels).
+        labels: Not used; there so that the arguments are those of ``evaluate``.
+        indices: Which examples, shape (F, n): one row per seed, or a single row that all share.
+        as_identity: Also set γ = √(σ² + ε) and β = μ: each norm then gives back its input.
+
+    References:
+        Ioffe & Szegedy, arXiv:1502.03167, algorithm 2; Chan, Golub & LeVeque, Updating formulae, 1979
+    """
+    with evaluating(network):
+        for place, norm in network.batch_norms:
+            before = network.layers[:place]
+            count, mean, squares = 0, torch.zeros(()), torch.zeros(())
+            for chunk in torch.split(indices, CHUNK, dim=1):
+                x, _ = batch_of(images, labels, chunk)
+                z = before(x).to(torch.float64)
+                chunk_mean = z.mean(1, keepdim=True)
+                chunk_squares = (z - chunk_mean).square().sum(1, keepdim=True)
+                if count == 0:
+                    count, mean, squares = z.shape[1], chunk_mean, chunk_squares
+                    continue
+                shift, total = chunk_mean - mean, count + z.shape[1]
+                mean = mean + shift * (z.shape[1] / total)
+                squares = squares + chunk_squares + shift.square() * (count * z.shape[1] / total)
+                count = total
+            norm.set_statistics(mean, squares / count)
+            if as_identity:
+                norm.become_identity()

@@ -1,0 +1,259 @@
+"""The lecture's mechanisms as laws of a stack: identity, placement, whole batches, population statistics, penalties."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_cell, make_tiny
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_training_laws import BN, CNN, CPU, PLAIN, make_stack
+from torch import nn
+from torch_oracle import as_torch, assert_same_state
+
+from bnreg.nn.batch_norm import StackedBatchNorm
+from bnreg.training.evaluation import evaluate
+from bnreg.training.feed import Feed
+from bnreg.training.optimizers import OPTIMIZERS
+from bnreg.training.population import correct_statistics
+from bnreg.training.shards import count_parameters
+
+PLACEMENTS = ("pre_activation", "post_activation", "input")
+
+
+def make_feed(dataset, cell, seeds, device=CPU):
+    return Feed(dataset, cell.settings.data, seeds, device, drop_single=True)
+
+
+def trained(dataset, cell, seeds=(0, 1), device=CPU, epochs=2):
+    """A stack of one cell after some epochs, and its feed."""
+    feed = make_feed(dataset, cell, seeds, device)
+    stack = make_stack([cell], seeds, steps_per_epoch=feed.num_steps, device=device)
+    for epoch in range(1, epochs + 1):
+        for x, y in feed.batches(epoch):
+            stack.step(x, y)
+    return stack, feed
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.floats(-50, 50),
+    st.floats(0.001, 100),
+    st.sampled_from([1e-5, 1e-3, 1.0]),
+    st.integers(2, 40),
+)
+def test_m5_batch_norm_can_become_the_identity(seed, mean, spread, epsilon, num_examples):
+    """γ = √(Var + ε) and β = E give back any data, in training over its own batch and in evaluation."""
+    generator = torch.Generator().manual_seed(seed)
+    z = mean + spread * torch.randn(3, num_examples, 4, generator=generator, dtype=torch.float64)
+    norm = StackedBatchNorm(3, 4, epsilon=epsilon).double()
+    norm.set_statistics(z.mean(1, keepdim=True), z.var(1, correction=0, keepdim=True))
+    norm.become_identity()
+    scale = z.abs().max().item() + 1
+    for mode in (True, False):
+        torch.testing.assert_close(norm.train(mode)(z) / scale, z / scale, rtol=0, atol=1e-12)
+        norm.set_statistics(z.mean(1, keepdim=True), z.var(1, correction=0, keepdim=True))
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("model", [BN, CNN | {"norm": "batch"}], ids=["mlp", "cnn"])
+def test_m5_a_network_whose_norms_begin_as_identity_begins_as_the_plain_network(tiny, model, device):
+    """With the same weights, and biases of zero, which the plain network has under these schemes."""
+    model = model | {"init": {"scheme": "he_normal"}}
+    bn = make_stack([make_cell(model=model)], (0, 1), steps_per_epoch=1, device=device)
+    plain = make_stack([make_cell(model=model | {"norm": "none"})], (0, 1), steps_per_epoch=1, device=device)
+    sets = make_feed(tiny, make_cell(), (0, 1), device).evaluation_sets()
+    assert evaluate(bn.network, *sets["test"])[0].tolist() != evaluate(plain.network, *sets["test"])[0].tolist()
+    correct_statistics(bn.network, *sets["train"], as_identity=True)
+    for split in ("train", "test"):
+        for ours, theirs in zip(evaluate(bn.network, *sets[split]), evaluate(plain.network, *sets[split]), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("model", [BN, CNN | {"norm": "batch"}], ids=["mlp", "cnn"])
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_m6_every_placement_and_m10_every_kind_of_network_trains_like_torch_nn(tiny, model, placement, device):
+    """The oracle is an ordinary network with torch's layers in the order that the placement names."""
+    cell = make_cell(
+        model=model | {"norm_placement": placement, "norm_epsilon": 1e-3, "norm_momentum": 0.3},
+        optimizer={"name": "sgd", "lr": 0.1},
+    )
+    feed = make_feed(tiny, cell, (0, 1), device)
+    stack = make_stack([cell], (0, 1), steps_per_epoch=feed.num_steps, device=device)
+    single = as_torch(stack.network, 1)
+    kinds = [type(layer).__name__.removesuffix("1d").removesuffix("2d") for layer in single]
+    norm, activation = kinds.index("BatchNorm"), kinds.index("ReLU")
+    affine = min(place for place, kind in enumerate(kinds) if kind in {"Linear", "Conv"})
+    order = {"pre_activation": affine < norm < activation, "post_activation": activation < norm, "input": norm < affine}
+    assert [name for name, holds in order.items() if holds] == [placement]
+    optimizer = torch.optim.SGD(single.parameters(), lr=0.1)
+    for x, y in feed.batches(1):
+        stack.step(x, y)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(single(x[1]), y[1]).backward()
+        optimizer.step()
+    assert_same_state(stack.network, 1, single)
+    assert sum(p.numel() for p in single.parameters()) == count_parameters(stack.network.architecture)
+
+
+def test_m6_a_bias_is_left_out_only_where_a_norm_follows_at_once():
+    for placement in PLACEMENTS:
+        model = BN | {"norm_placement": placement}
+        network = make_stack([make_cell(model=model)], (0,), steps_per_epoch=1, device=CPU).network
+        has_bias = [layer.bias is not None for layer in network.affine_layers]
+        assert has_bias == [placement != "pre_activation"] * 2 + [True]
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_m7_a_batch_may_be_the_whole_training_set(tiny, norm, device):
+    """One step per epoch along the exact gradient over all examples, whose statistics batch norm uses."""
+    cell = make_cell(
+        model={"hidden": (8, 6), "norm": norm, "norm_momentum": 1.0},
+        data={"batch_size": "all"},
+        optimizer={"name": "sgd", "lr": 0.5},
+    )
+    feed = make_feed(tiny, cell, (0, 1), device)
+    assert feed.num_steps == 1
+    stack = make_stack([cell], (0, 1), steps_per_epoch=1, device=device)
+    single = as_torch(stack.network, 1)
+    optimizer = torch.optim.SGD(single.parameters(), lr=0.5)
+    images = torch.tensor(tiny.train_images, device=device).flatten(1) / 255.0
+    labels = torch.tensor(tiny.train_labels, device=device)
+    for epoch in (1, 2):
+        for x, y in feed.batches(epoch):
+            assert x.shape == (2, 400, 36)
+            stack.step(x, y)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(single(images), labels).backward()  # in another order, which must not matter
+        optimizer.step()
+    assert_same_state(stack.network, 1, single)
+
+
+@pytest.mark.parametrize("model", [BN, CNN | {"norm": "batch"}], ids=["mlp", "cnn"])
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_m8_population_statistics_are_those_of_one_full_batch_in_train_mode(tiny, model, placement, device):
+    """The oracle: momentum 1, dropout off, the whole training set at once, corrected by (N − 1)/N."""
+    cell = make_cell(model=model | {"norm_placement": placement, "dropout": 0.4})
+    stack, feed = trained(tiny, cell, device=device)
+    network = stack.network
+    images, labels, indices = feed.evaluation_sets()["train"]
+    correct_statistics(network, images, labels, indices)
+    found = [(norm.running_mean.clone(), norm.running_variance.clone()) for _, norm in network.batch_norms]
+
+    network.eval()
+    counts = []
+    for _, norm in network.batch_norms:
+        norm.train()
+        norm.momentum = 1.0
+        norm.register_forward_pre_hook(lambda _, inputs: counts.append(inputs[0].shape[1]))
+    with torch.no_grad():
+        network(images[indices].float() / 255)
+    for (mean, variance), (_, norm), count in zip(found, network.batch_norms, counts, strict=True):
+        torch.testing.assert_close(mean, norm.running_mean, rtol=2e-5, atol=2e-6)
+        torch.testing.assert_close(variance, norm.running_variance * ((count - 1) / count), rtol=2e-5, atol=1e-9)
+
+
+def test_m8_population_statistics_are_exact(device):
+    """Against float64 arithmetic written out here, over more examples than a chunk, for each seed's own split."""
+    dataset = make_tiny(num_train=2600)
+    cell = make_cell(model=BN, data={"batch_size": 50, "train_size": 2300})
+    stack, feed = trained(dataset, cell, device=device, epochs=1)
+    images, labels, indices = feed.evaluation_sets()["train"]
+    assert indices.shape == (2, 2300)
+    correct_statistics(stack.network, images, labels, indices)
+    assert stack.network.training
+    for replica in (0, 1):
+        values = images[indices[replica]].double().cpu().numpy() / 255
+        state = {name: v.double().cpu().numpy() for name, v in stack.network.state_of(replica).items()}
+        for i in (0, 1):
+            z = values @ state[f"linear{i}.weight"].T
+            mean, variance = z.mean(0), z.var(0)
+            np.testing.assert_allclose(state[f"norm{i}.running_mean"], mean, rtol=1e-6, atol=1e-6)
+            np.testing.assert_allclose(state[f"norm{i}.running_variance"], variance, rtol=1e-6)
+            scale = state[f"norm{i}.gamma"] / np.sqrt(state[f"norm{i}.running_variance"] + 1e-5)
+            values = np.maximum((z - state[f"norm{i}.running_mean"]) * scale + state[f"norm{i}.beta"], 0)
+
+
+def test_m8_each_norm_is_fed_by_the_corrected_ones_before_it(tiny):
+    """In one pass, under the running statistics of the first, the second norm would have come out otherwise."""
+    stack, feed = trained(tiny, make_cell(model=BN))
+    images, labels, indices = feed.evaluation_sets()["train"]
+    x = images[indices].float() / 255
+    up_to_second = stack.network.layers[:4]
+    with torch.no_grad():
+        in_one_pass = stack.network.eval() and up_to_second(x).var(1, correction=0, keepdim=True)
+        correct_statistics(stack.network, images, labels, indices)
+        one_after_another = up_to_second(x).var(1, correction=0, keepdim=True)
+    found = stack.network.batch_norms[1][1].running_variance
+    torch.testing.assert_close(found, one_after_another, rtol=1e-5, atol=0)
+    assert (found / in_one_pass - 1).abs().max() > 0.01
+
+
+def penalised(kind, strength, optimizer, **penalty):
+    return make_cell(
+        "arm", model=PLAIN, optimizer=optimizer, training={"penalty": {"kind": kind, "strength": strength, **penalty}}
+    )
+
+
+def weights_after_an_epoch(dataset, cell):
+    stack, _ = trained(dataset, cell, epochs=1)
+    return [layer.weight.detach() for layer in stack.network.affine_layers]
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_m14_l2_is_weight_decay_for_plain_sgd_and_not_for_adamw(tiny, name):
+    """For sgd, and for adam, whose weight decay is L2, the penalty is the decay; adamw's decay is decoupled."""
+    optimizer = {"name": name, "lr": 0.02}
+    by_penalty = weights_after_an_epoch(tiny, penalised("l2", 0.03, optimizer))
+    by_decay = weights_after_an_epoch(tiny, make_cell("arm", model=PLAIN, optimizer=optimizer | {"weight_decay": 0.03}))
+    without = weights_after_an_epoch(tiny, make_cell("arm", model=PLAIN, optimizer=optimizer))
+    for ours, decayed, free in zip(by_penalty, by_decay, without, strict=True):
+        assert not torch.allclose(ours, free, rtol=1e-4)
+        assert torch.allclose(ours, decayed, rtol=1e-8, atol=1e-10) is (name != "adamw")
+
+
+@pytest.mark.usefixtures("float64")
+def test_m14_l2_with_adam_is_not_adamw(tiny):
+    ours = weights_after_an_epoch(tiny, penalised("l2", 0.03, {"name": "adam", "lr": 0.02}))
+    adamw = make_cell("arm", model=PLAIN, optimizer={"name": "adamw", "lr": 0.02, "weight_decay": 0.03})
+    decoupled = weights_after_an_epoch(tiny, adamw)
+    assert all(not torch.allclose(a, b, rtol=1e-3) for a, b in zip(ours, decoupled, strict=True))
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    ("kind", "l1_share", "on"),
+    [("l1", 1.0, ("weights",)), ("l2", 0.0, ("weights", "biases")), ("elastic", 0.3, ("biases", "prelu"))],
+)
+def test_m14_a_penalty_is_a_term_of_the_loss(tiny, kind, l1_share, on):
+    """The gradient that a step follows is that of J + λ R, written out here, for each replica's own λ and reach."""
+    strengths = (0.0, 0.2)
+    model = PLAIN | {"activation": "prelu"}
+    share = {"l1_share": l1_share} if kind == "elastic" else {}
+    cells = [
+        make_cell(
+            name,
+            model=model,
+            optimizer={"name": "sgd", "lr": 1.0},
+            training={"penalty": {"kind": kind, "strength": strength, "on": on, **share}},
+        )
+        for name, strength in zip("ab", strengths, strict=True)
+    ]
+    feed = make_feed(tiny, cells[0], (0,))
+    stack = make_stack(cells, (0,), steps_per_epoch=feed.num_steps, device=CPU)
+    before = [parameter.detach().clone() for parameter in stack.network.parameters()]
+    free = make_stack([make_cell(model=model)], (0,), steps_per_epoch=1, device=CPU).network
+    x, y = next(feed.batches(1))
+    nn.functional.cross_entropy(free(x)[0], y[0]).backward()
+    stack.step(x, y)
+    for (parameter_kind, after), start, plain in zip(
+        stack.network.parameters_with_kinds(), before, free.parameters(), strict=True
+    ):
+        for replica, strength in enumerate(strengths):
+            w = start[replica]
+            reach = strength * (parameter_kind in on)
+            expected = plain.grad[0] + reach * (l1_share * torch.sign(w) + (1 - l1_share) * w)
+            torch.testing.assert_close(w - after[replica], expected, rtol=1e-9, atol=1e-12)
