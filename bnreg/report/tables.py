@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ACCURACY, LOSS = "final_test_accuracy", "final_test_loss"
+RUNNING_ACCURACY = "final_test_accuracy_running"  # beside ACCURACY where that is with population statistics
 MISSING = "–"
 
 # With six pairs the sign-flip test can first reach p < 0.05.
@@ -147,7 +148,7 @@ def comparison_records(views: Sequence[RunView]) -> list[dict[str, Any]]:
 
 
 def _record(view: RunView) -> dict[str, Any]:
-    arms = summarise_arms(view.summary, view.point_keys, view.arms, [ACCURACY, LOSS])
+    arms = _arms(view)
     return {
         "run": view.id,
         "name": view.name,
@@ -168,6 +169,7 @@ def _record(view: RunView) -> dict[str, Any]:
                 "seconds": _or_none(row["seconds"]),
                 "test_accuracy": {"mean": _or_none(row[f"{ACCURACY}_mean"]), "std": _or_none(row[f"{ACCURACY}_std"])},
                 "test_loss": {"mean": _or_none(row[f"{LOSS}_mean"]), "std": _or_none(row[f"{LOSS}_std"])},
+                "test_accuracy_running": _or_none(row.get(f"{RUNNING_ACCURACY}_mean", math.nan)),
             }
             for point, rows in each_point(arms, view.point_keys)
             for row in rows.to_dict("records")
@@ -207,8 +209,13 @@ def _facts(view: RunView) -> list[str]:
     return [epochs, seeds, view.device, _duration(view.seconds)]
 
 
+def _arms(view: RunView) -> "pd.DataFrame":
+    metrics = [ACCURACY, LOSS, *([RUNNING_ACCURACY] if RUNNING_ACCURACY in view.summary else [])]
+    return summarise_arms(view.summary, view.point_keys, view.arms, metrics)
+
+
 def _arm_grid(view: RunView) -> _Grid:
-    arms = summarise_arms(view.summary, view.point_keys, view.arms, [ACCURACY, LOSS])
+    arms = _arms(view)
     names = [f"{arm} (baseline)" if arm == view.baseline else arm for arm in arms["arm"]]
     columns = {
         "arm": names,
@@ -216,6 +223,9 @@ def _arm_grid(view: RunView) -> _Grid:
         "test loss": _means(arms[f"{LOSS}_mean"], arms[f"{LOSS}_std"], digits=4),
         "seconds": [f"{seconds:.1f}" for seconds in arms["seconds"]],
     }
+    if RUNNING_ACCURACY in view.summary:
+        running = arms[f"{RUNNING_ACCURACY}_mean"] * 100
+        columns["by running, %"] = [MISSING if math.isnan(mean) else f"{mean:.2f}" for mean in running]
     if arms["num_diverged"].any():
         columns["diverged"] = _out_of(arms["num_diverged"], arms["num_seeds"])
     points = [point for point, rows in each_point(arms, view.point_keys) for _ in range(len(rows))]
@@ -251,6 +261,8 @@ def _grid(view: RunView, points: Iterable[dict[str, Any]], columns: dict[str, li
 def _notes(view: RunView, comparisons: list[ArmComparison]) -> list[str]:
     """What keeps a reader from taking the figures for more than they are."""
     notes = []
+    if RUNNING_ACCURACY in view.summary:
+        notes.append("batch norm by population statistics; the accuracy by running ones stands beside")
     if (view.summary["status"] == "diverged").any():
         notes.append("diverged replicas count as chance")
     for num_pairs, paired in sorted({paired.num_pairs: paired for _, _, paired in comparisons}.items()):

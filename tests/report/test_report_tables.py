@@ -43,6 +43,7 @@ VIEWS = {
         make_view(sweep={"optimizer.lr": [0.001, 0.01], "model.norm": ["batch", None]}, diverged=(("plain", 1),))
     ],
     "many_keys": lambda: [make_view(sweep={"optimizer.lr": [0.1], "model.norm": ["batch"], "model.width": [32, 64]})],
+    "statistics": lambda: [make_view(running={"bn": 0.9512})],
     "runs": lambda: [make_view(num_seeds=1, num_epochs=1), make_view(name="alone", arms=("bn",), baseline=None)],
 }
 
