@@ -1,0 +1,144 @@
+"""What is kept of trained networks: the weights that were asked for, and both kinds of statistics."""
+
+import pytest
+import torch
+from conftest import make_cell, make_tiny
+from test_training_laws import BN, CNN, CPU, PLAIN
+
+from bnreg.nn.network import StackedNetwork
+from bnreg.training.engine import train_shard
+from bnreg.training.evaluation import evaluate
+from bnreg.training.feed import Feed
+from bnreg.training.messages import EpochDone, ShardDone, WeightsDone
+from bnreg.training.shards import architecture, plan_shards
+
+DATASET = make_tiny()
+NOISY = {"batch_size": 20, "train_size": 60, "validation_size": 100}
+
+
+def train(cells, seeds=(0, 1)):
+    """Rows, summaries and weights by (arm, seed)."""
+    rows, summaries, weights = {}, {}, {}
+    shards = plan_shards(cells, seeds, num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    for shard in shards:
+        for message in train_shard(shard, DATASET, CPU):
+            if isinstance(message, EpochDone):
+                rows |= {(r["arm"], r["seed"], r["epoch"]): r for r in message.rows}
+            elif isinstance(message, WeightsDone):
+                replica = message.replica
+                weights[replica["arm"], replica["seed"]] = replica["epoch"], message.arrays
+            elif isinstance(message, ShardDone):
+                summaries |= {(r["arm"], r["seed"]): r for r in message.summary}
+    return rows, summaries, weights
+
+
+def metrics_on_test_set(cell, arrays, seed):
+    """Loss and accuracy on the test set of a network with these arrays."""
+    network = StackedNetwork(architecture(cell.settings, (6, 6), 4), 1)
+    network.restore(0, {name: torch.from_numpy(values) for name, values in arrays.items()})
+    sets = Feed(DATASET, cell.settings.data, (seed,), CPU, drop_single=True).evaluation_sets()
+    loss, accuracy = evaluate(network, *sets["test"])
+    return loss.item(), accuracy.item()
+
+
+@pytest.mark.parametrize("model", [BN, PLAIN, CNN | {"norm": "batch"}], ids=["bn", "plain", "cnn"])
+def test_the_last_weights_are_those_of_the_final_metrics(model):
+    """Each replica's own, statistics included, under names that say what they are."""
+    cell = make_cell(model=model, training={"weights": "last"})
+    rows, summaries, weights = train([make_cell("other", model=model), cell])
+    assert set(weights) == {("arm", 0), ("arm", 1)}
+    for (arm, seed), (epoch, arrays) in weights.items():
+        assert epoch == 2
+        row = rows[arm, seed, 2]
+        found = metrics_on_test_set(cell, arrays, seed)
+        assert found == pytest.approx((row["test_loss"], row["test_accuracy"]), rel=1e-5)
+        assert found[0] == pytest.approx(summaries[arm, seed]["final_test_loss"], rel=1e-5)
+    if model is BN:
+        assert {name: values.shape for name, values in weights["arm", 0][1].items()} == {
+            "linear0.weight": (8, 36),
+            "norm0.gamma": (8,),
+            "norm0.beta": (8,),
+            "norm0.running_mean": (8,),
+            "norm0.running_variance": (8,),
+            "linear1.weight": (6, 8),
+            "norm1.gamma": (6,),
+            "norm1.beta": (6,),
+            "norm1.running_mean": (6,),
+            "norm1.running_variance": (6,),
+            "linear2.weight": (4, 6),
+            "linear2.bias": (4,),
+        }
+
+
+@pytest.mark.parametrize("statistics", ["running", "population"])
+@pytest.mark.parametrize("early_stopping", [None, {"patience": 2}])
+def test_the_best_weights_are_those_of_the_best_validation_epoch(early_stopping, statistics):
+    """With a learning rate far too high the best epoch is none of the last, and differs from seed to seed."""
+    cell = make_cell(
+        model=BN | {"inference_statistics": statistics},
+        data=NOISY,
+        optimizer={"lr": 0.3},
+        training={"epochs": 8, "weights": "best", "early_stopping": early_stopping},
+    )
+    rows, summaries, weights = train([cell], seeds=(0, 1, 2))
+    epochs = {seed: epoch for (_, seed), (epoch, _) in weights.items()}
+    assert len(set(epochs.values())) > 1
+    assert min(epochs.values()) < 8
+    for seed, epoch in epochs.items():
+        summary = summaries["arm", seed]
+        found = metrics_on_test_set(cell, weights["arm", seed][1], seed)
+        assert epoch == summary["best_epoch"]
+        if statistics == "running":
+            assert found == pytest.approx((summary["best_test_loss"], summary["best_test_accuracy"]), rel=1e-5)
+            assert "final_test_loss_running" not in summary
+            continue
+        last = epoch if early_stopping else 8
+        assert summary["final_test_loss_running"] == pytest.approx(rows["arm", seed, last]["test_loss"])
+        assert summary["final_test_loss"] == summary["final_test_loss_population"]
+        assert summary["final_test_accuracy"] == summary["final_test_accuracy_population"]
+        assert summary["final_test_loss_population"] != pytest.approx(summary["final_test_loss_running"], rel=1e-3)
+        if early_stopping:
+            assert found[0] == pytest.approx(summary["final_test_loss_population"], rel=1e-5)
+        else:
+            assert found[0] != pytest.approx(rows["arm", seed, epoch]["test_loss"], rel=1e-3)
+
+
+def test_an_arm_without_batch_norm_has_no_second_statistics():
+    """The setting may stand in the base for all arms."""
+    model = {"inference_statistics": "population"}
+    _, summaries, _ = train([make_cell("bn", model=BN | model), make_cell("plain", model=PLAIN | model)])
+    assert "final_test_accuracy_population" in summaries["bn", 0]
+    assert "final_test_accuracy_population" not in summaries["plain", 0]
+
+
+def test_a_diverged_replica_leaves_no_weights_and_counts_as_a_guess_under_both_statistics():
+    model = BN | {"inference_statistics": "population"}
+    cells = [
+        make_cell("wild", model=model, optimizer={"name": "sgd", "lr": 1e30}, training={"weights": "last"}),
+        make_cell("sane", model=model, optimizer={"name": "sgd", "lr": 0.1}, training={"weights": "last"}),
+    ]
+    _, summaries, weights = train(cells)
+    assert set(weights) == {("sane", 0), ("sane", 1)}
+    assert summaries["wild", 0]["status"] == "diverged"
+    for name in ("final_test_accuracy", "final_test_accuracy_running", "final_test_accuracy_population"):
+        assert summaries["wild", 0][name] == 0.25
+
+
+def test_what_is_measured_besides_is_in_every_row_and_has_no_guess():
+    """M16, reached from a config: the norm of the input's gradient, epoch by epoch."""
+    cells = [
+        make_cell("arm", model=PLAIN, optimizer={"name": "sgd", "lr": 0.1}, training={"measure": ("input_gradient",)}),
+        make_cell(
+            "wild", model=PLAIN, optimizer={"name": "sgd", "lr": 1e30}, training={"measure": ("input_gradient",)}
+        ),
+    ]
+    rows, summaries, _ = train(cells)
+    assert all(rows["arm", seed, epoch]["test_input_gradient"] > 0 for seed in (0, 1) for epoch in (1, 2))
+    assert summaries["arm", 0]["final_test_input_gradient"] == rows["arm", 0, 2]["test_input_gradient"]
+    assert summaries["wild", 0]["final_test_input_gradient"] is None
+
+
+def test_a_state_of_another_architecture_is_refused():
+    networks = [StackedNetwork(architecture(make_cell(model=model).settings, (6, 6), 4), 2) for model in (BN, PLAIN)]
+    with pytest.raises(ValueError, match="another architecture"):
+        networks[0].restore(0, networks[1].state_of(0))
