@@ -1,0 +1,63 @@
+"""``bnreg polynomial``: under- and overfitting, seen on polynomials of several degrees."""
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnreg.errors import UserError
+
+# Degree 12 has 13 coefficients to determine.
+FEWEST_SAMPLES = 13
+
+# More marks would hide the curves, and swell the drawing.
+MOST_SAMPLES = 1_000
+
+# Far beyond any picture, yet no error's square overflows.
+MOST_NOISE = 1_000
+
+
+def polynomial(
+    seed: Annotated[int, typer.Option(metavar="N", help="Decides the samples: from 0 to 2³² − 1.")] = 0,
+    num_train: Annotated[int, typer.Option(metavar="N", help="How many samples to fit to.")] = 20,
+    noise: Annotated[float, typer.Option(metavar="SIGMA", help="Standard deviation of the samples' noise.")] = 0.25,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to draw it: .svg, .png or .html.")
+    ] = Path("polynomial.svg"),
+    json: Annotated[bool, typer.Option("--json", help="Print plain data instead of the table.")] = False,
+) -> None:
+    """Fit polynomials of degrees 1 to 12 to a few noisy samples: under- and overfitting, by train and test error."""
+    if mistakes := _mistakes(seed, num_train, noise):
+        raise UserError(*mistakes)
+
+    from rich.console import Console
+
+    from bnreg.report.drawing import save_chart
+    from bnreg.report.polynomial import polynomial_figure, polynomial_records, polynomial_table
+    from bnreg.statistics.polynomial import study_polynomials
+
+    study = study_polynomials(seed, num_train, noise)
+    save_chart(polynomial_figure(study, seed, noise), output)
+    if json:
+        settings = {"chart": str(output), "seed": seed, "num_train": num_train, "noise": noise}
+        typer.echo(json_module.dumps(settings | polynomial_records(study), indent=2))
+        return
+    Console(highlight=False).print(polynomial_table(study), "")
+    typer.echo(output)
+
+
+def _mistakes(seed: int, num_train: int, noise: float) -> list[str]:
+    mistakes = []
+    if not 0 <= seed < 2**32:
+        mistakes.append(f"--seed: {seed} is not a seed (choose from 0 to {2**32 - 1})")
+    if num_train < FEWEST_SAMPLES:
+        mistakes.append(
+            f"--num-train: {num_train} samples do not determine a polynomial of degree 12, which has 13 coefficients "
+            f"(choose at least {FEWEST_SAMPLES})"
+        )
+    elif num_train > MOST_SAMPLES:
+        mistakes.append(f"--num-train: {num_train} samples are more than the chart can show (at most {MOST_SAMPLES})")
+    if not 0 <= noise <= MOST_NOISE:  # NaN is in no range
+        mistakes.append(f"--noise: {noise} is not a standard deviation (choose from 0 to {MOST_NOISE})")
+    return mistakes
