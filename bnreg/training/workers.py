@@ -135,6 +135,8 @@ def _work(connection: Connection, data_folders: Mapping[str, Path], device: str)
 
             torch.set_num_threads(1)  # two threads on such small products lose more than they gain
             torch.set_flush_denormal(True)  # moments of unused pixels decay into subnormal numbers, which are slow
+            torch.backends.cudnn.deterministic = True  # the same run twice gives the same to the bit
+            torch.backends.cudnn.allow_tf32 = False  # else convolutions, and they alone, would keep only 10 bits
             while (shard := connection.recv()) is not None:
                 dataset = attach(data_folders[shard.settings.data.dataset])
                 for message in train_shard(shard, dataset, torch.device(device)):
