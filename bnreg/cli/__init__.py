@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli import compare, data, plot, train
+from bnreg.cli import activations, compare, data, export, fold, modes, plot, polynomial, predict, train
 from bnreg.errors import RunError, UserError
 
 app = typer.Typer(
@@ -24,6 +24,12 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("compare")(compare.compare)
 app.command("plot")(plot.plot)
+app.command("predict")(predict.predict)
+app.command("modes")(modes.modes)
+app.command("fold")(fold.fold)
+app.command("export")(export.export)
+app.command("activations")(activations.activations)
+app.command("polynomial")(polynomial.polynomial)
 app.add_typer(data.app, name="data")
 
 

@@ -88,19 +88,27 @@ def render_chart(chart: alt.TopLevelMixin, chart_format: str) -> bytes:
     return FORMATS[chart_format](chart)
 
 
+def check_chart_path(path: Path) -> None:
+    """See that a chart can be written there, before anything is calculated for it.
+
+    Raises:
+        UserError: If the extension names no format, or the folder is not there.
+    """
+    if path.suffix.lower().removeprefix(".") not in FORMATS:
+        choices = ", ".join(f".{name}" for name in FORMATS)
+        raise UserError(f"{path}: unknown chart format {path.suffix!r} (choices: {choices})")
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: there is no folder {path.parent}; create it first")
+
+
 def save_chart(chart: alt.TopLevelMixin, path: Path) -> None:
     """Write a chart in the format that the path's extension names; the file appears whole or not at all.
 
     Raises:
         UserError: If the extension is another, or the file cannot be written there.
     """
-    chart_format = path.suffix.lower().removeprefix(".")
-    if chart_format not in FORMATS:
-        choices = ", ".join(f".{name}" for name in FORMATS)
-        raise UserError(f"{path}: unknown chart format {path.suffix!r} (choices: {choices})")
-    if not path.parent.is_dir():
-        raise UserError(f"{path}: there is no folder {path.parent}; create it first")
-    content = render_chart(chart, chart_format)
+    check_chart_path(path)
+    content = render_chart(chart, path.suffix.lower().removeprefix("."))
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_bytes(content)

@@ -17,6 +17,7 @@ from bnreg.runs.folder import MANIFEST, SCHEMA_VERSION
 if TYPE_CHECKING:
     import pandas as pd
 
+RUN = "run.json"
 _NO_RUN_FOLDER = f"not a run folder (it has no {MANIFEST})"
 
 
@@ -45,8 +46,8 @@ def read_run(path: Path) -> Run:
     """
     import pandas as pd
 
-    files = verified_files(path, ("run.json", "metrics.csv", "summary.csv"))
-    info = json.loads(files["run.json"])
+    files = verified_files(path, (RUN, "metrics.csv", "summary.csv"))
+    info = json.loads(files[RUN])
 
     def table(name: str) -> "pd.DataFrame":
         return pd.read_csv(
@@ -119,6 +120,8 @@ def verified_files(path: Path, names: Sequence[str]) -> dict[str, bytes]:
         schema, checksums = int(manifest["schema"]), dict(manifest["sha256"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{path / MANIFEST}: damaged: it is not the manifest that bnreg wrote") from None
+    if RUN not in checksums:
+        raise UserError(f"{path}: not a run folder (its {MANIFEST} names no {RUN})")
     if schema > SCHEMA_VERSION:
         raise UserError(f"{path}: written by a newer bnreg (folder schema {schema}, here {SCHEMA_VERSION}); upgrade")
     files: dict[str, bytes] = {}

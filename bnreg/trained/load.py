@@ -57,6 +57,8 @@ def load_trained(run: Run, arm: str | None = None, point_index: int | None = Non
     trained = [loaded for cell in cells if (loaded := _load_cell(run, experiment, cell)) is not None]
     if not trained:
         of_arm = "" if arm is None else f" of arm {arm!r}"
+        if any(cell.settings.training.weights != "none" for cell in cells):
+            raise UserError(f"{run.path}: there are no weights{of_arm}: every network diverged")
         raise UserError(f"{run.path}: no weights{of_arm} were saved; train again with training.weights=last")
     return trained
 

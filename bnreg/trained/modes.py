@@ -1,0 +1,206 @@
+"""What evaluation in the wrong mode costs: trained networks in eval mode and, deliberately, in train mode."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bnreg.config import Cell
+from bnreg.data import Dataset
+from bnreg.errors import RunError
+from bnreg.nn.dropout import StackedDropout
+from bnreg.nn.network import StackedNetwork
+from bnreg.streams import stream
+from bnreg.trained.load import TrainedArm, empty_network
+from bnreg.trained.threads import one_thread
+from bnreg.training.evaluation import batch_of, evaluate
+
+# How many examples are evaluated at a time; None: the whole test set.
+BATCH_SIZES: tuple[int | None, ...] = (2, 8, 32, 128, 512, None)
+ORDERS = ("shuffled", "sorted")
+
+# So many tensors as large as the widest layer's output are alive at a time: z, centred, squared, normalised, activated.
+COPIES_OF_VALUES = 5
+BYTES_PER_FLOAT = 4
+MAX_PASS_BYTES = 2 << 30
+
+
+@dataclass(frozen=True)
+class TrainModeResult:
+    """Test accuracy in train mode.
+
+    Attributes:
+        batch_size: Examples in a batch; None: the whole test set is one batch.
+        order: ``shuffled``, or ``sorted`` by class.
+        accuracies: One fraction for each seed.
+    """
+
+    batch_size: int | None
+    order: str
+    accuracies: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ArmModes:
+    """What the networks of an arm answer in either mode.
+
+    Attributes:
+        cell: The arm and its point.
+        seeds: Those of the networks.
+        missing: Seeds without weights, because they diverged.
+        eval_accuracies: Test accuracy in eval mode, one fraction for each seed.
+        train_results: Test accuracy in train mode for each order and batch size.
+        checksums: SHA-256 of each weight and statistic, by name, found to be the same before and after.
+    """
+
+    cell: Cell
+    seeds: tuple[int, ...]
+    missing: tuple[int, ...]
+    eval_accuracies: tuple[float, ...]
+    train_results: tuple[TrainModeResult, ...]
+    checksums: Mapping[str, str]
+
+    def describe(self) -> dict[str, Any]:
+        """It as plain data: what is printed and drawn of it."""
+        return {
+            "point_index": self.cell.point_index,
+            "point": dict(self.cell.point),
+            "arm": self.cell.arm,
+            "seeds": list(self.seeds),
+            "missing_seeds": list(self.missing),
+            "eval": _spread(self.eval_accuracies),
+            "train": [
+                {"order": result.order, "batch_size": result.batch_size or "all"} | _spread(result.accuracies)
+                for result in self.train_results
+            ],
+            "state_unchanged": True,
+            "sha256": dict(self.checksums),
+        }
+
+
+def study_modes(trained: TrainedArm, dataset: Dataset) -> ArmModes:
+    """Test accuracy of an arm's networks in eval mode and in train mode, and the proof that they are as before.
+
+    In train mode batch norm normalises by the batch at hand and dropout drops, so that an answer depends on what else
+    is in the batch. A last batch of one example, which batch norm cannot normalise, is left out, in every arm.
+
+    The shuffled order is one for all networks; the sorted one is by class and keeps the test set's order within each.
+
+    Args:
+        trained: The networks, in eval mode.
+        dataset: The data that they were tested on.
+
+    Raises:
+        RunError: If a weight or a statistic is not to the bit what it was before.
+    """
+    images = torch.tensor(dataset.test_images).flatten(1)
+    labels = torch.tensor(dataset.test_labels).unsqueeze(0)
+    before = state_checksums(trained.network)
+    orders = _orders(labels)
+    _, eval_accuracies = evaluate(trained.network, images, labels, orders["sorted"])
+    results = []
+    with one_thread():
+        for order, indices in orders.items():
+            x, y = batch_of(images, labels, indices)
+            for batch_size in BATCH_SIZES:
+                accuracies = _train_mode_accuracies(trained, x, y[0], batch_size or y.shape[1])
+                results.append(TrainModeResult(batch_size, order, accuracies))
+    after = state_checksums(trained.network)
+    if changed := [name for name, checksum in before.items() if after[name] != checksum]:
+        raise RunError(f"arm {trained.cell.arm!r}: evaluation in train mode has changed {', '.join(changed)}")
+    return ArmModes(
+        trained.cell, trained.seeds, trained.missing, tuple(eval_accuracies.tolist()), tuple(results), before
+    )
+
+
+@contextmanager
+def deliberately_training(network: StackedNetwork, generator_seeds: Sequence[int]) -> Iterator[None]:
+    """Within this block the network is in train mode, without gradients; its mode and its buffers are then restored.
+
+    Buffers too, because batch norm in train mode moves its running statistics.
+
+    Args:
+        network: A stack of R replicas.
+        generator_seeds: What decides each replica's dropout masks, R numbers.
+    """
+    was_training = network.training
+    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    for layer in network.layers:
+        if isinstance(layer, StackedDropout):
+            for generator, seed in zip(layer.generators, generator_seeds, strict=True):
+                generator.manual_seed(seed)
+    network.train()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        network.train(was_training)
+        for name, buffer in network.named_buffers():
+            buffer.copy_(buffers[name])
+
+
+def state_checksums(network: StackedNetwork) -> dict[str, str]:
+    """SHA-256 of every weight and statistic, by its name in the stack, e.g. ``norm0.running_mean``."""
+    return {
+        name: hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()
+        for name, values in network.layers.state_dict().items()
+    }
+
+
+def _spread(accuracies: tuple[float, ...]) -> dict[str, Any]:
+    mean = sum(accuracies) / len(accuracies)
+    return {"mean": mean, "lowest": min(accuracies), "highest": max(accuracies), "accuracies": list(accuracies)}
+
+
+def _orders(labels: Tensor) -> dict[str, Tensor]:
+    """For each of the ``ORDERS`` the indices of all examples, whose labels have shape (1, N); its shape is (1, N)."""
+    shuffled = stream(0, "modes", "order").permutation(labels.shape[1])
+    by_class = labels.argsort(dim=1, stable=True)
+    return dict(zip(ORDERS, (torch.from_numpy(shuffled).unsqueeze(0), by_class), strict=True))
+
+
+def _train_mode_accuracies(trained: TrainedArm, x: Tensor, y: Tensor, batch_size: int) -> tuple[float, ...]:
+    """One accuracy for each seed.
+
+    Args:
+        trained: R networks.
+        x: Inputs, shape (1, examples, pixels).
+        y: Labels, shape (examples,).
+        batch_size: Examples in a batch.
+    """
+    num_used = len(y) - (len(y) % batch_size == 1)
+    batches = torch.split(x[:, :num_used], batch_size, dim=1)
+    accuracies: list[float] = []
+    for part in _parts(trained, batch_size):
+        with deliberately_training(part.network, [_mask_seed(part.cell, seed) for seed in part.seeds]):
+            answers = torch.cat([part.network(batch) for batch in batches], dim=1).argmax(2)
+        accuracies += (answers == y[:num_used]).mean(1, dtype=torch.float64).tolist()
+    return tuple(accuracies)
+
+
+def _mask_seed(cell: Cell, seed: int) -> int:
+    """What decides a network's dropout masks; every pass begins with it anew."""
+    return int(stream(seed, "modes", "dropout", cell.arm, *map(str, cell.point.items())).integers(2**63))
+
+
+def _parts(trained: TrainedArm, batch_size: int) -> Iterator[TrainedArm]:
+    """The networks themselves if a batch of all fits into memory, else copies of so many at a time as fit.
+
+    A batch cannot be cut instead: in train mode the network's answers depend on all of it.
+    """
+    architecture = trained.network.architecture
+    widest = max(layer.num_outputs * layer.num_places for layer in architecture.layers())
+    num_fitting = max(1, MAX_PASS_BYTES // (BYTES_PER_FLOAT * COPIES_OF_VALUES * widest * batch_size))
+    if num_fitting >= len(trained.seeds):
+        yield trained
+        return
+    for first in range(0, len(trained.seeds), num_fitting):
+        seeds = trained.seeds[first : first + num_fitting]
+        network = empty_network(trained.cell, architecture, len(seeds))
+        for place in range(len(seeds)):
+            network.restore(place, trained.network.state_of(first + place))
+        yield replace(trained, seeds=seeds, network=network)

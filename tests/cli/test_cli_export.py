@@ -1,0 +1,182 @@
+"""``bnreg export`` from the command line: one network in a file, or a line that says why not."""
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+from small_runs import train_here
+
+EXPERIMENT = """\
+data: {dataset: mnist_5k, batch_size: 50, train_size: 300}
+model: {hidden: [8], activation: softplus}
+training: {epochs: 1, weights: last}
+arms:
+  bn: {model: {norm: batch}}
+  plain: {}
+  unsaved: {optimizer: {lr: 0.01}, training: {weights: none}}
+baseline: plain
+seeds: [5, 2]
+jobs: 1
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run in which two of three arms have weights."""
+    return train_here(tmp_path_factory.mktemp("experiment"), EXPERIMENT)
+
+
+@pytest.fixture
+def edit(run, tmp_path_factory):
+    """A copy of the run with another content of one file, sealed anew: ``edit("summary.csv", change)``."""
+
+    def edit_file(name, change):
+        copy = tmp_path_factory.mktemp("edited") / "run"
+        shutil.copytree(run, copy)
+        content = change((copy / name).read_text()).encode()
+        (copy / name).write_bytes(content)
+        manifest = json.loads((copy / "manifest.json").read_text())
+        manifest["sha256"][name] = hashlib.sha256(content).hexdigest()
+        (copy / "manifest.json").write_text(json.dumps(manifest))
+        return copy
+
+    return edit_file
+
+
+def assert_refused(done, line):
+    assert (done.code, done.err, done.out) == (2, f"{line}\n", "")
+    assert not list(Path.cwd().iterdir())
+
+
+def test_an_onnx_file_is_written_once_it_agrees(bnreg, run):
+    """And the terminal shows nothing but the check and the file's name, whatever torch's exporter has to say."""
+    done = bnreg("export", run, "--format", "onnx", "--arm", "bn")
+    assert (done.code, done.out) == (0, "bn-5.onnx\n")
+    (line,) = done.err.splitlines()
+    assert line.startswith("checked with onnxruntime on 1,000 test images: the logits differ by at most ")
+    assert line.endswith(", 1,000 predictions are the same")
+    assert [path.name for path in Path.cwd().iterdir()] == ["bn-5.onnx"]
+
+
+def test_an_onnx_file_that_does_not_agree_is_not_written(bnreg, run, monkeypatch):
+    """Here it is another seed's."""
+    from bnreg.runs import read_run
+    from bnreg.trained import export
+
+    other = export.choose_network(read_run(run), "plain", 2, None).network
+    monkeypatch.setitem(export.FORMATS, "onnx", lambda _, about: export.onnx_bytes(other, about))
+    done = bnreg("export", run, "--format", "onnx", "--arm", "plain")
+    assert (done.code, done.out) == (1, "")
+    assert "the ONNX model's logits differ from the network's" in done.err
+    assert not list(Path.cwd().iterdir())
+
+
+def test_a_safetensors_file_holds_the_runs_weights_under_torchs_names(bnreg, run):
+    done = bnreg("export", run, "--format", "safetensors", "--arm", "bn", "--seed", 2, "-o", "a/b.safetensors")
+    assert (done.code, done.out, done.err) == (0, "a/b.safetensors\n", "")
+    with (
+        safe_open("a/b.safetensors", "numpy") as exported,
+        safe_open(run / "weights" / "bn-2.safetensors", "numpy") as saved,
+    ):
+        metadata = exported.metadata()
+        assert (metadata["run"], metadata["arm"], metadata["seed"]) == (run.name, "bn", "2")
+        assert metadata["images"] == "(batch, 1, 28, 28), pixels in [0, 1]"
+        assert metadata["layers"].splitlines()[1] == "linear0: Linear(in_features=784, out_features=8, bias=False)"
+        for theirs, ours in {
+            "linear0.weight": "linear0.weight",
+            "norm0.weight": "norm0.gamma",
+            "norm0.bias": "norm0.beta",
+            "norm0.running_mean": "norm0.running_mean",
+            "norm0.running_var": "norm0.running_variance",
+            "linear1.weight": "linear1.weight",
+            "linear1.bias": "linear1.bias",
+        }.items():
+            assert (exported.get_tensor(theirs) == saved.get_tensor(ours)).all(), theirs
+
+
+def test_the_first_seed_is_the_default(bnreg, run):
+    assert bnreg("export", run, "--format", "safetensors", "--arm", "plain").out == "plain-5.safetensors\n"
+    assert Path("plain-5.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mistake"),
+    [
+        (["--format", "pt", "--arm", "bn"], "--format: unknown format 'pt' (choices: onnx, safetensors)"),
+        (["--arm", "nb"], "{run}: unknown arm 'nb' (choices: bn, plain, unsaved)"),
+        ([], "{run}: several arms have weights; choose one with --arm (choices: bn, plain)"),
+        (["--arm", "bn", "--seed", "3"], "{run}: seed 3 of arm 'bn' is none of this run's (choices: 5, 2)"),
+        (["--arm", "bn", "--point", "1"], "{run}: there is no point 1; this run's points are 0 to 0"),
+    ],
+    ids=["format", "arm", "no arm", "seed", "point"],
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(bnreg, run, arguments, mistake):
+    done = bnreg("export", run, "--format", "safetensors", *arguments)
+    assert_refused(done, mistake.format(run=run))
+
+
+def test_an_arm_without_weights_is_told_how_to_get_them(bnreg, run):
+    done = bnreg("export", run, "--format", "onnx", "--arm", "unsaved")
+    assert (done.code, "train again with training.weights=last" in done.err) == (2, True)
+    assert len(done.err.splitlines()) == 1
+
+
+def test_what_is_no_run_is_named(bnreg, run):
+    weights = run / "weights"
+    done = bnreg("export", weights, "--format", "onnx")
+    assert_refused(done, f"{weights}: not a run folder (it has no manifest.json)")
+
+
+def test_a_diverged_seed_has_no_weights_and_is_no_default(bnreg, edit):
+    def diverge(text):
+        rows = list(csv.DictReader(io.StringIO(text)))
+        rows[0]["status"] = "diverged"
+        assert (rows[0]["arm"], rows[0]["seed"]) == ("bn", "5")
+        out = io.StringIO()
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+        return out.getvalue()
+
+    run = edit("summary.csv", diverge)
+    done = bnreg("export", run, "--format", "onnx", "--arm", "bn", "--seed", 5)
+    assert_refused(done, f"{run}: seed 5 of arm 'bn' has diverged, so it has no weights (choices: 2)")
+    assert bnreg("export", run, "--format", "safetensors", "--arm", "bn").out == "bn-2.safetensors\n"
+
+
+def test_in_a_sweep_a_point_must_be_chosen(bnreg, edit):
+    def add_point(text):
+        info = json.loads(text)
+        return json.dumps(info | {"points": [{"optimizer.lr": 0.1}, {"optimizer.lr": 0.2}]})
+
+    run = edit("run.json", add_point)
+    done = bnreg("export", run, "--format", "onnx", "--arm", "bn")
+    assert_refused(done, f"{run}: this run has 2 points; choose one with --point 0 to 1")
+
+
+def test_nothing_is_overwritten(bnreg, run):
+    Path("mine.onnx").write_text("mine")
+    done = bnreg("export", run, "--format", "onnx", "--arm", "bn", "-o", "mine.onnx")
+    line = "mine.onnx: exists already, and nothing is overwritten; choose another place with --output\n"
+    assert (done.code, done.err, Path("mine.onnx").read_text()) == (2, line, "mine")
+
+
+def test_a_place_that_cannot_be_written_to_is_named(bnreg, run):
+    Path("file").write_text("")
+    done = bnreg("export", run, "--format", "safetensors", "--arm", "bn", "-o", "file/x.safetensors")
+    assert done.code == 2
+    assert done.err.startswith("file: no file can be written here (")
+
+
+def test_absent_data_are_named_with_the_ways_to_get_them(bnreg, edit):
+    """They are needed to check an ONNX model, and for nothing else."""
+    run = edit("run.json", lambda text: text.replace("sha256:", "sha256:0"))
+    done = bnreg("export", run, "--format", "onnx", "--arm", "bn")
+    assert (done.code, done.out) == (2, "")
+    assert "these are not the data of run: their fingerprint is" in done.err
+    assert bnreg("export", run, "--format", "safetensors", "--arm", "bn").code == 0
