@@ -91,6 +91,32 @@ def stacked(num_seeds: int, epochs: int) -> dict[str, float]:
     return {"rate": plan.num_replicas * epochs / seconds, "cuda": plan.device != "cpu"}
 
 
+def after_training(num_replicas: int) -> dict[str, float]:
+    """Seconds on one core for what follows training: population statistics of full MNIST, and folding."""
+    import torch
+
+    from bnreg.config.schema import Data
+    from bnreg.nn.architecture import Architecture
+    from bnreg.nn.fold import fold
+    from bnreg.nn.network import StackedNetwork
+    from bnreg.training.feed import Feed
+    from bnreg.training.population import correct_statistics
+    from bnreg.training.workers import keep_freed_memory
+
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    dataset = load_dataset("mnist", data_root(None, None), log=print)
+    feed = Feed(dataset, Data(), range(num_replicas), torch.device("cpu"), drop_single=True)
+    network = StackedNetwork(Architecture((28, 28), 10, hidden=(32, 32), norm="batch"), num_replicas)
+    for replica in range(num_replicas):
+        network.initialise(replica, seed=replica, scheme="torch", gain=1.0)
+    start = time.perf_counter()
+    correct_statistics(network, *feed.evaluation_sets()["train"])
+    corrected = time.perf_counter()
+    fold(network.eval())
+    return {"population_seconds": corrected - start, "fold_seconds": time.perf_counter() - corrected}
+
+
 def in_fresh_process(*arguments: object) -> dict[str, Any]:
     """Run one of the measurements above in a process of its own, with its peak memory in bytes."""
     command = [sys.executable, __file__, *map(str, arguments)]
@@ -134,9 +160,15 @@ def main() -> None:
     alone = parts.add_parser("stacked")
     alone.add_argument("num_seeds", type=int)
     alone.add_argument("epochs", type=int)
+    parts.add_parser("after").add_argument("num_replicas", type=int)
     options = parser.parse_args()
     if options.part:
-        result = textbook(options.root) if options.part == "textbook" else stacked(options.num_seeds, options.epochs)
+        measure = {
+            "textbook": lambda: textbook(options.root),
+            "stacked": lambda: stacked(options.num_seeds, options.epochs),
+            "after": lambda: after_training(options.num_replicas),
+        }
+        result = measure[options.part]()
         print(json.dumps(result | {"peak": peak_bytes()}))
         return
 
@@ -150,6 +182,8 @@ def main() -> None:
                 "bnreg, 64 seeds, 128 replicas": ("stacked", 64, 1),
             }.items():
                 measurements.setdefault(name, []).append(in_fresh_process(*arguments))
+
+        after = [in_fresh_process("after", 20) for _ in range(options.rounds)]
 
         bnreg = str(Path(sys.executable).with_name("bnreg"))
         quick = ("training.epochs=1", "data.train_size=1000", "--no-progress")
@@ -180,6 +214,11 @@ def main() -> None:
         table.add_row(name, f"{medians[name]:.2f}", f"{min(rates):.2f} to {max(rates):.2f}", *ratios, peak)
     console = Console(width=120)
     console.print(table)
+    for name, key in {
+        "population statistics of 20 replicas, full MNIST, one core": "population_seconds",
+        "folding 20 replicas": "fold_seconds",
+    }.items():
+        start_up[name] = statistics.median(measured[key] for measured in after)
     for name, seconds in start_up.items():
         console.print(f"{name}: {seconds:.2f} s")
 

@@ -52,11 +52,14 @@ def settings() -> str:
     lines += [f"| `{key}` | {default} | {meaning} |" for key, default, meaning in _fields(ExperimentFile, ())]
     tables = {
         "data.dataset": CHOICES.datasets,
+        "model.kind": CHOICES.models,
         "model.activation": CHOICES.activations,
         "model.norm": CHOICES.norms,
         "model.init.scheme": CHOICES.inits,
         "optimizer.name": CHOICES.optimizers,
         "optimizer.schedule.name": CHOICES.schedules,
+        "training.penalty.kind": CHOICES.penalties,
+        "training.measure": CHOICES.measurements,
     }
     lines += ["", "| names for | choices |", "|---|---|"]
     lines += [f"| `{key}` | {', '.join(f'`{name}`' for name in names)} |" for key, names in tables.items()]

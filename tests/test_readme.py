@@ -1,6 +1,7 @@
 """The README says what the code does: its generated parts are current, its commands and configs work."""
 
 import re
+import shlex
 
 import pytest
 import typer.main
@@ -41,6 +42,23 @@ def test_the_experiments_in_the_readme_are_valid(tmp_path):
         path = tmp_path / f"block{number}.yaml"
         path.write_text(block)
         load_experiment(path, [], CHOICES)
+
+
+def test_the_overrides_in_the_readme_are_valid():
+    """Those of a `bnreg train` command, and those that the table of mechanisms puts behind the main job's."""
+    main = "configs/bn_vs_plain.yaml"
+    commands = re.findall(r"bnreg train (configs/\S+\.yaml)((?: [a-z_.]+=\S+)*)", README)
+    table = README.partition("## The lecture's mechanisms")[2].partition("\n## ")[0]
+    commands += [(main, overrides) for overrides in re.findall(r"`([a-z_]+\.[^`]*=[^`]*)`", table)]
+    assert len(commands) > 15
+    for config, overrides in commands:
+        load_experiment(ROOT / config, shlex.split(overrides), CHOICES)
+
+
+@pytest.mark.parametrize("mechanism", [f"M{number}" for number in range(1, 17)])
+def test_every_mechanism_has_a_config_or_a_command_that_shows_it(mechanism):
+    (row,) = re.findall(rf"^\| {mechanism} \| .+ \| (.+) \|$", README, re.MULTILINE)
+    assert re.search(r"`(bnreg [a-z]+ |[a-z_]+\.[a-z_.]+=)", row)
 
 
 def test_the_make_targets_in_the_readme_exist():
