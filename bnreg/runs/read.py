@@ -120,10 +120,10 @@ def verified_files(path: Path, names: Sequence[str]) -> dict[str, bytes]:
         schema, checksums = int(manifest["schema"]), dict(manifest["sha256"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{path / MANIFEST}: damaged: it is not the manifest that bnreg wrote") from None
-    if RUN not in checksums:
-        raise UserError(f"{path}: not a run folder (its {MANIFEST} names no {RUN})")
     if schema > SCHEMA_VERSION:
         raise UserError(f"{path}: written by a newer bnreg (folder schema {schema}, here {SCHEMA_VERSION}); upgrade")
+    if RUN not in checksums:
+        raise UserError(f"{path}: not a run folder (its {MANIFEST} names no {RUN})")
     files: dict[str, bytes] = {}
     mistakes: list[str] = []
     for name in names:

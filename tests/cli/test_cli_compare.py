@@ -159,9 +159,10 @@ def test_a_damaged_run_is_named_and_never_averaged(bnreg, make_run, name, harm):
     [
         ("{", "damaged: it is not the manifest that bnreg wrote"),
         ("[" * 100_000, "damaged: it is not the manifest that bnreg wrote"),
+        ('{"schema": 1, "sha256": {"certificate.json": ""}}', "not a run folder (its manifest.json names no run.json)"),
         ('{"schema": 99, "sha256": {}}', "written by a newer bnreg (folder schema 99, here 1); upgrade"),
     ],
-    ids=["cut", "nested", "newer"],
+    ids=["cut", "nested", "no run", "newer"],
 )
 def test_a_manifest_that_cannot_be_read_is_named(bnreg, make_run, manifest, message):
     run = make_run("lift")
