@@ -79,6 +79,17 @@ def float64():
 
 
 @pytest.fixture
+def float64_on_device(device, float64):  # noqa: ARG001 # float64 is wanted for what it sets
+    """The same, and tensors are made on the device; torch's own random numbers are the same in each test."""
+    import torch
+
+    torch.manual_seed(0)
+    torch.set_default_device(device)
+    yield
+    torch.set_default_device(None)
+
+
+@pytest.fixture
 def bnreg(monkeypatch, capsys, tmp_path):
     """Call the command line in this process, in an empty folder: ``bnreg("train", "x.yaml").code``."""
     monkeypatch.chdir(tmp_path)

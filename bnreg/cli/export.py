@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.fold import read_one_run
-from bnreg.cli.train import DataRoot
+from bnreg.cli.options import DataRoot, TrainedRun, read_one_run
 
 
 def export(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder with weights.", show_default=False)],
+    run: TrainedRun,
     file_format: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="onnx or safetensors.", show_default=False)
     ],

@@ -2,24 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from bnreg.cli.train import DataRoot
-
-if TYPE_CHECKING:
-    from bnreg.runs import Run
+from bnreg.cli.options import Arm, DataRoot, Point, TrainedRun, read_one_run
 
 
 def fold(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder with weights.", show_default=False)],
-    arm: Annotated[
-        str | None, typer.Option(metavar="ARM", help="Only this arm. Default: all that can be folded.")
-    ] = None,
-    point: Annotated[
-        int | None, typer.Option(metavar="N", help="Only this point of the sweep, counted from 0. Default: all.")
-    ] = None,
+    run: TrainedRun,
+    arm: Arm = None,
+    point: Point = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="The folder to make. Default: RUN's name and -folded."),
@@ -51,21 +44,6 @@ def fold(
     else:
         _print_table(certificate["arms"])
         typer.echo(f"{folder}{os.sep}")
-
-
-def read_one_run(argument: str, why: str) -> "Run":
-    """Read the run that an argument means, a folder or a pattern.
-
-    Raises:
-        UserError: If it means none or, with the reason why that is a mistake, several; or see ``read_run``.
-    """
-    from bnreg.errors import UserError
-    from bnreg.runs import expand_runs, read_run
-
-    folders = expand_runs([argument])
-    if len(folders) > 1:
-        raise UserError(f"{argument}: matches {len(folders)} runs; {why}")
-    return read_run(folders[0])
 
 
 def _print_table(entries: list[dict[str, Any]]) -> None:

@@ -5,18 +5,13 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.fold import read_one_run
-from bnreg.cli.train import DataRoot
+from bnreg.cli.options import Arm, DataRoot, Point, TrainedRun, read_one_run
 
 
 def modes(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder with weights.", show_default=False)],
-    arm: Annotated[
-        str | None, typer.Option(metavar="ARM", help="Only this arm. Default: all that have weights.")
-    ] = None,
-    point: Annotated[
-        int | None, typer.Option(metavar="N", help="Only this point of the sweep, counted from 0. Default: all.")
-    ] = None,
+    run: TrainedRun,
+    arm: Arm = None,
+    point: Point = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to draw it: .svg, .png or .html.")
     ] = Path("modes.svg"),

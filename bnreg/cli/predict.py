@@ -5,18 +5,14 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.fold import read_one_run
+from bnreg.cli.options import Arm, Point, TrainedRun, read_one_run
 
 
 def predict(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder with weights.", show_default=False)],
+    run: TrainedRun,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.", show_default=False)],
-    arm: Annotated[
-        str | None, typer.Option(metavar="ARM", help="Only this arm. Default: all that have weights.")
-    ] = None,
-    point: Annotated[
-        int | None, typer.Option(metavar="N", help="Only this point of the sweep, counted from 0. Default: all.")
-    ] = None,
+    arm: Arm = None,
+    point: Point = None,
     invert: Annotated[
         bool, typer.Option("--invert", help="Exchange light and dark: for dark digits on a light background.")
     ] = False,

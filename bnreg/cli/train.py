@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bnreg.cli.options import DataRoot
+
 if TYPE_CHECKING:
     from bnreg.experiment import Results
     from bnreg.plan import Plan
 
 RunsRoot = Annotated[Path, typer.Option("--runs", metavar="FOLDER", help="The folder that holds the runs.")]
-DataRoot = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-root", metavar="FOLDER", help="Where data sets lie (else BNREG_DATA, data.root or the cache folder)."
-    ),
-]
 
 
 def train(

@@ -7,15 +7,9 @@ from torch import nn
 from bnreg.nn.batch_norm import StackedBatchNorm
 from bnreg.nn.convolution import MapsToNodes, StackedConvolution, StackedMaxPool, as_images, as_values
 
+pytestmark = pytest.mark.usefixtures("float64_on_device")
+
 REPLICAS, BATCH, MAPS = 6, 5, (3, 7, 6)
-
-
-@pytest.fixture(autouse=True)
-def _float64_on(device, float64):  # noqa: ARG001 # float64 is wanted for what it sets
-    torch.manual_seed(0)
-    torch.set_default_device(device)
-    yield
-    torch.set_default_device(None)
 
 
 def assert_equal(ours, theirs):

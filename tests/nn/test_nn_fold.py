@@ -12,6 +12,8 @@ from bnreg.nn.dropout import StackedDropout
 from bnreg.nn.fold import fold
 from bnreg.nn.network import StackedNetwork
 
+pytestmark = pytest.mark.usefixtures("float64_on_device")
+
 REPLICAS = 3
 MLP = Architecture(image_shape=(8, 7), num_classes=4, hidden=(6, 5), norm="batch")
 CNN = replace(MLP, channels=(3, 4), hidden=(5,))
@@ -26,14 +28,6 @@ ARCHITECTURES = {
     "cnn with wide kernels, learnt slopes": replace(CNN, kernel=5, activation="prelu"),
     "cnn without hidden layers": replace(CNN, channels=(3,), hidden=()),
 }
-
-
-@pytest.fixture(autouse=True)
-def _float64_on(device, float64):  # noqa: ARG001 # float64 is wanted for what it sets
-    torch.manual_seed(0)
-    torch.set_default_device(device)
-    yield
-    torch.set_default_device(None)
 
 
 @torch.no_grad()

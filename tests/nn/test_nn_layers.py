@@ -12,6 +12,8 @@ from bnreg.nn.dropout import StackedDropout
 from bnreg.nn.linear import StackedLinear
 from bnreg.nn.network import StackedActivation
 
+pytestmark = pytest.mark.usefixtures("float64_on_device")
+
 REPLICAS, BATCH, INPUTS, OUTPUTS = 6, 7, 5, 3
 
 TORCH_ACTIVATIONS = {
@@ -26,14 +28,6 @@ TORCH_ACTIVATIONS = {
     "gelu": nn.GELU,
     "silu": nn.SiLU,
 }
-
-
-@pytest.fixture(autouse=True)
-def _float64_on(device, float64):  # noqa: ARG001 # float64 is wanted for what it sets
-    torch.manual_seed(0)
-    torch.set_default_device(device)
-    yield
-    torch.set_default_device(None)
 
 
 def assert_equal(ours, theirs):
