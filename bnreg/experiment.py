@@ -13,14 +13,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 import bnreg
 from bnreg.config import Experiment
 from bnreg.data import Dataset, share
 from bnreg.errors import RunError
 from bnreg.plan import Plan, plain
-from bnreg.runs import SCHEMA_VERSION, DraftRun, new_run, weights_bytes, weights_file
+from bnreg.runs import CORRECT, SCHEMA_VERSION, DraftRun, correct_bytes, new_run, weights_bytes, weights_file
 from bnreg.training.messages import EpochDone, Progressed, Row, ShardDone, WeightsDone
 from bnreg.training.workers import train_shards
 
@@ -67,6 +69,7 @@ def run_experiment(
         metrics: list[Row] = []
         summary: list[Row] = []
         pairing: list[Row] = []
+        correct: dict[tuple[int, str, int], NDArray[np.uint8]] = {}
         with _shared(plan.datasets) as folders:
             said = train_shards(plan.shards, folders, device=plan.device, num_workers=plan.num_workers)
             with closing(said):  # however this ends, no worker outlives it
@@ -79,6 +82,7 @@ def run_experiment(
                     elif isinstance(message, ShardDone):
                         summary += message.summary
                         pairing += message.pairing
+                        correct |= dict(zip(map(_replica, message.summary), message.test_correct, strict=True))
                     watch(message)
         info = {
             "schema": SCHEMA_VERSION,
@@ -91,6 +95,7 @@ def run_experiment(
             "arms": list(experiment.arms),
             "baseline": experiment.baseline,
             "seeds": list(experiment.seeds),
+            "config": experiment.resolved,
             "point_keys": list(experiment.point_keys),
             "points": [plain(point) for point in experiment.points],
             "data": {requested: _describe(dataset) for requested, dataset in plan.datasets.items()},
@@ -106,6 +111,7 @@ def run_experiment(
         }
         results = Results(info, _with_points(experiment, metrics), _with_points(experiment, summary))
         _write(draft, experiment, results)
+        draft.write(CORRECT, _correct_bytes(plan, correct))
         try:
             charts = draw(results)
         except Exception as error:  # whatever is wrong with a picture, finished networks must not be lost for it
@@ -127,6 +133,22 @@ def _write_weights(draft: DraftRun, experiment: Experiment, done: WeightsDone) -
     arm, seed, index = (done.replica[key] for key in ("arm", "seed", "point_index"))
     name = weights_file(arm, seed, index, len(experiment.points))
     draft.write(name, weights_bytes(done.arrays, about=done.replica))
+
+
+def _replica(row: Row) -> tuple[int, str, int]:
+    return row["point_index"], row["arm"], row["seed"]
+
+
+def _correct_bytes(plan: Plan, correct: Mapping[tuple[int, str, int], NDArray[np.uint8]]) -> bytes:
+    experiment = plan.experiment
+    packed: dict[int, NDArray[np.uint8]] = {}
+    num_examples: dict[int, int] = {}
+    for cell in experiment.cells:
+        index = cell.point_index
+        num_examples[index] = len(plan.datasets[cell.settings.data.dataset].test_labels)
+        flags = np.stack([correct[index, cell.arm, seed] for seed in experiment.seeds])[None]
+        packed[index] = np.concatenate([packed[index], flags]) if index in packed else flags
+    return correct_bytes(packed, num_examples)
 
 
 def _in_order(experiment: Experiment, rows: list[Row]) -> list[Row]:

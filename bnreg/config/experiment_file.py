@@ -50,6 +50,14 @@ def _valid_device(value: str) -> str:
     return value
 
 
+class Compare(Section):
+    """What the comparison of the arms goes by."""
+
+    smallest_effect: float = Field(
+        default=0.002, ge=0, le=1, description="smallest difference in accuracy that matters, as a fraction"
+    )
+
+
 Name = Annotated[str, AfterValidator(_valid_name)]
 
 
@@ -68,6 +76,7 @@ class ExperimentFile(Section):
     seeds: Annotated[tuple[int, ...], PlainValidator(_seeds)] = Field(
         default=tuple(range(10)), description="how many seeds, from 0, or a list of seeds"
     )
+    compare: Compare = Field(default=Compare(), description="what the comparison of the arms goes by")
     sweep: dict[str, Any] | None = Field(default=None, description="dotted key → list of values to combine")
     device: Annotated[str, AfterValidator(_valid_device)] = Field(
         default="auto", description="auto, cpu, cuda or cuda:N"

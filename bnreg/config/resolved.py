@@ -46,6 +46,7 @@ def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices:
         "arms": arms_of(content),
         "baseline": header.baseline,
         "seeds": len(seeds) if seeds == tuple(range(len(seeds))) else seeds,
+        "compare": header.compare.model_dump(),
         "sweep": content.get("sweep") or {},
         "device": header.device,
         "jobs": header.jobs,

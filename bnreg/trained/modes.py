@@ -101,7 +101,7 @@ def study_modes(trained: TrainedArm, dataset: Dataset) -> ArmModes:
     labels = torch.tensor(dataset.test_labels).unsqueeze(0)
     before = state_checksums(trained.network)
     orders = _orders(labels)
-    _, eval_accuracies = evaluate(trained.network, images, labels, orders["sorted"])
+    eval_accuracies = evaluate(trained.network, images, labels, orders["sorted"]).accuracy
     results = []
     with one_thread():
         for order, indices in orders.items():

@@ -65,10 +65,11 @@ def train_shard(shard: Shard, dataset: Dataset, device: torch.device) -> Iterato
             epoch_seconds = [whole * len(stack.replicas) / shard.num_replicas for stack in stacks]
         seconds = [total + spent for total, spent in zip(seconds, epoch_seconds, strict=True)]
         for stack, stack_records, keeper in zip(stacks, records, keepers, strict=True):
-            for record, metrics in zip(stack_records, stack.evaluate(evaluation_sets), strict=True):
+            evaluated, test_correct = stack.evaluate(evaluation_sets)
+            for record, metrics in zip(stack_records, evaluated, strict=True):
                 row = record.add(epoch, metrics)
                 rows += [row] if row else []
-            keeper.keep()
+            keeper.keep(test_correct)
         order_hashes[epoch] = feed.order_hashes()
         yield EpochDone(shard.index, epoch, steps, rows)
         if all(record.stopped for stack_records in records for record in stack_records):
@@ -82,6 +83,7 @@ def train_shard(shard: Shard, dataset: Dataset, device: torch.device) -> Iterato
         corrected = keeper.finish(evaluation_sets)
         for replica, arrays in keeper.weights(evaluation_sets):
             yield WeightsDone(replica, arrays)
+        done.test_correct.extend(keeper.test_correct())
         cost = {
             "seconds": stack_seconds / len(stack.replicas),
             "num_parameters": count_parameters(stack.network.architecture),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -37,27 +38,39 @@ def losses(logits: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(logits.mT, repeated, reduction="none")
 
 
-def evaluate(network: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean loss and accuracy of every replica on some examples, in eval mode and without a trace.
+class Evaluation(NamedTuple):
+    """How every replica of a stack does on some examples.
+
+    Attributes:
+        loss: Mean cross-entropy in nats, float64 of shape (R,).
+        accuracy: Float64 of shape (R,).
+        correct: Whether each example is classified right, bool of shape (R, n).
+    """
+
+    loss: Tensor
+    accuracy: Tensor
+    correct: Tensor
+
+
+def evaluate(network: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Evaluation:
+    """Evaluate every replica on some examples, in eval mode and without a trace.
 
     Args:
         network: A stack of R replicas.
         images: All images, uint8 of shape (N, pixels).
         labels: All labels, shape (S or 1, N): one row per seed, or a single row that all share.
         indices: Which examples, shape (S or 1, n): likewise, whether the labels are shared or not.
-
-    Returns:
-        Loss and accuracy, each float64 of shape (R,).
     """
-    total_loss = total_correct = torch.zeros((), dtype=torch.float64, device=images.device)
+    total_loss = torch.zeros((), dtype=torch.float64, device=images.device)
+    correct: list[Tensor] = []
     with evaluating(network):
         for chunk in torch.split(indices, CHUNK, dim=1):
             x, y = batch_of(images, labels, chunk)
             logits = network(x)
             total_loss = total_loss + losses(logits, y).sum(1, dtype=torch.float64)
-            correct = logits.argmax(2).view(-1, *y.shape) == y
-            total_correct = total_correct + correct.flatten(0, 1).sum(1, dtype=torch.float64)
-    return total_loss / indices.shape[1], total_correct / indices.shape[1]
+            correct.append((logits.argmax(2).view(-1, *y.shape) == y).flatten(0, 1))
+    all_correct = torch.cat(correct, dim=1)
+    return Evaluation(total_loss / indices.shape[1], all_correct.mean(1, dtype=torch.float64), all_correct)
 
 
 def batch_of(images: Tensor, labels: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:

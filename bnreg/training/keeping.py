@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -30,11 +31,18 @@ class Keeper:
         self._records = records
         self._training = [cell.settings.training for cell, _ in stack.replicas]
         self._best: dict[int, dict[str, Tensor]] = {}
+        self._correct: dict[int, Tensor] = {}
 
-    def keep(self) -> None:
-        """After an epoch: copy the state of each replica that has become better and may be wanted later."""
+    def keep(self, test_correct: Tensor) -> None:
+        """After an epoch: keep of each replica what may turn out to be its final network's.
+
+        Args:
+            test_correct: Whether each test example is classified right, shape (R, n).
+        """
         population = self._stack.settings.model.inference_statistics == "population"
         for replica, (record, training) in enumerate(zip(self._records, self._training, strict=True)):
+            if training.early_stopping is None or record.is_best or replica not in self._correct:
+                self._correct[replica] = test_correct[replica]
             wanted = training.weights == "best" or (training.early_stopping is not None and population)
             if wanted and record.is_best:
                 self._best[replica] = self._stack.network.state_of(replica)
@@ -45,7 +53,13 @@ class Keeper:
             return [{} for _ in self._records]
         self._restore(replica for replica, training in enumerate(self._training) if training.early_stopping is not None)
         correct_statistics(self._stack.network, *sets["train"])
-        return self._stack.evaluate(sets)
+        metrics, test_correct = self._stack.evaluate(sets)
+        self._correct = dict(enumerate(test_correct))
+        return metrics
+
+    def test_correct(self) -> list[NDArray[np.uint8]]:
+        """Which test examples the final networks classify right, eight to a byte, a row per replica; after ``finish``."""
+        return [np.packbits(self._correct[replica].cpu().numpy()) for replica in range(len(self._records))]
 
     def weights(self, sets: Sets) -> Iterator[tuple[Row, dict[str, NDArray[Any]]]]:
         """The replicas whose weights are to be saved, with the epoch that they are of; after ``finish``.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 Row = dict[str, Any]
@@ -55,11 +56,13 @@ class ShardDone:
         summary: One row per replica: point_index, arm, seed, status, final and best metrics, seconds, parameters.
         pairing: One row per replica: point_index, arm, seed, the hash of its initial weights, and that of the order of
             its examples over so many epochs.
+        test_correct: For each row of the summary, which test examples are classified right, eight to a byte.
     """
 
     shard: int
     summary: list[Row] = field(default_factory=list)
     pairing: list[Row] = field(default_factory=list)
+    test_correct: list[NDArray[np.uint8]] = field(default_factory=list)
 
 
 Progressed = StepsDone | EpochDone | ShardDone

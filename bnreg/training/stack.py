@@ -73,15 +73,20 @@ class Stack:
         loss.backward()  # type: ignore[no-untyped-call] # torch's own
         self.optimizer.step()
 
-    def evaluate(self, sets: dict[str, tuple[Tensor, Tensor, Tensor]]) -> list[dict[str, float]]:
-        """Loss and accuracy on each split, and on the test set what else is measured; one dictionary per replica."""
+    def evaluate(self, sets: dict[str, tuple[Tensor, Tensor, Tensor]]) -> tuple[list[dict[str, float]], Tensor]:
+        """Evaluate on each split, and on the test set measure what else is wanted.
+
+        Returns:
+            One dictionary of metrics per replica, and whether each test example is classified right, shape (R, n).
+        """
         columns: dict[str, list[float]] = {}
-        for split, examples in sets.items():
-            loss, accuracy = evaluate(self.network, *examples)
-            columns |= {f"{split}_loss": loss.tolist(), f"{split}_accuracy": accuracy.tolist()}
+        found = {split: evaluate(self.network, *examples) for split, examples in sets.items()}
+        for split, one in found.items():
+            columns |= {f"{split}_loss": one.loss.tolist(), f"{split}_accuracy": one.accuracy.tolist()}
         for name in self.settings.training.measure:
             columns[f"test_{name}"] = MEASUREMENTS[name](self.network, *sets["test"]).tolist()
-        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        metrics = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        return metrics, found["test"].correct
 
     def _find_penalised(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Each parameter that some replica penalises, with every replica's strengths of ‖w‖₁ and of ½‖w‖²."""

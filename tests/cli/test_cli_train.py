@@ -73,7 +73,15 @@ def test_training_ends_with_the_comparison_and_the_folders_path(train, folder):
 def test_the_run_folder_holds_what_it_should(train):
     _, run = train
     files = {path.name for path in run.iterdir()}
-    assert files == {"config.yaml", "run.json", "metrics.csv", "summary.csv", "curves.svg", "manifest.json"}
+    assert files == {
+        "config.yaml",
+        "run.json",
+        "metrics.csv",
+        "summary.csv",
+        "correct.safetensors",
+        "curves.svg",
+        "manifest.json",
+    }
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["sha256"] == {
         name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in files - {"manifest.json"}

@@ -8,7 +8,7 @@ from bnreg.config import Data, Model, Optimizer, Schedule, Settings, Training
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.schema import Augment, Penalty
 
-ALL_KEYS = "name, data, model, optimizer, training, arms, baseline, seeds, sweep, device, jobs"
+ALL_KEYS = "name, data, model, optimizer, training, arms, baseline, seeds, compare, sweep, device, jobs"
 OPTIMIZER_KEYS = "name, lr, weight_decay, weight_decay_on, momentum, nesterov, betas, eps, schedule"
 MODEL_KEYS = (
     "kind, hidden, channels, kernel, stride, pool, activation, norm, norm_placement, norm_epsilon, norm_momentum, "
@@ -110,6 +110,9 @@ REFUSED = {
     "did you mean 'patience'? (choices: patience, metric, min_delta)",
     "training: {early_stopping: {patience: 3}}": "training.early_stopping: needs data.validation_size greater than 0: "
     "the test set selects nothing",
+    "compare: {smallest_effect: 2}": "compare.smallest_effect: expected a number of at most 1, got 2",
+    "compare: {effect: 0.1}": "compare: unknown key 'effect' (choices: smallest_effect)",
+    "compare: 0.1": "compare: expected a mapping, got 0.1",
     "name: -x": f"name: {NAME_RULE}, got '-x'",
     "name: ''": f"name: {NAME_RULE}, got ''",
     "name: ../x": f"name: {NAME_RULE}, got '../x'",

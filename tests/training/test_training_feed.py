@@ -74,7 +74,7 @@ def test_each_replica_is_judged_by_its_own_seeds_labels(tiny, num_label_rows, nu
     indices = torch.stack([torch.arange(300), torch.arange(400).flip(0)[:300]])
     labels, indices = labels[:num_label_rows], indices[:num_index_rows]
     examples = (tensor.to(device) for tensor in (images, labels, indices))
-    loss, accuracy = evaluate(network.to(device), *examples)
+    loss, accuracy, _ = evaluate(network.to(device), *examples)
     network.cpu()
     for replica in range(4):
         mine = indices[replica % num_index_rows]

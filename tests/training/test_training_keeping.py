@@ -1,5 +1,6 @@
 """What is kept of trained networks: the weights that were asked for, and both kinds of statistics."""
 
+import numpy as np
 import pytest
 import torch
 from conftest import make_cell, make_tiny
@@ -37,8 +38,8 @@ def metrics_on_test_set(cell, arrays, seed):
     network = StackedNetwork(architecture(cell.settings, (6, 6), 4), 1)
     network.restore(0, {name: torch.from_numpy(values) for name, values in arrays.items()})
     sets = Feed(DATASET, cell.settings.data, (seed,), CPU, drop_single=True).evaluation_sets()
-    loss, accuracy = evaluate(network, *sets["test"])
-    return loss.item(), accuracy.item()
+    found = evaluate(network, *sets["test"])
+    return found.loss.item(), found.accuracy.item()
 
 
 @pytest.mark.parametrize("model", [BN, PLAIN, CNN | {"norm": "batch"}], ids=["bn", "plain", "cnn"])
@@ -142,3 +143,35 @@ def test_a_state_of_another_architecture_is_refused():
     networks = [StackedNetwork(architecture(make_cell(model=model).settings, (6, 6), 4), 2) for model in (BN, PLAIN)]
     with pytest.raises(ValueError, match="another architecture"):
         networks[0].restore(0, networks[1].state_of(0))
+
+
+@pytest.mark.parametrize("early_stopping", [None, {"patience": 2}])
+@pytest.mark.parametrize("statistics", ["running", "population"])
+def test_the_test_examples_that_the_final_network_gets_right_make_up_its_accuracy(early_stopping, statistics):
+    """To the example: the accuracy is their share, also where the final network is not that of the last epoch."""
+    cell = make_cell(
+        model=BN | {"inference_statistics": statistics},
+        data=NOISY,
+        optimizer={"lr": 0.3},
+        training={"epochs": 6, "early_stopping": early_stopping},
+    )
+    (shard,) = plan_shards([cell], (0, 1, 2), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    *_, done = train_shard(shard, DATASET, CPU)
+    assert len(done.test_correct) == len(done.summary) == 3
+    for packed, row in zip(done.test_correct, done.summary, strict=True):
+        assert packed.shape == (25,)
+        assert np.unpackbits(packed).sum() / 200 == row["final_test_accuracy"]
+
+
+def test_the_flags_of_a_replica_are_its_own_and_in_the_order_of_the_test_set():
+    cells = [make_cell("bn", model=BN, training={"weights": "last"}), make_cell("plain", training={"weights": "last"})]
+    (shard,) = plan_shards(cells, (0, 1), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    *messages, done = train_shard(shard, DATASET, CPU)
+    arrays = {(m.replica["arm"], m.replica["seed"]): m.arrays for m in messages if isinstance(m, WeightsDone)}
+    images = torch.tensor(DATASET.test_images).flatten(1).float()[None] / 255
+    for packed, row in zip(done.test_correct, done.summary, strict=True):
+        cell = cells[row["arm"] == "plain"]
+        network = StackedNetwork(architecture(cell.settings, (6, 6), 4), 1).eval()
+        network.restore(0, {n: torch.from_numpy(values) for n, values in arrays[row["arm"], row["seed"]].items()})
+        right = network(images)[0].argmax(1).numpy() == DATASET.test_labels
+        assert np.array_equal(np.unpackbits(packed), right)

@@ -41,9 +41,11 @@ def test_evaluation_in_many_chunks_equals_evaluation_in_one(tiny, monkeypatch):
     """200 test examples in chunks of 64, the last one smaller."""
     stack = make_stack([make_cell(model=BN)], (0, 1), steps_per_epoch=12, device=CPU)
     sets = Feed(tiny, make_cell().settings.data, (0, 1), CPU, drop_single=True).evaluation_sets()
-    whole = stack.evaluate(sets)
+    whole, correct = stack.evaluate(sets)
     monkeypatch.setattr(evaluation, "CHUNK", 64)
-    for one, other in zip(whole, stack.evaluate(sets), strict=True):
+    chunked, correct_in_chunks = stack.evaluate(sets)
+    assert torch.equal(correct_in_chunks, correct)
+    for one, other in zip(whole, chunked, strict=True):
         assert one == pytest.approx(other, rel=1e-6)
 
 
@@ -54,7 +56,7 @@ def test_each_split_is_measured_on_its_own_examples(tiny):
     feed = Feed(tiny, cell.settings.data, (0, 1), CPU, drop_single=True)
     for x, y in feed.batches(1):
         stack.step(x, y)
-    measured = stack.evaluate(feed.evaluation_sets())
+    measured, _ = stack.evaluate(feed.evaluation_sets())
     stack.network.eval()
     for row, seed in enumerate((0, 1)):
         parts = split(400, 200, 100, seed)

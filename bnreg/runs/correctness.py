@@ -1,0 +1,52 @@
+"""Which test examples each network classifies right, in one compact file of the run folder."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, numpy
+
+from bnreg.errors import UserError
+from bnreg.runs.read import Run, verified_files
+
+CORRECT = "correct.safetensors"
+
+
+def correct_bytes(packed: Mapping[int, NDArray[np.uint8]], num_examples: Mapping[int, int]) -> bytes:
+    """The file's content, a bit for each network and test example.
+
+    Args:
+        packed: For each point of the sweep the flags of shape (arms, seeds, bytes), eight to a byte.
+        num_examples: For each point the number of test examples, which tells the bits from what fills up the last byte.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    for index, flags in packed.items():
+        arrays |= {f"correct-{index}": flags, f"num_examples-{index}": np.array([num_examples[index]])}
+    return numpy.save(arrays)
+
+
+def read_correct(run: Run) -> dict[int, NDArray[np.bool_]]:
+    """Which test examples each network classifies right.
+
+    Returns:
+        For each point of the sweep an array of shape (arms, seeds, examples), in the order of ``run.json``; nothing for
+        a run that was written before there was such a file.
+
+    Raises:
+        UserError: If the file is damaged.
+    """
+    if not (run.path / CORRECT).exists():
+        return {}
+    content = verified_files(run.path, [CORRECT])[CORRECT]
+    try:
+        arrays: dict[str, NDArray[Any]] = numpy.load(content)
+        return {
+            int(name.removeprefix("correct-")): np.unpackbits(
+                packed, axis=-1, count=int(arrays[name.replace("correct", "num_examples")][0])
+            ).astype(np.bool_)
+            for name, packed in arrays.items()
+            if name.startswith("correct-")
+        }
+    except (SafetensorError, LookupError, ValueError) as error:
+        raise UserError(f"{run.path / CORRECT}: damaged run: it cannot be read: {error}") from error
