@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bnreg.config import Cell, Choices, Experiment, check_against_data, load_experiment
+from bnreg.config import Cell, Choices, Experiment, Model, check_against_data, load_experiment
 from bnreg.data import DATASETS, Dataset, data_root, load_dataset, locate_dataset, num_batches
 from bnreg.errors import UserError
 from bnreg.nn.activations import ACTIVATIONS
@@ -195,7 +195,12 @@ def plan_experiment(
         device=device,
         num_workers=min(num_workers, len(shards)),
         shards=shards,
-        notices=(*absent, *notices, *_notices_on_dropout(experiment, (height, width), num_classes)),
+        notices=(
+            *absent,
+            *notices,
+            *_notices_on_dropout(experiment, (height, width), num_classes),
+            *_notices_on_shapes(experiment, (height, width), num_classes),
+        ),
     )
     _check_memory(plan)
     return plan
@@ -208,7 +213,9 @@ def _mistakes_in_shapes(experiment: Experiment, image_shape: tuple[int, int], nu
         try:
             architecture(cell.settings, image_shape, num_classes).layers()
         except ValueError as error:
-            place = experiment.locate(cell, "model.channels")
+            model = cell.settings.model
+            key = next((key for key in ("stride", "pool") if getattr(model, key) != getattr(Model(), key)), "channels")
+            place = experiment.locate(cell, f"model.{key}")
             mistakes.append(f"{place}: {error}; use fewer layers, a smaller model.stride or a smaller model.pool")
     return list(dict.fromkeys(mistakes))
 
@@ -224,6 +231,21 @@ def _notices_on_dropout(experiment: Experiment, image_shape: tuple[int, int], nu
             if cell.settings.model.dropout > 0
             and architecture(cell.settings, image_shape, num_classes).has_dropout_before_norm
         )
+    ]
+
+
+def _notices_on_shapes(experiment: Experiment, image_shape: tuple[int, int], num_classes: int) -> list[str]:
+    """A line for each arm whose layers cannot start from the baseline's weights."""
+
+    def shapes(cell: Cell) -> list[tuple[str, int, int]]:
+        layers = architecture(cell.settings, image_shape, num_classes).layers()
+        return [(layer.kind, layer.fan_in, layer.num_outputs) for layer in layers]
+
+    baselines = {cell.point_index: cell for cell in experiment.cells if cell.arm == experiment.baseline}
+    arms = [c.arm for c in experiment.cells if baselines and shapes(c) != shapes(baselines[c.point_index])]
+    return [
+        f"arm {arm!r} has layers of other shapes than {experiment.baseline!r}: those cannot start from equal weights"
+        for arm in dict.fromkeys(arms)
     ]
 
 

@@ -25,7 +25,7 @@ def modes(
     """
     from bnreg.report.drawing import check_chart_path, save_chart
     from bnreg.report.modes import modes_chart, modes_tables
-    from bnreg.report.run_view import counted, view_of
+    from bnreg.report.run_view import counted, point_label, view_of
     from bnreg.trained.load import load_data, load_trained
     from bnreg.trained.modes import study_modes
 
@@ -36,7 +36,9 @@ def modes(
     datasets = {name: load_data(source, cell, data_root) for name, cell in cells.items()}
     records = []
     for number, one in enumerate(trained, start=1):
-        typer.echo(f"{number} of {len(trained)}: {counted(len(one.seeds), 'network')} of {one.cell.arm}", err=True)
+        where = f" at {point_label(one.cell.point)}" if one.cell.point else ""
+        networks = f"{counted(len(one.seeds), 'network')} of {one.cell.arm}{where}"
+        typer.echo(f"{number} of {len(trained)}: {networks}", err=True)
         records.append(study_modes(one, datasets[one.cell.settings.data.dataset]).describe())
     view = view_of(source.info, source.metrics, source.summary)
     save_chart(modes_chart(records, f"{view.name}: {view.dataset_label}"), output)

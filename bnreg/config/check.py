@@ -1,6 +1,5 @@
 """What can be said of an experiment only once its data set is known."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from bnreg.config.experiment import Cell, Experiment
@@ -28,7 +27,7 @@ def check_against_data(experiment: Experiment, num_train: Mapping[str, int]) -> 
     notices = [
         *_notices_on_batches(experiment, num_train),
         *_notices_on_differences(experiment, num_train),
-        *_notices_on_linear_models(experiment),
+        *_notices_without_effect(experiment),
         *_notices_on_pairs(experiment),
     ]
     return list(dict.fromkeys(errors)), list(dict.fromkeys(notices))
@@ -51,7 +50,7 @@ def _errors(experiment: Experiment, cell: Cell, num_train: int) -> Iterator[str]
     batch_size = data.examples_per_batch(num_train)
     if batch_size > train_size:
         yield f"{place}: {batch_size} is larger than the training set; at most {train_size}, or all"
-    elif batch_size == 1 and cell.settings.model.norm == "batch":
+    elif batch_size == 1 and _has_norm(cell.settings.model):
         yield f"{place}: batch norm needs batches of at least 2, got 1"
 
 
@@ -119,22 +118,33 @@ def _differences(one: Data, other: Data, num_train: Mapping[str, int]) -> Iterat
         yield "data.augment differs"
 
 
-def _notices_on_linear_models(experiment: Experiment) -> Iterator[str]:
+def _has_norm(model: Model) -> bool:
+    return model.norm == "batch" and _has_hidden_layers(model)
+
+
+def _has_hidden_layers(model: Model) -> bool:
+    return bool(model.hidden) or model.kind == "cnn"
+
+
+def _notices_without_effect(experiment: Experiment) -> Iterator[str]:
+    """What was asked for and changes nothing."""
     default = Model()
     for cell in experiment.cells:
-        model = cell.settings.model
+        model, penalty = cell.settings.model, cell.settings.training.penalty
         chosen = (model.norm, model.activation, model.dropout)
-        if not model.hidden and chosen != (default.norm, default.activation, default.dropout):
+        if not _has_hidden_layers(model) and chosen != (default.norm, default.activation, default.dropout):
             yield "without hidden layers, norm, activation and dropout have no effect"
+        if penalty.kind != "none" and (penalty.strength == 0 or not penalty.on):
+            why = "its strength is 0" if penalty.strength == 0 else "it is on no kind of parameters"
+            yield f"{experiment.locate(cell, 'training.penalty')}: the penalty has no effect: {why}"
 
 
 def _notices_on_batches(experiment: Experiment, num_train: Mapping[str, int]) -> Iterator[str]:
-    norms: dict[Data, set[str]] = defaultdict(set)
-    for cell in experiment.cells:
-        norms[cell.settings.data].add(cell.settings.model.norm)
-    for data, used in norms.items():
+    for data in {
+        cell.settings.data.order: cell.settings.data for cell in experiment.cells if _has_norm(cell.settings.model)
+    }.values():
         num_examples = num_train[data.dataset]
-        if "batch" in used and data.num_train(num_examples) % data.examples_per_batch(num_examples) == 1:
+        if data.num_train(num_examples) % data.examples_per_batch(num_examples) == 1:
             yield (
                 "the last batch of each epoch would hold 1 example, too few for batch norm: it is dropped in every arm"
             )

@@ -139,6 +139,11 @@ class Data(Section):
         """How many examples are trained on, of so many in the data set's training set."""
         return num_examples - self.validation_size if self.train_size is None else self.train_size
 
+    @property
+    def order(self) -> tuple[object, ...]:
+        """What decides which examples make up which batch; what is done to them is another matter."""
+        return self.dataset, self.batch_size, self.train_size, self.validation_size
+
     def examples_per_batch(self, num_examples: int) -> int:
         """How many examples a batch has, of so many in the data set's training set."""
         return self.num_train(num_examples) if self.batch_size == "all" else self.batch_size
@@ -173,7 +178,7 @@ class Model(Section):
     norm_placement: Literal["pre_activation", "post_activation", "input"] = Field(
         default="pre_activation", description="what is normalised: z, τ(z), or the layer's input x"
     )
-    norm_epsilon: float = Field(default=1e-5, gt=0, description="ε, added to the variance")
+    norm_epsilon: float = Field(default=1e-5, ge=1e-12, le=1, description="ε, added to the variance")
     norm_momentum: float = Field(
         default=0.1, gt=0, le=1, description="share of each batch in the running statistics (torch's convention)"
     )

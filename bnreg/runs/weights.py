@@ -1,5 +1,6 @@
 """Trained weights in a run folder: one safetensors file per arm and seed."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,9 +21,10 @@ def weights_file(arm: str, seed: int, point_index: int, num_points: int) -> str:
 
 
 def weights_bytes(arrays: Arrays, about: Mapping[str, object]) -> bytes:
-    """A file's content: arrays by name, and in its header what they are, as text."""
+    """A file's content: arrays by name, and in its header, as JSON under ``about``, what they are."""
     contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
-    return numpy.save(contiguous, {key: str(value) for key, value in about.items()})
+    # One entry: safetensors writes several in an order that changes from one time to the next.
+    return numpy.save(contiguous, {"about": json.dumps(about)})
 
 
 def read_weights(run: Run, names: list[str]) -> list[dict[str, NDArray[Any]]]:

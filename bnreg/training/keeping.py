@@ -58,7 +58,7 @@ class Keeper:
         return metrics
 
     def test_correct(self) -> list[NDArray[np.uint8]]:
-        """Which test examples the final networks classify right, eight to a byte, a row per replica; after ``finish``."""
+        """Which test examples each replica's final network gets right, eight to a byte; after ``finish``."""
         return [np.packbits(self._correct[replica].cpu().numpy()) for replica in range(len(self._records))]
 
     def weights(self, sets: Sets) -> Iterator[tuple[Row, dict[str, NDArray[Any]]]]:

@@ -124,8 +124,12 @@ def plan_shards(
     for feed in _grouped(cells, _feed):
         num_bytes = len(seeds) * sum(map(num_bytes_of, feed))
         num_wanted = num_workers * ceil(num_bytes / max_bytes / num_workers)
-        data = feed[0].settings.data
-        drop_single = any(c.settings.model.norm == "batch" for c in cells if c.settings.data == data)
+        order = feed[0].settings.data.order
+        drop_single = any(
+            architecture(cell.settings, image_shape, num_classes).norm_widths()
+            for cell in cells
+            if cell.settings.data.order == order
+        )
         points = _grouped(feed, lambda cell: cell.point_index)
         seed_chunks = _chunks(seeds, num_wanted)
         point_chunks = _chunks(points, ceil(num_wanted / len(seed_chunks)))

@@ -99,17 +99,17 @@ def test_a_flipped_bit_in_weights_is_noticed(bnreg, config, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("model", "place", "left"),
+    ("model", "key", "place", "left"),
     [
-        ("{kind: cnn, channels: [4, 4, 4, 4, 4]}", "5 of 5", "1 × 1 before pooling by 2"),
-        ("{kind: cnn, channels: [4, 4], stride: 3, pool: 5}", "2 of 2", "1 × 1 before pooling by 5"),
+        ("{kind: cnn, channels: [4, 4, 4, 4, 4]}", "channels", "5 of 5", "1 × 1 before pooling by 2"),
+        ("{kind: cnn, channels: [4, 4], stride: 3, pool: 5}", "stride", "2 of 2", "1 × 1 before pooling by 5"),
     ],
 )
-def test_maps_that_vanish_are_a_mistake_of_the_config(bnreg, config, tmp_path, model, place, left):
+def test_maps_that_vanish_are_a_mistake_of_the_config(bnreg, config, tmp_path, model, key, place, left):
     done = bnreg("train", config(f"model: {model}\ndata: {{dataset: mnist_5k}}"), "--dry-run")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        f"{tmp_path / 'x.yaml'}:1: model.channels: nothing is left of the feature maps after layer {place} ({left}); "
+        f"{tmp_path / 'x.yaml'}:1: model.{key}: nothing is left of the feature maps after layer {place} ({left}); "
         "use fewer layers, a smaller model.stride or a smaller model.pool\n"
     )
 
@@ -133,7 +133,14 @@ def test_dropout_before_a_batch_norm_is_warned_of(bnreg, config, model, warned):
     done = bnreg("train", config(text), "--dry-run")
     assert done.code == 0
     assert ("note: arm 'a': dropout comes before a batch norm" in done.err) is warned
-    assert "arm 'b'" not in done.err
+    assert "arm 'b': dropout" not in done.err
+
+
+def test_arms_whose_layers_differ_in_shape_are_said_not_to_start_alike(bnreg, config):
+    text = "arms: {wide: {model: {hidden: [64]}}, bn: {model: {norm: batch}}, plain: {}}\nbaseline: plain\n"
+    done = bnreg("train", config(text + "data: {dataset: mnist_5k}"), "--dry-run")
+    (note,) = [line for line in done.err.splitlines() if "shapes" in line]
+    assert note == "note: arm 'wide' has layers of other shapes than 'plain': those cannot start from equal weights"
 
 
 def test_the_plan_shows_the_layers_of_a_convolutional_network(bnreg, config):

@@ -177,6 +177,7 @@ def test_points_may_differ_in_their_test_sets(tmp_path):
         ("model: {hidden: [], activation: tanh}", True),
         ("model: {hidden: [], dropout: 0.1}", True),
         ("model: {hidden: []}", False),
+        ("model: {hidden: [], kind: cnn, activation: tanh}", False),
         ("model: {hidden: [], init: {gain: 2}}", False),
         (arms("{model: {hidden: []}}", "{model: {norm: batch}}"), False),
     ],
@@ -185,6 +186,21 @@ def test_what_a_network_without_hidden_layers_ignores_is_noticed(tmp_path, text,
     """Arms that differ in nothing else are the same network."""
     notice = "without hidden layers, norm, activation and dropout have no effect"
     assert check(tmp_path, text) == ([], [notice] if noticed else [])
+
+
+@pytest.mark.parametrize(
+    ("penalty", "why"),
+    [
+        ("{kind: l2}", "its strength is 0"),
+        ("{kind: l2, strength: 1, on: []}", "it is on no kind of parameters"),
+        ("{kind: l2, strength: 1}", None),
+        ("{kind: none, strength: 1}", None),
+    ],
+)
+def test_a_penalty_that_changes_nothing_is_noticed(tmp_path, penalty, why):
+    _, notices = check(tmp_path, f"training: {{penalty: {penalty}}}")
+    told = [notice.replace(f"{tmp_path}/", "") for notice in notices]
+    assert told == ([] if why is None else [f"a.yaml:1: training.penalty: the penalty has no effect: {why}"])
 
 
 @pytest.mark.parametrize(("key", "value"), [("root", "elsewhere"), ("fallback", "none")])

@@ -136,7 +136,8 @@ REFUSED = {
     "model: {kind: cnn, pool: 100}": "model.pool: expected a number of at most 99, got 100",
     "model: {norm_placement: before}": "model.norm_placement: expected 'pre_activation', 'post_activation' or 'input', "
     "got 'before'",
-    "model: {norm_epsilon: 0}": "model.norm_epsilon: expected a number greater than 0, got 0",
+    "model: {norm_epsilon: 0}": "model.norm_epsilon: expected a number of at least 1e-12, got 0",
+    "model: {norm_epsilon: 1e300}": "model.norm_epsilon: expected a number of at most 1, got 1e+300",
     "model: {norm_momentum: 1.1}": "model.norm_momentum: expected a number of at most 1, got 1.1",
     "model: {norm_init: zero}": "model.norm_init: expected 'standard' or 'identity', got 'zero'",
     "model: {inference_statistics: batch}": "model.inference_statistics: expected 'running' or 'population', "

@@ -104,6 +104,22 @@ def test_the_best_weights_are_those_of_the_best_validation_epoch(early_stopping,
             assert found[0] != pytest.approx(rows["arm", seed, epoch]["test_loss"], rel=1e-3)
 
 
+@pytest.mark.parametrize("early_stopping", [None, {"patience": 2}])
+def test_which_weights_are_saved_changes_no_metric(early_stopping):
+    """The final network is that of the last epoch or, with early stopping, of the best, saved or not."""
+    summaries = []
+    for weights in ("none", "best"):
+        cell = make_cell(
+            model=BN | {"inference_statistics": "population"},
+            data=NOISY,
+            optimizer={"lr": 0.3},
+            training={"epochs": 8, "weights": weights, "early_stopping": early_stopping},
+        )
+        _, found, _ = train([cell], seeds=(0, 1, 2))
+        summaries.append({key: {k: v for k, v in row.items() if k != "seconds"} for key, row in found.items()})
+    assert summaries[0] == summaries[1]
+
+
 def test_an_arm_without_batch_norm_has_no_second_statistics():
     """The setting may stand in the base for all arms."""
     model = {"inference_statistics": "population"}
@@ -143,6 +159,9 @@ def test_a_state_of_another_architecture_is_refused():
     networks = [StackedNetwork(architecture(make_cell(model=model).settings, (6, 6), 4), 2) for model in (BN, PLAIN)]
     with pytest.raises(ValueError, match="another architecture"):
         networks[0].restore(0, networks[1].state_of(0))
+    wider = StackedNetwork(architecture(make_cell(model=BN | {"hidden": (9, 6)}).settings, (6, 6), 4), 1)
+    with pytest.raises(ValueError, match="another architecture"):
+        networks[0].restore(0, wider.state_of(0))
 
 
 @pytest.mark.parametrize("early_stopping", [None, {"patience": 2}])

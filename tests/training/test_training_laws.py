@@ -67,6 +67,10 @@ ARMS = [
     make_cell("normed_last", model=BN | {"norm_placement": "post_activation", "inference_statistics": "population"}),
     make_cell("dropped", model=BN | {"dropout": 0.3, "dropout_placement": "before_norm"}),
     make_cell("penalised", model=PLAIN, training={"penalty": {"kind": "elastic", "strength": 0.01}}),
+    make_cell("penalised_by_l1", model=PLAIN, training={"penalty": {"kind": "l1", "strength": 0.01}}),
+    make_cell("identity", model=BN | {"norm_init": "identity"}),
+    make_cell("population", model=BN | {"inference_statistics": "population"}),
+    make_cell("slow_statistics", model=BN | {"norm_momentum": 0.01, "norm_epsilon": 1e-2}),
     make_cell("measured", model=BN, training={"measure": ("input_gradient",)}),
 ]
 
@@ -263,6 +267,18 @@ def test_a_last_batch_of_one_is_left_out_of_every_arm(tiny):
     (shard,) = plan_shards(cells[1:], (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
     steps = [message.steps for message in train_shard(shard, tiny, CPU) if isinstance(message, EpochDone)]
     assert steps == [2, 4]
+
+
+def test_a_last_batch_of_one_is_left_out_also_of_arms_whose_examples_are_noisy_or_moved(tiny):
+    """They see the same examples in the same batches; only what is done to them differs."""
+    data = {"batch_size": 32, "train_size": 33}
+    cells = [
+        make_cell("noisy", model=BN, data=data | {"label_noise": 0.5}),
+        make_cell("moved", model=PLAIN, data=data | {"augment": {"shift": 1}}),
+        make_cell("plain", model=PLAIN, data=data),
+    ]
+    *_, pairing = run(tiny, cells, (0,))
+    assert len({row["batch_order"] for row in pairing.values()}) == 1
 
 
 def test_arms_that_read_different_batches_are_trained_in_different_shards():

@@ -1,5 +1,7 @@
 """The lecture's mechanisms as laws of a stack: identity, placement, whole batches, population statistics, penalties."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -11,11 +13,12 @@ from torch import nn
 from torch_oracle import as_torch, assert_same_state
 
 from bnreg.nn.batch_norm import StackedBatchNorm
+from bnreg.training import population
 from bnreg.training.evaluation import evaluate
 from bnreg.training.feed import Feed
 from bnreg.training.optimizers import OPTIMIZERS
 from bnreg.training.population import correct_statistics
-from bnreg.training.shards import count_parameters
+from bnreg.training.shards import architecture, count_parameters
 
 PLACEMENTS = ("pre_activation", "post_activation", "input")
 
@@ -100,6 +103,56 @@ def test_m6_every_placement_and_m10_every_kind_of_network_trains_like_torch_nn(t
     assert sum(p.numel() for p in single.parameters()) == count_parameters(stack.network.architecture)
 
 
+def test_every_setting_of_the_model_reaches_its_architecture():
+    """By the same name; those of convolutions only where there are some."""
+    changed = {
+        "kind": "cnn",
+        "hidden": (7,),
+        "channels": (3,),
+        "kernel": 5,
+        "stride": 2,
+        "pool": 1,
+        "activation": "tanh",
+        "norm": "batch",
+        "norm_placement": "input",
+        "norm_epsilon": 0.5,
+        "norm_momentum": 0.25,
+        "dropout_placement": "before_norm",
+    }
+    found = architecture(make_cell(model=changed).settings, (6, 5), 4)
+    fields = {field.name for field in dataclasses.fields(found)} - {"image_shape", "num_classes"}
+    assert fields == changed.keys() - {"kind"}
+    for name in fields:
+        assert getattr(found, name) == changed[name]
+    network = make_stack([make_cell(model=changed)], (0,), steps_per_epoch=1, device=CPU).network
+    for _, norm in network.batch_norms:
+        assert (norm.epsilon, norm.momentum) == (0.5, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("placement", "dropout_placement", "expected"),
+    [
+        ("pre_activation", "each_layer", ["affine norm activation dropout"] * 3),
+        ("pre_activation", "before_norm", ["affine dropout norm activation"] * 3),
+        ("pre_activation", "last_layer", ["affine norm activation"] * 2 + ["affine norm activation dropout"]),
+        ("post_activation", "each_layer", ["affine activation norm dropout"] * 3),
+        ("post_activation", "before_norm", ["affine activation dropout norm"] * 3),
+        ("input", "before_norm", ["dropout norm affine activation"] * 3),
+        ("input", "last_layer", ["norm affine activation"] * 2 + ["norm affine activation dropout"]),
+    ],
+)
+def test_m6_and_m15_the_parts_of_each_hidden_layer_lie_in_their_order(placement, dropout_placement, expected):
+    """Also in a network of two convolutional layers and one hidden layer, and in the stack that is built."""
+    model = {"kind": "cnn", "channels": (2, 3), "pool": 1, "hidden": (4,), "norm": "batch", "dropout": 0.5}
+    model |= {"norm_placement": placement, "dropout_placement": dropout_placement}
+    network = make_stack([make_cell(model=model)], (0,), steps_per_epoch=1, device=CPU).network
+    assert [" ".join(network.architecture.parts(i)) for i in range(3)] == expected
+    names = [name.rstrip("0123456789") for name, _ in network.layers.named_children()]
+    built = [name for name in names if not name.startswith(("to_", "own_"))]
+    told = " ".join(expected).replace("affine", "conv", 2).replace("affine", "linear").split()
+    assert built == [*told, "linear"]
+
+
 def test_m6_a_bias_is_left_out_only_where_a_norm_follows_at_once():
     for placement in PLACEMENTS:
         model = BN | {"norm_placement": placement}
@@ -179,6 +232,19 @@ def test_m8_population_statistics_are_exact(device):
             values = np.maximum((z - state[f"norm{i}.running_mean"]) * scale + state[f"norm{i}.beta"], 0)
 
 
+def test_m8_population_statistics_are_accumulated_in_float64(tiny, monkeypatch):
+    """One example at a time, 400 times over: in float32 the digits would wear off."""
+    monkeypatch.setattr(population, "CHUNK", 1)
+    cell = make_cell(model=BN | {"norm_placement": "input"})
+    network = make_stack([cell], (0,), steps_per_epoch=1, device=CPU).network
+    images, labels, indices = make_feed(tiny, cell, (0,)).evaluation_sets()["train"]
+    correct_statistics(network, images, labels, indices)
+    pixels = (images.float() / 255).double().numpy()
+    norm = network.batch_norms[0][1]
+    np.testing.assert_allclose(norm.running_mean[0, 0].double().numpy(), pixels.mean(0), rtol=1e-7)
+    np.testing.assert_allclose(norm.running_variance[0, 0].double().numpy(), pixels.var(0), rtol=1e-7)
+
+
 def test_m8_each_norm_is_fed_by_the_corrected_ones_before_it(tiny):
     """In one pass, under the running statistics of the first, the second norm would have come out otherwise."""
     stack, feed = trained(tiny, make_cell(model=BN))
@@ -216,6 +282,13 @@ def test_m14_l2_is_weight_decay_for_plain_sgd_and_not_for_adamw(tiny, name):
     for ours, decayed, free in zip(by_penalty, by_decay, without, strict=True):
         assert not torch.allclose(ours, free, rtol=1e-4)
         assert torch.allclose(ours, decayed, rtol=1e-8, atol=1e-10) is (name != "adamw")
+
+
+@pytest.mark.usefixtures("float64")
+def test_m14_an_arm_can_switch_off_the_penalty_of_its_base(tiny):
+    off = weights_after_an_epoch(tiny, penalised("none", 0.03, {"lr": 0.02}))
+    free = weights_after_an_epoch(tiny, make_cell("arm", model=PLAIN, optimizer={"lr": 0.02}))
+    assert all(torch.equal(a, b) for a, b in zip(off, free, strict=True))
 
 
 @pytest.mark.usefixtures("float64")

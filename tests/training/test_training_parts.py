@@ -235,7 +235,8 @@ def test_a_shard_trains_until_its_last_replica_stops(tiny):
 def test_num_parameters_are_those_of_the_network():
     from bnreg.training.shards import count_parameters
 
-    for model in (BN, PLAIN, PLAIN | {"activation": "prelu"}, {"hidden": ()}):
+    cnn = {"kind": "cnn", "channels": (3, 2), "hidden": (5,), "activation": "prelu"}
+    for model in (BN, PLAIN, PLAIN | {"activation": "prelu"}, {"hidden": ()}, cnn, cnn | {"norm": "batch"}):
         cell = make_cell(model=model)
         stack = make_stack([cell], (0,), steps_per_epoch=1, device=CPU)
         assert sum(p.numel() for p in stack.network.parameters()) == count_parameters(stack.network.architecture)
