@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data/MNIST),)
 export BNREG_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help demo test check static bench readme constraints clean
+.PHONY: help demo test check static bench calibrate readme constraints clean
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,10 @@ check: static test ## Everything that must hold before a commit.
 
 bench: $(VENV)/.installed ## Time bnreg against the textbook loop, side by side.
 	$(BIN)/python tests/benchmark.py
+	$(BIN)/python tests/benchmark_compare.py
+
+calibrate: $(VENV)/.installed ## Measure whether the verdict keeps its promises, on simulated and on real networks.
+	$(BIN)/python tests/calibration.py
 
 readme: $(VENV)/.installed ## Write the README's generated parts anew.
 	$(BIN)/python tests/readme.py

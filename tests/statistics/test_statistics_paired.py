@@ -1,189 +1,15 @@
-"""The sign-flip test and the bootstrap interval against scipy, known values and the laws that they obey."""
+"""Two arms over the same seeds: what is paired, counted and left out, and how a family is judged."""
 
 import math
-import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
-from bnreg.statistics.paired import (
-    NUM_SAMPLED_SIGNS,
-    bootstrap_interval,
-    compare_pairs,
-    expanded_tail,
-    interval_of_mean,
-    sign_flip_p_value,
-    smallest_p_value,
-    student_interval,
-)
-from bnreg.streams import stream
-
-# Differences of accuracies over 10,000 test images, counted in images: with zeros, ties and either sign.
-images = st.lists(st.integers(-60, 60), min_size=1, max_size=9).map(np.array)
-scales = st.floats(1e-4, 1e4)
-
-
-@given(images)
-@settings(max_examples=60, deadline=None)
-def test_the_sign_flip_test_is_scipys_exact_permutation_test(differences):
-    """With n below 10, scipy enumerates too; it takes no single difference, whose p is 1."""
-    if len(differences) == 1:
-        assert sign_flip_p_value(differences) == 1
-        return
-    expected = stats.permutation_test(
-        (differences.astype(float),), lambda x, axis: x.sum(axis=axis), permutation_type="samples", vectorized=True
-    )
-    assert sign_flip_p_value(differences) == pytest.approx(expected.pvalue)
-
-
-@given(images, scales)
-def test_p_depends_neither_on_the_unit_nor_on_which_arm_is_called_the_baseline(differences, scale):
-    assert sign_flip_p_value(differences * scale) == sign_flip_p_value(differences)
-    assert sign_flip_p_value(-differences) == sign_flip_p_value(differences)
-
-
-@given(images)
-def test_p_is_never_below_the_smallest_that_so_many_pairs_can_reach(differences):
-    assert smallest_p_value(len(differences)) <= sign_flip_p_value(differences) <= 1
-
-
-@given(st.lists(st.tuples(st.integers(9300, 9700), st.integers(9300, 9700)), min_size=1, max_size=9))
-def test_ties_count_as_ties_though_rounding_parts_them(counts):
-    """0.902 - 0.901 and 0.938 - 0.937 differ in the last bits, 9020 - 9010 and 9380 - 9370 do not."""
-    arm, baseline = np.array(counts).T
-    assert sign_flip_p_value(arm / 10_000 - baseline / 10_000) == sign_flip_p_value(arm - baseline)
-
-
-@pytest.mark.parametrize("num_pairs", [1, 2, 5, 6, 10, 20])
-def test_differences_of_one_sign_reach_the_smallest_p(num_pairs):
-    """Only the signs as they are and all of them flipped lie so far out: 2 of 2^n."""
-    differences = np.linspace(0.001, 0.004, num_pairs)
-    assert sign_flip_p_value(differences) == smallest_p_value(num_pairs) == min(1.0, 2 / 2**num_pairs)
-
-
-@pytest.mark.parametrize("differences", [[], [0.0], [0.0] * 10, [0.0] * 30, [1.0, -1.0]])
-def test_no_difference_is_no_evidence(differences):
-    assert sign_flip_p_value(differences) == 1
-
-
-@pytest.mark.parametrize("num_negative", [3, 6, 9])
-def test_beyond_twenty_pairs_p_comes_close_to_the_exact_one(num_negative):
-    """Differences of one size make it a sign test, whose p is known."""
-    differences = np.repeat([-1.0, 1.0], [num_negative, 24 - num_negative])
-    exact = stats.binomtest(num_negative, 24).pvalue
-    standard_error = math.sqrt(exact * (1 - exact) / NUM_SAMPLED_SIGNS)
-    assert sign_flip_p_value(differences) == pytest.approx(exact, abs=4 * standard_error)
-    assert sign_flip_p_value(differences) == sign_flip_p_value(differences)
-
-
-def test_a_sampled_p_is_never_zero():
-    """One hundred wins out of one hundred would be beyond any sample; the observed signs count as one."""
-    assert sign_flip_p_value(np.ones(100)) == smallest_p_value(100) == 1 / (NUM_SAMPLED_SIGNS + 1)
-
-
-@pytest.mark.parametrize("num_pairs", [20, 500])
-def test_the_memory_is_bounded(num_pairs):
-    tracemalloc.start()
-    try:
-        sign_flip_p_value(np.random.default_rng(1).normal(size=num_pairs))
-        _, peak_bytes = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak_bytes < 64e6
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-@pytest.mark.parametrize("statistic", [sign_flip_p_value, bootstrap_interval])
-def test_a_difference_that_is_no_number_is_refused(statistic, bad):
-    with pytest.raises(ValueError, match="must be finite"):
-        statistic([0.1, bad, 0.2])
-
-
-@given(st.lists(st.integers(-60, 60), min_size=2, max_size=25).filter(lambda values: len(set(values)) > 1))
-@settings(max_examples=40, deadline=None)
-def test_the_interval_is_scipys_bca_given_the_same_resamples(differences):
-    """Whole numbers, so that scipy's sums have no rounding that could part equal means."""
-    expected = stats.bootstrap(
-        (np.array(differences, dtype=float),),
-        np.mean,
-        method="BCa",
-        confidence_level=1 - 2 * expanded_tail(len(differences), 0.95, 999),
-        n_resamples=999,
-        rng=stream(0, "bootstrap"),
-    ).confidence_interval
-    interval = bootstrap_interval(differences, num_resamples=999)
-    assert interval == pytest.approx((expected.low, expected.high), abs=1e-9)
-
-
-def test_another_level_agrees_with_scipy_too():
-    differences = [3, -1, 4, 1, -5, 9, 2, 6]
-    expected = stats.bootstrap(
-        (differences,),
-        np.mean,
-        method="BCa",
-        confidence_level=1 - 2 * expanded_tail(8, 0.8, 9999),
-        n_resamples=9999,
-        rng=stream(0, "bootstrap"),
-    ).confidence_interval
-    assert bootstrap_interval(differences, level=0.8) == pytest.approx((expected.low, expected.high))
-
-
-@given(st.integers(0, 1000), st.integers(4, 30), st.floats(-0.05, 0.05), st.floats(0.01, 100))
-@settings(max_examples=40, deadline=None)
-def test_the_interval_holds_the_mean_and_moves_with_the_data(seed, num_pairs, shift, scale):
-    differences = np.random.default_rng(seed).normal(0, 0.01, num_pairs)
-    low, high = bootstrap_interval(differences, num_resamples=999)
-    assert low < differences.mean() < high
-    moved = bootstrap_interval(differences * scale + shift, num_resamples=999)
-    assert moved == pytest.approx((low * scale + shift, high * scale + shift), rel=1e-6, abs=1e-9)
-    mirrored = bootstrap_interval(-differences, num_resamples=999)
-    assert mirrored == pytest.approx((-high, -low))
-
-
-def test_the_expanded_level_is_students_for_normal_means():
-    """Ten pairs: t = 2.262 on 9 degrees of freedom, and the bootstrap's spread is too small by √(9/10)."""
-    assert stats.norm.ppf(expanded_tail(10, 0.95, 9999)) == pytest.approx(-2.262 * math.sqrt(10 / 9), abs=1e-3)
-    assert expanded_tail(2, 0.99, 9999) == 0.5 / 9999
-
-
-@pytest.mark.parametrize(("num_pairs", "lowest"), [(2, 0.95), (3, 0.95), (5, 0.95), (6, 0.92), (10, 0.94), (20, 0.94)])
-def test_the_interval_covers_what_its_docstring_says(num_pairs, lowest):
-    """400 experiments with a known mean; the bound leaves three standard errors below the documented coverage."""
-    rng = np.random.default_rng(num_pairs)
-    intervals = [interval_of_mean(rng.normal(0.3, 1, num_pairs)) for _ in range(400)]
-    coverage = np.mean([low <= 0.3 <= high for low, high in intervals])
-    assert coverage > lowest - 3 * math.sqrt(lowest * (1 - lowest) / 400)
-
-
-def test_students_interval_is_scipys():
-    differences = [3.0, -1.0, 4.0, 1.0, 7.0]
-    expected = stats.ttest_1samp(differences, 0).confidence_interval(0.9)
-    assert student_interval(differences, level=0.9) == pytest.approx((expected.low, expected.high))
-
-
-def test_few_pairs_get_students_interval_and_more_the_bootstraps():
-    differences = [3.0, -1.0, 4.0, 1.0, 7.0]
-    assert interval_of_mean(differences) == student_interval(differences)
-    assert interval_of_mean([*differences, 2.0]) == bootstrap_interval([*differences, 2.0])
-    assert interval_of_mean([1.0]) is interval_of_mean([]) is None
-
-
-def test_the_interval_of_equal_differences_is_their_value():
-    """Equal but for rounding: 0.902 - 0.901 is not 0.938 - 0.937 to the last bit."""
-    differences = [0.902 - 0.901, 0.938 - 0.937, 0.902 - 0.901]
-    assert len(set(differences)) == 2
-    low, high = bootstrap_interval(differences)
-    assert low == high == pytest.approx(0.001)
-    assert bootstrap_interval([0.0, 0.0]) == (0.0, 0.0)
-
-
-@pytest.mark.parametrize("differences", [[], [0.3]])
-def test_a_single_pair_has_no_interval(differences):
-    assert bootstrap_interval(differences) is None
+from bnreg.statistics.intervals import interval_of_mean, over_redrawn_splits, over_seeds_and_examples
+from bnreg.statistics.paired import compare_pairs, judge
+from bnreg.statistics.sign_flip import sign_flip_p_value
 
 
 def by_seed(**values):
@@ -224,3 +50,109 @@ def test_without_a_common_seed_nothing_is_claimed():
     assert math.isnan(comparison.difference)
     assert (comparison.num_pairs, comparison.p_value, comparison.interval) == (0, 1, None)
     assert comparison.unmatched_seeds == (0, 1)
+    assert comparison.verdict.word == "inconclusive"
+
+
+def normal_pairs(seed, num_pairs, mean=0.01, std=0.004):
+    random = np.random.default_rng(seed)
+    baseline = pd.Series(random.normal(0.94, std, num_pairs))
+    return baseline + random.normal(mean, std, num_pairs), baseline
+
+
+def test_the_evidence_is_that_of_the_differences():
+    arm, baseline = normal_pairs(0, 8)
+    comparison = compare_pairs(arm, baseline, higher_is_better=True)
+    differences = (arm - baseline).to_numpy()
+    assert comparison.differences == tuple(differences)
+    assert comparison.seeds == tuple(range(8))
+    assert comparison.std == pytest.approx(differences.std(ddof=1))
+    assert comparison.d_z == pytest.approx(differences.mean() / differences.std(ddof=1))
+    assert comparison.interval == interval_of_mean(differences)
+    assert (comparison.interval_over, comparison.interval_p, comparison.floor_error) == ("seeds", None, 0)
+
+
+def test_with_known_example_error_the_interval_is_over_seeds_and_examples():
+    arm, baseline = normal_pairs(1, 8)
+    comparison = compare_pairs(arm, baseline, higher_is_better=True, example_error=0.002)
+    estimate = over_seeds_and_examples((arm - baseline).to_numpy(), 0.002)
+    assert (comparison.interval_over, comparison.floor_error) == ("seeds and examples", 0.002)
+    assert comparison.interval == estimate.interval()
+    assert comparison.interval_p == estimate.p_value()
+
+
+def test_with_redrawn_splits_the_interval_is_the_corrected_one():
+    arm, baseline = normal_pairs(2, 8)
+    comparison = compare_pairs(arm, baseline, higher_is_better=True, split_ratio=0.2)
+    estimate = over_redrawn_splits((arm - baseline).to_numpy(), 0.2)
+    assert (comparison.interval_over, comparison.interval) == ("redrawn splits", estimate.interval())
+    assert comparison.interval_p == estimate.p_value()
+
+
+def test_a_small_p_over_seeds_says_nothing_of_other_test_examples():
+    """Ten seeds of ten agree, but on a test set so small that another could turn it round."""
+    baseline = pd.Series(np.full(10, 0.94))
+    arm = baseline + np.linspace(0.004, 0.006, 10)
+    on_these, on_any = (
+        compare_pairs(arm, baseline, higher_is_better=True, example_error=error) for error in (None, 0.004)
+    )
+    assert on_these.p_value == on_any.p_value == 2 / 2**10
+    assert on_these.verdict.word == "helped"
+    assert on_any.verdict.word == "inconclusive"
+    assert on_any.verdict.corrected_p == on_any.interval_p > 0.05
+
+
+def test_equal_differences_have_no_d_z():
+    comparison = compare_pairs(by_seed(s0=0.902, s1=0.938), by_seed(s0=0.901, s1=0.937), higher_is_better=True)
+    assert math.isnan(comparison.d_z)
+    assert comparison.std == 0
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_exchanging_the_arms_mirrors_everything(higher_is_better):
+    arm, baseline = normal_pairs(3, 10)
+    one = compare_pairs(arm, baseline, higher_is_better=higher_is_better, smallest_effect=0.002)
+    other = compare_pairs(baseline, arm, higher_is_better=higher_is_better, smallest_effect=0.002)
+    assert one.difference == pytest.approx(-other.difference)
+    assert one.interval == pytest.approx((-other.interval[1], -other.interval[0]))
+    assert (one.p_value, one.wins, one.d_z) == (other.p_value, other.losses, pytest.approx(-other.d_z))
+    assert {one.verdict.word, other.verdict.word} == {"helped", "hurt"}
+
+
+def test_a_family_is_judged_by_holms_p():
+    family = [compare_pairs(*normal_pairs(seed, 10, mean=0.004), higher_is_better=True) for seed in range(6)]
+    judged = judge(family)
+    expected = multipletests([one.p_value for one in family], method="holm")[1]
+    assert [one.verdict.corrected_p for one in judged] == pytest.approx(list(expected))
+    assert {one.verdict.family_size for one in judged} == {6}
+    assert [one.verdict.word for one in family] != [one.verdict.word for one in judged]
+
+
+def test_what_is_compared_stays_while_the_family_changes_the_verdict():
+    alone = compare_pairs(*normal_pairs(4, 6), higher_is_better=True, smallest_effect=0.002)
+    assert (alone.p_value, alone.verdict.word) == (2 / 2**6, "helped")
+    both = judge([alone, alone])
+    assert [one.verdict.word for one in both] == ["inconclusive"] * 2
+    assert both[0].verdict.corrected_p == 4 / 2**6
+    assert both[0].verdict.seeds_needed > 6
+    assert judge(both[:1]) == [alone]
+
+
+def test_a_comparison_without_pairs_does_not_burden_the_family():
+    empty = compare_pairs(by_seed(s0=0.9), by_seed(s1=0.8), higher_is_better=True)
+    full = compare_pairs(*normal_pairs(4, 6), higher_is_better=True)
+    assert judge([empty, full]) == [empty, full]
+
+
+def test_the_seeds_needed_are_more_than_there_were():
+    for seed in range(40):
+        comparison = compare_pairs(*normal_pairs(seed, 7, mean=0.003), higher_is_better=True, smallest_effect=0.002)
+        if comparison.verdict.word == "inconclusive":
+            assert comparison.verdict.seeds_needed > 7
+
+
+def test_a_family_goes_by_the_larger_p_of_each_comparison():
+    """Where the test examples count, the sign flips alone would claim too much."""
+    arm, baseline = normal_pairs(0, 10, mean=0.004, std=0.001)
+    one = compare_pairs(arm, baseline, higher_is_better=True, example_error=0.0018)
+    assert one.interval_p > 2 * one.p_value
+    assert [each.verdict.corrected_p for each in judge([one, one])] == pytest.approx([2 * one.interval_p] * 2)

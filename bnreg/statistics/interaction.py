@@ -1,0 +1,93 @@
+"""Does the arm's advantage depend on a swept setting? The difference of differences, seed by seed."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from bnreg.statistics.paired import PairedComparison, compare_pairs, judge
+from bnreg.statistics.points import Correctness, Point, each_point, shared_example_error
+
+
+class Interaction(NamedTuple):
+    """How much an arm's advantage over the baseline changes between two levels of a swept setting.
+
+    Attributes:
+        arm: The arm.
+        factor: The swept setting, as its dotted key.
+        level: Its value.
+        reference: Its first value, with which the level is compared.
+        others: The other swept settings, which stay as they are.
+        comparison: (arm − baseline) at the level, minus the same at the reference. *Helped* says that the advantage is
+            greater at the level.
+    """
+
+    arm: str
+    factor: str
+    level: Any
+    reference: Any
+    others: Point
+    comparison: PairedComparison
+
+
+def compare_interactions(
+    summary: pd.DataFrame,
+    point_keys: Sequence[str],
+    arms: Sequence[str],
+    baseline: str,
+    metric: str,
+    higher_is_better: bool,
+    *,
+    smallest_effect: float | None = None,
+    correctness: Correctness | None = None,
+) -> list[Interaction]:
+    """For each arm and each swept setting: how its advantage at each level differs from that at the first level.
+
+    Every level is compared with the first one at equal values of the other settings; all comparisons are judged as one
+    family. A seed takes part where both arms have it at both levels.
+
+    Args:
+        summary: One row per replica.
+        point_keys: The columns that hold the point: the swept settings.
+        arms: In the order in which to list them.
+        baseline: The arm to compare with.
+        metric: The column to compare.
+        higher_is_better: Which sign of the metric is better.
+        smallest_effect: The smallest change of the advantage that is of interest, in the metric's unit.
+        correctness: Which test examples each replica gets right, keyed by the point.s values, arm and seed.
+    """
+    points = [*each_point(summary, point_keys)]
+    interactions = []
+    for arm in arms:
+        advantages = [(point, _advantage(rows, arm, baseline, metric)) for point, rows in points if arm != baseline]
+        for factor in point_keys:
+            for point, advantage in advantages:
+                reference_point = {**point, factor: points[0][0][factor]}
+                reference = next((other for at, other in advantages if at == reference_point), None)
+                if point == reference_point or advantage is None or reference is None:
+                    continue
+                terms = [
+                    (1, point, arm),
+                    (-1, point, baseline),
+                    (-1, reference_point, arm),
+                    (1, reference_point, baseline),
+                ]
+                comparison = compare_pairs(
+                    advantage,
+                    reference,
+                    higher_is_better=higher_is_better,
+                    smallest_effect=smallest_effect,
+                    example_error=shared_example_error(correctness, terms),
+                )
+                others = {key: value for key, value in point.items() if key != factor}
+                interactions.append(
+                    Interaction(arm, factor, point[factor], reference_point[factor], others, comparison)
+                )
+    judged = judge([one.comparison for one in interactions])
+    return [one._replace(comparison=comparison) for one, comparison in zip(interactions, judged, strict=True)]
+
+
+def _advantage(rows: pd.DataFrame, arm: str, baseline: str, metric: str) -> "pd.Series[float] | None":
+    """Arm minus baseline by seed, missing where one of them is; None where an arm has no replica at all."""
+    by_arm = {str(name): replicas.set_index("seed")[metric] for name, replicas in rows.groupby("arm")}
+    return by_arm[arm] - by_arm[baseline] if {arm, baseline} <= by_arm.keys() else None

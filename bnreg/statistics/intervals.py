@@ -1,0 +1,180 @@
+"""How sure a mean difference is: three standard errors, by what the experiment drew at random, and one interval.
+
+All three intervals are Student's, ``mean ± t · standard error``. Bootstraps were measured against it and lost
+(``tests/calibration.py`` shows it). BCa over seeds is the textbook's choice, but of few pairs it learns the skewness
+badly: one bad seed drags both of its bounds along, and where one seed in ten is bad it holds the truth in nine cases of
+ten. Resampling seeds and examples independently counts what is particular to a network and an example three times; that
+is the largest part here, so its interval is far too wide. Student's holds 93 to 97 % in all of these settings.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bnreg.statistics.sign_flip import TIE_TOLERANCE, finite
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean difference with its standard error.
+
+    Attributes:
+        mean: In the metric's unit.
+        std_error: Standard error of the mean, in the same unit.
+        degrees_of_freedom: Of the standard error.
+        floor_error: The part of the standard error that no number of seeds takes away.
+    """
+
+    mean: float
+    std_error: float
+    degrees_of_freedom: float
+    floor_error: float = 0.0
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Student's interval of so much coverage."""
+        from scipy.special import stdtrit  # takes a third of a second, and only a comparison needs it
+
+        reach = float(stdtrit(self.degrees_of_freedom, (1 + level) / 2)) * self.std_error
+        return self.mean - reach, self.mean + reach
+
+    def p_value(self) -> float:
+        """Two-sided p against a true difference of zero: below 0.05 where the 95 % interval excludes it."""
+        return 2 * self._tail(-abs(self.mean))
+
+    def p_value_above(self, bound: float) -> float:
+        """One-sided p for the claim that the true difference is greater than the bound."""
+        return self._tail(bound - self.mean)
+
+    def p_value_below(self, bound: float) -> float:
+        """One-sided p for the claim that the true difference is smaller than the bound."""
+        return self._tail(self.mean - bound)
+
+    def _tail(self, distance: float) -> float:
+        from scipy.special import stdtr
+
+        if self.std_error == 0:
+            return 0.5 if distance == 0 else float(distance > 0)
+        return float(stdtr(self.degrees_of_freedom, distance / self.std_error))
+
+
+def over_seeds(differences: npt.ArrayLike) -> Estimate | None:
+    """The mean over seeds, for the test set at hand: what further seeds would give on the same test images.
+
+    Args:
+        differences: One per seed, shape (pairs,).
+
+    Returns:
+        None for fewer than two pairs.
+
+    References:
+        Student, The Probable Error of a Mean, Biometrika 6 (1908)
+    """
+    values = finite(differences)
+    if len(values) < 2:
+        return None
+    return Estimate(float(values.mean()), spread(values) / math.sqrt(len(values)), len(values) - 1)
+
+
+def over_seeds_and_examples(differences: npt.ArrayLike, example_error: float) -> Estimate | None:
+    """The mean over seeds and over test sets, of which all seeds share the one at hand.
+
+    In a two-way model, seeds by examples, the variance of the mean is σ²_seed/S + σ²_both/(SN) + σ²_example/N. The
+    spread over seeds already holds the first two, so the last alone is added, with Satterthwaite's degrees of freedom.
+
+    Args:
+        differences: One per seed, shape (pairs,).
+        example_error: From ``example_error``.
+
+    Returns:
+        None for fewer than two pairs.
+
+    References:
+        Satterthwaite, An Approximate Distribution of Estimates of Variance Components, Biometrics Bulletin 2 (1946);
+        Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007), arXiv:0712.1111, on the two-way model
+    """
+    seeds = over_seeds(differences)
+    if seeds is None:
+        return None
+    std_error = math.hypot(seeds.std_error, example_error)
+    share = (seeds.std_error / std_error) ** 2 if std_error else 1.0
+    # Where nothing varies over the seeds, these are infinitely many: then Student's quantile is the normal one.
+    degrees_of_freedom = seeds.degrees_of_freedom / max(share, TIE_TOLERANCE) ** 2
+    return Estimate(seeds.mean, std_error, degrees_of_freedom, floor_error=example_error)
+
+
+def over_redrawn_splits(differences: npt.ArrayLike, ratio: float) -> Estimate | None:
+    """The mean where each seed redraws train and test split from one pool, so that the train sets overlap.
+
+    Then the differences are not independent, and the spread over seeds alone would claim too much.
+
+    Args:
+        differences: One per seed, shape (pairs,).
+        ratio: Test examples per training example of a split.
+
+    Returns:
+        None for fewer than two pairs.
+
+    References:
+        Nadeau & Bengio, Inference for the Generalization Error, Machine Learning 52 (2003), equation 10
+    """
+    seeds = over_seeds(differences)
+    if seeds is None:
+        return None
+    floor = math.sqrt(ratio) * spread(finite(differences))
+    return Estimate(seeds.mean, math.hypot(seeds.std_error, floor), seeds.degrees_of_freedom, floor_error=floor)
+
+
+def example_error(differences: npt.NDArray[np.int8]) -> float:
+    """How far another test set of this size would move the mean difference: its standard error from the examples.
+
+    σ²_example is the mean covariance over the examples between two seeds' differences: what the arms do to an example
+    whatever the seed. What one pair of networks does to it averages out of a covariance.
+
+    Args:
+        differences: Correct (1) or not (0), arm minus baseline, shape (seeds, examples); for an interaction the
+            difference of two such.
+
+    Returns:
+        √(σ²_example / examples), a fraction.
+
+    Raises:
+        ValueError: If there are fewer than two seeds or two examples.
+    """
+    num_seeds, num_examples = differences.shape
+    if num_seeds < 2 or num_examples < 2:
+        raise ValueError(f"needs two seeds and two examples or more, got shape {differences.shape}")
+    covariance = np.cov(differences.astype(np.float64))  # (seeds, seeds)
+    common = (covariance.sum() - covariance.trace()) / (num_seeds * (num_seeds - 1))
+    return math.sqrt(max(0.0, float(common)) / num_examples)
+
+
+def interval_of_mean(differences: npt.ArrayLike) -> tuple[float, float] | None:
+    """95 % interval of the mean difference over seeds; None for fewer than two pairs."""
+    estimate = over_seeds(differences)
+    return estimate.interval() if estimate else None
+
+
+def joint_interval(correct_arm: Flags, correct_baseline: Flags) -> tuple[float, float] | None:
+    """95 % interval of the difference of accuracies over seeds and test examples, both of shape (seeds, examples)."""
+    differences = correct_arm.astype(np.int8) - correct_baseline.astype(np.int8)
+    if len(differences) < 2:
+        return None
+    estimate = over_seeds_and_examples(differences.mean(axis=1), example_error(differences))
+    return estimate.interval() if estimate else None
+
+
+def corrected_interval(differences: npt.ArrayLike, ratio: float) -> tuple[float, float] | None:
+    """95 % interval of the mean difference where splits are redrawn: see ``over_redrawn_splits``."""
+    estimate = over_redrawn_splits(differences, ratio)
+    return estimate.interval() if estimate else None
+
+
+def spread(differences: npt.NDArray[np.float64]) -> float:
+    """Standard deviation of two differences or more; zero where they are equal but for rounding."""
+    if np.ptp(differences) <= TIE_TOLERANCE * np.abs(differences).max():
+        return 0.0
+    return float(differences.std(ddof=1))

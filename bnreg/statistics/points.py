@@ -1,0 +1,55 @@
+"""The points of a sweep in a frame of replicas, and what the test examples that they share add to an error."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bnreg.statistics.intervals import Flags, example_error
+
+Point = dict[str, Any]
+
+# By the values of the point, the arm and the seed: shape (examples,). A diverged replica has none.
+Correctness = Mapping[tuple[tuple[Any, ...], str, int], Flags]
+
+
+def each_point(frame: pd.DataFrame, point_keys: Sequence[str]) -> Iterator[tuple[Point, pd.DataFrame]]:
+    """The points of a sweep with their rows, in the order in which the frame names them.
+
+    Args:
+        frame: Has a column for each point key; a missing value there is the swept value null.
+        point_keys: Dotted keys; without any, the whole frame is the one point ``{}``.
+
+    Yields:
+        The point, with plain Python values, and its rows.
+    """
+    if not point_keys:
+        yield {}, frame
+        return
+    for values, rows in frame.groupby(list(point_keys), sort=False, dropna=False):
+        point: Point = dict(zip(point_keys, values, strict=True))
+        yield {key: None if pd.isna(value) else value for key, value in point.items()}, rows
+
+
+def shared_example_error(correctness: Correctness | None, terms: Sequence[tuple[int, Point, str]]) -> float | None:
+    """What the test examples add to the standard error of a sum over arms and points.
+
+    Args:
+        correctness: Which test examples each replica gets right.
+        terms: A sign, a point and an arm each: the arm with +1 and the baseline with −1, for instance.
+
+    Returns:
+        See ``intervals.example_error``; None where fewer than two seeds have all the terms.
+    """
+    if correctness is None:
+        return None
+    cells = [(sign, tuple(point.values()), arm) for sign, point, arm in terms]
+    have = [{seed for at, of, seed in correctness if (at, of) == (point, arm)} for _, point, arm in cells]
+    seeds = sorted(set.intersection(*have))
+    if len(seeds) < 2:
+        return None
+    differences = np.zeros((len(seeds), 1), np.int8)
+    for sign, at, arm in cells:
+        differences = differences + np.stack([sign * correctness[at, arm, seed].astype(np.int8) for seed in seeds])
+    return example_error(differences)

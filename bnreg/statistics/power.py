@@ -1,0 +1,115 @@
+"""How many seeds would decide: the power of the verdict."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from bnreg.statistics.sign_flip import TIE_TOLERANCE
+
+SIGNIFICANCE = 0.05
+MIN_SEEDS = 6  # from so many on the sign-flip test can reach p < 0.05
+MAX_SEEDS = 10_000
+NUM_NODES = 64
+
+
+def seeds_needed(
+    difference: float,
+    std: float,
+    smallest_effect: float | None,
+    *,
+    floor_error: float = 0.0,
+    family_size: int = 1,
+    power: float = 0.8,
+) -> int | None:
+    """The smallest number of pairs that decides in so many experiments, if truth is what was observed.
+
+    To decide is to reach helped, hurt or equivalent, whichever. The observed difference is itself uncertain, so the
+    number is a guide: what it promises, it promises for a true difference and spread of this size.
+
+    Args:
+        difference: The true mean difference.
+        std: Standard deviation of the differences between seeds.
+        smallest_effect: In the metric's unit; None without one.
+        floor_error: Standard error that no seeds take away, such as the test examples'.
+        family_size: How many comparisons p is corrected for; each is taken to need the smallest p of them.
+        power: The share of experiments, in (0, 1).
+
+    Returns:
+        From 6 to 10,000; None if not even 10,000 would do, or the difference or its spread is unknown.
+    """
+    # Seeds that all differ by the same amount are taken to vary a little, for a spread of zero has no power function.
+    std = max(std, TIE_TOLERANCE * abs(difference))
+    if not std > 0:
+        return None
+
+    def decides(num_pairs: int) -> bool:
+        return decided_share(num_pairs, difference, std, smallest_effect, floor_error, family_size) >= power
+
+    too_few, enough = MIN_SEEDS - 1, MAX_SEEDS
+    if not decides(enough):
+        return None
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        too_few, enough = (too_few, middle) if decides(middle) else (middle, enough)
+    return enough
+
+
+def decided_share(
+    num_pairs: int,
+    difference: float,
+    std: float,
+    smallest_effect: float | None,
+    floor_error: float = 0.0,
+    family_size: int = 1,
+) -> float:
+    """The share of experiments with so many pairs that end in helped, hurt or equivalent: their power.
+
+    For normal differences. The spread that an experiment sees is a χ variable, over whose quantiles the normal
+    probability of the mean is averaged. The sign-flip test is as powerful as Student's at the level that sign flips of
+    so few pairs can attain.
+
+    Args:
+        num_pairs: Two or more.
+        difference: The true mean difference.
+        std: The true standard deviation of the differences, positive.
+        smallest_effect: In the metric's unit; None without one.
+        floor_error: Standard error that no seeds take away.
+        family_size: How many comparisons p is corrected for.
+
+    References:
+        Hoeffding, The Large-Sample Power of Tests Based on Permutations of Observations, Ann. Math. Stat. 23 (1952)
+    """
+    from scipy.special import chdtri, ndtr, stdtrit
+
+    upper_tails = (np.arange(NUM_NODES) + 0.5) / NUM_NODES
+    seen_std = std * np.sqrt(chdtri(num_pairs - 1, upper_tails) / (num_pairs - 1))
+    from_seeds = seen_std / math.sqrt(num_pairs)
+    std_error = np.hypot(from_seeds, floor_error)
+    degrees_of_freedom = (num_pairs - 1) * (std_error / from_seeds) ** 4
+    reach = stdtrit(degrees_of_freedom, 1 - SIGNIFICANCE / 2) * std_error
+
+    level = SIGNIFICANCE / family_size
+    to_differ = np.maximum(reach, stdtrit(num_pairs - 1, 1 - attainable_level(num_pairs, level) / 2) * from_seeds)
+    if floor_error > 0:
+        to_differ = np.maximum(to_differ, stdtrit(degrees_of_freedom, 1 - level / 2) * std_error)
+    to_agree = np.minimum((smallest_effect or 0.0) - reach, to_differ)
+
+    true_error = math.hypot(std / math.sqrt(num_pairs), floor_error)
+
+    def share_within(bound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        inside: npt.NDArray[np.float64] = ndtr((bound - difference) / true_error)
+        return inside - ndtr((-bound - difference) / true_error)
+
+    differs = 1 - share_within(to_differ)
+    agrees = np.where(to_agree > 0, share_within(np.maximum(to_agree, 0)), 0.0)
+    return float((differs + agrees).mean())
+
+
+def attainable_level(num_pairs: int, level: float = SIGNIFICANCE) -> float:
+    """The largest p below the level that a sign-flip test of so many pairs can give; 0 if it can give none.
+
+    p comes in steps of 2 / 2^n: with six pairs, 1/32 is the only one below 0.05.
+    """
+    step = 2.0 ** (1 - min(num_pairs, 60))
+    return (math.ceil(level / step) - 1) * step

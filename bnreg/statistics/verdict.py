@@ -1,0 +1,109 @@
+"""The verdict on an arm: helped, hurt, equivalent or inconclusive, from a smallest effect declared beforehand."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bnreg.statistics.power import MAX_SEEDS, SIGNIFICANCE, seeds_needed
+
+Word = Literal["helped", "hurt", "equivalent", "inconclusive"]
+
+# Of accuracy, as a fraction: 0.2 percentage points. A loss has no unit that would give it a default.
+ACCURACY_SMALLEST_EFFECT = 0.002
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the evidence of one comparison says.
+
+    Attributes:
+        word: The verdict.
+        remark: What a reader should know beside the word; empty for helped, hurt and most that are equivalent.
+        smallest_effect: The smallest effect of interest, in the metric's unit; None without one.
+        corrected_p: Holm's p over the family of comparisons.
+        family_size: How many comparisons the family has.
+        seeds_needed: Pairs that would decide an inconclusive one in 80 % of experiments; None for the other verdicts,
+            where no number up to 10,000 would, and for fewer than two pairs.
+    """
+
+    word: Word
+    remark: str
+    smallest_effect: float | None
+    corrected_p: float
+    family_size: int
+    seeds_needed: int | None
+
+
+def decide(
+    interval: tuple[float, float] | None, corrected_p: float, smallest_effect: float | None, *, higher_is_better: bool
+) -> Word:
+    """The verdict's word, in this order: equivalent, helped or hurt, inconclusive.
+
+    *Equivalent*: the whole interval lies within ± the smallest effect, even if it excludes zero. *Helped* or *hurt*:
+    the interval excludes zero and the corrected p is below 0.05.
+
+    Args:
+        interval: 95 % interval of arm minus baseline; None for fewer than two pairs.
+        corrected_p: Over the family of comparisons.
+        smallest_effect: In the metric's unit; None where none was declared: then nothing is equivalent.
+        higher_is_better: Whether a positive difference helps.
+
+    Raises:
+        ValueError: If the smallest effect is not positive.
+    """
+    if smallest_effect is not None and not smallest_effect > 0:
+        raise ValueError(f"the smallest effect of interest must be positive, got {smallest_effect}")
+    if interval is None:
+        return "inconclusive"
+    low, high = interval
+    if smallest_effect is not None and -smallest_effect <= low and high <= smallest_effect:
+        return "equivalent"
+    if excludes_zero(interval) and corrected_p < SIGNIFICANCE:
+        return "helped" if (low > 0) == higher_is_better else "hurt"
+    return "inconclusive"
+
+
+def excludes_zero(interval: tuple[float, float]) -> bool:
+    """Whether the interval lies on one side of zero."""
+    return interval[0] > 0 or interval[1] < 0
+
+
+def reach_verdict(
+    *,
+    difference: float,
+    interval: tuple[float, float] | None,
+    corrected_p: float,
+    family_size: int,
+    smallest_effect: float | None,
+    higher_is_better: bool,
+    num_pairs: int,
+    std: float,
+    floor_error: float,
+) -> Verdict:
+    """The verdict with what a reader should know beside its word.
+
+    Args:
+        difference: Mean of arm minus baseline.
+        interval: Its 95 % interval; None for fewer than two pairs.
+        corrected_p: Over the family of comparisons.
+        family_size: How many comparisons that has.
+        smallest_effect: In the metric's unit; None where none was declared.
+        higher_is_better: Whether a positive difference helps.
+        num_pairs: Pairs of seeds.
+        std: Standard deviation of the differences; NaN for fewer than two pairs.
+        floor_error: The part of the mean's standard error that no number of seeds takes away.
+    """
+    word = decide(interval, corrected_p, smallest_effect, higher_is_better=higher_is_better)
+    number, remark = None, ""
+    if interval is None:
+        remark = "no interval without two pairs"
+    elif word == "equivalent" and excludes_zero(interval):
+        remark = "real, but smaller than what matters"
+    elif word == "inconclusive":
+        number = seeds_needed(difference, std, smallest_effect, floor_error=floor_error, family_size=family_size)
+        if number is None:
+            remark = f"not even {MAX_SEEDS:,} seeds would decide it"
+        else:
+            # The seeds at hand were not enough, even where the rule says that so many usually are.
+            number = max(number, num_pairs + 1)
+            remark = f"{number:,} seeds would decide it in 80 % of cases"
+    return Verdict(word, remark, smallest_effect, corrected_p, family_size, number)
