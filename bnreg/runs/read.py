@@ -6,71 +6,112 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bnreg.errors import UserError
 from bnreg.runs.folder import MANIFEST, SCHEMA_VERSION
+from bnreg.runs.names import RUN, hidden_run, near_run, runs_named
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RUN = "run.json"
+METRICS, SUMMARY, CONFIG = "metrics.csv", "summary.csv", "config.yaml"
+
+State = Literal["complete", "unfinished", "damaged", "newer"]
+
 _NO_RUN_FOLDER = f"not a run folder (it has no {MANIFEST})"
+
+
+class UnreadableRunError(UserError):
+    """Why a folder cannot be read as a run, with the state that it is therefore in."""
+
+    def __init__(self, state: State, *lines: str) -> None:
+        super().__init__(*lines)
+        self.state = state
 
 
 @dataclass(frozen=True)
 class Run:
-    """A complete run, its files verified against the manifest.
+    """A complete run. Its files were verified against the manifest; its tables are parsed once they are asked for.
 
     Attributes:
         path: The folder.
         info: Contents of ``run.json``.
-        metrics: ``metrics.csv``: one row per replica and epoch.
-        summary: ``summary.csv``: one row per replica.
+        files: The content of each file that was verified.
     """
 
     path: Path
     info: dict[str, Any]
-    metrics: "pd.DataFrame"
-    summary: "pd.DataFrame"
+    files: Mapping[str, bytes] = field(repr=False)
+
+    @cached_property
+    def metrics(self) -> "pd.DataFrame":
+        """``metrics.csv``: one row per replica and epoch."""
+        return self._table(METRICS)
+
+    @cached_property
+    def summary(self) -> "pd.DataFrame":
+        """``summary.csv``: one row per replica."""
+        return self._table(SUMMARY)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved config; empty where the run has recorded none."""
+        if "config" in self.info:
+            return dict(self.info["config"])
+        import yaml
+
+        # The config was written by the same library, so that its faster loader reads back what was meant.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        return dict(yaml.load(self.files.get(CONFIG, b"{}"), loader))
+
+    def _table(self, name: str) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.read_csv(
+            io.BytesIO(self.files[name]), dtype={"arm": str, "status": str}, keep_default_na=False, na_values=[""]
+        )
 
 
 def read_run(path: Path) -> Run:
     """Read a run folder.
 
     Raises:
-        UserError: If it is no run folder, was written by a newer bnreg, or is damaged: one line for each such file.
+        UnreadableRunError: If it is no run folder, was written by a newer bnreg, or is damaged: one line for each such
+            file.
     """
-    import pandas as pd
-
-    files = verified_files(path, (RUN, "metrics.csv", "summary.csv"))
+    checksums = read_manifest(path)
+    files = _verified(path, checksums, (RUN, METRICS, SUMMARY))
     info = json.loads(files[RUN])
-
-    def table(name: str) -> "pd.DataFrame":
-        return pd.read_csv(
-            io.BytesIO(files[name]),
-            dtype={"arm": str, "status": str},
-            keep_default_na=False,
-            na_values=[""],
-        )
-
-    return Run(path, info, metrics=table("metrics.csv"), summary=table("summary.csv"))
+    if "config" not in info and CONFIG in checksums:
+        files |= _verified(path, checksums, (CONFIG,))
+    return Run(path, info, files)
 
 
-def expand_runs(arguments: Sequence[str]) -> list[Path]:
-    """The run folders meant by the arguments: folders, and patterns that the shell did not expand.
+def expand_runs(arguments: Sequence[str], root: Path = Path("runs")) -> list[Path]:
+    """The run folders meant by the arguments: folders, patterns that the shell did not expand, and runs' names.
+
+    What exists as a path is meant as such. A name, or a pattern without a folder, is otherwise looked up below the
+    root: the whole name of a run, the name of an experiment, which means all of its runs, or the beginning of a run's
+    name that is no other's.
 
     A file is passed over where some argument is a run, for a pattern that the shell expands matches files too; a folder
     is not, for it may be a damaged run.
+
+    Args:
+        arguments: As they were typed.
+        root: The folder that holds the runs.
 
     Returns:
         The folders, each once, however many links lead to it.
 
     Raises:
-        UserError: One line for each argument that means nothing.
+        UserError: One line for each argument that means nothing, or of which it is not clear what it means.
     """
     paths: list[Path] = []
     files: list[str] = []
@@ -84,7 +125,11 @@ def expand_runs(arguments: Sequence[str]) -> list[Path]:
             matches = [Path(match) for match in sorted(glob.glob(argument))]  # noqa: PTH207 # takes any path
         folders = [match for match in matches if match.is_dir()]
         if not folders and argument not in files:
-            mistakes.append(f"{argument or repr(argument)}: {_no_match(argument)}")
+            try:
+                folders = runs_named(argument, root)
+                mistakes += [] if folders else [f"{argument or repr(argument)}: {_no_match(argument, root)}"]
+            except UserError as error:
+                mistakes += error.lines
         paths += folders
     if not any((path / MANIFEST).is_file() for path in paths):
         mistakes += [f"{file}: {_NO_RUN_FOLDER}" for file in files]
@@ -96,11 +141,13 @@ def expand_runs(arguments: Sequence[str]) -> list[Path]:
     return list(distinct.values())
 
 
-def _no_match(argument: str) -> str:
+def _no_match(argument: str, root: Path) -> str:
     if not argument:
         return "an empty argument; give a run folder"
     if glob.has_magic(argument):
         return "no run matches this pattern; `bnreg train configs/bn_vs_plain.yaml` makes one"
+    if Path(argument).name == argument and (near_name := near_run(argument, root)):
+        return f"no such run; did you mean '{near_name}'?"
     parent = Path(argument).parent
     names = [entry.name for entry in parent.iterdir() if entry.is_dir()] if os.path.isdir(parent) else []  # noqa: PTH112
     near = difflib.get_close_matches(Path(argument).name, names, n=1)
@@ -111,19 +158,63 @@ def verified_files(path: Path, names: Sequence[str]) -> dict[str, bytes]:
     """The contents of some of a run folder's files, each found to be what the manifest says.
 
     Raises:
-        UserError: If it is no run folder, was written by a newer bnreg, or a file is missing or damaged.
+        UnreadableRunError: If it is no run folder, was written by a newer bnreg, or a file is missing or damaged.
     """
-    if not (path / MANIFEST).is_file():
-        raise UserError(f"{path}: {_NO_RUN_FOLDER}")
+    return _verified(path, read_manifest(path), names)
+
+
+def checked_files(path: Path) -> list[dict[str, Any]]:
+    """Every file that a run's manifest names, with its ``num_bytes`` and its ``state``: whole, changed or missing.
+
+    Raises:
+        UnreadableRunError: As ``read_manifest``.
+    """
+    files = []
+    for name, checksum in read_manifest(path).items():
+        state, num_bytes = "missing", 0
+        with suppress(OSError), (path / name).open("rb") as file:
+            state = "whole" if hashlib.file_digest(file, "sha256").hexdigest() == checksum else "changed"
+            num_bytes = file.tell()
+        files.append({"name": name, "num_bytes": num_bytes, "state": state})
+    return files
+
+
+def read_manifest(path: Path) -> dict[str, str]:
+    """The SHA-256 of each file of a run folder, by name.
+
+    Raises:
+        UnreadableRunError: If it is no run folder, was written by a newer bnreg, or its manifest is damaged.
+    """
+    if hidden_run(path.name):
+        raise UnreadableRunError("unfinished", f"{path}: {_why_unfinished(path.name)}")
     try:
-        manifest = json.loads((path / MANIFEST).read_bytes())
+        content = (path / MANIFEST).read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise UnreadableRunError("damaged", f"{path}: {_NO_RUN_FOLDER}") from None
+    except OSError as error:
+        raise UnreadableRunError("damaged", f"{path / MANIFEST}: damaged run: {error.strerror}") from None
+    try:
+        manifest = json.loads(content)
         schema, checksums = int(manifest["schema"]), dict(manifest["sha256"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise UserError(f"{path / MANIFEST}: damaged: it is not the manifest that bnreg wrote") from None
+        reason = "damaged: it is not the manifest that bnreg wrote"
+        raise UnreadableRunError("damaged", f"{path / MANIFEST}: {reason}") from None
     if schema > SCHEMA_VERSION:
-        raise UserError(f"{path}: written by a newer bnreg (folder schema {schema}, here {SCHEMA_VERSION}); upgrade")
+        reason = f"written by a newer bnreg (folder schema {schema}, here {SCHEMA_VERSION}); upgrade"
+        raise UnreadableRunError("newer", f"{path}: {reason}")
     if RUN not in checksums:
-        raise UserError(f"{path}: not a run folder (its {MANIFEST} names no {RUN})")
+        raise UnreadableRunError("damaged", f"{path}: not a run folder (its {MANIFEST} names no {RUN})")
+    return checksums
+
+
+def _why_unfinished(name: str) -> str:
+    """What a hidden folder's name tells of the run that is not there yet, or no more."""
+    if hidden_run(name, "removed"):
+        return "its removal was interrupted; `bnreg rm` ends it"
+    return "unfinished: it is still being written, or was interrupted"
+
+
+def _verified(path: Path, checksums: Mapping[str, str], names: Sequence[str]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     mistakes: list[str] = []
     for name in names:
@@ -135,5 +226,5 @@ def verified_files(path: Path, names: Sequence[str]) -> dict[str, bytes]:
         if hashlib.sha256(files[name]).hexdigest() != checksums.get(name):
             mistakes.append(f"{path / name}: damaged run: the file is not what its checksum in {MANIFEST} says")
     if mistakes:
-        raise UserError(*mistakes)
+        raise UnreadableRunError("damaged", *mistakes)
     return files

@@ -17,7 +17,7 @@ def write(folder, content):
         draft.write_json("run.json", {})
         if content is not None:
             draft.write(CORRECT, content)
-    return Run(path, {}, None, None)
+    return Run(path, {}, {})
 
 
 @given(st.integers(1, 70), st.integers(1, 3), st.integers(1, 4), st.integers(0, 99))

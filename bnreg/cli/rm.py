@@ -1,0 +1,40 @@
+"""``bnreg rm``: remove runs, and nothing but runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnreg.cli.train import RunsRoot
+
+
+def rm(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN", help="Run folders, patterns of them, or runs' names.", show_default=False),
+    ],
+    *,
+    root: RunsRoot = Path("runs"),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+) -> None:
+    """Remove runs, once you have seen which and said yes.
+
+    Only run folders below the folder of runs are removed, finished or not, and never through a symbolic link. If one of
+    the arguments is anything else, nothing is removed.
+    """
+    from bnreg.errors import UserError
+    from bnreg.report.listing import removal_lines
+    from bnreg.runs.removal import removable_runs, remove_run
+
+    found = removable_runs(runs, root)
+    if not yes and not sys.stdin.isatty():
+        raise UserError("rm: there is no terminal to ask on, and nothing was removed; --yes removes without asking")
+    for line in removal_lines(found):
+        typer.echo(line)
+    if not yes and not typer.confirm(f"Remove {'it' if len(found) == 1 else f'these {len(found)}'}?"):
+        typer.echo("nothing was removed")
+        return
+    for one in found:
+        remove_run(one.path)
+    typer.echo(f"removed {len(found)} {'run' if len(found) == 1 else 'runs'}")

@@ -1,0 +1,118 @@
+"""The list of runs, for the terminal and as plain data."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.text import Text
+
+from bnreg.report.run_view import counted
+from bnreg.runs.listing import ListedRun
+from bnreg.runs.removal import Removable
+
+# Longer lists of arms are told by their number: the names stand beside the accuracies, and `bnreg show` has them all.
+MAX_ARMS_WIDTH = 16
+UNKNOWN = "–"
+
+
+def listing_lines(selected: Sequence[ListedRun], num_all: int, root: Path) -> Group:
+    """Each run in two lines: its name, whole, so that it can be copied; and what is known of it, in columns.
+
+    Args:
+        selected: The runs to list.
+        num_all: How many there are to select from.
+        root: The folder they are in.
+    """
+    if not num_all:
+        return Group(Text(f"{root}: no runs yet; `bnreg train configs/bn_vs_plain.yaml` makes one"))
+    if not selected:
+        return Group(Text(f"{root}: none of {counted(num_all, 'run')} is what was asked for"))
+    rows = [_facts(one) for one in selected]
+    widths = [max(len(cells[i]) for cells in rows if len(cells) > i + 1) for i in range(max(map(len, rows)) - 1)]
+    parts: list[Text | Padding] = []
+    for one, cells in zip(selected, rows, strict=True):
+        *columns, last = cells
+        aligned = [cell.ljust(width) for cell, width in zip(columns, widths, strict=False)]
+        parts += [
+            Text(one.name, "bold", overflow="fold"),
+            Padding(Text("  ".join([*aligned, last])), (0, 0, 0, 2), expand=False),
+        ]
+    states = ", ".join(f"{number} {state}" for state, number in Counter(one.state for one in selected).items())
+    of_all = "" if len(selected) == num_all else f" of {num_all}"
+    return Group(*parts, "", Text(f"{len(selected)}{of_all} in {root}: {states}; test accuracy in %"))
+
+
+def _facts(one: ListedRun) -> list[str]:
+    if one.state != "complete":
+        return [one.state, minutes(one.started), one.reason]
+    arms = ", ".join(one.arms)
+    if len(arms) > MAX_ARMS_WIDTH:
+        arms = counted(len(one.arms), "arm")
+    return [one.state, minutes(one.started), counted(one.num_seeds, "seed"), arms, headline(one)]
+
+
+def headline(one: ListedRun) -> str:
+    """The best arm's mean test accuracy in percent and the baseline's, ``bn 96.94, plain 95.57``.
+
+    Of a sweep, from the lowest of its points to the highest: to show the best alone would be to choose by the test set.
+    """
+    others = [arm for arm in one.accuracy if arm != one.baseline]
+    best = max(others, key=lambda arm: fmean(one.accuracy[arm]), default=None)
+    return ", ".join(f"{arm} {_range(one.accuracy[arm])}" for arm in (best, one.baseline) if arm in one.accuracy)
+
+
+def _range(means: Sequence[float]) -> str:
+    low, high = f"{min(means) * 100:.2f}", f"{max(means) * 100:.2f}"
+    return low if len(means) == 1 else f"{low}–{high}"
+
+
+def minutes(moment: datetime | None) -> str:
+    """A moment in local time, to the minute."""
+    return moment.astimezone().isoformat(" ", "minutes")[:16] if moment else UNKNOWN
+
+
+def listing_records(selected: Sequence[ListedRun]) -> list[dict[str, Any]]:
+    """The same as plain data: accuracies as fractions, one for each point of the sweep."""
+    return [
+        {
+            "name": one.name,
+            "path": str(one.path),
+            "state": one.state,
+            "reason": one.reason or None,
+            "started": one.started.isoformat(timespec="seconds") if one.started else None,
+            "arms": list(one.arms),
+            "baseline": one.baseline,
+            "num_seeds": one.num_seeds,
+            "test_accuracy": {arm: list(means) for arm, means in one.accuracy.items()},
+        }
+        for one in selected
+    ]
+
+
+def removal_lines(found: Sequence[Removable]) -> list[str]:
+    """What would be removed, a line for each run, and all together where there are several."""
+    lines = [f"{one.path}  {_amount(one.num_files, one.num_bytes)}{_warning(one)}" for one in found]
+    if len(found) > 1:
+        total = _amount(sum(one.num_files for one in found), sum(one.num_bytes for one in found))
+        lines.append(f"{len(found)} runs, {total}")
+    return lines
+
+
+def _amount(num_files: int, num_bytes: int) -> str:
+    return f"{counted(num_files, 'file')}, {size(num_bytes)}"
+
+
+def _warning(one: Removable) -> str:
+    return "  unfinished: it may still be running" if one.may_be_running else ""
+
+
+def size(num_bytes: int) -> str:
+    """A number of bytes in the unit that suits it."""
+    if num_bytes < 1000:
+        return f"{num_bytes} B"
+    return f"{num_bytes / 1e3:.1f} kB" if num_bytes < 999_950 else f"{num_bytes / 1e6:.1f} MB"

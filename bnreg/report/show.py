@@ -1,0 +1,145 @@
+"""Everything about one run: as plain data, and as a page for the terminal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from bnreg.report.audit import audit
+from bnreg.report.listing import minutes, size
+from bnreg.report.pairing import pairing_lines
+from bnreg.report.run_view import counted, point_label, point_value, view_of_run
+from bnreg.report.settings import flat_config
+from bnreg.runs.read import Run, checked_files
+
+SHORT_HASH = 8
+
+
+def run_record(run: Run) -> dict[str, Any]:
+    """A run as plain data. All of its files are held to their checksums: one may be missing or changed."""
+    info, view = run.info, view_of_run(run)
+    files = checked_files(run.path)
+    diverged = (run.summary["status"] == "diverged").tolist()
+    return {
+        "name": run.path.name,
+        "path": str(run.path),
+        "state": "complete" if all(file["state"] == "whole" for file in files) else "damaged",
+        **{key: info.get(key) for key in ("started", "seconds", "command", "device", "num_workers", "versions")},
+        **{key: info.get(key) for key in ("platform", "git_commit", "data")},
+        "baseline": view.baseline,
+        "arms": [
+            {
+                "name": arm,
+                "changes": flat_config((run.config.get("arms") or {}).get(arm) or {}),
+                "num_parameters": sorted(set(run.summary.loc[run.summary["arm"] == arm, "num_parameters"].tolist())),
+            }
+            for arm in view.arms
+        ],
+        "sweep": {key: _distinct([point[key] for point in view.points]) for key in view.point_keys},
+        "num_points": len(view.points),
+        "seeds": list(view.seeds),
+        "pairing": pairing_lines(view.pairing),
+        "diverged": [
+            {"arm": row["arm"], "seed": row["seed"], "point": view.points[row["point_index"]]}
+            for row, has_diverged in zip(view.pairing, diverged, strict=True)
+            if has_diverged
+        ],
+        "audit": audit(view),
+        "files": files,
+    }
+
+
+def run_page(record: Mapping[str, Any]) -> Group:
+    """The same as a page of 80 columns.
+
+    Args:
+        record: As ``run_record`` gives it.
+    """
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, lines in _sections(record):
+        for index, line in enumerate(lines):
+            table.add_row(Text("" if index else label, "dim"), Text(line))
+    return Group(Text(record["name"], "bold", overflow="fold"), "", table)
+
+
+def _sections(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    yield "state", [_state(record)]
+    yield "started", [_when(record)]
+    yield "command", [" ".join(record["command"])]
+    workers = f", {counted(record['num_workers'], 'worker')}" if record["num_workers"] else ""
+    yield "device", [f"{record['device']}{workers}"]
+    if record["versions"]:
+        yield "versions", [", ".join(f"{name} {number}" for name, number in record["versions"].items())]
+    about = [record["platform"], record["git_commit"] and f"commit {record['git_commit'][:SHORT_HASH]}"]
+    if any(about):
+        yield "platform", [", ".join(filter(None, about))]
+    yield "data", [_data(requested, used) for requested, used in record["data"].items()]
+    yield "seeds", [_seeds(record["seeds"])]
+    yield "arms", [_arm(arm, record["baseline"]) for arm in record["arms"]]
+    if record["sweep"]:
+        swept = [f"{key}: {', '.join(map(point_value, values))}" for key, values in record["sweep"].items()]
+        yield "sweep", [counted(record["num_points"], "point"), *swept]
+    yield "pairing", record["pairing"]
+    yield "diverged", [_replica(one) for one in record["diverged"]] or ["none"]
+    yield "audit", record["audit"] or ["nothing found"]
+    yield "files", _files(record["files"])
+
+
+def _state(record: Mapping[str, Any]) -> str:
+    harmed = [f"{file['name']} is {file['state']}" for file in record["files"] if file["state"] != "whole"]
+    return f"{record['state']}: {', '.join(harmed)}" if harmed else record["state"]
+
+
+def _when(record: Mapping[str, Any]) -> str:
+    started = record["started"]
+    return f"{minutes(datetime.fromisoformat(started) if started else None)}, took {record['seconds']:.1f} s"
+
+
+def _data(requested: str, used: Mapping[str, Any]) -> str:
+    name = used["name"] if used["name"] == requested else f"{used['name']} (requested {requested})"
+    if "fingerprint" not in used:
+        return name
+    algorithm, _, digest = used["fingerprint"].partition(":")
+    return f"{name}: {used['num_train']:,} + {used['num_test']:,} examples, {algorithm}:{digest[:SHORT_HASH]}"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    is_range = len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
+    told = f"{seeds[0]} to {seeds[-1]}" if is_range else ", ".join(map(str, seeds))
+    return f"{len(seeds)}: {told}"
+
+
+def _arm(arm: Mapping[str, Any], baseline: str | None) -> str:
+    changes = ", ".join(f"{key}={point_value(value)}" for key, value in arm["changes"].items())
+    numbers = " to ".join(
+        f"{number:,}" for number in dict.fromkeys([arm["num_parameters"][0], arm["num_parameters"][-1]])
+    )
+    role = " (baseline)" if arm["name"] == baseline else ""
+    return f"{arm['name']}{role}: {changes or 'no changes'}; {numbers} parameters"
+
+
+def _replica(one: Mapping[str, Any]) -> str:
+    at_point = f" at {point_label(one['point'])}" if one["point"] else ""
+    return f"{one['arm']}, seed {one['seed']}{at_point}"
+
+
+def _files(files: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each file with its size, those in a folder together."""
+    groups: dict[str, list[int]] = {}
+    for file in files:
+        parent = str(PurePosixPath(file["name"]).parts[0])
+        groups.setdefault(parent if "/" not in file["name"] else f"{parent}/", []).append(file["num_bytes"])
+    return [
+        f"{name}  {size(sum(sizes))}" + (f" in {counted(len(sizes), 'file')}" if name.endswith("/") else "")
+        for name, sizes in groups.items()
+    ]
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    return [value for index, value in enumerate(values) if value not in values[:index]]

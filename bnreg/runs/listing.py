@@ -1,0 +1,139 @@
+"""All runs below a folder, each in the state that its files prove."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from statistics import fmean
+from typing import Any, get_args
+
+from bnreg.errors import UserError
+from bnreg.runs.names import hidden_run, is_run, started_of
+from bnreg.runs.read import SUMMARY, Run, State, UnreadableRunError, read_run
+
+ACCURACY = "final_test_accuracy"
+STATES: tuple[State, ...] = get_args(State)
+SORT_KEYS = ("when", "name", "accuracy")
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run as the list shows it; of one that is not complete, no more is known than its name tells.
+
+    Attributes:
+        path: Its folder.
+        state: What its files prove it to be.
+        reason: Why it is not complete; empty where it is.
+        started: When it began; None where nothing tells.
+        arms: In the config's order.
+        baseline: The arm that the others are compared with, if any.
+        num_seeds: How many.
+        accuracy: Each arm's mean final test accuracy over the seeds, at each point of the sweep.
+    """
+
+    path: Path
+    state: State
+    reason: str = ""
+    started: datetime | None = None
+    arms: tuple[str, ...] = ()
+    baseline: str | None = None
+    num_seeds: int = 0
+    accuracy: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def best_accuracy(self) -> float:
+        """The highest of its arms' means over the sweep; below all others where nothing was measured."""
+        return max((fmean(means) for means in self.accuracy.values()), default=-1.0)
+
+
+def list_runs(root: Path) -> list[ListedRun]:
+    """Every run below a folder by name, unfinished and damaged ones among them.
+
+    A run's tables and settings are held to their checksums; its weights and pictures are not looked at.
+
+    Raises:
+        UserError: If there is no such folder.
+    """
+    if not root.is_dir():
+        raise UserError(
+            f"{root}: there is no such folder; `bnreg train configs/bn_vs_plain.yaml` makes runs, "
+            "and --runs FOLDER says where they are"
+        )
+    return [_listed(path) for path in sorted(root.iterdir()) if is_run(path)]
+
+
+def select_runs(
+    listed: Sequence[ListedRun], patterns: Sequence[str], states: Sequence[str], sort: str
+) -> list[ListedRun]:
+    """Some of the runs, in order.
+
+    Args:
+        listed: All runs.
+        patterns: Beginnings of names or patterns of whole names, any of which a run must match; none: all runs.
+        states: Any of which a run must be in; none: all.
+        sort: ``when`` puts the newest first, ``accuracy`` the highest; what has none comes last. Or ``name``.
+
+    Raises:
+        UserError: If there is no such state or no such order.
+    """
+    choices = ", ".join(STATES)
+    mistakes = [f"--state: unknown state {state!r} (choices: {choices})" for state in states if state not in STATES]
+    if sort not in SORT_KEYS:
+        mistakes.append(f"--sort: unknown key {sort!r} (choices: {', '.join(SORT_KEYS)})")
+    if mistakes:
+        raise UserError(*mistakes)
+    selected = [one for one in listed if _matches(one.name, patterns) and (not states or one.state in states)]
+    selected.sort(key=lambda one: one.name)
+    if sort == "when":
+        selected.sort(key=lambda one: one.started.timestamp() if one.started else 0.0, reverse=True)
+    elif sort == "accuracy":
+        selected.sort(key=lambda one: one.best_accuracy, reverse=True)
+    return selected
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    visible = hidden_run(name) or name
+    return not patterns or any(visible.startswith(pattern) or fnmatchcase(visible, pattern) for pattern in patterns)
+
+
+def _listed(path: Path) -> ListedRun:
+    try:
+        return _complete(read_run(path))
+    except UnreadableRunError as error:
+        return ListedRun(
+            path, error.state, "; ".join(_reason(path, line) for line in error.lines), started_of(path.name)
+        )
+
+
+def _reason(path: Path, line: str) -> str:
+    """An error's line without what the list says anyway: the folder and the state."""
+    place_and_reason = line.removeprefix(str(path)).lstrip("/\\: ")
+    return re.sub(r"(damaged run|damaged|unfinished): ", "", place_and_reason, count=1)
+
+
+def _complete(run: Run) -> ListedRun:
+    # Means of a few columns do not need pandas, whose import alone takes longer than to list a hundred runs.
+    rows = list(csv.DictReader(io.StringIO(run.files[SUMMARY].decode())))
+    values: dict[str, dict[tuple[Any, ...], list[float]]] = {arm: {} for arm in run.info["arms"]}
+    for row in rows:
+        point = tuple(row[key] for key in run.info["point_keys"])
+        values[row["arm"]].setdefault(point, []).append(float(row[ACCURACY]))
+    started = run.info.get("started")
+    return ListedRun(
+        path=run.path,
+        state="complete",
+        started=datetime.fromisoformat(started) if started else started_of(run.path.name),
+        arms=tuple(run.info["arms"]),
+        baseline=run.info["baseline"],
+        num_seeds=len({row["seed"] for row in rows}),
+        accuracy={arm: tuple(map(fmean, points.values())) for arm, points in values.items() if points},
+    )

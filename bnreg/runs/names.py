@@ -1,0 +1,92 @@
+"""The names of run folders: what they tell, and which runs a name means that the user typed."""
+
+import difflib
+import glob
+import os
+import re
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from bnreg.errors import UserError
+from bnreg.runs.folder import MANIFEST
+
+RUN = "run.json"
+MAX_SHOWN = 4
+_STARTED = "%Y%m%dT%H%M%SZ"
+
+_NAME = re.compile(r"(?P<experiment>.+)-(?P<started>\d{8}T\d{6}Z)-[0-9a-f]{6}")
+_HIDDEN = re.compile(r"\.(?P<name>.+?)(?:\.[0-9a-f]{6})?\.(?P<kind>partial|removed)")
+
+
+def experiment_of(name: str) -> str | None:
+    """The experiment whose run a folder's name says it is; None for any other name."""
+    found = _NAME.fullmatch(name)
+    return found["experiment"] if found else None
+
+
+def started_of(name: str) -> datetime | None:
+    """When a run began, by its folder's name or the hidden one it has while it is written."""
+    found = _NAME.fullmatch(hidden_run(name) or name)
+    try:
+        return datetime.strptime(found["started"], _STARTED).replace(tzinfo=UTC) if found else None
+    except ValueError:
+        return None
+
+
+def hidden_run(name: str, kind: str = "partial|removed") -> str | None:
+    """The run whose hidden folder has this name, while it is being written or removed; None for any other name.
+
+    Args:
+        name: The folder's name.
+        kind: Only while it is being written (``partial``), or removed (``removed``).
+    """
+    found = _HIDDEN.fullmatch(name)
+    if found is None or found["kind"] not in kind.split("|") or experiment_of(found["name"]) is None:
+        return None
+    return found["name"]
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run by its name or what it holds, be it damaged or unfinished."""
+    if experiment_of(folder.name) or hidden_run(folder.name):
+        return folder.is_dir()
+    # Unlike Path.is_file, this answers no where one may not look.
+    return all(os.path.isfile(folder / name) for name in (MANIFEST, RUN))  # noqa: PTH113
+
+
+def runs_named(argument: str, root: Path) -> list[Path]:
+    """The run folders below the root that a name means.
+
+    In this order: a folder's whole name; an experiment's name, which means all of its runs; the beginning of one run's
+    name. A pattern means the runs whose names it matches. Hidden folders are meant by their own names alone.
+
+    Returns:
+        The folders by name, that is, an experiment's in the order in which they began; empty if there are none.
+
+    Raises:
+        UserError: If several runs begin with the argument.
+    """
+    if not argument or Path(argument).name != argument or not root.is_dir():
+        return []
+    if glob.has_magic(argument):
+        matches = [path for path in sorted(root.iterdir()) if fnmatchcase(path.name, argument)]
+        return [path for path in matches if is_run(path) and not path.name.startswith(".")]
+    folders = sorted(path for path in root.iterdir() if path.name.startswith(argument))
+    whole = [path for path in folders if path.name == argument and path.is_dir()]
+    experiments = [path for path in folders if experiment_of(path.name) == argument and path.is_dir()]
+    if whole or experiments:
+        return whole or experiments
+    begun = [path for path in folders if is_run(path)]
+    if len(begun) > 1:
+        shown = ", ".join(path.name for path in begun[:MAX_SHOWN])
+        more = f" and {len(begun) - MAX_SHOWN} more" if len(begun) > MAX_SHOWN else ""
+        raise UserError(f"{argument}: {len(begun)} runs begin so: {shown}{more}; write more of the name")
+    return begun
+
+
+def near_run(argument: str, root: Path) -> str | None:
+    """The name of an experiment or a run below the root that the user may have meant."""
+    names = [path.name for path in root.iterdir() if is_run(path)] if root.is_dir() else []
+    choices = dict.fromkeys([*filter(None, map(experiment_of, names)), *names])
+    return next(iter(difflib.get_close_matches(argument, choices, n=1)), None)

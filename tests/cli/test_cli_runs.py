@@ -1,0 +1,89 @@
+"""``bnreg runs``: what there is, in which state, and what it found."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made_runs import flip, made_name, make_every_state, make_run
+
+
+def test_every_run_is_listed_in_its_state_newest_first(bnreg):
+    names = make_every_state("runs")
+    done = bnreg("runs")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[:2] == [names["complete"], lines[1]]
+    assert "complete    2026-11-23" in lines[1]
+    assert [line for line in lines if "2026" in line and not line.startswith(" ")] == [
+        names[state] for state in ("complete", "unfinished", "newer", "damaged")
+    ]
+    assert lines[-1] == "4 in runs: 1 complete, 1 unfinished, 1 newer, 1 damaged; test accuracy in %"
+
+
+def test_runs_are_filtered_and_sorted(bnreg):
+    names = make_every_state("runs")
+    records = json.loads(bnreg("runs", "--json", "--sort", "name", "--state", "newer", "--state", "damaged").out)
+    assert [(one["name"], one["state"]) for one in records] == [
+        (names["damaged"], "damaged"),
+        (names["newer"], "newer"),
+    ]
+    assert [one["name"] for one in json.loads(bnreg("runs", "ri*", "--json").out)] == [
+        names["unfinished"],
+        names["newer"],
+    ]
+    assert bnreg("runs", "zzz").out == "runs: none of 4 runs is what was asked for\n"
+    assert bnreg("runs", "zzz", "--json").out == "[]\n"
+
+
+def test_another_folder_of_runs(bnreg):
+    make_run("elsewhere", made_name())
+    assert bnreg("runs", "--runs", "elsewhere").out.splitlines()[0] == made_name()
+
+
+def test_an_empty_folder_says_what_to_do(bnreg):
+    Path("runs").mkdir()
+    done = bnreg("runs")
+    assert (done.code, done.out) == (0, "runs: no runs yet; `bnreg train configs/bn_vs_plain.yaml` makes one\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "runs: there is no such folder; `bnreg train configs/bn_vs_plain.yaml` makes runs, and --runs FOLDER "),
+        (["--runs", "file"], "file: there is no such folder; "),
+        (["--runs", ".", "--sort", "age"], "--sort: unknown key 'age' (choices: when, name, accuracy)"),
+        (["--runs", ".", "--state", "x"], "--state: unknown state 'x' (choices: complete, unfinished, damaged, newer)"),
+    ],
+)
+def test_a_mistake_is_one_line(bnreg, arguments, line):
+    Path("file").touch()
+    done = bnreg("runs", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(line)
+    assert done.err.count("\n") == 1
+
+
+def test_names_are_not_taken_for_markup(bnreg):
+    make_run("runs", made_name()).rename("runs/[bold]x")
+    assert bnreg("runs").out.splitlines()[0] == "[bold]x"
+
+
+def test_a_damaged_run_says_what_is_damaged(bnreg):
+    flip(make_run("runs", made_name()) / "summary.csv")
+    assert "summary.csv: the file is not what its checksum" in bnreg("runs").out
+
+
+def test_listing_imports_neither_torch_nor_pandas(tmp_path):
+    """A list shall come at once."""
+    make_run(tmp_path / "runs", made_name())
+    program = (
+        "import sys; from pathlib import Path; from bnreg.cli.runs import runs\n"
+        "runs(None, root=Path('runs'), states=None, sort='when', json=False)\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert made_name() in done.stdout
+    assert not {"torch", "pandas", "altair", "scipy"} & set(done.stderr.split())

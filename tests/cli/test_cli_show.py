@@ -1,0 +1,62 @@
+"""``bnreg show``: one run on a screen."""
+
+import json
+from pathlib import Path
+
+import pytest
+from made_runs import flip, made_name, make_every_state, make_run
+
+
+@pytest.mark.parametrize("argument", ["runs/" + made_name(), made_name(), "lift", "li"])
+def test_a_run_is_shown_however_it_is_named(bnreg, argument):
+    make_run("runs", made_name())
+    done = bnreg("show", argument)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[0] == made_name()
+    assert "state     complete" in done.out
+    assert "weights and batch order equal in all arms of each of 10 seeds" in done.out
+    assert max(len(line) for line in done.out.splitlines()) <= 80
+
+
+def test_the_record_is_plain_data(bnreg):
+    make_run("runs", made_name(), diverged=[("bn", 3)], num_seeds=4)
+    record = json.loads(bnreg("show", "lift", "--json").out)
+    assert record["diverged"] == [{"arm": "bn", "seed": 3, "point": {}}]
+    assert record["state"] == "complete"
+    assert {file["name"] for file in record["files"]} == {"run.json", "metrics.csv", "summary.csv"}
+    assert record["audit"] == ["too few seeds: with 4 the smallest p is 0.125; at least 6 can reach p < 0.05"]
+
+
+def test_several_runs_are_too_many(bnreg):
+    for number in (1, 2):
+        make_run("runs", made_name(number=number))
+    done = bnreg("show", "lift")
+    assert (done.code, done.err) == (2, "lift: matches 2 runs; one is shown at a time\n")
+    assert bnreg("show", "li").err.startswith("li: 2 runs begin so: lift-2026")
+
+
+def test_what_cannot_be_believed_is_not_shown(bnreg):
+    names = make_every_state("runs")
+    lines = {
+        "damaged": f"runs/{names['damaged']}/metrics.csv: damaged run: the file is not what its checksum in "
+        "manifest.json says",
+        "newer": f"runs/{names['newer']}: written by a newer bnreg (folder schema 2, here 1); upgrade",
+        "unfinished": f"runs/{names['unfinished']}: unfinished: it is still being written, or was interrupted",
+    }
+    for state, line in lines.items():
+        done = bnreg("show", names[state])
+        assert (done.code, done.out, done.err) == (2, "", f"{line}\n")
+
+
+def test_a_changed_picture_is_told_and_the_rest_shown(bnreg):
+    path = make_run("runs", made_name(), files={"curves.svg": b"<svg/>"})
+    flip(path / "curves.svg")
+    done = bnreg("show", "lift")
+    assert done.code == 0
+    assert "state     damaged: curves.svg is changed" in done.out
+
+
+def test_no_such_run_is_one_line(bnreg):
+    Path("runs").mkdir()
+    done = bnreg("show", "nothing")
+    assert (done.code, done.err) == (2, "nothing: no such run\n")

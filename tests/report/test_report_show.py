@@ -1,0 +1,153 @@
+"""One run on a screen, and the proof that its pairs are pairs."""
+
+import pytest
+from made_runs import CONFIG, flip, made_name, make_run
+from rich.console import Console
+
+from bnreg.report.listing import size
+from bnreg.report.pairing import pairing_lines
+from bnreg.report.show import run_page, run_record
+from bnreg.runs import read_run
+
+
+def proof(num_seeds=3, points=(0,), arms=("bn", "plain"), **changes):
+    """Equal hashes in all arms, but where ``changes`` says otherwise: key → {(point, arm, seed): value}."""
+    rows = []
+    for point in points:
+        for arm in arms:
+            for seed in range(num_seeds):
+                row = {"initial_weights": f"w{seed}", "batch_order": f"b{seed}", "epochs": 2}
+                row |= {
+                    key: values[point, arm, seed] for key, values in changes.items() if (point, arm, seed) in values
+                }
+                rows.append({"point_index": point, "arm": arm, "seed": seed, **row})
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines"),
+    [
+        (proof(), ["initial weights and batch order equal in all arms of each of 3 seeds"]),
+        (proof(1), ["initial weights and batch order equal in all arms of each of 1 seed"]),
+        (
+            proof(points=(0, 1)),
+            ["initial weights and batch order equal in all arms of each of 3 seeds at each of 2 points"],
+        ),
+        (
+            proof(initial_weights={(0, "bn", 1): "x"}),
+            [
+                "batch order equal in all arms of each of 3 seeds",
+                "initial weights not equal in all arms: seed 1",
+            ],
+        ),
+        (
+            proof(12, initial_weights={(0, "bn", s): "x" for s in range(12)}, batch_order={(0, "plain", 3): "x"}),
+            [
+                "initial weights not equal in all arms: seeds 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more",
+                "batch order not equal in all arms: seed 3",
+            ],
+        ),
+        (proof(arms=("base",)), ["one arm: nothing is paired"]),
+        ([], ["nothing is recorded of what the arms had in common"]),
+    ],
+)
+def test_the_proof_of_pairing_is_summed_up(rows, lines):
+    assert pairing_lines(rows) == lines
+
+
+def test_the_order_of_batches_is_compared_among_equally_long_trainings():
+    """The hash goes over all batches seen: who stops earlier has another."""
+    changes = {"epochs": {(0, "bn", 1): 1}, "batch_order": {(0, "bn", 1): "of one epoch"}}
+    assert pairing_lines(proof(**changes)) == ["initial weights and batch order equal in all arms of each of 3 seeds"]
+
+
+def test_points_are_not_paired_with_each_other():
+    """Each point may have its own data."""
+    rows = proof(points=(0, 1), batch_order={(1, arm, 0): "other" for arm in ("bn", "plain")})
+    assert len(pairing_lines(rows)) == 1
+
+
+def page(path, width=80):
+    console = Console(width=width, highlight=False)
+    with console.capture() as capture:
+        console.print(run_page(run_record(read_run(path))), crop=False)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def test_the_page_tells_everything_in_80_columns(tmp_path, monkeypatch):
+    import time
+
+    points = [{"optimizer.lr": 0.001, "model.hidden": [8, 6]}, {"optimizer.lr": 0.01, "model.hidden": [8, 6]}]
+    files = {"curves.svg": b"<svg/>", "weights/a": b"12", "weights/b/c": b"34"}
+    path = make_run(tmp_path, made_name(), points=points, files=files, num_seeds=3, diverged=[("bn", 2)])
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    lines = page(path)
+    monkeypatch.undo()
+    time.tzset()
+    sizes = {name: size((path / name).stat().st_size) for name in ("run.json", "metrics.csv", "summary.csv")}
+    assert lines == [
+        "lift-20261101T120000Z-000000",
+        "",
+        "state     complete",
+        "started   2026-11-23 03:45, took 16.1 s",
+        "command   bnreg train lift.yaml seeds=10",
+        "device    cpu, 2 workers",
+        "versions  bnreg 0.1.0, torch 2.15.0",
+        "platform  Linux, commit 01234567",
+        "data      mnist: 60,000 + 10,000 examples, sha256:39275f10",
+        "seeds     3: 0 to 2",
+        "arms      bn: model.norm=batch; 26,570 parameters",
+        "          plain (baseline): no changes; 26,506 parameters",
+        "sweep     2 points",
+        "          optimizer.lr: 0.001, 0.01",
+        "          model.hidden: [8, 6]",
+        "pairing   initial weights and batch order equal in all arms of each of 3 seeds",
+        "          at each of 2 points",
+        "diverged  bn, seed 2 at lr=0.001, hidden=[8, 6]",
+        "          bn, seed 2 at lr=0.01, hidden=[8, 6]",
+        "audit     the best learning rate of bn by test accuracy, 0.001, is the lowest of",
+        "          2 tried (0.001 to 0.01): a better one may lie beyond",
+        "          the best learning rate of plain by test accuracy, 0.001, is the lowest",
+        "          of 2 tried (0.001 to 0.01): a better one may lie beyond",
+        "          no validation split: to choose among the 2 points (optimizer.lr) by",
+        "          test accuracy is to choose by the test split; data.validation_size",
+        "          gives one to choose by",
+        "          too few seeds: with 3 the smallest p is 0.25; at least 6 can reach p <",
+        "          0.05",
+        "files     run.json  " + sizes["run.json"],
+        "          metrics.csv  " + sizes["metrics.csv"],
+        "          summary.csv  " + sizes["summary.csv"],
+        "          curves.svg  6 B",
+        "          weights/  4 B in 2 files",
+    ]
+
+
+def test_a_file_that_no_table_needs_can_damage_a_run_too(tmp_path):
+    path = make_run(tmp_path, made_name(), files={"curves.svg": b"<svg/>", "other": b"1"})
+    flip(path / "curves.svg")
+    (path / "other").unlink()
+    assert "state     damaged: curves.svg is changed, other is missing" in page(path)
+
+
+def test_a_fallback_and_chosen_seeds_are_told(tmp_path):
+    data = {"mnist": {"name": "mnist_5k", "fingerprint": "sha256:" + "a" * 64, "num_train": 4000, "num_test": 1000}}
+    lines = page(make_run(tmp_path, made_name(), data=data, seeds=[3, 5]))
+    assert "data      mnist_5k (requested mnist): 4,000 + 1,000 examples, sha256:aaaaaaaa" in lines
+    assert "seeds     2: 3, 5" in lines
+
+
+def test_an_older_run_is_shown_with_what_it_recorded(tmp_path):
+    path = make_run(
+        tmp_path, made_name(), config=False, num_workers=None, platform=None, git_commit=None, versions=None
+    )
+    lines = page(path)
+    assert "arms      bn: no changes; 26,570 parameters" in lines
+    assert "device    cpu" in lines
+    assert not [line for line in lines if line.startswith(("platform", "versions"))]
+
+
+def test_the_record_holds_the_arms_changes_by_dotted_key(tmp_path):
+    record = run_record(read_run(make_run(tmp_path, made_name(), config=CONFIG)))
+    assert record["arms"][0] == {"name": "bn", "changes": {"model.norm": "batch"}, "num_parameters": [26570]}
+    assert record["audit"] == []

@@ -1,0 +1,125 @@
+"""Every run below a folder is listed, in the state that its files prove."""
+
+import pytest
+from made_runs import flip, made_name, make_every_state, make_run
+
+from bnreg.errors import UserError
+from bnreg.runs.listing import list_runs, select_runs
+
+
+def test_every_state_is_derived_from_the_files(tmp_path):
+    names = make_every_state(tmp_path)
+    listed = {one.state: (one.name, one.reason) for one in list_runs(tmp_path)}
+    assert listed == {
+        "complete": (names["complete"], ""),
+        "damaged": (names["damaged"], "metrics.csv: the file is not what its checksum in manifest.json says"),
+        "newer": (names["newer"], "written by a newer bnreg (folder schema 2, here 1); upgrade"),
+        "unfinished": (names["unfinished"], "it is still being written, or was interrupted"),
+    }
+
+
+def test_run_json_is_not_believed_about_its_state(tmp_path):
+    """An interrupted copy says complete, and is not."""
+    path = make_run(tmp_path, made_name(), state="complete")
+    (path / "manifest.json").unlink()
+    (damaged,) = list_runs(tmp_path)
+    assert (damaged.state, damaged.reason) == ("damaged", "not a run folder (it has no manifest.json)")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ("{", "manifest.json: it is not the manifest that bnreg wrote"),
+        ("[" * 100_000, "manifest.json: it is not the manifest that bnreg wrote"),
+        ('{"schema": 1, "sha256": {}}', "not a run folder (its manifest.json names no run.json)"),
+    ],
+    ids=["cut", "nested", "no run"],
+)
+def test_a_manifest_that_cannot_be_read_is_damage(tmp_path, manifest, reason):
+    (make_run(tmp_path, made_name()) / "manifest.json").write_text(manifest)
+    (damaged,) = list_runs(tmp_path)
+    assert (damaged.state, damaged.reason) == ("damaged", reason)
+
+
+def test_all_damage_of_a_run_is_told(tmp_path):
+    path = make_run(tmp_path, made_name())
+    flip(path / "run.json")
+    (path / "summary.csv").unlink()
+    (damaged,) = list_runs(tmp_path)
+    assert damaged.reason == (
+        "run.json: the file is not what its checksum in manifest.json says; summary.csv: No such file or directory"
+    )
+
+
+def test_what_is_no_run_is_not_listed(tmp_path):
+    renamed = make_run(tmp_path, made_name()).rename(tmp_path / "the best")
+    for name in ("notes", ".git", ".curves.svg.0a1b2c.partial", "folded"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "folded" / "manifest.json").write_text('{"schema": 1, "sha256": {"certificate.json": ""}}')
+    (tmp_path / made_name(number=1)).write_text("a file")
+    assert [one.path for one in list_runs(tmp_path)] == [renamed]
+
+
+def test_a_run_is_told_with_what_its_arms_reached(tmp_path):
+    points = [{"optimizer.lr": 0.001}, {"optimizer.lr": 0.01}]
+    make_run(tmp_path, made_name(), points=points, accuracies={"bn": [0.9, 0.8], "plain": 0.7}, num_seeds=3)
+    (one,) = list_runs(tmp_path)
+    assert one.accuracy == {"bn": pytest.approx((0.9, 0.8)), "plain": pytest.approx((0.7, 0.7))}
+    assert (one.arms, one.baseline, one.num_seeds) == (("bn", "plain"), "plain", 3)
+    assert one.started.isoformat() == "2026-11-23T03:45:29+00:00"
+
+
+def test_an_unfinished_run_began_when_its_name_says(tmp_path):
+    (tmp_path / f".{made_name(day=7)}.partial").mkdir()
+    (one,) = list_runs(tmp_path)
+    assert one.started.isoformat() == "2026-11-07T12:00:00+00:00"
+
+
+@pytest.fixture
+def three(tmp_path):
+    """Three runs whose orders by name, age and accuracy all differ, and a damaged one of no known age."""
+    for number, (name, day, accuracy) in enumerate([("a", 2, 0.98), ("b", 3, 0.97), ("c", 1, 0.99)]):
+        make_run(
+            tmp_path,
+            made_name(name, number, day),
+            accuracies={"bn": accuracy},
+            started=f"2026-11-0{day}T00:00:00+00:00",
+        )
+    harmed = make_run(tmp_path, "0")
+    flip(harmed / "run.json")
+    return list_runs(tmp_path)
+
+
+@pytest.mark.parametrize(("sort", "order"), [("when", "bac0"), ("name", "0abc"), ("accuracy", "cab0")])
+def test_runs_are_sorted(three, sort, order):
+    assert "".join(one.name[0] for one in select_runs(three, [], [], sort)) == order
+
+
+@pytest.mark.parametrize(
+    ("patterns", "states", "names"),
+    [
+        (["a"], [], "a"),
+        (["b-2026", "c*"], [], "bc"),
+        (["*-20261101T*"], [], "c"),
+        (["1"], [], ""),
+        ([], ["damaged"], "0"),
+        ([], ["damaged", "complete"], "0abc"),
+        (["0"], ["complete"], ""),
+    ],
+)
+def test_runs_are_selected_by_name_and_state(three, patterns, states, names):
+    assert "".join(one.name[0] for one in select_runs(three, patterns, states, "name")) == names
+
+
+def test_an_unfinished_run_is_selected_by_the_name_it_will_have(tmp_path):
+    (tmp_path / f".{made_name('lift')}.0a1b2c.partial").mkdir()
+    assert len(select_runs(list_runs(tmp_path), ["lift"], [], "when")) == 1
+
+
+def test_unknown_states_and_orders_are_refused_together():
+    with pytest.raises(UserError) as refusal:
+        select_runs([], [], ["done"], "age")
+    assert refusal.value.lines == (
+        "--state: unknown state 'done' (choices: complete, unfinished, damaged, newer)",
+        "--sort: unknown key 'age' (choices: when, name, accuracy)",
+    )

@@ -1,0 +1,71 @@
+"""Reading a run: nothing is believed unverified, and nothing is parsed before it is asked for."""
+
+import sys
+
+import pytest
+import yaml
+from made_runs import CONFIG, flip, made_name, make_run
+
+from bnreg.errors import UserError
+from bnreg.runs import read_run
+from bnreg.runs.read import UnreadableRunError, checked_files
+
+
+def test_tables_are_parsed_once_and_only_if_asked_for(tmp_path, monkeypatch):
+    """Many runs can be read for a fraction of what parsing their epochs would take."""
+    path = make_run(tmp_path, made_name())
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    run = read_run(path)
+    with pytest.raises(ImportError):
+        _ = run.metrics
+    monkeypatch.undo()
+    assert run.metrics is run.metrics
+    assert len(run.metrics) == 2 * len(run.summary) == 40
+
+
+def test_what_was_verified_is_what_is_parsed(tmp_path):
+    """A file that changes between the two does not get in."""
+    path = make_run(tmp_path, made_name())
+    run = read_run(path)
+    (path / "metrics.csv").write_text("arm\nother\n")
+    assert set(run.metrics["arm"]) == {"bn", "plain"}
+
+
+def test_the_config_is_that_of_run_json(tmp_path):
+    assert read_run(make_run(tmp_path, made_name())).config == CONFIG
+
+
+def test_the_config_of_an_older_run_is_that_of_its_yaml(tmp_path):
+    """As it was written: text that looks like a number stays text."""
+    config = CONFIG | {"name": "1e-3", "optimizer": {"lr": 1e-05, "schedule": None, "on": ["weights"]}}
+    content = yaml.safe_dump(config, sort_keys=False).encode()
+    path = make_run(tmp_path, made_name(), config=False, files={"config.yaml": content})
+    assert read_run(path).config == config
+    assert read_run(make_run(tmp_path, made_name(number=1), config=False)).config == {}
+    flip(path / "config.yaml")
+    with pytest.raises(UserError, match=r"config\.yaml: damaged run: the file is not what its checksum"):
+        read_run(path)
+
+
+def test_an_unfinished_run_is_called_so(tmp_path):
+    for name, line in (
+        (f".{made_name()}.0a1b2c.partial", "unfinished: it is still being written, or was interrupted"),
+        (f".{made_name()}.partial", "unfinished: it is still being written, or was interrupted"),
+        (f".{made_name()}.0a1b2c.removed", "its removal was interrupted; `bnreg rm` ends it"),
+    ):
+        path = make_run(tmp_path, made_name(number=1)).rename(tmp_path / name)
+        with pytest.raises(UnreadableRunError) as refusal:
+            read_run(path)
+        assert (refusal.value.state, refusal.value.lines) == ("unfinished", (f"{path}: {line}",))
+
+
+def test_every_file_is_held_to_its_checksum(tmp_path):
+    files = {"curves.svg": b"<svg/>", "weights/bn-0": b"12345", "weights/bn-1": b"12345"}
+    path = make_run(tmp_path, made_name(), files=files)
+    flip(path / "curves.svg")
+    (path / "weights" / "bn-1").unlink()
+    checked = {file.pop("name"): file for file in checked_files(path)}
+    assert checked["run.json"] == {"num_bytes": (path / "run.json").stat().st_size, "state": "whole"}
+    assert checked["curves.svg"] == {"num_bytes": 6, "state": "changed"}
+    assert checked["weights/bn-0"] == {"num_bytes": 5, "state": "whole"}
+    assert checked["weights/bn-1"] == {"num_bytes": 0, "state": "missing"}
