@@ -20,30 +20,35 @@ from bnreg.cli import app
 from bnreg.config.experiment_file import SECTIONS, ExperimentFile
 from bnreg.config.schema import Settings
 from bnreg.plan import CHOICES
-from bnreg.report.run_view import view_of
+from bnreg.report.run_view import view_of_run
 from bnreg.report.tables import comparison_markdown
 from bnreg.runs import read_run
 
 ROOT = Path(__file__).parent.parent
 
 
-def committed_run() -> Path:
-    """The one run folder that .gitignore lets through."""
-    (name,) = re.findall(r"^!/runs/(.+)/$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
+def committed_run(experiment: str) -> Path:
+    """The experiment's run folder that .gitignore lets through."""
+    (name,) = re.findall(rf"^!/runs/({experiment}-.+)/$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
     return ROOT / "runs" / name
 
 
-def result() -> str:
-    """The comparison of the committed run."""
-    run = read_run(committed_run())
+def result(experiment: str = "bn_vs_plain") -> str:
+    """The comparison of a committed run."""
+    run = read_run(committed_run(experiment))
     folder = run.path.relative_to(ROOT).as_posix()
     source = f"From [`{folder}`]({folder}): torch {run.info['versions']['torch']}, `{' '.join(run.info['command'])}`."
-    return f"{comparison_markdown(view_of(run.info, run.metrics, run.summary))}\n{source}\n"
+    return f"{comparison_markdown(view_of_run(run))}\n{source}\n"
+
+
+def verdicts() -> str:
+    """Each of the four verdicts, in one committed run."""
+    return result("verdicts")
 
 
 def figure() -> str:
     """The figure of the committed run."""
-    return f"![loss and accuracy by epoch]({committed_run().relative_to(ROOT).as_posix()}/curves.svg)\n"
+    return f"![loss and accuracy by epoch]({committed_run('bn_vs_plain').relative_to(ROOT).as_posix()}/curves.svg)\n"
 
 
 def settings() -> str:
@@ -104,7 +109,13 @@ def commands() -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-PARTS: dict[str, Callable[[], str]] = {"result": result, "figure": figure, "settings": settings, "commands": commands}
+PARTS: dict[str, Callable[[], str]] = {
+    "result": result,
+    "figure": figure,
+    "settings": settings,
+    "verdicts": verdicts,
+    "commands": commands,
+}
 
 
 def regenerated(readme: str) -> str:

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 import typer.main
-from readme import ROOT, committed_run, regenerated
+from readme import ROOT, committed_run, regenerated, verdicts
 
 from bnreg.cli import app
 from bnreg.config import load_experiment
@@ -72,8 +72,13 @@ def test_links_in_the_readme_lead_somewhere():
         assert (ROOT / target).exists(), target
 
 
+def test_all_four_verdicts_are_shown_on_trained_networks():
+    rows = re.findall(r"^\| \w+ \| (helped|hurt|equivalent|\\?~) \|", verdicts(), re.MULTILINE)
+    assert sorted(word.lstrip("\\") for word in rows) == ["equivalent", "helped", "hurt", "~"]
+
+
 def test_the_committed_run_is_whole_small_and_on_full_mnist():
-    run = committed_run()
+    run = committed_run("bn_vs_plain")
     info = read_run(run).info
     assert info["data"]["mnist"]["name"] == "mnist"
     assert len(info["seeds"]) == 10

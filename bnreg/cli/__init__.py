@@ -11,7 +11,22 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli import activations, compare, data, export, fold, modes, plot, polynomial, predict, train
+from bnreg.cli import (
+    activations,
+    compare,
+    data,
+    diff,
+    export,
+    fold,
+    modes,
+    plot,
+    polynomial,
+    predict,
+    rm,
+    runs,
+    show,
+    train,
+)
 from bnreg.errors import RunError, UserError
 
 app = typer.Typer(
@@ -23,6 +38,10 @@ app = typer.Typer(
 )
 app.command("train")(train.train)
 app.command("compare")(compare.compare)
+app.command("diff")(diff.diff)
+app.command("runs")(runs.runs)
+app.command("show")(show.show)
+app.command("rm")(rm.rm)
 app.command("plot")(plot.plot)
 app.command("predict")(predict.predict)
 app.command("modes")(modes.modes)
@@ -81,7 +100,7 @@ def main() -> None:
     except _Stopped as stopped:
         (number,) = stopped.args
         what = "interrupted" if number == signal.SIGINT else "terminated"
-        sys.exit(_complain([f"{what}: an unfinished run leaves nothing behind"], code=128 + number))
+        sys.exit(_complain([f"{what}: what was unfinished leaves nothing behind"], code=128 + number))
     except OSError as error:
         _discard_stdout()
         place = f"{error.filename}: " if error.filename else ""

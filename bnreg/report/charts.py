@@ -9,7 +9,7 @@ import pandas as pd
 from bnreg.errors import UserError
 from bnreg.report.drawing import DASHES, PALETTE, SHAPES, themed
 from bnreg.report.run_view import RunView, counted, point_label
-from bnreg.statistics.summarise import Point, each_point
+from bnreg.statistics.points import Point, each_point
 
 Chart = Callable[[RunView], alt.TopLevelMixin]
 

@@ -1,12 +1,25 @@
 """A run as tables and charts see it, whatever its folder looks like."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bnreg.runs import Run
+
+Correct = Mapping[int, npt.NDArray[np.bool_]]
+
+
+def nothing_correct() -> Correct:
+    """Of a run that does not tell which test examples its networks got right."""
+    return {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +36,15 @@ class RunView:
         requested_dataset: The one that the config asked for.
         device: What trained it, e.g. ``cpu``.
         seconds: Wall-clock time of the whole run.
-        metrics: One row per replica and epoch; NaN from where a replica diverged.
+        load_metrics: Gives one row per replica and epoch; NaN from where a replica diverged.
         summary: One row per replica; diverged ones carry chance values.
         overrides: The settings that replaced the config's, as they were typed.
+        seeds: In the config's order.
+        points: Of the sweep; one without keys where there is none.
+        data: For each data set that was asked for, what was used: its name, fingerprint and numbers of examples.
+        pairing: One row per replica, as in the summary: point_index, arm, seed, the hash of its batches, its epochs.
+        config: The resolved config.
+        load_correct: Gives for each point which test examples are classified right, shape (arms, seeds, examples).
     """
 
     name: str
@@ -37,9 +56,25 @@ class RunView:
     requested_dataset: str
     device: str
     seconds: float
-    metrics: "pd.DataFrame"
+    load_metrics: Callable[[], "pd.DataFrame"]
     summary: "pd.DataFrame"
-    overrides: tuple[str, ...] = ()
+    overrides: tuple[str, ...]
+    seeds: tuple[int, ...]
+    points: tuple[Mapping[str, Any], ...]
+    data: Mapping[str, Mapping[str, Any]]
+    pairing: Sequence[Mapping[str, Any]]
+    config: Mapping[str, Any]
+    load_correct: Callable[[], Correct] = nothing_correct
+
+    @cached_property
+    def metrics(self) -> "pd.DataFrame":
+        """One row per replica and epoch; NaN from where a replica diverged."""
+        return self.load_metrics()
+
+    @cached_property
+    def correct(self) -> Correct:
+        """For each point which test examples are classified right, shape (arms, seeds, examples)."""
+        return self.load_correct()
 
     @property
     def num_seeds(self) -> int:
@@ -48,7 +83,7 @@ class RunView:
     @property
     def num_epochs(self) -> int:
         """The last epoch that any replica reached."""
-        return int(self.metrics["epoch"].max())
+        return max(int(row["epochs"]) for row in self.pairing)
 
     @property
     def used_fallback(self) -> bool:
@@ -98,13 +133,30 @@ def counted(number: int, noun: str) -> str:
 
 
 def view_of(info: Mapping[str, Any], metrics: "pd.DataFrame", summary: "pd.DataFrame") -> RunView:
-    """A run as its folder describes it.
+    """A run whose results are at hand.
 
     Args:
         info: Contents of ``run.json``.
         metrics: One row per replica and epoch.
         summary: One row per replica.
     """
+    return _view(info, summary, info.get("config", {}), lambda: metrics, nothing_correct)
+
+
+def view_of_run(run: "Run") -> RunView:
+    """A run as its folder describes it, of which large files are read when they are needed."""
+    from bnreg.runs import read_correct
+
+    return _view(run.info, run.summary, run.config, lambda: run.metrics, lambda: read_correct(run))
+
+
+def _view(
+    info: Mapping[str, Any],
+    summary: "pd.DataFrame",
+    config: Mapping[str, Any],
+    load_metrics: Callable[[], "pd.DataFrame"],
+    load_correct: Callable[[], Correct],
+) -> RunView:
     return RunView(
         name=info["name"],
         id=info["id"],
@@ -115,7 +167,13 @@ def view_of(info: Mapping[str, Any], metrics: "pd.DataFrame", summary: "pd.DataF
         requested_dataset=", ".join(info["data"]),
         device=info["device"],
         seconds=info["seconds"],
-        metrics=metrics,
+        load_metrics=load_metrics,
         summary=summary,
         overrides=tuple(word for word in info["command"] if re.match(r"[A-Za-z0-9_][\w.-]*=", word)),
+        seeds=tuple(info["seeds"]),
+        points=tuple(info["points"]),
+        data=info["data"],
+        pairing=info["pairing"],
+        config=config,
+        load_correct=load_correct,
     )

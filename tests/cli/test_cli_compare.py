@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from written_runs import write_run
 
 from bnreg.runs import expand_runs, new_run, read_run
 
@@ -15,44 +16,14 @@ from bnreg.runs import expand_runs, new_run, read_run
 def make_run(tmp_path, monkeypatch):
     """Write a run folder with two arms below the test's folder: ``make_run("name")`` returns its path."""
     monkeypatch.chdir(tmp_path)
-
-    def make(name, num_seeds=6, root=Path("runs"), lift=0.01):
-        rows, summary = [], []
-        for arm in ("bn", "plain"):
-            for seed in range(num_seeds):
-                accuracy = 0.95 + 0.001 * math.sin(seed) + (lift if arm == "bn" else 0)
-                metrics = {"train_loss": 0.1, "train_accuracy": 0.97, "test_loss": 0.15, "test_accuracy": accuracy}
-                rows += [{"arm": arm, "seed": seed, "epoch": epoch, **metrics} for epoch in (1, 2)]
-                final = {f"final_{key}": value for key, value in metrics.items()}
-                summary.append(
-                    {"arm": arm, "seed": seed, "status": "ok", "final_epoch": 2, **final, "seconds": 1.5}
-                    | {"num_parameters": 100}
-                )
-        info = {
-            "id": name,
-            "name": name,
-            "command": ["train", f"{name}.yaml"],
-            "arms": ["bn", "plain"],
-            "baseline": "plain",
-            "point_keys": [],
-            "data": {"mnist": {"name": "mnist_5k"}},
-            "device": "cpu",
-            "seconds": 3.0,
-        }
-        with new_run(root, name) as (folder, draft):
-            draft.write_json("run.json", info)
-            draft.write_csv("metrics.csv", list(rows[0]), rows)
-            draft.write_csv("summary.csv", list(summary[0]), summary)
-        return folder
-
-    return make
+    return write_run
 
 
 def test_compare_prints_the_paired_difference(bnreg, make_run):
     done = bnreg("compare", make_run("lift"))
     assert done.code == 0
     assert done.err == ""
-    assert re.search(r"bn +\+1\.00 +\[\+1\.00, \+1\.00\] +0\.031 +6 of 6", done.out)
+    assert re.search(r"bn +helped +\+1\.00 +\[\+1\.00, \+1\.00\] +0\.031 +– +6/6", done.out)
     assert "mnist_5k (requested mnist)" in done.out
 
 
@@ -76,13 +47,21 @@ def test_a_stray_file_beside_runs_is_passed_over_however_the_pattern_is_expanded
         assert (done.code, done.err) == (2, "runs/stray.txt: not a run folder (it has no manifest.json)\n")
 
 
-def test_a_folder_that_is_no_run_is_named_even_beside_runs(bnreg, make_run):
-    """It may be a run that lost its manifest."""
-    make_run("lift")
-    damaged = make_run("other")
+def test_a_run_that_cannot_be_read_is_named_and_left_out_of_a_pattern(bnreg, make_run):
+    """It is listed below the others; where the user names the folder itself, that is a mistake."""
+    run, damaged = make_run("lift"), make_run("other")
     (damaged / "manifest.json").unlink()
     done = bnreg("compare", "runs/*")
-    assert (done.code, done.err) == (2, f"{damaged}: not a run folder (it has no manifest.json)\n")
+    reason = f"{damaged}: not a run folder (it has no manifest.json)\n"
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("lift: mnist_5k")
+    assert done.out.endswith(f"left out: {reason}")
+    done = bnreg("compare", "runs/*", "--json")
+    assert (done.err, len(json.loads(done.out))) == (f"left out: {reason}", 1)
+    done = bnreg("compare", "runs/*", damaged)
+    assert (done.code, done.out, done.err) == (2, "", reason)
+    (run / "summary.csv").unlink()
+    assert bnreg("compare", "runs/*").code == 2
 
 
 def test_hidden_folders_are_matched_by_no_pattern(make_run):

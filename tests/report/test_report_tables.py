@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ import pytest
 from report_frames import make_view
 from rich.console import Console
 
+from bnreg.report.records import comparison_records
 from bnreg.report.run_view import short_names, view_of
-from bnreg.report.tables import comparison_markdown, comparison_records, comparison_tables
-from bnreg.statistics.summarise import compare_arms
+from bnreg.report.tables import comparison_markdown, comparison_tables
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -67,7 +66,7 @@ def test_the_table_is_the_golden_one(name, width):
 @pytest.mark.parametrize("name", VIEWS)
 def test_no_figure_is_cut_or_wrapped_at_80_columns(name):
     """The same figures as in a table that has all the room it wants."""
-    figures = r"[+-]?\d[\d.]* ± +[\d.]+|\[[^]]+\]|< 0\.001|\b\d+ of +\d+|[+-]\d+\.\d\d\b"
+    figures = r"[+-]?\d[\d.]* ± +[\d.]+|\[[^]]+\]|< 0\.001|\b\d+ of +\d+|\b\d+/\d+|[+-]\d+\.\d\d\b"
     narrow, wide = (re.findall(figures, render(VIEWS[name](), width)) for width in (80, 1000))
     assert sorted(narrow) == sorted(wide)
     assert "…" not in render(VIEWS[name](), 80)
@@ -122,10 +121,14 @@ def test_what_was_typed_in_place_of_the_configs_settings_is_shown():
         "arms": plain.arms,
         "baseline": plain.baseline,
         "point_keys": [],
-        "data": {"mnist": {"name": "mnist"}},
+        "data": plain.data,
         "device": "cpu",
         "seconds": 41.3,
         "command": command,
+        "seeds": plain.seeds,
+        "points": plain.points,
+        "pairing": plain.pairing,
+        "config": plain.config,
     }
     view = view_of(info, plain.metrics, plain.summary)
     title = "mnist, 5 epochs, 10 seeds, cpu, 41 s, optimizer.lr=0.01, arms.bn.model.norm=null\n"
@@ -145,8 +148,8 @@ def test_a_swept_setting_of_one_arm_names_the_arm():
 def test_a_hundred_points_have_one_line_per_point_and_arm():
     view = make_view(sweep={"optimizer.lr": [k / 1000 for k in range(1, 101)]}, num_seeds=3)
     lines = render([view], 80).splitlines()
-    assert sum("±" in line for line in lines) == 200
-    assert sum(" of 3" in line for line in lines) == 100
+    assert sum(" ± " in line for line in lines) == 200
+    assert sum(line.endswith("/3") for line in lines) == 100
 
 
 def test_the_data_set_that_was_really_used_is_named():
@@ -184,16 +187,13 @@ def test_few_seeds_are_no_ground_for_a_claim_and_the_table_says_so(num_seeds, no
     assert note in text if note else "too few" not in text
 
 
-def test_a_missing_interval_is_a_dash_and_the_table_says_why(monkeypatch):
-    def without_interval(*args, **kwargs):
-        return [
-            one._replace(comparison=replace(one.comparison, interval=None)) for one in compare_arms(*args, **kwargs)
-        ]
-
-    monkeypatch.setattr("bnreg.report.tables.compare_arms", without_interval)
-    text = render([make_view(num_seeds=5)], 80)
-    assert re.search(r"^  bn +[+-]\d\.\d\d +–  0\.062 +5 of 5$", text, re.M)
-    assert "\n5 pairs are too few for an interval or a p below 0.062: use at least 6 seeds\n" in text
+def test_a_missing_interval_is_a_dash_beside_the_others():
+    """Where one arm has a single pair, the others keep theirs."""
+    view = make_view(arms=("bn", "wide", "plain"), num_seeds=6, missing=tuple(("bn", seed) for seed in range(1, 6)))
+    text = render([view], 80)
+    assert re.search(r"^  bn +~ +[+-]\d\.\d\d +–  1\.000 +–  1/1$", text, re.M)
+    assert re.search(r"^  wide +(~|helped) +[+-]\d\.\d\d \[", text, re.M)
+    assert "\n1 pair is too few for an interval or a p below 1.000: use at least 6 seeds\n" in text
 
 
 def test_a_small_p_is_never_shown_as_zero():
@@ -212,7 +212,7 @@ def test_only_a_baseline_makes_a_comparison():
 
 def test_arms_without_a_common_seed_are_not_compared():
     view = make_view(num_seeds=2, missing=(("bn", 0), ("plain", 1)))
-    assert re.search(r"bn +– +– +– +0 of 0", render([view], 80))
+    assert re.search(r"bn +– +– +– +– +0/0", render([view], 80))
     assert "seeds 0, 1 have no partner and are left out" in render([view], 80)
     assert comparison_records([view])[0]["comparisons"][0]["difference"] is None
 
@@ -246,11 +246,12 @@ def test_markdown_has_the_same_cells_and_notes_as_the_table(name):
     for view in VIEWS[name]():
         markdown, table = comparison_markdown(view), render([view], 1000)
         cells = {cell.strip() for row in re.findall(r"^\|(.*)\|$", markdown, re.M) for cell in row.split(" | ")}
+        cells = {cell.replace("\\~", "~") for cell in cells}
         assert all(cell in table for cell in cells if not cell.startswith(":") and not cell.endswith(":"))
         rows = [line for line in table.splitlines() if line.startswith("  ") and "──" not in line]
         assert len(re.findall(r"^\|(?! :)", markdown, re.M)) == len(rows)
         notes = [line for line in table.splitlines()[1:] if line and not line.startswith(" ")]
-        assert all(note.replace("_", r"\_") in markdown or note in markdown for note in notes)
+        assert all(note in markdown.replace("\\~", "~") for note in notes)
 
 
 def test_tables_need_no_chart_library():
@@ -258,3 +259,19 @@ def test_tables_need_no_chart_library():
     code = "import sys, bnreg.report.tables; print({'altair', 'scipy', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_sweep_of_two_settings_tells_whether_they_change_the_advantage():
+    """The difference of differences, seed by seed; one setting alone is told point by point."""
+    view = make_view(sweep={"optimizer.lr": [0.1, 0.01], "model.width": [32, 64]})
+    (record,) = comparison_records([view])
+    told = {(one["factor"], one["level"], *one["at"].values()): one["difference"] for one in record["interactions"]}
+    advantage = {tuple(one["point"].values()): one["difference"] for one in record["comparisons"]}
+    assert told == {
+        ("optimizer.lr", "0.01", "32"): pytest.approx(advantage[0.01, 32] - advantage[0.1, 32]),
+        ("optimizer.lr", "0.01", "64"): pytest.approx(advantage[0.01, 64] - advantage[0.1, 64]),
+        ("model.width", "64", "0.1"): pytest.approx(advantage[0.1, 64] - advantage[0.1, 32]),
+        ("model.width", "64", "0.01"): pytest.approx(advantage[0.01, 64] - advantage[0.01, 32]),
+    }
+    assert re.search(r"^  bn +lr 0\.01 vs 0\.1 +width=32 +(~|equivalent) ", render([view], 120), re.M)
+    assert comparison_records([make_view(sweep={"optimizer.lr": [0.1, 0.01]})])[0]["interactions"] == []

@@ -1,0 +1,123 @@
+"""A table of text: for the terminal, in Markdown and in LaTeX, with the same words and figures."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+# Where there is no room, names wrap between words, and words longer than this within: a `weight_decay` stays whole.
+MAX_WHOLE_WORD = 12
+INDENT = 2
+GAP = 2
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The first columns hold names and may wrap, the others hold figures and may not.
+
+    On a terminal that is too narrow for the figures, the table overflows it.
+
+    Attributes:
+        headers: One for each column.
+        rows: Of as many cells.
+        num_names: How many of the columns hold names.
+        styles: How certain words are shown in the column of names after the first ones, such as a verdict's.
+    """
+
+    headers: list[str]
+    rows: list[list[str]]
+    num_names: int
+    styles: Mapping[str, str] = field(default_factory=dict)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = [*zip(self.headers, *self.rows, strict=True)]
+        widths = [max(map(cell_len, column)) for column in columns]
+        room = options.max_width - INDENT - GAP * (len(columns) - 1) - sum(widths[self.num_names :])
+        widths[: self.num_names] = _name_widths(columns[: self.num_names], room)
+        text = Text(no_wrap=True, end="")
+        self._add_row(text, self.headers, widths, console, header=True)
+        text.append(f"{' ' * INDENT}{'─' * (sum(widths) + GAP * (len(widths) - 1))}\n")
+        for row in self.rows:
+            self._add_row(text, row, widths, console)
+        # Longer lines than the terminal's are left whole.
+        yield from console.render(text, options.update(width=max(options.max_width, INDENT + sum(widths) + 1000)))
+
+    def _add_row(
+        self, text: Text, row: Sequence[str], widths: Sequence[int], console: Console, *, header: bool = False
+    ) -> None:
+        """Append a row, of as many lines as its highest cell; figures stand on the last line of a header."""
+        folded = [_folded(cell, width, console) for cell, width in zip(row, widths, strict=True)]
+        height = max(map(len, folded))
+        for number in range(height):
+            text.append(" " * INDENT)
+            for index, (lines, width) in enumerate(zip(folded, widths, strict=True)):
+                line = lines[number] if number < len(lines) else ""
+                blank = " " * (width - cell_len(line))
+                is_last = index + 1 == len(widths)
+                padded = line + (blank if not is_last else "") if index < self.num_names else blank + line
+                style = "bold" if header else self.styles.get(line, "")
+                text.append(padded, style)
+                text.append("\n" if is_last else " " * GAP)
+
+
+def markdown(grid: Grid) -> str:
+    """The table in GitHub's Markdown."""
+    rules = [":--" if index < grid.num_names else "--:" for index in range(len(grid.headers))]
+    rows = [[escaped(cell) for cell in row] for row in (grid.headers, *grid.rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], rules, *rows[1:]))
+
+
+def escaped(text: str) -> str:
+    """Text that GitHub shows as it is; what is safe there, like an underscore between letters, stays legible."""
+    return re.sub(r"[\\`*|~]|<(?! )|\](?=\()|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
+
+
+def latex(grid: Grid) -> str:
+    """The table as a LaTeX ``tabular``, which needs the package booktabs."""
+    columns = "l" * grid.num_names + "r" * (len(grid.headers) - grid.num_names)
+    header, *rows = [" & ".join(map(latex_escaped, row)) + r" \\" for row in (grid.headers, *grid.rows)]
+    lines = [f"\\begin{{tabular}}{{{columns}}}", r"\toprule", header, r"\midrule", *rows]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+_LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"$\sim$",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "±": r"$\pm$",
+    "–": "--",
+    "≤": r"$\le$",
+    "λ": r"$\lambda$",
+    "[": "{[}",  # after a line's end, LaTeX would take it for an option
+}
+
+
+def latex_escaped(text: str) -> str:
+    """Text that LaTeX sets as it is, its minus signs as such."""
+    text = "".join(_LATEX.get(character, character) for character in text)
+    return re.sub(r"(?<![\w.])-(?=\d)", r"$-$", text)
+
+
+def _folded(cell: str, width: int, console: Console) -> list[str]:
+    if cell_len(cell) <= width:
+        return [cell]
+    return [line.plain.rstrip() for line in Text(cell).wrap(console, width, overflow="fold")]
+
+
+def _name_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Widths for columns of names: together at most as wide as the room, if they can be."""
+    widths = [max(map(cell_len, column)) for column in columns]
+    if sum(widths) <= room:
+        return widths
+    words = [max(cell_len(word) for cell in column for word in cell.split()) for column in columns]
+    for floors in (words, [min(word, MAX_WHOLE_WORD) for word in words]):
+        while sum(widths) > room and widths != floors:
+            widest = max((i for i, width in enumerate(widths) if width > floors[i]), key=widths.__getitem__)
+            widths[widest] -= 1
+    return widths

@@ -1,0 +1,142 @@
+"""Groups of replicas against a baseline: paired by seed where both saw the same batches, and judged together."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bnreg.report.groups import Group
+from bnreg.report.replicas import EPOCHS_KEY, Replica
+from bnreg.statistics.paired import PairedComparison, compare_pairs, judge
+
+TEST_ACCURACY = "test_accuracy"
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One group against the baseline's, by one metric.
+
+    Attributes:
+        metric: Name of the metric.
+        arm: The group.
+        baseline: The group with which it is compared.
+        comparison: The evidence and the verdict; of no pairs where they must not be paired.
+        unpaired: Why they must not be paired; None where they may.
+    """
+
+    metric: str
+    arm: Group
+    baseline: Group
+    comparison: PairedComparison
+    unpaired: str | None
+
+    @property
+    def difference(self) -> float:
+        """Mean of the arm minus the baseline, over the pairs or, unpaired, over all seeds of each; may be NaN."""
+        if self.unpaired is None:
+            return self.comparison.difference
+        sides = [self.arm.values(self.metric).values(), self.baseline.values(self.metric).values()]
+        return float(np.mean([*sides[0]]) - np.mean([*sides[1]])) if all(sides) else math.nan
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is a share of examples, shown in percent, of which more is better; any other is a loss."""
+    return "accuracy" in metric
+
+
+def judge_groups(
+    pairs: Sequence[tuple[Group, Group]],
+    metrics: Sequence[str],
+    smallest_effects: Mapping[str, float | None],
+    *,
+    stored_final: bool,
+) -> list[Judged]:
+    """Each arm's group against its baseline's, by each metric, all judged as one family.
+
+    Args:
+        pairs: The arm's group and the baseline's.
+        metrics: What to compare them by.
+        smallest_effects: Metric → smallest effect of interest, if there is one.
+        stored_final: Whether the metrics are those of the final networks, whose answers on each test example are kept.
+    """
+    judged = []
+    for metric in metrics:
+        for arm, baseline in pairs:
+            unpaired = streams_differ(arm, baseline)
+            values, baseline_values = ({} if unpaired else side.values(metric) for side in (arm, baseline))
+            seeds = sorted(values.keys() & baseline_values.keys())
+            comparison = compare_pairs(
+                pd.Series(values, dtype=np.float64),
+                pd.Series(baseline_values, dtype=np.float64),
+                higher_is_better=is_share(metric),
+                smallest_effect=smallest_effects[metric],
+                example_error=_example_error(arm, baseline, seeds)
+                if stored_final and metric == TEST_ACCURACY
+                else None,
+                split_ratio=_split_ratio(arm) if metric.startswith("validation_") else None,
+            )
+            comparison = replace(
+                comparison,
+                diverged_seeds=tuple(seed for seed in arm.diverged_seeds if seed in seeds),
+                diverged_baseline_seeds=tuple(seed for seed in baseline.diverged_seeds if seed in seeds),
+            )
+            judged.append(Judged(metric, arm, baseline, comparison, unpaired))
+    verdicts = judge([one.comparison for one in judged])
+    return [replace(one, comparison=comparison) for one, comparison in zip(judged, verdicts, strict=True)]
+
+
+def streams_differ(arm: Group, baseline: Group) -> str | None:
+    """Why two groups must not be paired: what differs between the streams of a seed that both have; None if nothing.
+
+    The arms of one run are always paired. Replicas of different runs are if they saw the same batches of the same data.
+    """
+    for seed in arm.by_seed.keys() & baseline.by_seed.keys():
+        sides = arm.by_seed[seed], baseline.by_seed[seed]
+        views, baseline_views = ({id(replica.view) for replica in side} for side in sides)
+        if views == baseline_views:
+            continue
+        for one in sides[0]:
+            for other in sides[1]:
+                if one.view is not other.view and (difference := _stream_difference(one, other)):
+                    return difference
+    return None
+
+
+def _stream_difference(one: Replica, other: Replica) -> str | None:
+    if one.fingerprint != other.fingerprint:
+        return "data"
+    if one.settings.get(EPOCHS_KEY) != other.settings.get(EPOCHS_KEY):
+        return "budgets"
+    # The hash is over the epochs trained: early stopping makes it differ even where the order is the same.
+    if one.num_epochs == other.num_epochs:
+        return "batch orders" if one.batch_order != other.batch_order else None
+    data = [{key: value for key, value in side.settings.items() if key.startswith("data.")} for side in (one, other)]
+    return "batch orders" if data[0] != data[1] else None
+
+
+def _example_error(arm: Group, baseline: Group, seeds: Sequence[int]) -> float | None:
+    """What the test examples add to the standard error; None where it is not known of two seeds."""
+    from bnreg.statistics.intervals import example_error
+
+    differences = []
+    for seed in seeds:
+        replicas = [*arm.by_seed[seed], *baseline.by_seed[seed]]
+        if len(replicas) != 2 or any(replica.diverged for replica in replicas):
+            continue
+        correct, baseline_correct = (replica.correct() for replica in replicas)
+        if correct is not None and baseline_correct is not None:
+            differences.append(correct.astype(np.int8) - baseline_correct.astype(np.int8))
+    return example_error(np.stack(differences)) if len(differences) > 1 else None
+
+
+def _split_ratio(group: Group) -> float | None:
+    """Validation examples per training example: each seed draws both anew from one training set."""
+    replica = group.replicas[0]
+    num_validation = replica.settings.get("data.validation_size") or 0
+    (num_all,) = {
+        data["num_train"] for data in replica.view.data.values() if data["fingerprint"] == replica.fingerprint
+    }
+    num_train = replica.settings.get("data.train_size") or num_all - num_validation
+    return num_validation / num_train if num_validation else None

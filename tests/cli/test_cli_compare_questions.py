@@ -1,0 +1,296 @@
+"""``bnreg compare`` with questions: which runs, grouped by what, compared with what, shown and written how."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+from written_runs import write_run
+
+
+@pytest.fixture
+def make_run(tmp_path, monkeypatch):
+    """Write a run folder below the test's folder."""
+    monkeypatch.chdir(tmp_path)
+    return write_run
+
+
+@pytest.fixture
+def rates(make_run):
+    """Three runs of the same arms at three learning rates."""
+    for name, lr, lift in (("a", 0.1, 0.01), ("b", 0.001, 0.02), ("c", 0.01, 0.03)):
+        make_run(name, lift=lift, settings={"optimizer.lr": lr})
+
+
+def comparisons(done):
+    assert done.code == 0, done.err
+    return [one for record in json.loads(done.out) for one in record["comparisons"]]
+
+
+@pytest.mark.usefixtures("rates")
+def test_runs_are_put_together_by_a_key(bnreg):
+    """A row for each value, numbers ascending; each arm against the baseline at the same value."""
+    found = comparisons(bnreg("compare", "runs/*", "--group-by", "optimizer.lr", "--json"))
+    assert [one["point"] for one in found] == [{"optimizer.lr": lr} for lr in (0.001, 0.01, 0.1)]
+    assert [round(one["difference"], 9) for one in found] == [0.02, 0.03, 0.01]
+    assert {one["family_size"] for one in found} == {3}
+    text = bnreg("compare", "runs/*", "--group-by", "optimizer.lr", "--width", "200").out
+    assert text.startswith("3 runs: mnist_5k (requested mnist), 2 epochs, 6 seeds\n")
+    assert "p after Holm for 3 comparisons" in text
+
+
+@pytest.mark.usefixtures("rates")
+def test_a_mean_over_different_settings_is_told(bnreg):
+    """Each seed counts once, however many runs it is in."""
+    done = bnreg("compare", "runs/*", "--group-by", "arm", "--json")
+    (found,) = comparisons(done)
+    assert (found["num_pairs"], round(found["difference"], 9)) == (6, 0.02)
+    assert "each seed's mean is over optimizer.lr; --group-by keeps them apart" in json.loads(done.out)[0]["notes"]
+
+
+def test_arms_of_different_folders_pair_by_seed_where_they_saw_the_same_batches(bnreg, make_run):
+    make_run("one", arms=("bn",), baseline=None)
+    make_run("two", arms=("plain",), baseline=None, lift=0.0)
+    (found,) = comparisons(bnreg("compare", "runs/*", "--group-by", "arm", "--baseline", "plain", "--json"))
+    assert (found["num_pairs"], found["unpaired"]) == (6, None)
+    assert found["difference"] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [({"batch_order": "other"}, "batch orders"), ({"num_epochs": 3}, "budgets"), ({"dataset": "mnist"}, "data")],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_runs_whose_streams_differ_are_not_paired_and_the_difference_is_named(bnreg, make_run, other, reason):
+    make_run("one", arms=("bn",), baseline=None)
+    make_run("two", arms=("plain",), baseline=None, lift=0.0, **other)
+    asked = ("compare", "runs/*", "--group-by", "arm", "--baseline", "plain")
+    (found,) = comparisons(bnreg(*asked, "--json"))
+    assert (found["unpaired"], found["verdict"], found["interval"]) == (reason, None, None)
+    assert found["difference"] == pytest.approx(0.01)
+    assert f"warning: bn against plain: unpaired, for the {reason} differ" in bnreg(*asked).out
+
+
+@pytest.mark.usefixtures("rates")
+def test_along_any_key_its_values_are_compared(bnreg):
+    asked = ("compare", "runs/*", "--group-by", "arm,optimizer.lr", "--baseline", "optimizer.lr=0.001")
+    found = {(one["point"]["arm"], one["arm"]): one["difference"] for one in comparisons(bnreg(*asked, "--json"))}
+    assert found == {
+        ("bn", "0.1"): pytest.approx(-0.01),
+        ("bn", "0.01"): pytest.approx(0.01),
+        ("plain", "0.1"): 0.0,
+        ("plain", "0.01"): 0.0,
+    }
+    assert "against 0.001" in bnreg(*asked).out
+
+
+@pytest.mark.usefixtures("rates")
+def test_a_filter_chooses_by_settings(bnreg):
+    done = bnreg("compare", "runs/*", "--where", "optimizer.lr<0.1 and seed<3", "--json")
+    assert [record["run"] for record in json.loads(done.out)] == ["b", "c"]
+    assert [one["num_pairs"] for one in comparisons(done)] == [3, 3]
+
+
+def test_another_baseline_turns_the_difference_round(bnreg, make_run):
+    (found,) = comparisons(bnreg("compare", make_run("lift"), "--baseline", "bn", "--json"))
+    assert (found["arm"], found["verdict"], round(found["difference"], 9)) == ("plain", "hurt", -0.01)
+
+
+@pytest.mark.usefixtures("rates")
+def test_order_by_a_key_or_a_metric(bnreg):
+    def runs(sort):
+        return [record["run"] for record in json.loads(bnreg("compare", "runs/*", "--sort", sort, "--json").out)]
+
+    assert runs("optimizer.lr") == ["b", "c", "a"]
+    assert runs("-optimizer.lr") == ["a", "c", "b"]
+    assert runs("-test_accuracy") == ["c", "b", "a"]
+
+
+@pytest.mark.usefixtures("rates")
+def test_columns_show_settings_and_hide_those_equal_everywhere(bnreg):
+    shown = bnreg("compare", "runs/*", "--columns", "optimizer.lr,model.norm,data.dataset").out
+    assert re.search(r"^  arm +lr +norm +dataset +test", shown, re.M)
+    changed = bnreg("compare", "runs/*", "--columns", "optimizer.lr,data.dataset", "--only-changed").out
+    assert re.search(r"^  arm +lr +test", changed, re.M)
+    everything = bnreg("compare", "runs/*", "--only-changed").out
+    assert re.search(r"^  arm +norm +lr +test", everything, re.M)
+
+
+def test_seeds_have_rows_of_their_own(bnreg, make_run):
+    text = bnreg("compare", make_run("lift", num_seeds=3), "--seeds").out
+    assert re.findall(r"^  (\S+)(?: \(baseline\))? +(\d) +(9\d\.\d\d) ", text, re.M) == [
+        ("bn", "0", "96.00"),
+        ("bn", "1", "96.08"),
+        ("bn", "2", "96.09"),
+        ("plain", "0", "95.00"),
+        ("plain", "1", "95.08"),
+        ("plain", "2", "95.09"),
+    ]
+
+
+def test_an_epoch_or_the_best_one_can_be_asked_for(bnreg, make_run):
+    run = make_run("lift", num_seeds=2, validation=True)
+
+    def mean(at):
+        return json.loads(bnreg("compare", run, "--at", at, "--json").out)[0]["arms"][0]["test_accuracy"]["mean"]
+
+    last = mean("last")
+    assert [mean("epoch=1"), mean("epoch=2"), mean("best")] == pytest.approx([last - 0.1, last, last - 0.02])
+
+
+def test_a_diverged_replica_counts_as_a_guess_at_any_epoch(bnreg, make_run):
+    run = make_run("lift", diverged=[("plain", 2)])
+    for at in ("last", "epoch=1"):
+        done = bnreg("compare", run, "--at", at, "--seeds", "--json")
+        by_seed = json.loads(done.out)[0]["arms"][1]["test_accuracy"]["by_seed"]
+        assert by_seed["2"] == 0.1
+    assert "diverged, and counted as chance: plain, seed 2" in bnreg("compare", run).out
+
+
+def test_the_smallest_effect_decides_what_is_equivalent(bnreg, make_run):
+    run = make_run("lift", lift=0.001)
+    (found,) = comparisons(bnreg("compare", run, "--json"))
+    assert (found["verdict"], found["remark"]) == ("equivalent", "real, but smaller than what matters")
+    (found,) = comparisons(bnreg("compare", run, "--smallest-effect", "0.0005", "--json"))
+    assert (found["verdict"], found["smallest_effect"]) == ("helped", 0.0005)
+    assert "bn: real, but smaller than what matters" in bnreg("compare", run).out
+
+
+def test_a_loss_is_better_where_it_is_smaller(bnreg, make_run):
+    """It has no smallest effect of its own; several metrics are one family."""
+    found = comparisons(
+        bnreg("compare", make_run("lift"), "--metric", "test_loss", "--metric", "test_accuracy", "--json")
+    )
+    assert [(one["metric"], one["smallest_effect"], one["family_size"]) for one in found] == [
+        ("test_loss", None, 2),
+        ("test_accuracy", 0.002, 2),
+    ]
+
+
+def test_stored_answers_widen_the_interval_by_the_test_sets_chance(bnreg, make_run):
+    plain, stored = make_run("plain", noise=0.001), make_run("stored", noise=0.001, correct=True)
+    alone, joint = (comparisons(bnreg("compare", run, "--json"))[0] for run in (plain, stored))
+    assert (alone["interval_over"], joint["interval_over"]) == ("seeds", "seeds and examples")
+    widths = [one["interval"][1] - one["interval"][0] for one in (alone, joint)]
+    assert widths[1] >= widths[0]
+
+
+def test_further_tests_are_shown_on_request(bnreg, make_run):
+    run = make_run("lift", noise=0.002, correct=True)
+    assert "Wilcoxon" not in bnreg("compare", run).out
+    assert re.search(r"against plain +sign flip p +t +Wilcoxon +TOST +McNemar\n", bnreg("compare", run, "--tests").out)
+    (found,) = comparisons(bnreg("compare", run, "--tests", "--json"))
+    assert set(found["tests"]) == {"sign_flip", "t", "wilcoxon", "tost", "mcnemar"}
+    assert found["tests"]["sign_flip"] == found["p_value"]
+    (without,) = comparisons(bnreg("compare", make_run("other"), "--tests", "--json"))
+    assert without["tests"]["mcnemar"] is None
+
+
+@pytest.mark.parametrize(
+    ("condition", "lift", "code"),
+    [
+        ("bn < plain", -0.01, 3),
+        ("bn<plain", 0.01, 0),
+        ("bn <= plain", 0.01, 0),
+        ("bn <= plain", 0.0001, 3),
+        ("bn < plain", 0.0001, 0),
+        ("plain > bn", -0.01, 3),
+        ("plain >= bn", 0.01, 0),
+        ("bn >= plain", 0.01, 3),
+    ],
+)
+def test_a_verdict_can_fail_a_script(bnreg, make_run, condition, lift, code):
+    """The tables are printed all the same; the reason goes to stderr."""
+    done = bnreg("compare", make_run("lift", lift=lift), "--fail-if", condition)
+    assert done.code == code
+    assert "against plain" in done.out
+    assert bool(done.err) == (code == 3)
+    if code:
+        assert done.err.startswith(f"--fail-if {condition}: lift: test accuracy of bn against plain: ")
+
+
+def test_every_format_can_be_written_into_a_new_file(bnreg, make_run, tmp_path):
+    run = make_run("lift")
+    for option, start in (("--md", "**lift**: "), ("--latex", "% lift: "), ("--csv", "runs,arm,"), ("--json", "[\n")):
+        done = bnreg("compare", run, option, "-o", f"out{option}")
+        assert (done.code, done.out) == (0, f"out{option}\n")
+        assert (tmp_path / f"out{option}").read_text() == bnreg("compare", run, option).out
+        assert (tmp_path / f"out{option}").read_text().startswith(start)
+    done = bnreg("compare", run, "-o", "out.txt", "--width", "100")
+    assert (tmp_path / "out.txt").read_text() == bnreg("compare", run, "--width", "100").out
+    done = bnreg("compare", run, "-o", "out.txt")
+    assert done.code == 2
+    assert "exists already" in done.err
+
+
+@pytest.mark.usefixtures("rates")
+def test_csv_has_a_row_for_each_arm_and_metric_or_seed(bnreg):
+    rows = [*csv.DictReader(io.StringIO(bnreg("compare", "runs/*", "--csv", "--columns", "optimizer.lr").out))]
+    assert len(rows) == 3 * 2 * 2
+    of_bn = [row for row in rows if row["arm"] == "bn" and row["metric"] == "test_accuracy"]
+    assert [row["optimizer.lr"] for row in of_bn] == ["0.1", "0.001", "0.01"]
+    assert [row["verdict"] for row in of_bn] == ["helped"] * 3
+    assert [float(row["difference"]) for row in of_bn] == pytest.approx([0.01, 0.02, 0.03])
+    rows = [*csv.DictReader(io.StringIO(bnreg("compare", "runs/*", "--csv", "--seeds").out))]
+    assert len(rows) == 3 * 2 * 6
+
+
+def test_latex_closes_what_it_opens(bnreg, make_run):
+    text = bnreg("compare", make_run("a_b"), "--latex").out
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 2
+    assert r"difference {[}95 \%], pp" in text
+    assert "+1.00 {[}+1.00, +1.00]" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["--metric", "test_acuracy"],
+            "--metric: unknown metric 'test_acuracy'; did you mean 'test_accuracy'? (choi",
+        ),
+        (["--where", "lr=<1"], "--where: 'lr=^<1': expected a number or a word at column 4, where the ^ is"),
+        (["--where", "optimizer.lr>5"], "--where 'optimizer.lr>5': none of the 36 replicas fulfils it"),
+        (["--where", "test_accuracy>0.9"], "--where: unknown key 'test_accuracy'"),
+        (["--group-by", "lr"], "--group-by: unknown key 'lr'; did you mean 'optimizer.lr'?"),
+        (["--columns", "lr"], "--columns: unknown key 'lr'; did you mean 'optimizer.lr'?"),
+        (["--sort", "lr"], "--sort: unknown key 'lr'; did you mean 'optimizer.lr'?"),
+        (["--baseline", "dropout"], "--baseline dropout: no run has such an arm (choices: bn, plain)"),
+        (["--baseline", "optimizer.lr=7"], "--baseline optimizer.lr=7: not among what is compared (0.1, 0.001, 0.01)"),
+        (["--at", "epoch=9"], "--at epoch=9: a: was trained for 2 epochs"),
+        (["--at", "epoch=0"], "--at: 'epoch=0': expected best, last or epoch=N"),
+        (["--at", "best"], "--at best: a: no validation split, and the test set selects nothing"),
+        (["--fail-if", "bn is bad"], "--fail-if 'bn is bad': expected ARM < ARM"),
+        (["--fail-if", "dropout < plain"], "--fail-if: dropout and plain were not compared (compared: bn with plain)"),
+        (["--json", "--csv"], "--json and --csv exclude each other; give one"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.usefixtures("rates")
+def test_a_mistake_is_one_line_and_nothing_is_shown(bnreg, arguments, line):
+    done = bnreg("compare", "runs/*", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(line)
+    assert len(done.err.splitlines()) == 1
+
+
+def test_an_arm_missing_in_some_runs_is_named(bnreg, make_run):
+    make_run("both")
+    make_run("other", arms=("dropout", "wide"), baseline="wide")
+    done = bnreg("compare", "runs/*", "--baseline", "plain")
+    assert (done.code, done.err) == (2, "--baseline plain: other has no such arm (its arms: dropout, wide)\n")
+    done = bnreg("compare", "runs/*", "--group-by", "arm")
+    assert (done.code, done.err) == (2, "--baseline: the runs name different ones (plain, wide); choose one\n")
+
+
+def test_data_sets_are_never_averaged(bnreg, make_run):
+    make_run("one")
+    make_run("two", dataset="mnist")
+    done = bnreg("compare", "runs/*", "--group-by", "arm")
+    assert done.code == 2
+    assert done.err == (
+        "bn: the runs mix data sets (mnist_5k, mnist), which have no mean; "
+        "add --group-by dataset, or --where dataset=mnist_5k\n"
+    )
+    assert bnreg("compare", "runs/*", "--group-by", "dataset").code == 0

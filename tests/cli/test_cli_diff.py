@@ -1,0 +1,68 @@
+"""``bnreg diff``: which settings of two runs differ, and what came of it."""
+
+import json
+import re
+
+import pytest
+from written_runs import write_run
+
+
+@pytest.fixture
+def two_runs(tmp_path, monkeypatch):
+    """Runs of the same arms at two learning rates; the second's bn is better by a percentage point."""
+    monkeypatch.chdir(tmp_path)
+    write_run("one", num_seeds=8, lift=0.0)
+    write_run("two", num_seeds=8, settings={"optimizer.lr": 0.01})
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_settings_that_differ_stand_in_two_columns_above_the_verdicts(bnreg):
+    done = bnreg("diff", "one", "two", "--width", "80")
+    assert done.code == 0
+    assert re.search(r"^  optimizer\.lr +0\.001 +0\.01 *$", done.out, re.M)
+    assert "data.dataset" not in done.out
+    assert re.search(r"^  bn +second +helped +\+1\.00 \[\+1\.00, \+1\.00\] ", done.out, re.M)
+    assert re.search(r"^  plain +second +equivalent +\+0\.00 ", done.out, re.M)
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_the_second_is_compared_with_the_first(bnreg):
+    forward, back = (json.loads(bnreg("diff", *runs, "--json").out) for runs in (("one", "two"), ("two", "one")))
+    assert forward["config"] == {"optimizer.lr": ["0.001", "0.01"]}
+    told = [
+        [(one["point"], one["verdict"], round(one["difference"], 9)) for one in record["comparison"][0]["comparisons"]]
+        for record in (forward, back)
+    ]
+    assert told == [
+        [({"arm": "bn"}, "helped", 0.01), ({"arm": "plain"}, "equivalent", 0.0)],
+        [({"arm": "bn"}, "hurt", -0.01), ({"arm": "plain"}, "equivalent", 0.0)],
+    ]
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_only_arms_of_both_runs_are_compared(bnreg):
+    write_run("three", arms=("wide", "plain"))
+    done = bnreg("diff", "one", "three", "--json")
+    assert [one["point"] for one in json.loads(done.out)["comparison"][0]["comparisons"]] == [{"arm": "plain"}]
+    write_run("four", arms=("wide", "deep"), baseline="deep")
+    assert "no arm is in both runs: nothing to compare" in bnreg("diff", "one", "four").out
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_runs_that_saw_other_batches_are_not_paired(bnreg):
+    write_run("three", batch_order="other")
+    assert "unpaired, for the batch orders differ" in bnreg("diff", "one", "three", "--width", "200").out
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_equal_configs_are_said_to_be_equal(bnreg):
+    write_run("three", num_seeds=8, lift=0.0)
+    assert "the configs are equal" in bnreg("diff", "one", "three").out
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_either_side_is_one_run(bnreg):
+    done = bnreg("diff", "one", "runs/*")
+    assert (done.code, done.err) == (2, "runs/*: matches 2 runs; give one on either side\n")
+    assert bnreg("diff", "one", "nowhere").code == 2
