@@ -1,6 +1,5 @@
 """Groups of replicas against a baseline: paired by seed where both saw the same batches, and judged together."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +9,7 @@ import pandas as pd
 from bnreg.report.groups import Group
 from bnreg.report.replicas import EPOCHS_KEY, Replica
 from bnreg.statistics.paired import PairedComparison, compare_pairs, judge
+from bnreg.statistics.unpaired import compare_unpaired
 
 TEST_ACCURACY = "test_accuracy"
 
@@ -22,7 +22,7 @@ class Judged:
         metric: Name of the metric.
         arm: The group.
         baseline: The group with which it is compared.
-        comparison: The evidence and the verdict; of no pairs where they must not be paired.
+        comparison: The evidence and the verdict.
         unpaired: Why they must not be paired; None where they may.
     """
 
@@ -31,14 +31,6 @@ class Judged:
     baseline: Group
     comparison: PairedComparison
     unpaired: str | None
-
-    @property
-    def difference(self) -> float:
-        """Mean of the arm minus the baseline, over the pairs or, unpaired, over all seeds of each; may be NaN."""
-        if self.unpaired is None:
-            return self.comparison.difference
-        sides = [self.arm.values(self.metric).values(), self.baseline.values(self.metric).values()]
-        return float(np.mean([*sides[0]]) - np.mean([*sides[1]])) if all(sides) else math.nan
 
 
 def is_share(metric: str) -> bool:
@@ -65,7 +57,16 @@ def judge_groups(
     for metric in metrics:
         for arm, baseline in pairs:
             unpaired = streams_differ(arm, baseline)
-            values, baseline_values = ({} if unpaired else side.values(metric) for side in (arm, baseline))
+            values, baseline_values = (side.values(metric) for side in (arm, baseline))
+            if unpaired:
+                comparison = compare_unpaired(
+                    [*values.values()],
+                    [*baseline_values.values()],
+                    higher_is_better=is_share(metric),
+                    smallest_effect=smallest_effects[metric],
+                )
+                judged.append(Judged(metric, arm, baseline, comparison, unpaired))
+                continue
             seeds = sorted(values.keys() & baseline_values.keys())
             comparison = compare_pairs(
                 pd.Series(values, dtype=np.float64),

@@ -9,6 +9,7 @@ from bnreg.report.figures import metric_label, p_text, scale_and_digits, seeds_t
 from bnreg.report.groups import distinct, varying_keys
 from bnreg.report.judged import Judged
 from bnreg.report.run_view import counted, point_label
+from bnreg.statistics.paired import PairedComparison
 
 # With six pairs the sign-flip test can first reach p < 0.05.
 ENOUGH_PAIRS = 6
@@ -60,7 +61,7 @@ def _on_pairing(block: Block) -> list[str]:
         names = [one.arm.label for one in of_one_metric if one.unpaired == reason]
         notes.append(
             f"warning: {_listed(names)} against {block.baseline}: unpaired, for the {reason} differ: "
-            "the difference has no interval and no verdict"
+            "Welch's interval and p, over the seeds of each"
         )
     for one in of_one_metric:
         if one.comparison.unmatched_seeds and not one.unpaired:
@@ -94,7 +95,7 @@ def _remarks(judged: Sequence[Judged]) -> list[str]:
     needed: list[int] = []
     for one in judged:
         verdict = one.comparison.verdict
-        if verdict.remark and one.comparison.num_pairs > 1:
+        if verdict.remark and one.comparison.interval is not None:
             name = f"{metric_label(one.metric)} of {one.arm.label}" if several else one.arm.label
             by_remark.setdefault(_DECIDED if verdict.seeds_needed else verdict.remark, []).append(name)
             needed += [verdict.seeds_needed] if verdict.seeds_needed else []
@@ -122,24 +123,28 @@ def _on_fairness(block: Block) -> list[str]:
 
 def _on_method(judged: Sequence[Judged]) -> list[str]:
     """What the verdicts go by: the smallest effect of interest, the kind of interval, the correction of p."""
-    paired = [one for one in judged if one.comparison.num_pairs]
-    if not paired:
+    tested = [one for one in judged if one.comparison.is_tested]
+    if not tested:
         return []
     effects = []
-    for metric in distinct(one.metric for one in paired):
-        effect = next(one.comparison.verdict.smallest_effect for one in paired if one.metric == metric)
+    for metric in distinct(one.metric for one in tested):
+        effect = next(one.comparison.verdict.smallest_effect for one in tested if one.metric == metric)
         if effect is not None:
             scale, digits = scale_and_digits(metric)
             effects.append(f"±{effect * scale:.{digits}f}{unit(metric, of_difference=True).replace(',', '')}")
     parts = [f"equivalent: within {' and '.join(distinct(effects))}"] if effects else []
-    bases = distinct(one.comparison.interval_over for one in paired if one.comparison.interval)
+    bases = distinct(one.comparison.interval_over for one in tested if one.comparison.interval)
     if bases:
         parts.append(f"[95 % interval] over {' or '.join(bases)}")
-    family = paired[0].comparison.verdict.family_size
-    parts.append(f"p after Holm for {family} comparisons" if family > 1 else "p of sign flips")
-    if any(one.comparison.verdict.word == "inconclusive" for one in paired):
+    family = tested[0].comparison.verdict.family_size
+    parts.append(f"p after Holm for {family} comparisons" if family > 1 else f"p of {_test_of(tested[0].comparison)}")
+    if any(one.comparison.verdict.word == "inconclusive" for one in tested):
         parts.append("~ inconclusive")
     return ["; ".join(parts)]
+
+
+def _test_of(comparison: PairedComparison) -> str:
+    return "Welch's test" if comparison.num_seeds else "sign flips"
 
 
 def _at_points(labels: Sequence[str]) -> str:

@@ -213,14 +213,14 @@ def _grid(block: Block, groups: Sequence[Replicas], columns: dict[str, list[str]
 
 def _comparison_grid(block: Block, metric: str, judged: Sequence[Judged]) -> Grid:
     evidence = [one.comparison for one in judged]
-    shift = differences(metric, [one.difference for one in judged], [one.interval for one in evidence])
+    shift = differences(metric, [one.difference for one in evidence], [one.interval for one in evidence])
     spread = padded([number(one.d_z, 2) for one in evidence])
     columns = {
         "verdict": [_verdict(one) for one in judged],
         f"difference [95 %]{unit(metric, of_difference=True)}": shift,
-        "p": [p_text(one.verdict.corrected_p) if one.num_pairs else MISSING for one in evidence],
+        "p": [p_text(one.verdict.corrected_p) if one.is_tested else MISSING for one in evidence],
         "d_z": spread,
-        "won": [f"{one.wins}/{one.num_pairs}" for one in evidence],
+        "won": [MISSING if one.num_seeds else f"{one.wins}/{one.num_pairs}" for one in evidence],
     }
     headers, names = _names(block, [one.arm for one in judged])
     rows = [[*name, *cells] for name, cells in zip(names, zip(*columns.values(), strict=True), strict=True)]
@@ -228,7 +228,7 @@ def _comparison_grid(block: Block, metric: str, judged: Sequence[Judged]) -> Gri
 
 
 def _verdict(judged: Judged) -> str:
-    if not judged.comparison.num_pairs:
+    if not judged.comparison.is_tested:
         return MISSING
     word = judged.comparison.verdict.word
     return "~" if word == "inconclusive" else word

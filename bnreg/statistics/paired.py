@@ -14,12 +14,12 @@ from bnreg.statistics.verdict import Verdict, reach_verdict
 if TYPE_CHECKING:
     import pandas as pd
 
-Basis = Literal["seeds", "seeds and examples", "redrawn splits"]
+Basis = Literal["seeds", "seeds and examples", "redrawn splits", "unpaired seeds"]
 
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """One arm against the baseline over the seeds that both have.
+    """One arm against the baseline over the seeds that both have; or, of two strangers, over those that each has.
 
     Attributes:
         num_pairs: Seeds that both arms have.
@@ -43,6 +43,7 @@ class PairedComparison:
         unmatched_seeds: Seeds that only one of the two has, ascending; they take no part.
         diverged_seeds: Paired seeds whose arm diverged; they count, with the metric of a guess.
         diverged_baseline_seeds: Paired seeds whose baseline did.
+        num_seeds: Of two strangers, how many seeds the arm and the baseline have; None where seeds are paired.
     """
 
     num_pairs: int
@@ -65,6 +66,12 @@ class PairedComparison:
     unmatched_seeds: tuple[int, ...]
     diverged_seeds: tuple[int, ...] = ()
     diverged_baseline_seeds: tuple[int, ...] = ()
+    num_seeds: tuple[int, int] | None = None
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether there is anything to go by: a pair or, of two strangers, an interval."""
+        return self.interval is not None if self.num_seeds else self.num_pairs > 0
 
 
 def compare_pairs(
@@ -144,10 +151,10 @@ def judge(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]:
     """The same comparisons, with the verdicts that they get as one family: p corrected by Holm's method.
 
     Args:
-        comparisons: All that one conclusion is drawn from: several arms, points, metrics. Those without a pair test
-            nothing: they do not count, and keep their verdict.
+        comparisons: All that one conclusion is drawn from: several arms, points, metrics. Those that test nothing do
+            not count, and keep their verdict.
     """
-    family = [comparison for comparison in comparisons if comparison.num_pairs]
+    family = [comparison for comparison in comparisons if comparison.is_tested]
     corrected = holm([max(comparison.p_value, comparison.interval_p or 0.0) for comparison in family])
     judged = (
         replace(
@@ -159,11 +166,11 @@ def judge(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]:
                 family_size=len(family),
                 smallest_effect=one.verdict.smallest_effect,
                 higher_is_better=one.higher_is_better,
-                num_pairs=one.num_pairs,
+                num_pairs=min(one.num_seeds) if one.num_seeds else one.num_pairs,
                 std=one.std,
                 floor_error=one.floor_error,
             ),
         )
         for one, corrected_p in zip(family, corrected, strict=True)
     )
-    return [next(judged) if comparison.num_pairs else comparison for comparison in comparisons]
+    return [next(judged) if comparison.is_tested else comparison for comparison in comparisons]

@@ -1,0 +1,73 @@
+"""Two arms whose seeds share no stream: the difference of their means, as if they were strangers."""
+
+import math
+from collections.abc import Sequence
+
+from bnreg.statistics.intervals import Estimate
+from bnreg.statistics.paired import PairedComparison
+from bnreg.statistics.sign_flip import finite
+from bnreg.statistics.verdict import reach_verdict
+
+
+def compare_unpaired(
+    arm: Sequence[float], baseline: Sequence[float], *, higher_is_better: bool, smallest_effect: float | None = None
+) -> PairedComparison:
+    """Compare an arm with a baseline that saw other batches or other data, by Welch's interval and test.
+
+    Args:
+        arm: The arm's metric, one value per seed.
+        baseline: The baseline's, likewise; the numbers of seeds may differ.
+        higher_is_better: Which sign of the difference is a win.
+        smallest_effect: The smallest effect of interest, in the metric's unit.
+
+    Returns:
+        A comparison without pairs: no seed is won, and there is no p but that of the interval. Without two values on
+        each side it has no interval either.
+
+    References:
+        Welch, The generalization of "Student's" problem, Biometrika 34 (1947)
+    """
+    sides = [finite(values) for values in (arm, baseline)]
+    difference = float(sides[0].mean() - sides[1].mean()) if all(map(len, sides)) else math.nan
+    estimate = None
+    std = math.nan
+    if min(map(len, sides)) > 1:
+        variances = [float(values.var(ddof=1)) for values in sides]
+        of_means = [variance / len(values) for variance, values in zip(variances, sides, strict=True)]
+        std = math.sqrt(sum(variances))
+        weights = [of_mean**2 / (len(values) - 1) for of_mean, values in zip(of_means, sides, strict=True)]
+        degrees = sum(of_means) ** 2 / sum(weights) if sum(weights) > 0 else float(min(map(len, sides)) - 1)
+        estimate = Estimate(difference, math.sqrt(sum(of_means)), degrees)
+    interval = estimate.interval() if estimate else None
+    p_value = estimate.p_value() if estimate else 1.0
+    return PairedComparison(
+        num_pairs=0,
+        difference=difference,
+        interval=interval,
+        interval_over="unpaired seeds",
+        p_value=p_value,
+        interval_p=p_value if estimate else None,
+        smallest_p=0.0,
+        std=std,
+        floor_error=0.0,
+        d_z=math.nan,
+        wins=0,
+        losses=0,
+        ties=0,
+        higher_is_better=higher_is_better,
+        seeds=(),
+        differences=(),
+        verdict=reach_verdict(
+            difference=difference,
+            interval=interval,
+            corrected_p=p_value,
+            family_size=1,
+            smallest_effect=smallest_effect,
+            higher_is_better=higher_is_better,
+            num_pairs=min(map(len, sides)),
+            std=std,
+            floor_error=0.0,
+        ),
+        unmatched_seeds=(),
+        num_seeds=(len(sides[0]), len(sides[1])),
+    )

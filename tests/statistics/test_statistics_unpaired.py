@@ -1,0 +1,59 @@
+"""Two groups of strangers are compared as Welch compares them."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from bnreg.statistics.paired import compare_pairs, judge
+from bnreg.statistics.unpaired import compare_unpaired
+
+accuracies = st.lists(st.integers(9300, 9700).map(lambda count: count / 10_000), min_size=2, max_size=12)
+
+
+@pytest.mark.filterwarnings("ignore:Precision loss")  # scipy's, of values that are nearly equal
+@given(accuracies, accuracies)
+@settings(deadline=None)
+def test_the_interval_and_p_are_scipys(arm, baseline):
+    found = compare_unpaired(arm, baseline, higher_is_better=True)
+    assert found.difference == pytest.approx(np.mean(arm) - np.mean(baseline))
+    if np.ptp(arm) == np.ptp(baseline) == 0:
+        assert found.interval == (found.difference, found.difference)
+        return
+    expected = stats.ttest_ind(arm, baseline, equal_var=False)
+    interval = expected.confidence_interval(0.95)
+    assert found.interval == pytest.approx((interval.low, interval.high), abs=1e-9)
+    assert found.p_value == pytest.approx(expected.pvalue, abs=1e-9)
+
+
+@given(accuracies, accuracies)
+@settings(deadline=None)
+def test_exchanging_the_two_exchanges_helped_and_hurt(arm, baseline):
+    one = compare_unpaired(arm, baseline, higher_is_better=True, smallest_effect=0.002)
+    other = compare_unpaired(baseline, arm, higher_is_better=True, smallest_effect=0.002)
+    swapped = {"helped": "hurt", "hurt": "helped"}
+    assert one.verdict.word == swapped.get(other.verdict.word, other.verdict.word)
+
+
+@pytest.mark.parametrize(("arm", "baseline"), [([], [0.9, 0.8]), ([0.9], [0.8, 0.7]), ([], [])])
+def test_without_two_values_on_each_side_there_is_no_interval_and_nothing_is_tested(arm, baseline):
+    found = compare_unpaired(arm, baseline, higher_is_better=True)
+    assert found.interval is None
+    assert not found.is_tested
+    assert found.verdict.word == "inconclusive"
+    assert math.isnan(found.difference) is (not arm or not baseline)
+
+
+def test_a_family_counts_paired_and_unpaired_comparisons_alike():
+    arm, baseline = (pd.Series(values) for values in ([0.95, 0.96, 0.97], [0.90, 0.92, 0.94]))
+    paired = compare_pairs(arm, baseline, higher_is_better=True)
+    strangers = compare_unpaired([0.95, 0.96, 0.97], [0.90, 0.91, 0.92], higher_is_better=True)
+    nothing = compare_unpaired([0.95], [0.90], higher_is_better=True)
+    judged = judge([paired, strangers, nothing])
+    assert [one.verdict.family_size for one in judged] == [2, 2, 1]
+    assert judged[1].verdict.corrected_p == pytest.approx(2 * strangers.p_value)
+    assert judged[1].verdict.word == "helped"
