@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bnreg.cli.options import SmallestEffect
 from bnreg.cli.train import RunsRoot
 
 if TYPE_CHECKING:
@@ -47,10 +48,7 @@ def compare(
     ] = False,
     seeds: Annotated[bool, typer.Option("--seeds", help="A row for each seed.")] = False,
     at: Annotated[str, typer.Option(metavar="WHEN", help="last; best: by the validation split; or epoch=N.")] = "last",
-    smallest_effect: Annotated[
-        float | None,
-        typer.Option(metavar="VALUE", min=0, help="The smallest difference that matters, in place of the config's."),
-    ] = None,
+    smallest_effect: SmallestEffect = None,
     tests: Annotated[
         bool, typer.Option("--tests", help="Further tests: paired t, Wilcoxon, TOST, and McNemar for the first seed.")
     ] = False,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bnreg.cli.options import SmallestEffect
 from bnreg.cli.train import RunsRoot
 
 
@@ -20,6 +21,7 @@ def diff(
         list[str] | None,
         typer.Option("--metric", metavar="NAME", help="What to compare by; may be repeated. Default: test_accuracy."),
     ] = None,
+    smallest_effect: SmallestEffect = None,
     json: Annotated[bool, typer.Option("--json", help="Plain data instead of tables.")] = False,
     width: Annotated[
         int | None, typer.Option(metavar="N", min=20, help="Columns of the tables. Default: the terminal's.")
@@ -41,7 +43,8 @@ def diff(
         if len(found) + len(left_out) > 1:
             raise UserError(f"{argument}: matches {len(found) + len(left_out)} runs; give one on either side")
         views += found
-    blocks = compare_two(views[0], views[1], Question(metrics=tuple(dict.fromkeys(metrics or ()))))
+    question = Question(metrics=tuple(dict.fromkeys(metrics or ())), smallest_effect=smallest_effect)
+    blocks = compare_two(views[0], views[1], question)
     if json:
         changes = {key: [one, other] for key, one, other in config_differences(views[0], views[1])}
         record = {

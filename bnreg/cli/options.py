@@ -13,6 +13,10 @@ Arm = Annotated[str | None, typer.Option(metavar="ARM", help="Only this arm. Def
 Point = Annotated[
     int | None, typer.Option(metavar="N", help="Only this point of the sweep, counted from 0. Default: all.")
 ]
+SmallestEffect = Annotated[
+    float | None,
+    typer.Option(metavar="VALUE", min=0, help="The smallest difference that matters, in place of the config's."),
+]
 DataRoot = Annotated[
     Path | None,
     typer.Option(

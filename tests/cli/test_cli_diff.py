@@ -41,6 +41,16 @@ def test_the_second_is_compared_with_the_first(bnreg):
 
 
 @pytest.mark.usefixtures("two_runs")
+def test_what_matters_can_be_said_anew(bnreg):
+    """Above all where the two configs do not agree on it."""
+    record = json.loads(bnreg("diff", "one", "two", "--smallest-effect", 0.02, "--json").out)
+    assert [one["verdict"] for one in record["comparison"][0]["comparisons"]] == ["equivalent", "equivalent"]
+    write_run("three", num_seeds=8, settings={"compare.smallest_effect": 0.1})
+    assert bnreg("diff", "one", "three").code == 2
+    assert bnreg("diff", "one", "three", "--smallest-effect", 0.02).code == 0
+
+
+@pytest.mark.usefixtures("two_runs")
 def test_only_arms_of_both_runs_are_compared(bnreg):
     write_run("three", arms=("wide", "plain"))
     done = bnreg("diff", "one", "three", "--json")
