@@ -1,15 +1,10 @@
-"""The story of an experiment: plan → workers → rows → run folder."""
+"""The story of an experiment: plan → unfinished run → workers → shards → run folder."""
 
 import json
-import platform
-import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +12,24 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-import bnreg
 from bnreg.config import Experiment
 from bnreg.data import Dataset, share
 from bnreg.errors import RunError
 from bnreg.plan import Plan, plain
-from bnreg.runs import CORRECT, SCHEMA_VERSION, DraftRun, correct_bytes, new_run, weights_bytes, weights_file
-from bnreg.training.messages import EpochDone, Progressed, Row, ShardDone, WeightsDone
+from bnreg.runs import (
+    CONFIG,
+    CORRECT,
+    DamagedError,
+    Draft,
+    UnfinishedRun,
+    begin_run,
+    correct_bytes,
+    new_folder,
+    weights_bytes,
+    weights_file,
+)
+from bnreg.training.messages import Progressed, Row, ShardDone, Weights
 from bnreg.training.workers import train_shards
-
-RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair")
-
 
 Charts = Callable[["Results"], Mapping[str, bytes]]
 
@@ -41,98 +43,120 @@ class Results:
     summary: list[Row]
 
 
-def run_experiment(
-    plan: Plan,
-    runs_root: Path,
-    *,
-    watch: Callable[[Progressed], None],
-    draw: Charts,
-    log: Callable[[str], None],
-    command: Sequence[str],
-) -> Path:
-    """Train what was planned and write the run folder.
+def begin_experiment(plan: Plan, beginning: Mapping[str, Any], runs_root: Path) -> UnfinishedRun:
+    """Make the folder of a run that is still to be trained.
 
     Args:
         plan: The plan.
+        beginning: How it begins, see ``describe_beginning``.
         runs_root: The folder in which the run's folder is made.
+
+    Raises:
+        UserError: If no run can be written there.
+    """
+    return begin_run(runs_root, plan.experiment.name, beginning, _config_bytes(plan.experiment))
+
+
+def run_experiment(
+    plan: Plan, run: UnfinishedRun, *, watch: Callable[[Progressed], None], draw: Charts, log: Callable[[str], None]
+) -> Path:
+    """Train what is left of a run to train, and write the run folder.
+
+    Args:
+        plan: The plan.
+        run: The run, just begun or to be gone on with.
         watch: Is told every message of the workers, for a progress display.
         draw: Draws the charts that belong into the folder, as file name → content.
         log: Takes warnings, a line each.
-        command: What the user typed, for the record.
 
     Returns:
         The run folder.
+
+    Raises:
+        UserError: If another process is training the run.
+        RunError: If it could not be carried through; what it has come to so far is kept.
     """
+    with run.training() as seconds:
+        _train(plan, run, watch=watch, log=log)
+        with new_folder(run.final, what="run", option="--runs") as draft:
+            results, correct = _collect(plan, run, draft)
+            results.info["seconds"] = seconds()
+            _write(draft, plan.experiment, results)
+            draft.write(CORRECT, _correct_bytes(plan, correct))
+            try:
+                charts = draw(results)
+            except Exception as error:  # whatever is wrong with a picture, trained networks must not be lost for it
+                log(f"warning: no chart was drawn: {error}")
+                charts = {}
+            for file_name, content in charts.items():
+                draft.write(file_name, content)
+    run.discard()
+    return run.final
+
+
+def _train(plan: Plan, run: UnfinishedRun, *, watch: Callable[[Progressed], None], log: Callable[[str], None]) -> None:
+    """Train the shards that are not done."""
+    jobs = []
+    for shard in plan.shards:
+        place = run.shard(shard.index)
+        if place.is_done(log):
+            watch(ShardDone(shard.index))
+        else:
+            jobs.append((shard, place))
+    with _shared(plan.datasets if jobs else {}) as folders:
+        said = train_shards(
+            jobs,
+            folders,
+            device=plan.device,
+            num_workers=plan.num_workers,
+            snapshot_seconds=plan.experiment.snapshot_seconds,
+            log=log,
+        )
+        with closing(said):  # however this ends, no worker outlives it
+            for message in said:
+                watch(message)
+
+
+def _collect(plan: Plan, run: UnfinishedRun, draft: Draft) -> tuple[Results, dict[tuple[int, str, int], NDArray[Any]]]:
+    """Put together what the shards have come to; the weights go into the run folder at once."""
     experiment = plan.experiment
-    started, clock = datetime.now(UTC), time.monotonic()
-    with new_run(runs_root, experiment.name) as (folder, draft):
-        metrics: list[Row] = []
-        summary: list[Row] = []
-        pairing: list[Row] = []
-        correct: dict[tuple[int, str, int], NDArray[np.uint8]] = {}
-        with _shared(plan.datasets) as folders:
-            said = train_shards(plan.shards, folders, device=plan.device, num_workers=plan.num_workers)
-            with closing(said):  # however this ends, no worker outlives it
-                for message in said:
-                    if isinstance(message, WeightsDone):
-                        _write_weights(draft, experiment, message)
-                        continue
-                    if isinstance(message, EpochDone):
-                        metrics += message.rows
-                    elif isinstance(message, ShardDone):
-                        summary += message.summary
-                        pairing += message.pairing
-                        correct |= dict(zip(map(_replica, message.summary), message.test_correct, strict=True))
-                    watch(message)
-        info = {
-            "schema": SCHEMA_VERSION,
-            "name": experiment.name,
-            "id": folder.name,
-            "state": "complete",
-            "command": list(command),
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - clock, 3),
-            "arms": list(experiment.arms),
-            "baseline": experiment.baseline,
-            "seeds": list(experiment.seeds),
-            "config": experiment.resolved,
-            "point_keys": list(experiment.point_keys),
-            "points": [plain(point) for point in experiment.points],
-            "data": {requested: _describe(dataset) for requested, dataset in plan.datasets.items()},
-            "device": plan.device,
-            "num_workers": plan.num_workers,
-            "threads_per_worker": 1,
-            "shards": [{"seeds": list(shard.seeds), "replicas": shard.num_replicas} for shard in plan.shards],
-            "versions": {"bnreg": bnreg.__version__, "python": platform.python_version()}
-            | {package: version(package) for package in RECORDED_VERSIONS},
-            "platform": platform.platform(),
-            "git_commit": _git_commit(),
-            "pairing": _in_order(experiment, pairing),
-        }
-        results = Results(info, _with_points(experiment, metrics), _with_points(experiment, summary))
-        _write(draft, experiment, results)
-        draft.write(CORRECT, _correct_bytes(plan, correct))
+    metrics: list[Row] = []
+    summary: list[Row] = []
+    pairing: list[Row] = []
+    correct: dict[tuple[int, str, int], NDArray[np.uint8]] = {}
+    for shard in plan.shards:
         try:
-            charts = draw(results)
-        except Exception as error:  # whatever is wrong with a picture, finished networks must not be lost for it
-            log(f"warning: no chart was drawn: {error}")
-            charts = {}
-        for file_name, content in charts.items():
-            draft.write(file_name, content)
-    return folder
+            result = run.shard(shard.index).result()
+        except DamagedError as damage:
+            raise RunError(f"{damage}; resumed, the run trains this shard again") from damage
+        metrics += result.metrics
+        summary += result.summary
+        pairing += result.pairing
+        correct |= dict(zip(map(_replica, result.summary), result.test_correct, strict=True))
+        for weights in result.weights:
+            _write_weights(draft, experiment, weights)
+    begun = run.plan()
+    del begun["resume"]
+    attempt = run.attempt()
+    info = begun | {"attempts": attempt.number if attempt else 1, "pairing": _in_order(experiment, pairing)}
+    return Results(info, _with_points(experiment, metrics), _with_points(experiment, summary)), correct
 
 
-def _write(draft: DraftRun, experiment: Experiment, results: Results) -> None:
-    draft.write("config.yaml", yaml.safe_dump(experiment.resolved, sort_keys=False, allow_unicode=True).encode())
+def _write(draft: Draft, experiment: Experiment, results: Results) -> None:
+    draft.write(CONFIG, _config_bytes(experiment))
     draft.write_json("run.json", results.info)
     for name, rows in (("metrics.csv", results.metrics), ("summary.csv", results.summary)):
         draft.write_csv(name, list(dict.fromkeys(key for row in rows for key in row)), rows)
 
 
-def _write_weights(draft: DraftRun, experiment: Experiment, done: WeightsDone) -> None:
-    arm, seed, index = (done.replica[key] for key in ("arm", "seed", "point_index"))
+def _config_bytes(experiment: Experiment) -> bytes:
+    return yaml.safe_dump(experiment.resolved, sort_keys=False, allow_unicode=True).encode()
+
+
+def _write_weights(draft: Draft, experiment: Experiment, weights: Weights) -> None:
+    arm, seed, index = (weights.replica[key] for key in ("arm", "seed", "point_index"))
     name = weights_file(arm, seed, index, len(experiment.points))
-    draft.write(name, weights_bytes(done.arrays, about=done.replica))
+    draft.write(name, weights_bytes(weights.arrays, about=weights.replica))
 
 
 def _replica(row: Row) -> tuple[int, str, int]:
@@ -180,21 +204,3 @@ def _shared(datasets: Mapping[str, Dataset]) -> Iterator[dict[str, Path]]:
             reason = f"the data cannot be shared with the workers: {error.strerror}"
             raise RunError(f"{folder}: {reason}; set TMPDIR to a folder with more room") from error
         yield folders
-
-
-def _describe(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "name": dataset.name,
-        "fingerprint": dataset.fingerprint,
-        "num_train": len(dataset.train_labels),
-        "num_test": len(dataset.test_labels),
-    }
-
-
-def _git_commit() -> str | None:
-    """The commit that is checked out in the current folder, if it is one of a git repository."""
-    try:
-        answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() or None if answer.returncode == 0 else None

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from made_runs import new_run
 
-from bnreg.runs import CORRECT, correct_bytes, new_run
+from bnreg.runs import CORRECT, correct_bytes
 
 ARMS, NUM_SEEDS, NUM_EPOCHS, NUM_EXAMPLES = ("bn", "plain"), 10, 20, 10_000
 PROGRAM = "import sys; from bnreg.cli import main; sys.argv[0] = 'bnreg'; main()"

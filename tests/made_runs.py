@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-from bnreg.runs import new_run
+from bnreg.runs import new_folder
+from bnreg.runs.names import UNFINISHED, new_name
+from bnreg.runs.unfinished import UnfinishedRun, begin_run
 
 CONFIG = {
     "data": {"dataset": "mnist", "batch_size": 100, "train_size": None, "validation_size": 0},
@@ -21,6 +24,14 @@ DATA = {"mnist": {"name": "mnist", "fingerprint": "sha256:" + "39275f10" * 8, "n
 def made_name(name="lift", number=0, day=1):
     """A run folder's name: of an experiment, with a day in November 2026."""
     return f"{name}-202611{day:02}T120000Z-{number:06x}"
+
+
+@contextmanager
+def new_run(root, name):
+    """Within this block a run is drafted, as at the end of its training."""
+    folder = root / new_name(name)
+    with new_folder(folder, what="run", option="--runs") as draft:
+        yield folder, draft
 
 
 def make_run(
@@ -104,9 +115,14 @@ def make_every_state(root):
     flip(Path(root) / names["damaged"] / "metrics.csv")
     manifest = Path(root) / names["newer"] / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"schema": 2}))
-    names["unfinished"] = f".{made_name('rise', 4, 4)}.0a1b2c.partial"
-    (Path(root) / names["unfinished"]).mkdir()
+    names["created"] = make_unfinished(root, made_name("rise", 4, 4)).folder.name
     return names
+
+
+def make_unfinished(root, name, num_shards=2):
+    """A run that was begun and never trained."""
+    run = begin_run(Path(root), "lift", {"schema": 1, "shards": [{"seeds": [0], "replicas": 2}] * num_shards}, b"{}")
+    return UnfinishedRun(run.folder.rename(Path(root) / f"{name}{UNFINISHED}"))
 
 
 def copy_runs(source, root, number):

@@ -10,7 +10,20 @@ import pytest
 import bnreg
 
 PACKAGE = Path(bnreg.__file__).parent
-FLOW = ["config", "data", "nn", "training", "runs", "statistics", "report", "plan", "experiment", "trained", "cli"]
+FLOW = [
+    "config",
+    "data",
+    "nn",
+    "training",
+    "runs",
+    "statistics",
+    "report",
+    "plan",
+    "beginning",
+    "experiment",
+    "trained",
+    "cli",
+]
 ROOTS = {"errors", "streams"}  # every room may use these; they use no room
 
 

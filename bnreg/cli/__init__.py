@@ -1,6 +1,7 @@
 """The command line: one file per command; this one puts them together and turns errors into exit codes."""
 
 import io
+import multiprocessing
 import os
 import signal
 import sys
@@ -99,8 +100,7 @@ def main() -> None:
         sys.exit(_complain([str(error)], code=1))
     except _Stopped as stopped:
         (number,) = stopped.args
-        what = "interrupted" if number == signal.SIGINT else "terminated"
-        sys.exit(_complain([f"{what}: what was unfinished leaves nothing behind"], code=128 + number))
+        sys.exit(_complain(["interrupted" if number == signal.SIGINT else "terminated"], code=128 + number))
     except OSError as error:
         _discard_stdout()
         place = f"{error.filename}: " if error.filename else ""
@@ -111,9 +111,18 @@ def main() -> None:
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
+    """Stop in good order, which takes a moment; a second signal is not so patient."""
     for other in SIGNALS:
-        signal.signal(other, signal.SIG_IGN)  # cleaning up takes a moment, and nothing shall cut it short
+        if signal.getsignal(other) == _stop:
+            signal.signal(other, _stop_at_once)
     raise _Stopped(number)
+
+
+def _stop_at_once(number: int, _frame: FrameType | None) -> None:
+    """Stop without another thought: run folders are such that they can be left at any moment."""
+    for worker in multiprocessing.active_children():
+        worker.kill()
+    os._exit(128 + number)
 
 
 def _discard_stdout() -> None:

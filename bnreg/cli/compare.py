@@ -110,14 +110,16 @@ def compare(
 def read_views(arguments: Sequence[str], root: Path) -> tuple[list["RunView"], list[str]]:
     """The runs that the arguments mean, and a line for each that cannot be compared.
 
-    A folder that is named itself must be a run; what a pattern or a name matches besides may be unfinished or damaged.
+    A folder that is named itself must not be damaged; what a pattern or a name matches besides may be, and any run may
+    be unfinished.
 
     Raises:
-        UserError: One line for each folder named that is no whole run; or if there is no run at all.
+        UserError: One line for each folder named that is no run, or damaged; or if there is no complete run at all.
     """
     from bnreg.errors import UserError
     from bnreg.report.run_view import view_of_run
     from bnreg.runs import expand_runs, read_run
+    from bnreg.runs.read import UnreadableRunError
 
     # Unlike Path.is_dir before Python 3.14, this answers no, rather than raising, to a name that is too long.
     named = {Path(argument).resolve() for argument in arguments if os.path.isdir(argument)}  # noqa: PTH112
@@ -127,8 +129,9 @@ def read_views(arguments: Sequence[str], root: Path) -> tuple[list["RunView"], l
     for folder in expand_runs(arguments, root):
         try:
             views.append(view_of_run(read_run(folder)))
-        except UserError as error:
-            (mistakes if folder.resolve() in named else left_out).extend(error.lines)
+        except UnreadableRunError as error:
+            is_mistake = error.state in ("damaged", "newer") and folder.resolve() in named
+            (mistakes if is_mistake else left_out).extend(error.lines)
     if mistakes or not views:
         raise UserError(*mistakes, *left_out)
     return views, left_out

@@ -20,9 +20,7 @@ def runs(
     root: RunsRoot = Path("runs"),
     states: Annotated[
         list[str] | None,
-        typer.Option(
-            "--state", metavar="STATE", help="Only those complete, unfinished, damaged or newer; may be repeated."
-        ),
+        typer.Option("--state", metavar="STATE", help="Only those in this state, such as complete; may be repeated."),
     ] = None,
     sort: Annotated[
         str,
@@ -32,8 +30,9 @@ def runs(
 ) -> None:
     """List the runs: their state, when they began, their arms and seeds, and the test accuracy they found.
 
-    A run is complete only if its files are what their checksums say. Runs that are unfinished, damaged or written by a
-    newer bnreg are listed with the reason, and never compared.
+    A run is complete only if its files are what their checksums say. The others are created, running, interrupted,
+    failed, abandoned (its process ended without a word), damaged or written by a newer bnreg; they are listed with the
+    reason, and never compared.
     """
     from bnreg.report.listing import listing_lines, listing_records
     from bnreg.runs.listing import list_runs, select_runs

@@ -38,6 +38,7 @@ class Experiment:
         seeds: The seeds, each once.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         jobs: Processes side by side; None where that is left to the machine.
+        snapshot_seconds: Time between two snapshots.
         points: The points of the sweep, in order; one empty point without a sweep.
         point_keys: The swept keys in the order written.
         cells: All cells, by point, then by arm.
@@ -53,6 +54,7 @@ class Experiment:
     seeds: tuple[int, ...]
     device: str
     jobs: int | None
+    snapshot_seconds: float
     points: tuple[Mapping[str, Any], ...]
     point_keys: tuple[str, ...]
     cells: tuple[Cell, ...]

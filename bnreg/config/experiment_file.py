@@ -82,3 +82,6 @@ class ExperimentFile(Section):
         default="auto", description="auto, cpu, cuda or cuda:N"
     )
     jobs: int | None = Field(default=None, gt=0, description="processes side by side; null: chosen for the machine")
+    snapshot_seconds: float = Field(
+        default=30.0, gt=0, description="time between two snapshots, from which a run that was stopped goes on"
+    )

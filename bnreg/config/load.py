@@ -49,6 +49,7 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
         seeds=header.seeds,
         device=header.device,
         jobs=header.jobs,
+        snapshot_seconds=header.snapshot_seconds,
         points=sweep.points(),
         point_keys=tuple(swept.key for swept in sweep.keys),
         cells=cells,

@@ -50,6 +50,7 @@ def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices:
         "sweep": content.get("sweep") or {},
         "device": header.device,
         "jobs": header.jobs,
+        "snapshot_seconds": header.snapshot_seconds,
     }
     return {key: _plain(value) for key, value in resolved.items()}
 

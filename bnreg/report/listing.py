@@ -44,7 +44,10 @@ def listing_lines(selected: Sequence[ListedRun], num_all: int, root: Path) -> Gr
         ]
     states = ", ".join(f"{number} {state}" for state, number in Counter(one.state for one in selected).items())
     of_all = "" if len(selected) == num_all else f" of {num_all}"
-    return Group(*parts, "", Text(f"{len(selected)}{of_all} in {root}: {states}; test accuracy in %"))
+    summed_up = [f"{len(selected)}{of_all} in {root}: {states}; test accuracy in %"]
+    if any(one.state in ("created", "interrupted", "failed", "abandoned") for one in selected):
+        summed_up.append("`bnreg train --resume RUN` goes on with a run that is not complete")
+    return Group(*parts, "", *map(Text, summed_up))
 
 
 def _facts(one: ListedRun) -> list[str]:
@@ -53,7 +56,8 @@ def _facts(one: ListedRun) -> list[str]:
     arms = ", ".join(one.arms)
     if len(arms) > MAX_ARMS_WIDTH:
         arms = counted(len(one.arms), "arm")
-    return [one.state, minutes(one.started), counted(one.num_seeds, "seed"), arms, headline(one)]
+    last = f"{headline(one)}; {one.num_diverged} diverged" if one.num_diverged else headline(one)
+    return [one.state, minutes(one.started), counted(one.num_seeds, "seed"), arms, last]
 
 
 def headline(one: ListedRun) -> str:
@@ -88,6 +92,7 @@ def listing_records(selected: Sequence[ListedRun]) -> list[dict[str, Any]]:
             "arms": list(one.arms),
             "baseline": one.baseline,
             "num_seeds": one.num_seeds,
+            "num_diverged": one.num_diverged,
             "test_accuracy": {arm: list(means) for arm, means in one.accuracy.items()},
         }
         for one in selected
@@ -108,7 +113,7 @@ def _amount(num_files: int, num_bytes: int) -> str:
 
 
 def _warning(one: Removable) -> str:
-    return "  unfinished: it may still be running" if one.may_be_running else ""
+    return "  unfinished: it could be gone on with" if one.is_unfinished else ""
 
 
 def size(num_bytes: int) -> str:

@@ -48,6 +48,7 @@ class Progress:
         self._name = name
         self._tracks = tracks
         self._steps = [0] * len(tracks)
+        self._begun: dict[int, int] = {}  # steps that were done when a shard was gone on with
         self._epochs = [0] * len(tracks)
         self._unfinished = set(range(len(tracks)))
         self._accuracies: dict[str, dict[tuple[int, int], float]] = {arm: {} for arm in arms}
@@ -71,13 +72,14 @@ class Progress:
 
     def __call__(self, message: Progressed) -> None:
         """Take in what a worker says."""
-        if self._first_message is None:
-            self._first_message = time.monotonic()
         if isinstance(message, ShardDone):
             self._steps[message.shard] = self._tracks[message.shard].num_steps
             self._unfinished.discard(message.shard)
         else:
             self._steps[message.shard] = message.steps
+            if self._first_message is None:
+                self._first_message = time.monotonic()
+        self._begun.setdefault(message.shard, 0 if isinstance(message, EpochDone) else self._steps[message.shard])
         if isinstance(message, EpochDone):
             self._epochs[message.shard] = message.epoch
             for row in message.rows:
@@ -89,7 +91,7 @@ class Progress:
             self._console.print(Text(" · ".join(part for part in parts if part)), soft_wrap=True)
 
     def _render(self) -> RenderableType:
-        done, total = self._replica_epochs()
+        done, total = self._replica_epochs(self._steps), self._replica_epochs([t.num_steps for t in self._tracks])
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             Text(self._name, style="bold", overflow="ellipsis", no_wrap=True),
@@ -120,18 +122,18 @@ class Progress:
         means = [f"{arm} {sum(a.values()) / len(a):.2%}" for arm, a in self._accuracies.items() if a]
         return "test accuracy: " + ", ".join(means) if means else ""
 
-    def _replica_epochs(self) -> tuple[float, float]:
-        done = sum(
+    def _replica_epochs(self, num_steps: Sequence[int]) -> float:
+        return sum(
             track.num_replicas * track.num_epochs * steps / track.num_steps
-            for track, steps in zip(self._tracks, self._steps, strict=True)
+            for track, steps in zip(self._tracks, num_steps, strict=True)
         )
-        return done, sum(track.num_replicas * track.num_epochs for track in self._tracks)
 
     def _speed(self) -> str:
-        done, total = self._replica_epochs()
+        done, total = self._replica_epochs(self._steps), self._replica_epochs([t.num_steps for t in self._tracks])
+        here = done - self._replica_epochs([self._begun.get(shard, 0) for shard in range(len(self._tracks))])
         elapsed = time.monotonic() - (self._first_message or time.monotonic())
-        if not done or not elapsed:
+        if not here or not elapsed:
             return "starting the workers" if self._first_message is None else ""
-        rate = done / elapsed
+        rate = here / elapsed
         left = round((total - done) / rate)
         return f"{rate:.1f} replica-epochs/s, {left // 60}:{left % 60:02d} left"

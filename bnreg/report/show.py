@@ -14,7 +14,8 @@ from bnreg.report.listing import minutes, size
 from bnreg.report.pairing import pairing_lines
 from bnreg.report.run_view import counted, point_label, point_value, view_of_run
 from bnreg.report.settings import flat_config
-from bnreg.runs.read import Run, checked_files
+from bnreg.runs.folder import checked_files
+from bnreg.runs.read import Run
 
 SHORT_HASH = 8
 

@@ -1,21 +1,29 @@
 """The run folder: the sole writer and reader of results."""
 
 from bnreg.runs.correctness import CORRECT, correct_bytes, read_correct
-from bnreg.runs.folder import SCHEMA_VERSION, DraftRun, new_run
+from bnreg.runs.folder import SCHEMA_VERSION, DamagedError, Draft, new_folder
+from bnreg.runs.names import CONFIG
 from bnreg.runs.read import Run, expand_runs, read_run
+from bnreg.runs.unfinished import UnfinishedRun, begin_run, find_unfinished, unfinished_runs
 from bnreg.runs.weights import read_weights, weights_bytes, weights_file
 
 __all__ = [
+    "CONFIG",
     "CORRECT",
     "SCHEMA_VERSION",
-    "DraftRun",
+    "DamagedError",
+    "Draft",
     "Run",
+    "UnfinishedRun",
+    "begin_run",
     "correct_bytes",
     "expand_runs",
-    "new_run",
+    "find_unfinished",
+    "new_folder",
     "read_correct",
     "read_run",
     "read_weights",
+    "unfinished_runs",
     "weights_bytes",
     "weights_file",
 ]

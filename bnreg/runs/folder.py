@@ -1,31 +1,30 @@
-"""The run folder: created whole or not at all, and never overwritten.
+"""Sealed folders: each appears whole or not at all, is never overwritten, and says of each file what it must hold.
 
-A run is built beside its place under a hidden name and renamed when it is complete, its manifest of checksums written
-last. Whoever lists the runs sees all of a run or none of it. Whatever else is written for the user's keeping, a folder
-or a file, comes about in the same way.
+A folder is built beside its place under a hidden name and renamed when it is complete, its manifest of checksums
+written last. Runs, the results of a shard and snapshots are such folders; so is whatever else is written for the user's
+keeping.
 """
 
 import csv
+import errno
 import hashlib
 import io
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bnreg.errors import RunError, UserError
+from bnreg.runs import disk
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 64 << 20
 
 
-class DraftRun:
-    """A run folder while it is being written."""
+class Draft:
+    """A folder while it is being written."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -43,11 +42,8 @@ class DraftRun:
         """
         path = self._folder / name
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            disk.make_folder(path.parent)
+            disk.write(path, content)
         except FileExistsError:
             raise
         except OSError as error:
@@ -67,32 +63,16 @@ class DraftRun:
         self.write(name, text.getvalue().encode())
 
     def seal(self) -> None:
-        """Write the manifest: the SHA-256 of every file."""
+        """Make the lists of names durable and write the manifest: the SHA-256 of every file."""
+        inner = {parent for name in self._checksums for parent in PurePosixPath(name).parents if parent.name}
+        for folder in inner:
+            disk.sync_folder(self._folder / folder)
         self.write_json(MANIFEST, {"schema": SCHEMA_VERSION, "sha256": dict(self._checksums)})
+        disk.sync_folder(self._folder)
 
 
 @contextmanager
-def new_run(root: Path, name: str) -> Iterator[tuple[Path, DraftRun]]:
-    """Within this block a run is drafted; leaving it well makes the run appear under ``root``, else nothing remains.
-
-    Args:
-        root: The folder that holds the runs; made if absent.
-        name: The experiment's name, the first part of the folder's.
-
-    Yields:
-        Where the folder will be, and the draft.
-
-    Raises:
-        UserError: If no run can be written there.
-    """
-    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    final = root / f"{name}-{started}-{secrets.token_hex(3)}"
-    with new_folder(final, what="run", option="--runs") as draft:
-        yield final, draft
-
-
-@contextmanager
-def new_folder(final: Path, *, what: str, option: str) -> Iterator[DraftRun]:
+def new_folder(final: Path, *, what: str, option: str) -> Iterator[Draft]:
     """Within this block a folder is drafted; leaving it well makes it appear as ``final``, else nothing remains.
 
     Args:
@@ -104,20 +84,18 @@ def new_folder(final: Path, *, what: str, option: str) -> Iterator[DraftRun]:
         UserError: If it exists, or cannot be made there.
     """
     refuse_existing(final, option)
-    hidden = _hidden(final)
+    hidden = disk.hidden_beside(final)
     with _placing(final, what, option):
-        final.parent.mkdir(parents=True, exist_ok=True)
-        hidden.mkdir()
+        disk.make_folder(final.parent)
+        disk.make_folder(hidden)
     try:
-        draft = DraftRun(hidden)
+        draft = Draft(hidden)
         yield draft
         draft.seal()
-        _sync(hidden)
         with _placing(final, what, option):
-            hidden.rename(final)
-        _sync(final.parent)
+            disk.rename(hidden, final)
     finally:
-        shutil.rmtree(hidden, ignore_errors=True)
+        disk.discard(hidden)
 
 
 def write_file(final: Path, content: bytes, *, option: str) -> None:
@@ -132,19 +110,14 @@ def write_file(final: Path, content: bytes, *, option: str) -> None:
         UserError: If it exists, or cannot be written there.
     """
     refuse_existing(final, option)
-    hidden = _hidden(final)
+    hidden = disk.hidden_beside(final)
     try:
         with _placing(final, "file", option):
-            final.parent.mkdir(parents=True, exist_ok=True)
-            with hidden.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            hidden.rename(final)
-        _sync(final.parent)
+            disk.make_folder(final.parent)
+            disk.write(hidden, content)
+            disk.rename(hidden, final)
     finally:
-        with suppress(OSError):  # it has its final name, or never came to be
-            hidden.unlink()
+        disk.discard(hidden)
 
 
 def refuse_existing(path: Path, option: str) -> None:
@@ -153,9 +126,97 @@ def refuse_existing(path: Path, option: str) -> None:
         raise UserError(f"{path}: exists already, and nothing is overwritten; choose another place with {option}")
 
 
-def _hidden(final: Path) -> Path:
-    """A name beside the final one that nobody else uses, whatever a killed process has left."""
-    return final.with_name(f".{final.name}.{secrets.token_hex(3)}.partial")
+class DamagedError(UserError):
+    """A sealed folder that is not what its manifest says, or has none: one line for each file.
+
+    Attributes:
+        is_newer: Whether it is whole, but written by a newer bnreg.
+    """
+
+    def __init__(self, *lines: str, is_newer: bool = False) -> None:
+        super().__init__(*lines)
+        self.is_newer = is_newer
+
+
+def read_manifest(path: Path) -> dict[str, str]:
+    """The SHA-256 of each file of a sealed folder, by name.
+
+    Raises:
+        DamagedError: If the manifest is damaged, or was written by a newer bnreg.
+        FileNotFoundError: If there is none.
+    """
+    try:
+        content = disk.read(path / MANIFEST, MAX_MANIFEST_BYTES)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise FileNotFoundError(path / MANIFEST) from None
+    except OSError as error:
+        raise DamagedError(f"{path / MANIFEST}: damaged run: {error.strerror}") from None
+    try:
+        manifest = json.loads(content)
+        schema, checksums = int(manifest["schema"]), dict(manifest["sha256"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise DamagedError(f"{path / MANIFEST}: damaged: it is not the manifest that bnreg wrote") from None
+    if schema > SCHEMA_VERSION:
+        reason = f"written by a newer bnreg (folder schema {schema}, here {SCHEMA_VERSION}); upgrade"
+        raise DamagedError(f"{path}: {reason}", is_newer=True)
+    return checksums
+
+
+def verified(path: Path, checksums: Mapping[str, str], names: Iterable[str]) -> dict[str, bytes]:
+    """The contents of some of a sealed folder's files, each found to be what the manifest says.
+
+    Raises:
+        DamagedError: If one is missing or another, lies outside of the folder or is no file: a line for each.
+    """
+    files: dict[str, bytes] = {}
+    mistakes: list[str] = []
+    real = path.resolve()
+    for name in names:
+        try:
+            content = disk.read(_inner_path(real, name))
+        except OSError as error:
+            mistakes.append(f"{path / name}: damaged run: {error.strerror}")
+            continue
+        if hashlib.sha256(content).hexdigest() == checksums.get(name):
+            files[name] = content
+        else:
+            mistakes.append(f"{path / name}: damaged run: the file is not what its checksum in {MANIFEST} says")
+    if mistakes:
+        raise DamagedError(*mistakes)
+    return files
+
+
+def checked_files(path: Path) -> list[dict[str, Any]]:
+    """Every file that a sealed folder's manifest names, with its ``num_bytes``, and its ``state``.
+
+    That is whole, changed or missing.
+
+    Raises:
+        DamagedError: As ``read_manifest``.
+        FileNotFoundError: As ``read_manifest``.
+    """
+    files = []
+    real = path.resolve()
+    for name, checksum in read_manifest(path).items():
+        state, num_bytes = "missing", 0
+        with suppress(OSError):
+            content = disk.read(_inner_path(real, name))
+            state = "whole" if hashlib.sha256(content).hexdigest() == checksum else "changed"
+            num_bytes = len(content)
+        files.append({"name": name, "num_bytes": num_bytes, "state": state})
+    return files
+
+
+def _inner_path(folder: Path, name: str) -> Path:
+    """The path of a file within a folder, itself resolved, by its name in the manifest.
+
+    Raises:
+        OSError: If it lies elsewhere, by its name or by a link.
+    """
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder):
+        raise OSError(errno.EINVAL, "it leads out of the run's folder")
+    return path
 
 
 @contextmanager
@@ -170,13 +231,3 @@ def _placing(final: Path, what: str, option: str) -> Iterator[None]:
 
 def _cell(value: Any) -> Any:
     return repr(value) if isinstance(value, float) else value
-
-
-def _sync(folder: Path) -> None:
-    """Make a folder's list of names durable, where the system can."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -12,8 +12,10 @@ from statistics import fmean
 from typing import Any, get_args
 
 from bnreg.errors import UserError
-from bnreg.runs.names import hidden_run, is_run, started_of
+from bnreg.runs.folder import DamagedError
+from bnreg.runs.names import UNFINISHED, hidden_run, is_run, started_of, unfinished_run
 from bnreg.runs.read import SUMMARY, Run, State, UnreadableRunError, read_run
+from bnreg.runs.unfinished import UnfinishedRun
 
 ACCURACY = "final_test_accuracy"
 STATES: tuple[State, ...] = get_args(State)
@@ -32,6 +34,7 @@ class ListedRun:
         arms: In the config's order.
         baseline: The arm that the others are compared with, if any.
         num_seeds: How many.
+        num_diverged: How many of its replicas diverged.
         accuracy: Each arm's mean final test accuracy over the seeds, at each point of the sweep.
     """
 
@@ -42,6 +45,7 @@ class ListedRun:
     arms: tuple[str, ...] = ()
     baseline: str | None = None
     num_seeds: int = 0
+    num_diverged: int = 0
     accuracy: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
@@ -68,7 +72,9 @@ def list_runs(root: Path) -> list[ListedRun]:
             f"{root}: there is no such folder; `bnreg train configs/bn_vs_plain.yaml` makes runs, "
             "and --runs FOLDER says where they are"
         )
-    return [_listed(path) for path in sorted(root.iterdir()) if is_run(path)]
+    paths = sorted(root.iterdir())
+    names = {path.name for path in paths}
+    return [_listed(path) for path in paths if is_run(path) and not _is_part(path.name, names)]
 
 
 def select_runs(
@@ -105,9 +111,21 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return not patterns or any(visible.startswith(pattern) or fnmatchcase(visible, pattern) for pattern in patterns)
 
 
+def _is_part(name: str, names: Collection[str]) -> bool:
+    """Whether a folder is of a run that another folder stands for: half of its commit, or left of its training."""
+    hidden = hidden_run(name, "partial")
+    run = unfinished_run(hidden or name) or hidden
+    return run is not None and (run in names or (hidden is not None and run + UNFINISHED in names))
+
+
 def _listed(path: Path) -> ListedRun:
     try:
+        if unfinished_run(path.name):
+            return ListedRun(path, *UnfinishedRun(path).state(), started_of(path.name))
         return _complete(read_run(path))
+    except DamagedError as error:
+        reason = "; ".join(_reason(path, line) for line in error.lines)
+        return ListedRun(path, "newer" if error.is_newer else "damaged", reason, started_of(path.name))
     except UnreadableRunError as error:
         return ListedRun(
             path, error.state, "; ".join(_reason(path, line) for line in error.lines), started_of(path.name)
@@ -117,7 +135,7 @@ def _listed(path: Path) -> ListedRun:
 def _reason(path: Path, line: str) -> str:
     """An error's line without what the list says anyway: the folder and the state."""
     place_and_reason = line.removeprefix(str(path)).lstrip("/\\: ")
-    return re.sub(r"(damaged run|damaged|unfinished): ", "", place_and_reason, count=1)
+    return re.sub(rf"(damaged run|{'|'.join(STATES)}): ", "", place_and_reason, count=1)
 
 
 def _complete(run: Run) -> ListedRun:
@@ -135,5 +153,6 @@ def _complete(run: Run) -> ListedRun:
         arms=tuple(run.info["arms"]),
         baseline=run.info["baseline"],
         num_seeds=len({row["seed"] for row in rows}),
+        num_diverged=sum(row["status"] == "diverged" for row in rows),
         accuracy={arm: tuple(map(fmean, points.values())) for arm, points in values.items() if points},
     )

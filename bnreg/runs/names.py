@@ -4,6 +4,7 @@ import difflib
 import glob
 import os
 import re
+import secrets
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,12 +12,23 @@ from pathlib import Path
 from bnreg.errors import UserError
 from bnreg.runs.folder import MANIFEST
 
-RUN = "run.json"
+RUN, CONFIG = "run.json", "config.yaml"
+UNFINISHED = ".unfinished"
 MAX_SHOWN = 4
 _STARTED = "%Y%m%dT%H%M%SZ"
 
-_NAME = re.compile(r"(?P<experiment>.+)-(?P<started>\d{8}T\d{6}Z)-[0-9a-f]{6}")
+_NAME = re.compile(r"(?P<experiment>.+)-(?P<started>\d{8}T\d{6}Z)-[0-9a-f]{6}(?:\.unfinished)?")
 _HIDDEN = re.compile(r"\.(?P<name>.+?)(?:\.[0-9a-f]{6})?\.(?P<kind>partial|removed)")
+
+
+def new_name(experiment: str) -> str:
+    """A name for a run that begins now; no two are the same, even in one second."""
+    return f"{experiment}-{datetime.now(UTC).strftime(_STARTED)}-{secrets.token_hex(3)}"
+
+
+def unfinished_run(name: str) -> str | None:
+    """The run whose folder has this name until it is complete; None for any other name."""
+    return name.removesuffix(UNFINISHED) if name.endswith(UNFINISHED) and experiment_of(name) else None
 
 
 def experiment_of(name: str) -> str | None:
@@ -26,7 +38,7 @@ def experiment_of(name: str) -> str | None:
 
 
 def started_of(name: str) -> datetime | None:
-    """When a run began, by its folder's name or the hidden one it has while it is written."""
+    """When a run began, by its folder's name or the one that it has until it is complete."""
     found = _NAME.fullmatch(hidden_run(name) or name)
     try:
         return datetime.strptime(found["started"], _STARTED).replace(tzinfo=UTC) if found else None
@@ -58,8 +70,9 @@ def is_run(folder: Path) -> bool:
 def runs_named(argument: str, root: Path) -> list[Path]:
     """The run folders below the root that a name means.
 
-    In this order: a folder's whole name; an experiment's name, which means all of its runs; the beginning of one run's
-    name. A pattern means the runs whose names it matches. Hidden folders are meant by their own names alone.
+    In this order: a folder's whole name, be the run finished or not; an experiment's name, which means all of its runs;
+    the beginning of one run's name. A pattern means the runs whose names it matches. Hidden folders are meant by their
+    own names alone.
 
     Returns:
         The folders by name, that is, an experiment's in the order in which they began; empty if there are none.
@@ -74,6 +87,7 @@ def runs_named(argument: str, root: Path) -> list[Path]:
         return [path for path in matches if is_run(path) and not path.name.startswith(".")]
     folders = sorted(path for path in root.iterdir() if path.name.startswith(argument))
     whole = [path for path in folders if path.name == argument and path.is_dir()]
+    whole = whole or [path for path in folders if path.name == argument + UNFINISHED and path.is_dir()]
     experiments = [path for path in folders if experiment_of(path.name) == argument and path.is_dir()]
     if whole or experiments:
         return whole or experiments

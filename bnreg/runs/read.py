@@ -2,27 +2,27 @@
 
 import difflib
 import glob
-import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bnreg.errors import UserError
-from bnreg.runs.folder import MANIFEST, SCHEMA_VERSION
-from bnreg.runs.names import RUN, hidden_run, near_run, runs_named
+from bnreg.runs.folder import MANIFEST, DamagedError, read_manifest, verified
+from bnreg.runs.names import CONFIG, RUN, hidden_run, near_run, runs_named, unfinished_run
+from bnreg.runs.unfinished import UnfinishedRun, UnfinishedState
 
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS, SUMMARY, CONFIG = "metrics.csv", "summary.csv", "config.yaml"
+METRICS, SUMMARY = "metrics.csv", "summary.csv"
 
-State = Literal["complete", "unfinished", "damaged", "newer"]
+State = Literal["complete", UnfinishedState, "damaged", "newer"]
 
 _NO_RUN_FOLDER = f"not a run folder (it has no {MANIFEST})"
 
@@ -85,11 +85,12 @@ def read_run(path: Path) -> Run:
         UnreadableRunError: If it is no run folder, was written by a newer bnreg, or is damaged: one line for each such
             file.
     """
-    checksums = read_manifest(path)
-    files = _verified(path, checksums, (RUN, METRICS, SUMMARY))
-    info = json.loads(files[RUN])
-    if "config" not in info and CONFIG in checksums:
-        files |= _verified(path, checksums, (CONFIG,))
+    checksums = _manifest(path)
+    with _as_damage():
+        files = verified(path, checksums, (RUN, METRICS, SUMMARY))
+        info = json.loads(files[RUN])
+        if "config" not in info and CONFIG in checksums:
+            files |= verified(path, checksums, (CONFIG,))
     return Run(path, info, files)
 
 
@@ -158,73 +159,55 @@ def verified_files(path: Path, names: Sequence[str]) -> dict[str, bytes]:
     """The contents of some of a run folder's files, each found to be what the manifest says.
 
     Raises:
-        UnreadableRunError: If it is no run folder, was written by a newer bnreg, or a file is missing or damaged.
+        UnreadableRunError: If it is no complete run, was written by a newer bnreg, or a file is missing or damaged.
     """
-    return _verified(path, read_manifest(path), names)
+    checksums = _manifest(path)
+    with _as_damage():
+        return verified(path, checksums, names)
 
 
-def checked_files(path: Path) -> list[dict[str, Any]]:
-    """Every file that a run's manifest names, with its ``num_bytes`` and its ``state``: whole, changed or missing.
+def _manifest(path: Path) -> dict[str, str]:
+    """The SHA-256 of each file of a complete run, by name.
 
     Raises:
-        UnreadableRunError: As ``read_manifest``.
-    """
-    files = []
-    for name, checksum in read_manifest(path).items():
-        state, num_bytes = "missing", 0
-        with suppress(OSError), (path / name).open("rb") as file:
-            state = "whole" if hashlib.file_digest(file, "sha256").hexdigest() == checksum else "changed"
-            num_bytes = file.tell()
-        files.append({"name": name, "num_bytes": num_bytes, "state": state})
-    return files
-
-
-def read_manifest(path: Path) -> dict[str, str]:
-    """The SHA-256 of each file of a run folder, by name.
-
-    Raises:
-        UnreadableRunError: If it is no run folder, was written by a newer bnreg, or its manifest is damaged.
+        UnreadableRunError: If it is no complete run, was written by a newer bnreg, or its manifest is damaged.
     """
     if hidden_run(path.name):
-        raise UnreadableRunError("unfinished", f"{path}: {_why_unfinished(path.name)}")
-    try:
-        content = (path / MANIFEST).read_bytes()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise UnreadableRunError("damaged", f"{path}: {_NO_RUN_FOLDER}") from None
-    except OSError as error:
-        raise UnreadableRunError("damaged", f"{path / MANIFEST}: damaged run: {error.strerror}") from None
-    try:
-        manifest = json.loads(content)
-        schema, checksums = int(manifest["schema"]), dict(manifest["sha256"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        reason = "damaged: it is not the manifest that bnreg wrote"
-        raise UnreadableRunError("damaged", f"{path / MANIFEST}: {reason}") from None
-    if schema > SCHEMA_VERSION:
-        reason = f"written by a newer bnreg (folder schema {schema}, here {SCHEMA_VERSION}); upgrade"
-        raise UnreadableRunError("newer", f"{path}: {reason}")
+        raise UnreadableRunError("created", f"{path}: {_why_hidden(path.name)}")
+    with _as_damage():
+        if unfinished_run(path.name):
+            _refuse_unfinished(UnfinishedRun(path))
+        try:
+            checksums = read_manifest(path)
+        except FileNotFoundError:
+            raise UnreadableRunError("damaged", f"{path}: {_NO_RUN_FOLDER}") from None
     if RUN not in checksums:
         raise UnreadableRunError("damaged", f"{path}: not a run folder (its {MANIFEST} names no {RUN})")
     return checksums
 
 
-def _why_unfinished(name: str) -> str:
+@contextmanager
+def _as_damage() -> Iterator[None]:
+    """What is wrong with a folder makes a run unreadable."""
+    try:
+        yield
+    except DamagedError as error:
+        raise UnreadableRunError("newer" if error.is_newer else "damaged", *error.lines) from None
+
+
+def _refuse_unfinished(run: UnfinishedRun) -> None:
+    if run.final.is_dir():
+        line = (
+            f"{run.folder}: what is left of the training of {run.final.name}, which is complete; `bnreg rm` removes it"
+        )
+        raise UnreadableRunError("complete", line)
+    state, reason = run.state()
+    way = "" if state == "running" else f"; `bnreg train --resume {run.final.name}` goes on with it"
+    raise UnreadableRunError(state, f"{run.folder}: {state}: {reason}{way}")
+
+
+def _why_hidden(name: str) -> str:
     """What a hidden folder's name tells of the run that is not there yet, or no more."""
     if hidden_run(name, "removed"):
         return "its removal was interrupted; `bnreg rm` ends it"
-    return "unfinished: it is still being written, or was interrupted"
-
-
-def _verified(path: Path, checksums: Mapping[str, str], names: Sequence[str]) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
-    mistakes: list[str] = []
-    for name in names:
-        try:
-            files[name] = (path / name).read_bytes()
-        except OSError as error:
-            mistakes.append(f"{path / name}: damaged run: {error.strerror}")
-            continue
-        if hashlib.sha256(files[name]).hexdigest() != checksums.get(name):
-            mistakes.append(f"{path / name}: damaged run: the file is not what its checksum in {MANIFEST} says")
-    if mistakes:
-        raise UnreadableRunError("damaged", *mistakes)
-    return files
+    return "left by a process that was killed; `bnreg rm` removes it"

@@ -1,17 +1,16 @@
 """Removing run folders, and nothing else."""
 
-import json
 import os
-import secrets
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bnreg.errors import UserError
-from bnreg.runs.folder import MANIFEST
-from bnreg.runs.names import RUN, experiment_of, hidden_run
+from bnreg.runs import disk
+from bnreg.runs.folder import MANIFEST, DamagedError, read_manifest
+from bnreg.runs.names import RUN, experiment_of, hidden_run, unfinished_run
 from bnreg.runs.read import expand_runs
+from bnreg.runs.unfinished import UnfinishedRun
 
 
 @dataclass(frozen=True)
@@ -20,13 +19,13 @@ class Removable:
 
     Attributes:
         path: Its folder.
-        may_be_running: Whether it is not finished, so that it may still be written.
+        is_unfinished: Whether it could be gone on with.
         num_files: How many it holds.
         num_bytes: Their size.
     """
 
     path: Path
-    may_be_running: bool
+    is_unfinished: bool
     num_files: int
     num_bytes: int
 
@@ -65,9 +64,7 @@ def remove_run(path: Path) -> None:
     Raises:
         OSError: If that is not possible. What is left has the hidden name, which ``list_runs`` lists.
     """
-    hidden = path.with_name(f".{hidden_run(path.name) or path.name}.{secrets.token_hex(3)}.removed")
-    path.rename(hidden)
-    shutil.rmtree(hidden)
+    disk.remove_folder(path, disk.hidden_beside(path.with_name(hidden_run(path.name) or path.name), "removed"))
 
 
 def _refusal(path: Path, root: Path) -> str | None:
@@ -84,6 +81,8 @@ def _refusal(path: Path, root: Path) -> str | None:
         return f"is reached through a symbolic link; name the run itself, {real}"
     if not (_is_recorded(real) or hidden_run(real.name)):
         return f"not a run folder (it has no {MANIFEST} of a run)"
+    if unfinished_run(real.name) and UnfinishedRun(real).is_running():
+        return "is being trained; stop it first"
     return None
 
 
@@ -92,11 +91,12 @@ def _is_recorded(folder: Path) -> bool:
     if experiment_of(folder.name):
         return (folder / MANIFEST).is_file()
     try:
-        return RUN in json.loads((folder / MANIFEST).read_bytes())["sha256"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return RUN in read_manifest(folder)
+    except (OSError, DamagedError):
         return False
 
 
 def _measured(path: Path) -> Removable:
     sizes = [(Path(folder) / name).lstat().st_size for folder, _, names in os.walk(path) for name in names]
-    return Removable(path, hidden_run(path.name, "partial") is not None, len(sizes), sum(sizes))
+    is_unfinished = unfinished_run(path.name) is not None and not UnfinishedRun(path).final.is_dir()
+    return Removable(path, is_unfinished, len(sizes), sum(sizes))

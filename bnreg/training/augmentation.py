@@ -52,16 +52,22 @@ class Augmentation:
         self._image_shape = image_shape
         self._functions = _functions(image_shape, distorted=settings.elastic > 0).to(device)
 
-    def for_epoch(self, epoch: int) -> Callable[[Tensor], Tensor]:
+    def for_epoch(self, epoch: int, *, skip: int = 0) -> Callable[[Tensor], Tensor]:
         """What moves an epoch's batches, to be called with each of them in turn.
 
         It takes inputs of shape (S, batch, pixels) and returns others of the same shape, or the same where the
         settings ask for nothing.
+
+        Args:
+            epoch: Counted from 1.
+            skip: How many images of each seed to leave out, for they were moved before.
         """
         if not self._settings.is_on:
             return lambda x: x
         kinds = ("shift", "rotate", "elastic")
         streams = {kind: [stream(seed, "augment", kind, epoch) for seed in self._seeds] for kind in kinds}
+        if skip:
+            self._coefficients(streams, num_images=skip)
         return lambda x: self._moved(x, streams)
 
     def _moved(self, x: Tensor, streams: Streams) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from bnreg.data import Dataset
 from bnreg.training.feed import Feed
 from bnreg.training.keeping import Keeper
-from bnreg.training.messages import EpochDone, Message, Row, ShardDone, StepsDone, WeightsDone
+from bnreg.training.messages import EpochDone, Row, ShardResult, State, StepsDone, Weights
 from bnreg.training.population import correct_statistics
 from bnreg.training.record import ReplicaRecord
 from bnreg.training.shards import Shard, architecture, count_parameters
@@ -17,80 +17,159 @@ from bnreg.training.stack import Stack
 REPORT_SECONDS = 0.2
 
 
-def train_shard(shard: Shard, dataset: Dataset, device: torch.device) -> Iterator[Message]:
-    """Train all replicas of a shard and say how it goes.
+class Engine:
+    """Trains all replicas of a shard.
 
-    Nothing inside an epoch waits for the device; the metrics are read after its last step.
+    Between two steps, that is whenever ``train`` has yielded something, its state can be taken; an engine that is given
+    the state goes on as this one would, to the bit. Evaluation and final statistics change nothing in it: it can be
+    taken after they were stopped, too.
+
+    Args:
+        shard: What to train.
+        dataset: The data.
+        device: Where to train.
+        state: Where to go on; None: at the beginning.
     """
-    settings = shard.settings
-    height, width = dataset.train_images.shape[1:]
-    feed = Feed(dataset, settings.data, shard.seeds, device, drop_single=shard.drop_single)
-    evaluation_sets = feed.evaluation_sets()
-    stacks = [
-        Stack(
-            cells,
-            shard.seeds,
-            architecture=architecture(cells[0].settings, (height, width), dataset.num_classes),
-            steps_per_epoch=feed.num_steps,
-            device=device,
-        )
-        for cells in shard.stacks
-    ]
-    for stack in stacks:
-        if stack.settings.model.norm_init == "identity":
-            correct_statistics(stack.network, *evaluation_sets["train"], as_identity=True)
-    records = [[ReplicaRecord(cell, seed, dataset.num_classes) for cell, seed in stack.replicas] for stack in stacks]
-    weight_hashes = [stack.weight_hashes() for stack in stacks]
-    keepers = [Keeper(stack, some) for stack, some in zip(stacks, records, strict=True)]
 
-    seconds = [0.0] * len(stacks)
-    steps = 0
-    order_hashes: dict[int, list[str]] = {}
-    last_report = time.monotonic()
-    for epoch in range(1, settings.training.epochs + 1):
-        rows: list[Row] = []
-        epoch_start, epoch_seconds = time.perf_counter(), [0.0] * len(stacks)
-        for x, y in feed.batches(epoch):
-            for i, stack in enumerate(stacks):
+    def __init__(self, shard: Shard, dataset: Dataset, device: torch.device, state: State | None = None) -> None:
+        self._shard = shard
+        self._device = device
+        self._num_epochs = shard.settings.training.epochs
+        height, width = dataset.train_images.shape[1:]
+        self._feed = Feed(dataset, shard.settings.data, shard.seeds, device, drop_single=shard.drop_single)
+        self._evaluation_sets = self._feed.evaluation_sets()
+        self._stacks = [
+            Stack(
+                cells,
+                shard.seeds,
+                architecture=architecture(cells[0].settings, (height, width), dataset.num_classes),
+                steps_per_epoch=self._feed.num_steps,
+                device=device,
+            )
+            for cells in shard.stacks
+        ]
+        self._weight_hashes = [stack.weight_hashes() for stack in self._stacks]
+        self._records = [
+            [ReplicaRecord(cell, seed, dataset.num_classes) for cell, seed in stack.replicas] for stack in self._stacks
+        ]
+        self._keepers = [Keeper(stack, some) for stack, some in zip(self._stacks, self._records, strict=True)]
+        self._order_hashes: list[list[str]] = []  # of each epoch that was begun
+        self._epochs = 0  # those that were evaluated
+        self._steps_in_epoch = 0
+        self._seconds = [0.0] * len(self._stacks)
+        self._rows: list[Row] = []
+        if state is not None:
+            self._restore(state)
+            return
+        for stack in self._stacks:
+            if stack.settings.model.norm_init == "identity":
+                correct_statistics(stack.network, *self._evaluation_sets["train"], as_identity=True)
+
+    @property
+    def num_steps(self) -> int:
+        """Optimiser steps done."""
+        return self._epochs * self._feed.num_steps + self._steps_in_epoch
+
+    def train(self) -> Iterator[StepsDone | EpochDone]:
+        """Train to the end and say how it goes.
+
+        Nothing inside an epoch waits for the device; the metrics are read after its last step.
+        """
+        yield StepsDone(self._shard.index, self.num_steps)
+        while self._epochs < self._num_epochs and not self._all_stopped():
+            yield from self._train_epoch()
+            rows = self._evaluate()
+            yield EpochDone(self._shard.index, self._epochs, self.num_steps, rows)
+
+    def _all_stopped(self) -> bool:
+        return all(record.stopped for records in self._records for record in records)
+
+    def _train_epoch(self) -> Iterator[StepsDone]:
+        """The steps that are left of the epoch."""
+        last_report = time.monotonic()
+        epoch_start = time.perf_counter()
+        is_cpu = self._device.type == "cpu"
+        batches = self._feed.batches(self._epochs + 1, skip=self._steps_in_epoch)
+        for x, y in batches:
+            for i, stack in enumerate(self._stacks):
                 start = time.perf_counter()
                 stack.step(x, y)
-                epoch_seconds[i] += time.perf_counter() - start
-            steps += 1
+                self._seconds[i] += (time.perf_counter() - start) * is_cpu
+            self._steps_in_epoch += 1
             if time.monotonic() - last_report > REPORT_SECONDS:
                 last_report = time.monotonic()
-                yield StepsDone(shard.index, steps)
-        if device.type == "cuda":  # a step returns before it is done: only the whole epoch can be timed, and shared out
-            torch.cuda.synchronize(device)
-            whole = time.perf_counter() - epoch_start
-            epoch_seconds = [whole * len(stack.replicas) / shard.num_replicas for stack in stacks]
-        seconds = [total + spent for total, spent in zip(seconds, epoch_seconds, strict=True)]
-        for stack, stack_records, keeper in zip(stacks, records, keepers, strict=True):
-            evaluated, test_correct = stack.evaluate(evaluation_sets)
-            for record, metrics in zip(stack_records, evaluated, strict=True):
-                row = record.add(epoch, metrics)
-                rows += [row] if row else []
-            keeper.keep(test_correct)
-        order_hashes[epoch] = feed.order_hashes()
-        yield EpochDone(shard.index, epoch, steps, rows)
-        if all(record.stopped for stack_records in records for record in stack_records):
-            break
+                yield StepsDone(self._shard.index, self.num_steps)
+        if not is_cpu:  # a step returns before it is done: only the whole epoch can be timed, and shared out
+            torch.cuda.synchronize(self._device)
+            each = (time.perf_counter() - epoch_start) / self._shard.num_replicas
+            self._seconds = [s + each * len(t.replicas) for s, t in zip(self._seconds, self._stacks, strict=True)]
 
-    done = ShardDone(shard.index)
-    places = {seed: place for place, seed in enumerate(shard.seeds)}
-    for stack, stack_records, hashes, stack_seconds, keeper in zip(
-        stacks, records, weight_hashes, seconds, keepers, strict=True
-    ):
-        corrected = keeper.finish(evaluation_sets)
-        for replica, arrays in keeper.weights(evaluation_sets):
-            yield WeightsDone(replica, arrays)
-        done.test_correct.extend(keeper.test_correct())
-        cost = {
-            "seconds": stack_seconds / len(stack.replicas),
-            "num_parameters": count_parameters(stack.network.architecture),
+    def _evaluate(self) -> list[Row]:
+        """Evaluate all replicas, and only once that is done take note of it: the epoch is then over."""
+        evaluated = [stack.evaluate(self._evaluation_sets) for stack in self._stacks]
+        self._epochs, self._steps_in_epoch = self._epochs + 1, 0
+        self._order_hashes.append(self._feed.order_hashes())
+        rows: list[Row] = []
+        for (metrics, test_correct), records, keeper in zip(evaluated, self._records, self._keepers, strict=True):
+            added = [record.add(self._epochs, one) for record, one in zip(records, metrics, strict=True)]
+            rows += [row for row in added if row]
+            keeper.keep(test_correct)
+        self._rows += rows
+        return rows
+
+    def result(self) -> ShardResult:
+        """What the trained shard has come to; the state stays what it is."""
+        result = ShardResult(metrics=self._rows)
+        places = {seed: place for place, seed in enumerate(self._shard.seeds)}
+        for stack, records, hashes, seconds, keeper in zip(
+            self._stacks, self._records, self._weight_hashes, self._seconds, self._keepers, strict=True
+        ):
+            with stack.preserved():
+                corrected = keeper.finish(self._evaluation_sets)
+                result.weights.extend(Weights(*one) for one in keeper.weights(self._evaluation_sets))
+            result.test_correct.extend(keeper.test_correct())
+            cost = {
+                "seconds": seconds / len(stack.replicas),
+                "num_parameters": count_parameters(stack.network.architecture),
+            }
+            for (_, seed), record, weights, metrics in zip(stack.replicas, records, hashes, corrected, strict=True):
+                result.summary.append(record.summary(metrics) | cost)
+                order = self._order_hashes[record.num_epochs - 1][places[seed]]
+                proof = {"initial_weights": weights, "batch_order": order, "epochs": record.num_epochs}
+                result.pairing.append(record.identity | proof)
+        return result
+
+    def state(self) -> State:
+        """Everything that is needed to go on: a copy."""
+        arrays = {
+            f"stack{i}/{name}": values.detach().cpu().numpy().copy()
+            for i, (stack, keeper) in enumerate(zip(self._stacks, self._keepers, strict=True))
+            for name, values in (stack.state() | keeper.state()).items()
         }
-        for (_, seed), record, weights, metrics in zip(stack.replicas, stack_records, hashes, corrected, strict=True):
-            done.summary.append(record.summary(metrics) | cost)
-            order = order_hashes[record.num_epochs][places[seed]]
-            proof = {"initial_weights": weights, "batch_order": order, "epochs": record.num_epochs}
-            done.pairing.append(record.identity | proof)
-    yield done
+        facts = {
+            "epochs": self._epochs,
+            "steps_in_epoch": self._steps_in_epoch,
+            "seconds": self._seconds,
+            "rows": self._rows,
+            "records": [[record.state() for record in records] for records in self._records],
+        }
+        return State(arrays, facts)
+
+    def _restore(self, state: State) -> None:
+        for i, (stack, keeper) in enumerate(zip(self._stacks, self._keepers, strict=True)):
+            prefix = f"stack{i}/"
+            mine = {
+                n.removeprefix(prefix): torch.from_numpy(v) for n, v in state.arrays.items() if n.startswith(prefix)
+            }
+            keeper.restore(mine)
+            stack.restore(mine)
+        self._epochs, self._steps_in_epoch = state.facts["epochs"], state.facts["steps_in_epoch"]
+        self._seconds, self._rows = state.facts["seconds"], state.facts["rows"]
+        for records, states in zip(self._records, state.facts["records"], strict=True):
+            for record, one in zip(records, states, strict=True):
+                record.restore(one)
+        for stack in self._stacks:
+            stack.optimizer.num_steps = self.num_steps
+        for epoch in range(1, self._epochs + 1):  # the hash of an order goes on, and cannot be kept
+            self._feed.order(epoch)
+            self._order_hashes.append(self._feed.order_hashes())

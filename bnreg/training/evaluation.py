@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bnreg.training.stopping import unless_stopped
+
 CHUNK = 1000  # examples at a time: large enough to keep a core busy, small enough to stay in its cache
 
 
@@ -64,7 +66,7 @@ def evaluate(network: nn.Module, images: Tensor, labels: Tensor, indices: Tensor
     total_loss = torch.zeros((), dtype=torch.float64, device=images.device)
     correct: list[Tensor] = []
     with evaluating(network):
-        for chunk in torch.split(indices, CHUNK, dim=1):
+        for chunk in unless_stopped(torch.split(indices, CHUNK, dim=1)):
             x, y = batch_of(images, labels, chunk)
             logits = network(x)
             total_loss = total_loss + losses(logits, y).sum(1, dtype=torch.float64)

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -45,16 +46,26 @@ class Feed:
         self.num_steps = num_batches(len(self._splits[0].train), self._batch_size, drop_single=drop_single)
         self._order_hashes = [hashlib.sha256() for _ in seeds]
 
-    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the epoch's inputs of shape (S, batch, pixels) and labels of shape (S, batch)."""
+    def batches(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the epoch's inputs of shape (S, batch, pixels) and labels of shape (S, batch).
+
+        Args:
+            epoch: Counted from 1.
+            skip: How many of its batches to leave out, for they were read before.
+        """
+        order = torch.from_numpy(self.order(epoch)).to(self._device)
+        augment = self._augmentation.for_epoch(epoch, skip=min(skip * self._batch_size, order.shape[1]))
+        for indices in torch.split(order, self._batch_size, dim=1)[skip:]:
+            x, y = batch_of(*self._train_data, indices)
+            yield augment(x), y
+
+    def order(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Each seed's order of examples in an epoch, shape (S, examples), which goes into the hashes of the order."""
         orders = [epoch_order(s.train, seed, epoch) for s, seed in zip(self._splits, self._seeds, strict=True)]
         order = np.stack(orders)[:, : self.num_steps * self._batch_size].astype("<i8")
         for order_hash, row in zip(self._order_hashes, order, strict=True):
             order_hash.update(row.tobytes())
-        augment = self._augmentation.for_epoch(epoch)
-        for indices in torch.split(torch.from_numpy(order).to(self._device), self._batch_size, dim=1):
-            x, y = batch_of(*self._train_data, indices)
-            yield augment(x), y
+        return order
 
     def evaluation_sets(self) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
         """Images, labels of shape (S or 1, N) and indices of shape (S or 1, n) for each split.
@@ -68,7 +79,7 @@ class Feed:
         return sets | {"test": (*self._test_data, self._rows(everything))}
 
     def order_hashes(self) -> list[str]:
-        """One SHA-256 per seed over the indices of all batches yielded so far."""
+        """One SHA-256 per seed over the indices of all epochs begun so far."""
         return [order_hash.hexdigest() for order_hash in self._order_hashes]
 
     def _resident(self, images: np.ndarray) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from bnreg.training.evaluation import batch_of, evaluating, losses
+from bnreg.training.stopping import unless_stopped
 
 CHUNK = 100  # examples at a time: as many as in a usual training batch, for the same memory is needed
 
@@ -30,7 +31,7 @@ def input_gradient_norm(network: nn.Module, images: Tensor, labels: Tensor, indi
     num_replicas = next(network.parameters()).shape[0]
     total = torch.zeros(num_replicas, dtype=torch.float64, device=images.device)
     with evaluating(network), torch.enable_grad():
-        for chunk in torch.split(indices, CHUNK, dim=1):
+        for chunk in unless_stopped(torch.split(indices, CHUNK, dim=1)):
             x, y = batch_of(images, labels, chunk)
             # Each replica has an input of its own: in a shared one the gradients of all replicas would add up.
             x = x.repeat(num_replicas // x.shape[0], 1, 1).requires_grad_()

@@ -47,6 +47,22 @@ class Keeper:
             if wanted and record.is_best:
                 self._best[replica] = self._stack.network.state_of(replica)
 
+    def state(self) -> dict[str, Tensor]:
+        """What it has kept so far, by name."""
+        best = {f"best/{r}/{name}": values for r, state in self._best.items() for name, values in state.items()}
+        return best | {f"correct/{replica}": flags for replica, flags in self._correct.items()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Have kept what another keeper's ``state`` was; other names are passed over."""
+        for name, values in state.items():
+            kind, _, rest = name.partition("/")
+            replica, _, parameter = rest.partition("/")
+            there = values.to(self._stack.device)
+            if kind == "best":
+                self._best.setdefault(int(replica), {})[parameter] = there
+            elif kind == "correct":
+                self._correct[int(replica)] = there
+
     def finish(self, sets: Sets) -> list[dict[str, float]]:
         """Metrics of the final networks with population statistics, one dictionary per replica, empty if unwanted."""
         if self._stack.settings.model.inference_statistics == "running" or not self._stack.network.batch_norms:

@@ -1,7 +1,8 @@
-"""What an engine says while it trains a shard: plain values, so that they can cross between processes."""
+"""What an engine says while it trains a shard, and what it has in the end: values that can leave the process."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,16 @@ class EpochDone:
 
 
 @dataclass(frozen=True)
-class WeightsDone:
+class ShardDone:
+    """The shard is trained, and its results are kept."""
+
+    shard: int
+
+
+Progressed = StepsDone | EpochDone | ShardDone
+
+
+class Weights(NamedTuple):
     """The trained weights of one replica, as its config wants them kept.
 
     Attributes:
@@ -48,22 +58,48 @@ class WeightsDone:
 
 
 @dataclass(frozen=True)
-class ShardDone:
-    """The shard is trained.
+class ShardResult:
+    """What a trained shard has come to.
 
     Attributes:
-        shard: Index of the shard.
+        metrics: The rows of all epochs.
         summary: One row per replica: point_index, arm, seed, status, final and best metrics, seconds, parameters.
         pairing: One row per replica: point_index, arm, seed, the hash of its initial weights, and that of the order of
             its examples over so many epochs.
         test_correct: For each row of the summary, which test examples are classified right, eight to a byte.
+        weights: Of the replicas whose weights are wanted.
     """
 
-    shard: int
+    metrics: list[Row] = field(default_factory=list)
     summary: list[Row] = field(default_factory=list)
     pairing: list[Row] = field(default_factory=list)
     test_correct: list[NDArray[np.uint8]] = field(default_factory=list)
+    weights: list[Weights] = field(default_factory=list)
 
 
-Progressed = StepsDone | EpochDone | ShardDone
-Message = Progressed | WeightsDone
+class State(NamedTuple):
+    """An engine between two steps: with this it goes on as if it had never stopped, to the bit.
+
+    Attributes:
+        arrays: Parameters, statistics, moments and streams of random numbers, by name.
+        facts: Whatever else, as JSON can hold it.
+    """
+
+    arrays: dict[str, NDArray[Any]]
+    facts: dict[str, Any]
+
+
+class Store(Protocol):
+    """Where a shard's state and results are kept."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Within this block nobody else trains the shard."""
+
+    def load(self) -> State | None:
+        """The newest state that is whole, if there is any."""
+
+    def save(self, steps: int, state: State) -> None:
+        """Keep the state after so many steps."""
+
+    def commit(self, result: ShardResult) -> None:
+        """Keep the results; the shard is then done."""

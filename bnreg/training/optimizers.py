@@ -138,6 +138,9 @@ OPTIMIZERS: dict[str, OptimizerKind] = {
 class StackedOptimizer:
     """Updates the parameters of a stack.
 
+    Attributes:
+        num_steps: How many updates there were.
+
     Args:
         network: The stack.
         settings: One per cell, all of one kind of optimiser.
@@ -150,7 +153,7 @@ class StackedOptimizer:
     ) -> None:
         self._kind = OPTIMIZERS[settings[0].name]
         self._duration = (steps_per_epoch, epochs)
-        self._num_steps = 0
+        self.num_steps = 0
         self._parameters = list(network.parameters())
         self._groups: list[Group] = []
         first = 0
@@ -165,12 +168,20 @@ class StackedOptimizer:
             self._groups += groups.values()
             first = last
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What the groups remember, by name: the tensors themselves."""
+        found: dict[str, Tensor] = {}
+        for i, group in enumerate(self._groups):
+            for kind, kept in enumerate((group.num_steps, *group.moments)):
+                found |= {f"{i}/{kind}/{j}": values for j, values in enumerate(kept)}
+        return found
+
     def step(self) -> None:
         """Update the parameters by their gradients, then forget the gradients."""
         for group in self._groups:
             schedule = group.settings.schedule
-            lr = group.settings.lr * lr_factor(schedule, self._num_steps, *self._duration)
+            lr = group.settings.lr * lr_factor(schedule, self.num_steps, *self._duration)
             self._kind.update(group, lr)
-        self._num_steps += 1
+        self.num_steps += 1
         for parameter in self._parameters:
             parameter.grad = None

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from bnreg.nn.network import StackedNetwork
 from bnreg.training.evaluation import CHUNK, batch_of, evaluating
+from bnreg.training.stopping import unless_stopped
 
 
 def correct_statistics(
@@ -35,7 +36,7 @@ def correct_statistics(
         for place, norm in network.batch_norms:
             before = network.layers[:place]
             count, mean, squares = 0, torch.zeros(()), torch.zeros(())
-            for chunk in torch.split(indices, CHUNK, dim=1):
+            for chunk in unless_stopped(torch.split(indices, CHUNK, dim=1)):
                 x, _ = batch_of(images, labels, chunk)
                 z = before(x).to(torch.float64)
                 chunk_mean = z.mean(1, keepdim=True)

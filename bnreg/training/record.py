@@ -1,6 +1,8 @@
 """What is kept of a replica while it trains: its metrics, whether it diverged, and when it stopped."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from bnreg.config import Cell
 from bnreg.training.messages import Row
@@ -58,10 +60,19 @@ class ReplicaRecord:
         elif self._early_stopping and self._best and not self.stopped:
             self.stopped = self._last["epoch"] - self._best["epoch"] >= self._early_stopping.patience
 
+    def state(self) -> dict[str, Any]:
+        """All that it remembers, as JSON can hold it."""
+        return {"stopped": self.stopped, "diverged": self._diverged, "last": self._last, "best": self._best}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Remember what another record's ``state`` was."""
+        self.stopped, self._diverged = state["stopped"], state["diverged"]
+        self._last, self._best = state["last"], state["best"]
+
     @property
     def is_best(self) -> bool:
         """Whether the last epoch added is the best so far on the validation split."""
-        return bool(self._best) and self._best is self._last
+        return bool(self._best) and self._best["epoch"] == self._last["epoch"]
 
     @property
     def best_epoch(self) -> int:

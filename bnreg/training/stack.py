@@ -1,7 +1,8 @@
 """A stack: replicas of one structure that train as one program."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ class Stack:
         settings: Those of the first cell, for what is the same in all of them.
         network: The stacked network.
         optimizer: What trains it.
+        device: Where they are.
 
     Args:
         cells: A cells that differ in numbers only.
@@ -44,16 +46,18 @@ class Stack:
     ) -> None:
         self.settings = cells[0].settings
         self.replicas = [(cell, seed) for cell in cells for seed in seeds]
+        self._generators = [_dropout_generator(cell, seed, device) for cell, seed in self.replicas]
         self.network = StackedNetwork(
             architecture,
             len(self.replicas),
             dropout_rates=[cell.settings.model.dropout for cell, _ in self.replicas],
-            generators=[_dropout_generator(cell, seed, device) for cell, seed in self.replicas],
+            generators=self._generators,
         )
         for replica, (cell, seed) in enumerate(self.replicas):
             init = cell.settings.model.init
             self.network.initialise(replica, seed=seed, scheme=init.scheme, gain=init.gain)
         self.network.to(device)
+        self.device = device
         self._penalised = self._find_penalised()
         self.optimizer = StackedOptimizer(
             self.network,
@@ -99,6 +103,32 @@ class Stack:
                 strength, share = (parameter.new_tensor(values) for values in (strengths, shares))
                 penalised.append((parameter, strength * share, strength * (1 - share)))
         return penalised
+
+    def state(self) -> dict[str, Tensor]:
+        """Parameters, statistics, moments and the state of each dropout generator, by name."""
+        generators = {f"generator/{r}": generator.get_state() for r, generator in enumerate(self._generators)}
+        return self._live_tensors() | generators
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take on another stack's ``state``, in place; other names are passed over."""
+        for name, values in self._live_tensors().items():
+            values.copy_(state[name].view(values.shape))
+        for replica, generator in enumerate(self._generators):
+            generator.set_state(state[f"generator/{replica}"])
+
+    def _live_tensors(self) -> dict[str, Tensor]:
+        network = {f"network/{name}": values for name, values in self.network.state_dict().items()}
+        return network | {f"optimizer/{name}": values for name, values in self.optimizer.tensors().items()}
+
+    @contextmanager
+    def preserved(self) -> Iterator[None]:
+        """Within this block the network may be changed; afterwards it is as it was, to the bit."""
+        before = {name: values.clone() for name, values in self.network.state_dict().items()}
+        try:
+            yield
+        finally:
+            self.network.load_state_dict(before)
 
     def weight_hashes(self) -> list[str]:
         """One SHA-256 per replica over the weights of its linear and convolutional layers."""

@@ -1,4 +1,4 @@
-"""Worker processes: each trains shards, one after another, and sends what its engine says.
+"""Worker processes: each trains shards, one after another, keeps what they come to, and sends what its engine says.
 
 The coordinator's side imports no torch. Each worker has a pipe of its own, so that one that dies in the middle of a
 message harms no other.
@@ -8,18 +8,31 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import time
 import traceback
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from bnreg.errors import RunError
-from bnreg.training.messages import Message, ShardDone
+from bnreg.training import stopping
+from bnreg.training.messages import Progressed, ShardDone, Store
 from bnreg.training.shards import Shard
+
+if TYPE_CHECKING:
+    import torch
+
+    from bnreg.data import Dataset
+
+MAX_ATTEMPTS = 3  # at a shard whose worker dies
+STOP_SECONDS = 4.0  # in which a worker that is to stop can save its state
+
+Job = tuple[Shard, Store]
 
 
 @dataclass(frozen=True)
@@ -30,81 +43,133 @@ class _Failed:
     traceback: str
 
 
+@dataclass(frozen=True)
+class _Warned:
+    """What the user should know, though training goes on."""
+
+    line: str
+
+
+@dataclass(frozen=True)
+class _Worker:
+    process: BaseProcess
+    job: Job
+
+    @property
+    def seeds(self) -> str:
+        """The seeds that it trains, in words."""
+        seeds = self.job[0].seeds
+        return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds from {min(seeds)} to {max(seeds)}"
+
+
 def train_shards(
-    shards: Sequence[Shard], data_folders: Mapping[str, Path], *, device: str, num_workers: int
-) -> Generator[Message, None, None]:
+    jobs: Sequence[Job],
+    data_folders: Mapping[str, Path],
+    *,
+    device: str,
+    num_workers: int,
+    snapshot_seconds: float,
+    log: Callable[[str], None],
+) -> Generator[Progressed, None, None]:
     """Train shards in worker processes and yield what they say, in the order in which it arrives.
 
+    A shard whose worker dies goes on from its last snapshot in another worker, a few times; one that fails does not.
+    Either way all others are trained to the end. When the generator is closed, the workers save their shards' states
+    and end; none outlives it.
+
     Args:
-        shards: What to train.
+        jobs: What to train, and where its state and results are kept.
         data_folders: Data set by its configured name → folder that ``data.attach`` reads.
         device: ``cpu`` or ``cuda:N``.
         num_workers: How many processes at the most.
+        snapshot_seconds: The time between two snapshots of a shard.
+        log: Takes warnings, a line each.
 
     Raises:
-        RunError: If a worker dies or its engine fails.
+        RunError: In the end, if shards could not be trained: a line for each.
     """
-    context = multiprocessing.get_context("spawn")
-    waiting = list(reversed(shards))
-    workers: dict[Connection, tuple[BaseProcess, Shard]] = {}
+    waiting = deque(jobs)
+    num_attempts: Counter[int] = Counter()
+    failures: list[str] = []
+    workers: dict[Connection, _Worker] = {}
     try:
-        for _ in range(min(num_workers, len(shards))):
-            ours, theirs = context.Pipe()
-            process: BaseProcess = context.Process(target=_work, args=(theirs, dict(data_folders), device), daemon=True)
-            with _interrupts_held_back():
-                process.start()
-            theirs.close()  # so that the worker's death is the end of the pipe
-            workers[ours] = process, waiting.pop()
-            _send(ours, *workers[ours])
-        while workers:
+        while waiting or workers:
+            while waiting and len(workers) < num_workers:
+                connection, process = _start(dict(data_folders), device, snapshot_seconds)
+                workers[connection] = _assign(connection, process, waiting.popleft())
             for connection in cast("list[Connection]", wait(list(workers))):
-                process, shard = workers[connection]
-                message = _receive(connection, process, shard)
-                yield message
-                if isinstance(message, ShardDone):
+                worker = workers[connection]
+                try:
+                    message: Progressed | _Failed | _Warned = connection.recv()
+                except (EOFError, OSError):  # the latter where it died in the middle of a message
                     del workers[connection]
-                    if waiting:
-                        workers[connection] = process, waiting.pop()
-                        _send(connection, *workers[connection])
+                    line = _obituary(worker)
+                    shard = worker.job[0].index
+                    num_attempts[shard] += 1
+                    if num_attempts[shard] == MAX_ATTEMPTS:
+                        failures.append(f"{line}; that was attempt {MAX_ATTEMPTS}")
                     else:
+                        log(f"warning: {line}; another one goes on from the last snapshot")
+                        waiting.append(worker.job)
+                    continue
+                if isinstance(message, _Warned):
+                    log(f"warning: {message.line}")
+                elif isinstance(message, _Failed):
+                    failures.append(f"{message.traceback}training of {worker.seeds} failed: {message.line}")
+                    del workers[connection]
+                    worker.process.join()
+                else:
+                    yield message
+                    if isinstance(message, ShardDone):
+                        if waiting:
+                            workers[connection] = _assign(connection, worker.process, waiting.popleft())
+                            continue
+                        del workers[connection]
                         with suppress(OSError):  # it has said all that it had to say: how it ends does not matter
                             connection.send(None)
-                        process.join()
+                        worker.process.join()
     finally:
-        for process, _ in workers.values():
-            process.terminate()
-            process.join()
+        _end(workers)
+    if failures:
+        raise RunError("\n".join(failures))
 
 
-def _send(connection: Connection, process: BaseProcess, shard: Shard) -> None:
-    try:
-        connection.send(shard)
-    except OSError:
-        raise _obituary(process, shard) from None
+def _start(data_folders: Mapping[str, Path], device: str, snapshot_seconds: float) -> tuple[Connection, BaseProcess]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    arguments = (theirs, data_folders, device, snapshot_seconds)
+    process: BaseProcess = context.Process(target=_work, args=arguments, daemon=True)
+    with _interrupts_held_back():
+        process.start()
+    theirs.close()  # so that the worker's death is the end of the pipe
+    return ours, process
 
 
-def _receive(connection: Connection, process: BaseProcess, shard: Shard) -> Message:
-    try:
-        message: Message | _Failed = connection.recv()
-    except (EOFError, OSError):  # the latter where it died in the middle of a message
-        raise _obituary(process, shard) from None
-    if isinstance(message, _Failed):
-        raise RunError(f"{message.traceback}training of {_seeds(shard)} failed: {message.line}")
-    return message
+def _assign(connection: Connection, process: BaseProcess, job: Job) -> _Worker:
+    with suppress(OSError):  # it is dead, which will show when it is listened to
+        connection.send(job)
+    return _Worker(process, job)
 
 
-def _obituary(process: BaseProcess, shard: Shard) -> RunError:
-    process.join()
-    code = process.exitcode
+def _end(workers: Mapping[Connection, _Worker]) -> None:
+    """Have the workers save their states; who does not within a few seconds has its last snapshot."""
+    for connection, worker in workers.items():
+        connection.close()  # so that none waits for somebody to listen
+        worker.process.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    for worker in workers.values():
+        worker.process.join(max(0.0, deadline - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+
+
+def _obituary(worker: _Worker) -> str:
+    worker.process.join()
+    code = worker.process.exitcode
     reason = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
     hint = "; a lack of memory is the usual cause: try a smaller jobs=N" if code == -signal.SIGKILL else ""
-    return RunError(f"the worker process that trained {_seeds(shard)} was ended {reason}{hint}")
-
-
-def _seeds(shard: Shard) -> str:
-    if len(shard.seeds) == 1:
-        return f"seed {shard.seeds[0]}"
-    return f"{len(shard.seeds)} seeds from {min(shard.seeds)} to {max(shard.seeds)}"
+    return f"the worker process that trained {worker.seeds} was ended {reason}{hint}"
 
 
 @contextmanager
@@ -120,36 +185,74 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(connection: Connection, data_folders: Mapping[str, Path], device: str) -> None:
+def _work(connection: Connection, data_folders: Mapping[str, Path], device: str, snapshot_seconds: float) -> None:
     """Train the shards that come through the pipe until None comes, or the coordinator is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems on which it could not be held back
+    signal.signal(signal.SIGTERM, stopping.request_stop)
     # cuBLAS repeats itself to the bit only with a fixed workspace; it is read when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     keep_freed_memory()
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError, stopping.StoppedError):
         try:
             import torch
 
             from bnreg.data import attach
-            from bnreg.training.engine import train_shard
 
             torch.set_num_threads(1)  # two threads on such small products lose more than they gain
             torch.set_flush_denormal(True)  # moments of unused pixels decay into subnormal numbers, which are slow
             torch.backends.cudnn.deterministic = True  # the same run twice gives the same to the bit
             torch.backends.cudnn.allow_tf32 = False  # else convolutions, and they alone, would keep only 10 bits
-            while (shard := connection.recv()) is not None:
+            while (job := connection.recv()) is not None:
+                shard, store = job
                 dataset = attach(data_folders[shard.settings.data.dataset])
-                for message in train_shard(shard, dataset, torch.device(device)):
-                    connection.send(message)
-        except (EOFError, BrokenPipeError, ConnectionResetError):
+                with closing(train_and_keep(shard, store, dataset, torch.device(device), snapshot_seconds)) as said:
+                    for message in said:
+                        connection.send(message)
+        except (EOFError, BrokenPipeError, ConnectionResetError, stopping.StoppedError):
             raise
         except Exception as error:
             connection.send(_failure(error))
 
 
+def train_and_keep(
+    shard: Shard, store: Store, dataset: "Dataset", device: "torch.device", snapshot_seconds: float
+) -> Generator[Progressed | _Warned, None, None]:
+    """Train a shard from where it was left, keep its state now and then, and in the end its results.
+
+    Its state is kept, too, when a stop is asked for, or when nobody listens any more and the generator is closed.
+
+    Raises:
+        StoppedError: If a stop was asked for.
+        RunError: If the results cannot be kept.
+    """
+    from bnreg.training.engine import Engine
+
+    with store.locked():
+        engine = Engine(shard, dataset, device, store.load())
+        try:
+            last_saved = time.monotonic()
+            for message in engine.train():
+                yield message
+                stopping.heed_stop()
+                if time.monotonic() - last_saved > snapshot_seconds:
+                    try:
+                        store.save(engine.num_steps, engine.state())
+                    except RunError as error:
+                        yield _Warned(f"{error}; training goes on without this snapshot")
+                    last_saved = time.monotonic()
+            result = engine.result()
+        except (stopping.StoppedError, GeneratorExit):
+            store.save(engine.num_steps, engine.state())
+            raise
+        store.commit(result)
+    yield ShardDone(shard.index)
+
+
 def _failure(error: Exception) -> _Failed:
-    """What to say of an error: in full, unless it is merely a lack of memory, which torch raises under two names."""
-    if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error):
+    """What to say of an error: in full, unless one knows what it is, such as a lack of memory, which has many names."""
+    if isinstance(error, RunError):
+        return _Failed(str(error), "")
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error):
         return _Failed("not enough memory; try a smaller jobs=N, model.hidden or data.batch_size", "")
     return _Failed(f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exc())
 

@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from made_runs import new_run
 from written_runs import write_run
 
-from bnreg.runs import expand_runs, new_run, read_run
+from bnreg.runs import expand_runs, read_run
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_runs import flip, made_name, make_run
+from made_runs import flip, made_name, make_run, make_unfinished
 
 ONE, TWO = made_name(number=1), made_name(number=2)
 
@@ -77,10 +77,12 @@ def test_unfinished_and_damaged_runs_and_renamed_ones_can_be_removed(two):
     flip(Path("runs", TWO, "manifest.json"))
     make_run("runs", made_name(number=3)).rename("runs/best")
     Path("runs", f".{made_name(number=4)}.0a1b2c.removed").mkdir()
+    rise = make_unfinished("runs", made_name("rise", 5))
     done = two("rm", *names_left(), "--yes")
     assert (done.code, done.err) == (0, "")
     assert f"runs/.{ONE}.0a1b2c.partial  5 files" in done.out
-    assert "unfinished: it may still be running" in done.out
+    assert f"runs/{rise.folder.name}  3 files" in done.out
+    assert "unfinished: it could be gone on with" in done.out
     assert not names_left()
 
 

@@ -16,11 +16,14 @@ def test_every_run_is_listed_in_its_state_newest_first(bnreg):
     lines = done.out.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[:2] == [names["complete"], lines[1]]
-    assert "complete    2026-11-23" in lines[1]
+    assert "complete  2026-11-23" in lines[1]
     assert [line for line in lines if "2026" in line and not line.startswith(" ")] == [
-        names[state] for state in ("complete", "unfinished", "newer", "damaged")
+        names[state] for state in ("complete", "created", "newer", "damaged")
     ]
-    assert lines[-1] == "4 in runs: 1 complete, 1 unfinished, 1 newer, 1 damaged; test accuracy in %"
+    assert lines[-2:] == [
+        "4 in runs: 1 complete, 1 created, 1 newer, 1 damaged; test accuracy in %",
+        "`bnreg train --resume RUN` goes on with a run that is not complete",
+    ]
 
 
 def test_runs_are_filtered_and_sorted(bnreg):
@@ -31,7 +34,7 @@ def test_runs_are_filtered_and_sorted(bnreg):
         (names["newer"], "newer"),
     ]
     assert [one["name"] for one in json.loads(bnreg("runs", "ri*", "--json").out)] == [
-        names["unfinished"],
+        names["created"],
         names["newer"],
     ]
     assert bnreg("runs", "zzz").out == "runs: none of 4 runs is what was asked for\n"
@@ -55,7 +58,7 @@ def test_an_empty_folder_says_what_to_do(bnreg):
         ([], "runs: there is no such folder; `bnreg train configs/bn_vs_plain.yaml` makes runs, and --runs FOLDER "),
         (["--runs", "file"], "file: there is no such folder; "),
         (["--runs", ".", "--sort", "age"], "--sort: unknown key 'age' (choices: when, name, accuracy)"),
-        (["--runs", ".", "--state", "x"], "--state: unknown state 'x' (choices: complete, unfinished, damaged, newer)"),
+        (["--runs", ".", "--state", "x"], "--state: unknown state 'x' (choices: complete, created, running, "),
     ],
 )
 def test_a_mistake_is_one_line(bnreg, arguments, line):

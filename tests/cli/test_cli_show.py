@@ -41,7 +41,8 @@ def test_what_cannot_be_believed_is_not_shown(bnreg):
         "damaged": f"runs/{names['damaged']}/metrics.csv: damaged run: the file is not what its checksum in "
         "manifest.json says",
         "newer": f"runs/{names['newer']}: written by a newer bnreg (folder schema 2, here 1); upgrade",
-        "unfinished": f"runs/{names['unfinished']}: unfinished: it is still being written, or was interrupted",
+        "created": f"runs/{names['created']}: created: nothing was trained yet; `bnreg train --resume "
+        f"{names['created'].removesuffix('.unfinished')}` goes on with it",
     }
     for state, line in lines.items():
         done = bnreg("show", names[state])

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,9 +25,6 @@ baseline: plain
 seeds: 3
 jobs: 2
 """
-
-
-NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers through /proc")
 
 
 def command_line(*arguments, **environment):
@@ -193,92 +189,6 @@ def test_early_stopping_stops_each_replica_on_its_own_validation_split(folder, t
         assert row.final_epoch == mine.validation_loss.idxmin()
         assert row.final_test_accuracy == mine.test_accuracy[row.final_epoch]
         assert last_epochs[row.arm, row.seed] == row.final_epoch + 1
-
-
-@NEEDS_PROC
-@pytest.mark.parametrize(
-    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "term")]
-)
-def test_a_signal_ends_the_run_and_leaves_no_half_written_folder(folder, tmp_path, number, code, word):
-    """And no worker stays behind."""
-    process = start_long_run(folder, tmp_path)
-    workers = workers_of(process.pid)
-    assert len(workers) == 2
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
-    assert process.returncode == code
-    assert word in errors
-    assert "Traceback" not in errors
-    assert not list((tmp_path / "runs").iterdir())
-    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
-
-
-@NEEDS_PROC
-def test_a_killed_worker_fails_the_run_in_one_line(folder, tmp_path):
-    process = start_long_run(folder, tmp_path)
-    os.kill(workers_of(process.pid)[0], signal.SIGKILL)
-    _, errors = process.communicate(timeout=20)
-    assert process.returncode == 1
-    assert "was ended by signal 9; a lack of memory is the usual cause" in errors.splitlines()[-1]
-    assert not list((tmp_path / "runs").iterdir())
-
-
-@NEEDS_PROC
-def test_a_run_under_nohup_outlives_its_terminal(folder, tmp_path):
-    process = start_long_run(folder, tmp_path, ignored=[signal.SIGHUP])
-    process.send_signal(signal.SIGHUP)
-    assert process.stderr.readline().startswith("epoch ")
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
-    assert process.returncode == 143
-
-
-def start_long_run(folder, tmp_path, ignored=()):
-    """Start a run that would take minutes, and wait until its workers train."""
-
-    def set_signals():
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
-
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "bnreg",
-            "train",
-            folder / "small.yaml",
-            "training.epochs=100000",
-            "--runs",
-            tmp_path / "runs",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=set_signals,  # whatever the test run itself was told to ignore
-        text=True,
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("epoch 1/"):
-            return process
-    raise AssertionError(process.communicate())
-
-
-def children_of(pid):
-    """Process ids of all children, where /proc tells."""
-    children = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            children.append(int(path.parent.name))
-    return children
-
-
-def workers_of(pid):
-    """The children that train, without multiprocessing's helper."""
-    return [p for p in children_of(pid) if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
 
 @pytest.mark.parametrize(

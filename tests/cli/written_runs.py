@@ -4,8 +4,9 @@ import math
 from pathlib import Path
 
 import numpy as np
+from made_runs import new_run
 
-from bnreg.runs import CORRECT, correct_bytes, new_run
+from bnreg.runs import CORRECT, correct_bytes
 
 NUM_EXAMPLES = 200
 

@@ -95,6 +95,7 @@ def test_records_hold_fractions_and_universal_time():
         "arms": ["bn", "plain"],
         "baseline": "plain",
         "num_seeds": 10,
+        "num_diverged": 0,
         "test_accuracy": {"bn": [0.9694], "plain": [0.9557]},
     }
     assert (damaged["state"], damaged["reason"], damaged["started"], damaged["test_accuracy"]) == (
@@ -114,11 +115,11 @@ def test_sizes_have_three_digits_or_so(num_bytes, told):
 
 
 def test_what_would_be_removed_is_told_with_sizes():
-    one = Removable(Path("runs/a"), may_be_running=False, num_files=1, num_bytes=512)
-    other = Removable(Path("runs/.b.partial"), may_be_running=True, num_files=2, num_bytes=1500)
+    one = Removable(Path("runs/a"), is_unfinished=False, num_files=1, num_bytes=512)
+    other = Removable(Path("runs/b.unfinished"), is_unfinished=True, num_files=2, num_bytes=1500)
     assert removal_lines([one]) == ["runs/a  1 file, 512 B"]
     assert removal_lines([one, other]) == [
         "runs/a  1 file, 512 B",
-        "runs/.b.partial  2 files, 1.5 kB  unfinished: it may still be running",
+        "runs/b.unfinished  2 files, 1.5 kB  unfinished: it could be gone on with",
         "2 runs, 3 files, 2.0 kB",
     ]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_runs import new_run
 
 from bnreg.errors import UserError
 from bnreg.runs import CORRECT, correct_bytes, read_correct
-from bnreg.runs.folder import new_run
 from bnreg.runs.read import Run
 
 

@@ -4,9 +4,9 @@ import errno
 import os
 
 import pytest
+from made_runs import new_run
 
 from bnreg.errors import RunError, UserError
-from bnreg.runs import new_run
 
 
 def test_a_full_disk_fails_the_run_and_leaves_nothing(tmp_path, monkeypatch):

@@ -1,10 +1,10 @@
 """Every run below a folder is listed, in the state that its files prove."""
 
 import pytest
-from made_runs import flip, made_name, make_every_state, make_run
+from made_runs import flip, made_name, make_every_state, make_run, make_unfinished
 
 from bnreg.errors import UserError
-from bnreg.runs.listing import list_runs, select_runs
+from bnreg.runs.listing import STATES, list_runs, select_runs
 
 
 def test_every_state_is_derived_from_the_files(tmp_path):
@@ -14,7 +14,7 @@ def test_every_state_is_derived_from_the_files(tmp_path):
         "complete": (names["complete"], ""),
         "damaged": (names["damaged"], "metrics.csv: the file is not what its checksum in manifest.json says"),
         "newer": (names["newer"], "written by a newer bnreg (folder schema 2, here 1); upgrade"),
-        "unfinished": (names["unfinished"], "it is still being written, or was interrupted"),
+        "created": (names["created"], "nothing was trained yet"),
     }
 
 
@@ -112,7 +112,7 @@ def test_runs_are_selected_by_name_and_state(three, patterns, states, names):
 
 
 def test_an_unfinished_run_is_selected_by_the_name_it_will_have(tmp_path):
-    (tmp_path / f".{made_name('lift')}.0a1b2c.partial").mkdir()
+    make_unfinished(tmp_path, made_name("lift"))
     assert len(select_runs(list_runs(tmp_path), ["lift"], [], "when")) == 1
 
 
@@ -120,6 +120,6 @@ def test_unknown_states_and_orders_are_refused_together():
     with pytest.raises(UserError) as refusal:
         select_runs([], [], ["done"], "age")
     assert refusal.value.lines == (
-        "--state: unknown state 'done' (choices: complete, unfinished, damaged, newer)",
+        f"--state: unknown state 'done' (choices: {', '.join(STATES)})",
         "--sort: unknown key 'age' (choices: when, name, accuracy)",
     )

@@ -8,7 +8,8 @@ from made_runs import CONFIG, flip, made_name, make_run
 
 from bnreg.errors import UserError
 from bnreg.runs import read_run
-from bnreg.runs.read import UnreadableRunError, checked_files
+from bnreg.runs.folder import checked_files
+from bnreg.runs.read import UnreadableRunError
 
 
 def test_tables_are_parsed_once_and_only_if_asked_for(tmp_path, monkeypatch):
@@ -47,16 +48,16 @@ def test_the_config_of_an_older_run_is_that_of_its_yaml(tmp_path):
         read_run(path)
 
 
-def test_an_unfinished_run_is_called_so(tmp_path):
+def test_what_is_left_of_a_run_that_never_was_is_called_so(tmp_path):
     for name, line in (
-        (f".{made_name()}.0a1b2c.partial", "unfinished: it is still being written, or was interrupted"),
-        (f".{made_name()}.partial", "unfinished: it is still being written, or was interrupted"),
+        (f".{made_name()}.unfinished.0a1b2c.partial", "left by a process that was killed; `bnreg rm` removes it"),
+        (f".{made_name()}.partial", "left by a process that was killed; `bnreg rm` removes it"),
         (f".{made_name()}.0a1b2c.removed", "its removal was interrupted; `bnreg rm` ends it"),
     ):
         path = make_run(tmp_path, made_name(number=1)).rename(tmp_path / name)
         with pytest.raises(UnreadableRunError) as refusal:
             read_run(path)
-        assert (refusal.value.state, refusal.value.lines) == ("unfinished", (f"{path}: {line}",))
+        assert (refusal.value.state, refusal.value.lines) == ("created", (f"{path}: {line}",))
 
 
 def test_every_file_is_held_to_its_checksum(tmp_path):

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_cell, make_tiny
-from test_training_laws import BN, CNN, CPU, PLAIN
+from test_training_laws import BN, CNN, CPU, PLAIN, trained
 
 from bnreg.nn.network import StackedNetwork
-from bnreg.training.engine import train_shard
 from bnreg.training.evaluation import evaluate
 from bnreg.training.feed import Feed
-from bnreg.training.messages import EpochDone, ShardDone, WeightsDone
 from bnreg.training.shards import architecture, plan_shards
 
 DATASET = make_tiny()
@@ -22,14 +20,10 @@ def train(cells, seeds=(0, 1)):
     rows, summaries, weights = {}, {}, {}
     shards = plan_shards(cells, seeds, num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
     for shard in shards:
-        for message in train_shard(shard, DATASET, CPU):
-            if isinstance(message, EpochDone):
-                rows |= {(r["arm"], r["seed"], r["epoch"]): r for r in message.rows}
-            elif isinstance(message, WeightsDone):
-                replica = message.replica
-                weights[replica["arm"], replica["seed"]] = replica["epoch"], message.arrays
-            elif isinstance(message, ShardDone):
-                summaries |= {(r["arm"], r["seed"]): r for r in message.summary}
+        result = trained(shard, DATASET)
+        rows |= {(r["arm"], r["seed"], r["epoch"]): r for r in result.metrics}
+        weights |= {(w.replica["arm"], w.replica["seed"]): (w.replica["epoch"], w.arrays) for w in result.weights}
+        summaries |= {(r["arm"], r["seed"]): r for r in result.summary}
     return rows, summaries, weights
 
 
@@ -175,7 +169,7 @@ def test_the_test_examples_that_the_final_network_gets_right_make_up_its_accurac
         training={"epochs": 6, "early_stopping": early_stopping},
     )
     (shard,) = plan_shards([cell], (0, 1, 2), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
-    *_, done = train_shard(shard, DATASET, CPU)
+    done = trained(shard, DATASET)
     assert len(done.test_correct) == len(done.summary) == 3
     for packed, row in zip(done.test_correct, done.summary, strict=True):
         assert packed.shape == (25,)
@@ -185,8 +179,8 @@ def test_the_test_examples_that_the_final_network_gets_right_make_up_its_accurac
 def test_the_flags_of_a_replica_are_its_own_and_in_the_order_of_the_test_set():
     cells = [make_cell("bn", model=BN, training={"weights": "last"}), make_cell("plain", training={"weights": "last"})]
     (shard,) = plan_shards(cells, (0, 1), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
-    *messages, done = train_shard(shard, DATASET, CPU)
-    arrays = {(m.replica["arm"], m.replica["seed"]): m.arrays for m in messages if isinstance(m, WeightsDone)}
+    done = trained(shard, DATASET)
+    arrays = {(w.replica["arm"], w.replica["seed"]): w.arrays for w in done.weights}
     images = torch.tensor(DATASET.test_images).flatten(1).float()[None] / 255
     for packed, row in zip(done.test_correct, done.summary, strict=True):
         cell = cells[row["arm"] == "plain"]

@@ -9,10 +9,10 @@ from torch_oracle import as_torch, assert_same_state
 
 from bnreg.config.schema import Optimizer, Schedule
 from bnreg.data import Dataset
-from bnreg.training.engine import train_shard
+from bnreg.training.engine import Engine
 from bnreg.training.evaluation import evaluate
 from bnreg.training.feed import Feed
-from bnreg.training.messages import EpochDone, ShardDone
+from bnreg.training.messages import EpochDone
 from bnreg.training.optimizers import OPTIMIZERS
 from bnreg.training.schedules import lr_factor
 from bnreg.training.shards import Shard, architecture, estimate_bytes, plan_shards
@@ -25,6 +25,14 @@ PLAIN = {"hidden": (8, 6), "norm": "none"}
 CNN = {"kind": "cnn", "channels": (3, 4), "hidden": (6,)}
 
 
+def trained(shard, dataset, device=CPU, state=None):
+    """Train a shard in this process, to the end; its result."""
+    engine = Engine(shard, dataset, device, state)
+    for _ in engine.train():
+        pass
+    return engine.result()
+
+
 def run(dataset, cells, seeds, device=CPU, **plan):
     """Train in this process; returns metrics rows and summary and pairing rows by (point, arm, seed)."""
     shards = plan_shards(
@@ -32,12 +40,10 @@ def run(dataset, cells, seeds, device=CPU, **plan):
     )
     rows, summary, pairing = {}, {}, {}
     for shard in shards:
-        for message in train_shard(shard, dataset, device):
-            if isinstance(message, EpochDone):
-                rows |= {(r["point_index"], r["arm"], r["seed"], r["epoch"]): r for r in message.rows}
-            elif isinstance(message, ShardDone):
-                summary |= {(r["point_index"], r["arm"], r["seed"]): r for r in message.summary}
-                pairing |= {(r["point_index"], r["arm"], r["seed"]): r for r in message.pairing}
+        result = trained(shard, dataset, device)
+        rows |= {(r["point_index"], r["arm"], r["seed"], r["epoch"]): r for r in result.metrics}
+        summary |= {(r["point_index"], r["arm"], r["seed"]): r for r in result.summary}
+        pairing |= {(r["point_index"], r["arm"], r["seed"]): r for r in result.pairing}
     return rows, summary, pairing
 
 
@@ -262,10 +268,10 @@ def test_a_last_batch_of_one_is_left_out_of_every_arm(tiny):
     data = {"batch_size": 32, "train_size": 33}
     cells = [make_cell("bn", model=BN, data=data), make_cell("plain", model=PLAIN, data=data)]
     (shard,) = plan_shards(cells, (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
-    steps = [message.steps for message in train_shard(shard, tiny, CPU) if isinstance(message, EpochDone)]
+    steps = [message.steps for message in Engine(shard, tiny, CPU).train() if isinstance(message, EpochDone)]
     assert steps == [1, 2]
     (shard,) = plan_shards(cells[1:], (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
-    steps = [message.steps for message in train_shard(shard, tiny, CPU) if isinstance(message, EpochDone)]
+    steps = [message.steps for message in Engine(shard, tiny, CPU).train() if isinstance(message, EpochDone)]
     assert steps == [2, 4]
 
 

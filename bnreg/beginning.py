@@ -1,0 +1,151 @@
+"""How a run began: what is written down then, and how it is gone on with under the same conditions, or not at all."""
+
+import json
+import platform
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import bnreg
+from bnreg.data import Dataset
+from bnreg.errors import UserError
+from bnreg.plan import Plan, plain, plan_experiment
+from bnreg.report.settings import flat_config
+from bnreg.runs import CONFIG, SCHEMA_VERSION, UnfinishedRun
+
+RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair")
+# What figures depend on to the last bit; the others draw pictures, or read and write files.
+DECISIVE_VERSIONS = ("bnreg", "torch", "numpy")
+
+
+def describe_beginning(plan: Plan, *, command: Sequence[str], data_folder: Path | None) -> dict[str, Any]:
+    """What is known of a run when it begins, as plain data: what run.json will tell, and what it takes to go on.
+
+    Args:
+        plan: The plan.
+        command: What the user typed.
+        data_folder: The data root, if the user chose one.
+    """
+    experiment = plan.experiment
+    return {
+        "schema": SCHEMA_VERSION,
+        "name": experiment.name,
+        "command": list(command),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "arms": list(experiment.arms),
+        "baseline": experiment.baseline,
+        "seeds": list(experiment.seeds),
+        "config": experiment.resolved,
+        "point_keys": list(experiment.point_keys),
+        "points": [plain(point) for point in experiment.points],
+        "data": {requested: _describe_data(dataset) for requested, dataset in plan.datasets.items()},
+        "device": plan.device,
+        "num_workers": plan.num_workers,
+        "threads_per_worker": 1,
+        "shards": [{"seeds": list(shard.seeds), "replicas": shard.num_replicas} for shard in plan.shards],
+        "versions": _versions(),
+        "platform": platform.platform(),
+        "git_commit": _git_commit(),
+        "resume": {
+            "data_folder": str(data_folder.absolute()) if data_folder else None,
+            "wanted_workers": plan.wanted_workers,
+        },
+    }
+
+
+def begin_again(
+    run: UnfinishedRun,
+    config: Path | None,
+    overrides: Sequence[str],
+    *,
+    data_folder: Path | None,
+    log: Callable[[str], None],
+    load_data: bool = True,
+) -> Plan:
+    """Plan an unfinished run once more, as it was planned when it began.
+
+    Args:
+        run: The run.
+        config: The experiment's file, if the user gives it again; it must say what it said.
+        overrides: Settings that the user gives again, likewise.
+        data_folder: The data root, if the user chose another.
+        log: Takes warnings, a line each.
+        load_data: Whether to load the data sets.
+
+    Raises:
+        UserError: If the run is damaged, or something that its figures depend on has changed since: a line for each.
+    """
+    begun = run.plan()
+    here = _versions()
+    changes = [
+        f"{name} is {here[name]} here, and was {begun['versions'].get(name)} when the run began; install that"
+        for name in DECISIVE_VERSIONS
+        if here[name] != begun["versions"].get(name)
+    ]
+    if changes:
+        raise UserError(*(f"{run.folder}: cannot be gone on with: {change}" for change in changes))
+    recorded_folder = begun["resume"]["data_folder"]
+    plan = plan_experiment(
+        config or run.folder / CONFIG,
+        overrides,
+        data_folder=data_folder or (Path(recorded_folder) if recorded_folder else None),
+        log=log,
+        load_data=load_data,
+        num_workers=begun["resume"]["wanted_workers"],
+    )
+    now = describe_beginning(plan, command=(), data_folder=None)
+    changes = _changed_settings(begun["config"], json.loads(json.dumps(now["config"]))) or [
+        *_changed("device", begun["device"], now["device"]),
+        *_changed("shards", begun["shards"], now["shards"]),
+        *(_changed_data(begun["data"], now["data"]) if load_data else ()),
+    ]
+    if changes:
+        raise UserError(*(f"{run.folder}: cannot be gone on with: {change}" for change in changes))
+    if begun["platform"] != platform.platform():
+        log(f"note: the run began on another machine ({begun['platform']}): last digits may differ")
+    return plan
+
+
+def _changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    flat_before, flat_after = flat_config(before), flat_config(after)
+    keys = dict.fromkeys([*flat_before, *flat_after])
+    return [change for key in keys for change in _changed(key, flat_before.get(key), flat_after.get(key))]
+
+
+def _changed_data(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return [
+        f"the data of {name!r} are {used['name']} with {used['fingerprint']}, and were "
+        f"{before[name]['name']} with {before[name]['fingerprint']}; see --data-root"
+        for name, used in after.items()
+        if used != before[name]
+    ]
+
+
+def _changed(what: str, before: Any, after: Any) -> list[str]:
+    return [] if before == after else [f"{what} is {json.dumps(after)} here, and was {json.dumps(before)}"]
+
+
+def _describe_data(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "num_train": len(dataset.train_labels),
+        "num_test": len(dataset.test_labels),
+    }
+
+
+def _versions() -> dict[str, str]:
+    installed = {package: version(package) for package in RECORDED_VERSIONS}
+    return {"bnreg": bnreg.__version__, "python": platform.python_version()} | installed
+
+
+def _git_commit() -> str | None:
+    """The commit that is checked out in the current folder, if it is one of a git repository."""
+    try:
+        answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None if answer.returncode == 0 else None

@@ -1,0 +1,254 @@
+"""A run until it is complete: its plan, who trains it, and the results of its shards as they come.
+
+Its folder is the run's with ``.unfinished`` behind its name. Once all shards are done, the run's own folder is made of
+them, whole, and this one is removed. A run that was left can be gone on with from here.
+"""
+
+import json
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bnreg.errors import RunError, UserError
+from bnreg.runs import disk
+from bnreg.runs.folder import MANIFEST, DamagedError, new_folder, read_manifest, verified
+from bnreg.runs.names import CONFIG, MAX_SHOWN, UNFINISHED, hidden_run, new_name, unfinished_run
+from bnreg.runs.shard import ShardPlace
+
+PLAN, LOCK, ATTEMPT = "plan.json", "run.lock", "attempt.json"
+BEAT_SECONDS = 10.0
+SILENT_SECONDS = 300.0  # after which a process on another machine, whose lock may not be seen, counts as gone
+MAX_ATTEMPT_BYTES = 1 << 20
+
+UnfinishedState = Literal["created", "running", "interrupted", "failed", "abandoned"]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What is known of the last process that trained a run.
+
+    Attributes:
+        number: Counted from 1.
+        machine: The name of its machine.
+        process: Its number there.
+        beat: When it last was seen, in seconds since 1970 by that machine's clock.
+        seconds: How long all attempts have taken so far.
+        ended: ``interrupted``, or ``failed`` and why; None if it is running, or ended without a word.
+    """
+
+    number: int
+    machine: str
+    process: int
+    beat: float
+    seconds: float
+    ended: str | None = None
+
+
+@dataclass(frozen=True)
+class UnfinishedRun:
+    """A run that is not complete yet.
+
+    Attributes:
+        folder: Its folder, named after the run and ``.unfinished``.
+    """
+
+    folder: Path
+
+    @property
+    def final(self) -> Path:
+        """The folder that the run has once it is complete."""
+        return self.folder.with_name(self.folder.name.removesuffix(UNFINISHED))
+
+    def plan(self) -> dict[str, Any]:
+        """What was planned when it began.
+
+        Raises:
+            DamagedError: If that is not what its checksum says, or a newer bnreg has written it.
+        """
+        try:
+            files = verified(self.folder, read_manifest(self.folder), (PLAN, CONFIG))
+        except FileNotFoundError:
+            raise DamagedError(f"{self.folder}: damaged: it has no manifest") from None
+        plan: dict[str, Any] = json.loads(files[PLAN])
+        return plan
+
+    def shard(self, index: int) -> ShardPlace:
+        """The place of one of its shards."""
+        return ShardPlace(self.folder, index)
+
+    def attempt(self) -> Attempt | None:
+        """The last attempt to train it; None if there was none, or nothing can be told of it."""
+        try:
+            return Attempt(**json.loads(disk.read(self.folder / ATTEMPT, MAX_ATTEMPT_BYTES)))
+        except (OSError, ValueError, TypeError, RecursionError):
+            return None
+
+    def is_running(self) -> bool:
+        """Whether a process trains it: one that holds its lock, or one elsewhere that was seen a short while ago."""
+        from filelock import FileLock, Timeout
+
+        if not (self.folder / LOCK).exists():
+            return False
+        with suppress(OSError):  # where one may not write, locks tell nothing
+            try:
+                FileLock(self.folder / LOCK, timeout=0).acquire().lock.release()
+            except Timeout:
+                return True
+        attempt = self.attempt()
+        if attempt is None or attempt.ended or attempt.machine == platform.node():
+            return False
+        return abs(time.time() - attempt.beat) < SILENT_SECONDS
+
+    def state(self) -> tuple[UnfinishedState, str]:
+        """In which state the run is, as far as its files and locks prove it, and how far it is or why it ended.
+
+        Raises:
+            DamagedError: If its plan is damaged.
+        """
+        num_shards = len(self.plan()["shards"])
+        num_done = sum(self.shard(index).folder.is_dir() for index in range(num_shards))
+        progress = f"{num_done} of {num_shards} shards trained"
+        attempt = self.attempt()
+        if self.is_running():
+            return "running", progress
+        if attempt is None:
+            return "created", "nothing was trained yet"
+        if attempt.ended:
+            state, _, why = attempt.ended.partition(": ")
+            return ("failed" if state == "failed" else "interrupted"), f"{progress}; {why}" if why else progress
+        return "abandoned", f"{progress}; its process ended without a word"
+
+    @contextmanager
+    def training(self) -> Iterator[Callable[[], float]]:
+        """Within this block the run is this process's: nobody else trains it, and how the block ends is noted.
+
+        Yields:
+            What tells how many seconds all attempts have taken so far.
+
+        Raises:
+            UserError: If another process is training it.
+            RunError: If nothing can be written there.
+        """
+        from filelock import FileLock, Timeout
+
+        try:
+            lock = FileLock(self.folder / LOCK, timeout=1.0)  # a moment, for someone may be looking whether it is free
+            lock.acquire()
+        except Timeout:
+            attempt = self.attempt()
+            who = f" (process {attempt.process} on {attempt.machine})" if attempt else ""
+            raise UserError(f"{self.folder}: is being trained by another process{who}") from None
+        except OSError as error:
+            raise RunError(f"{self.folder}: cannot be written: {error.strerror}") from error
+        try:
+            self._discard_leftovers()
+            with self._attempting() as seconds:
+                yield seconds
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _attempting(self) -> Iterator[Callable[[], float]]:
+        last = self.attempt()
+        number, before = (last.number + 1, last.seconds) if last else (1, 0.0)
+        start = time.monotonic()
+        done = threading.Event()
+
+        def seconds() -> float:
+            return round(before + time.monotonic() - start, 3)
+
+        def note(ended: str | None = None) -> None:
+            attempt = Attempt(number, platform.node(), os.getpid(), time.time(), seconds(), ended)
+            with suppress(OSError):  # on a full disk the run may still be trained, and be told of later
+                disk.replace(self.folder / ATTEMPT, json.dumps(vars(attempt)).encode())
+
+        def beat() -> None:
+            while not done.wait(BEAT_SECONDS):
+                note()
+
+        note()
+        beating = threading.Thread(target=beat, daemon=True)
+        beating.start()
+        ended: str | None = None
+        try:
+            yield seconds
+        except Exception as error:
+            ended = "failed: " + (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            raise
+        except BaseException:
+            ended = "interrupted"
+            raise
+        finally:
+            done.set()
+            beating.join()
+            if ended:
+                note(ended)
+
+    def _discard_leftovers(self) -> None:
+        """Delete what a killed process has left half written, here and in the run's own place."""
+        for path in (*self.folder.iterdir(), *self.folder.parent.iterdir()):
+            is_ours = path.parent == self.folder and path.name.startswith(".")
+            if is_ours or hidden_run(path.name) == self.final.name:
+                disk.discard(path)
+
+    def discard(self) -> None:
+        """Remove the folder, once the run is complete; what cannot be removed means nothing any more."""
+        with suppress(OSError):
+            disk.remove_folder(self.folder, disk.hidden_beside(self.folder, "removed"))
+
+
+def begin_run(root: Path, experiment: str, plan: Mapping[str, Any], config: bytes) -> UnfinishedRun:
+    """Begin a run: make its folder with the plan in it.
+
+    Args:
+        root: The folder that holds the runs; made if absent.
+        experiment: The experiment's name.
+        plan: What is needed to go on, and to tell of it, as JSON can hold it.
+        config: The resolved config, as YAML.
+
+    Raises:
+        UserError: If no run can be written there.
+    """
+    run = UnfinishedRun(root / (new_name(experiment) + UNFINISHED))
+    with new_folder(run.folder, what="run", option="--runs") as draft:
+        draft.write_json(PLAN, {"id": run.final.name, **plan})
+        draft.write(CONFIG, config)
+    return run
+
+
+def unfinished_runs(root: Path) -> list[UnfinishedRun]:
+    """The runs below a folder that are not complete, by name."""
+    if not root.is_dir():
+        return []
+    names = sorted(path.name for path in root.iterdir() if unfinished_run(path.name) and path.is_dir())
+    return [UnfinishedRun(root / name) for name in names]
+
+
+def find_unfinished(argument: str, root: Path) -> UnfinishedRun:
+    """The run that an argument means: its folder, its name, or the beginning of an unfinished one's name.
+
+    The run may have been completed since; its folder is then gone, and the final one there.
+
+    Raises:
+        UserError: If there is none, or several begin so.
+    """
+    typed = Path(argument)
+    for path in (typed, root / typed) if typed.name else ():
+        run = UnfinishedRun(path.with_name(path.name.removesuffix(UNFINISHED) + UNFINISHED))
+        if run.folder.is_dir() or (run.final / MANIFEST).is_file():
+            return run
+    there = [run for run in unfinished_runs(root) if not run.final.is_dir()]
+    begun = [run for run in there if argument and run.folder.name.startswith(argument)]
+    if len(begun) == 1:
+        return begun[0]
+    names = ", ".join(run.final.name for run in (begun or there)[:MAX_SHOWN])
+    if begun:
+        raise UserError(f"--resume {argument}: {len(begun)} unfinished runs begin so: {names}; write more of the name")
+    there_are = f"unfinished in {root}: {names}" if there else f"there is no unfinished run in {root}"
+    raise UserError(f"--resume {argument or repr(argument)}: no such run; {there_are}")

@@ -1,0 +1,289 @@
+"""Runs that are stopped, by whatever it may be: what was trained is kept, and goes on to the same figures."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from test_cli_train import EXPERIMENT, command_line
+
+from bnreg.runs import UnfinishedRun, unfinished_runs
+
+NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers through /proc")
+# Some seconds of training in which a snapshot is always near.
+SLOW = EXPERIMENT.replace("epochs: 2", "epochs: 100, weights: last") + "snapshot_seconds: 0.2\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with an experiment in it that takes some seconds."""
+    folder = tmp_path_factory.mktemp("experiment")
+    (folder / "small.yaml").write_text(SLOW)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder):
+    """The run folder of the experiment when nothing comes between."""
+    done = command_line("train", folder / "small.yaml", "--runs", folder / "runs", "--no-progress")
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.splitlines()[-1])
+
+
+def results_of(run):
+    """The bytes of a run's results, but for the seconds that training took."""
+    files = {path.name: path.read_bytes() for path in [run / "metrics.csv", *(run / "weights").iterdir()]}
+    return files | {"summary": [line.rsplit(",", 2)[0] for line in (run / "summary.csv").read_text().splitlines()]}
+
+
+def resume(root, argument="small", *options):
+    return command_line("train", "--resume", argument, "--runs", root, "--no-progress", *options)
+
+
+def start(folder, root, *options, ignored=(), until="epoch 1/"):
+    """Start the experiment and wait until its workers train."""
+
+    def set_signals():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bnreg", "train", folder / "small.yaml", "--runs", root, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=set_signals,  # whatever the test run itself was told to ignore
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(until):
+            return process
+    pytest.fail(f"the run ended early, with {process.wait()}")
+
+
+def children_of(pid):
+    def parent(stat):
+        return int(stat.read_text().rpartition(")")[2].split()[1])
+
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if parent(stat) == pid:
+                found.append(int(stat.parent.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+def is_alive(pid):
+    """Whether a process runs; one that has ended may stay in the list until it is asked after."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def workers_of(pid):
+    """The children that train, without multiprocessing's helper."""
+    return [p for p in children_of(pid) if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_signal_ends_the_run_which_goes_on_to_the_same_figures(folder, undisturbed, tmp_path, number, code, word):
+    """Within five seconds, no worker stays behind, and the last line but one says how to go on."""
+    process = start(folder, tmp_path)
+    workers = workers_of(process.pid)
+    assert len(workers) == 2
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=5)
+    assert process.returncode == code
+    assert not any(map(is_alive, workers))
+    (run,) = unfinished_runs(tmp_path)
+    assert run.state()[0] == "interrupted"
+    assert errors.splitlines()[-2:] == [
+        f"{run.folder}: what was trained is kept; go on with `bnreg train --resume {run.final}`",
+        word,
+    ]
+    assert min(run.shard(index).num_steps() for index in (0, 1)) > 0
+    done = command_line("train", "--resume", run.final, "--no-progress")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, f"{run.final}/")
+    assert [path.name for path in tmp_path.iterdir()] == [run.final.name]
+    assert results_of(run.final) == results_of(undisturbed)
+    assert json.loads((run.final / "run.json").read_text())["attempts"] == 2
+
+
+@NEEDS_PROC
+def test_a_second_signal_ends_the_run_at_once_and_it_still_goes_on(folder, undisturbed, tmp_path):
+    """Even if the workers do not answer."""
+    process = start(folder, tmp_path)
+    workers = workers_of(process.pid)
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=1)
+    assert process.returncode == 130
+    assert not any(map(is_alive, workers))
+    assert resume(tmp_path).returncode == 0
+    (run,) = tmp_path.iterdir()
+    assert results_of(run) == results_of(undisturbed)
+
+
+def test_a_killed_run_is_abandoned_and_goes_on_to_the_same_figures(folder, undisturbed, tmp_path):
+    process = start(folder, tmp_path)
+    process.kill()
+    process.communicate()
+    (run,) = unfinished_runs(tmp_path)
+    assert run.state()[0] == "abandoned"
+    again = command_line("train", folder / "small.yaml", "training.epochs=1", "--runs", tmp_path, "--dry-run")
+    assert "abandoned" not in again.stderr  # it is another experiment
+    assert resume(tmp_path).returncode == 0
+    assert results_of(run.final) == results_of(undisturbed)
+
+
+@NEEDS_PROC
+def test_a_killed_workers_shard_goes_on_and_the_run_is_none_the_worse(folder, undisturbed, tmp_path):
+    process = start(folder, tmp_path)
+    os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "was ended by signal 9; a lack of memory is the usual cause" in errors
+    assert "another one goes on from the last snapshot" in errors
+    assert results_of(Path(out.splitlines()[-1])) == results_of(undisturbed)
+
+
+@NEEDS_PROC
+def test_a_run_under_nohup_outlives_its_terminal(folder, tmp_path):
+    process = start(folder, tmp_path, ignored=[signal.SIGHUP])
+    process.send_signal(signal.SIGHUP)
+    assert process.stderr.readline().startswith("epoch ")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 143
+
+
+@pytest.fixture(scope="module")
+def stopped(folder, tmp_path_factory):
+    """A run that was interrupted; it is only looked at."""
+    root = tmp_path_factory.mktemp("stopped")
+    process = start(folder, root)
+    process.terminate()
+    process.communicate()
+    (run,) = unfinished_runs(root)
+    return run
+
+
+def test_what_has_changed_since_is_named_and_nothing_is_trained(stopped):
+    def refusal(*arguments, **environment):
+        done = command_line("train", *arguments, "--resume", stopped.folder, **environment)
+        assert (done.returncode, done.stdout) == (2, "")
+        return done.stderr.splitlines()
+
+    where = f"{stopped.folder}: cannot be gone on with:"
+    assert refusal("optimizer.lr=0.5", "seeds=4") == [
+        f"{where} optimizer.lr is 0.5 here, and was 0.01",
+        f"{where} seeds is 4 here, and was 3",
+    ]
+    (line,) = refusal("data.dataset=mnist", "--data-root", "nowhere", BNREG_MIRROR="http://127.0.0.1:9/")[-1:]
+    assert line == f'{where} data.dataset is "mnist" here, and was "mnist_5k"'
+
+
+def test_another_version_is_named(stopped, monkeypatch, bnreg):
+    from bnreg import beginning
+
+    monkeypatch.setattr(beginning, "version", lambda package: "9.9" if package == "torch" else "2.0")
+    done = bnreg("train", "--resume", stopped.folder)
+    assert done.code == 2
+    assert "torch is 9.9 here, and was 2." in done.err
+
+
+def test_other_data_are_named(stopped, monkeypatch, bnreg):
+    from bnreg.data import datasets
+
+    monkeypatch.setattr(datasets, "fingerprint_of", lambda _: "sha256:0000")
+    monkeypatch.setitem(datasets.DATASETS, "mnist_5k", _without_fingerprint(datasets.DATASETS["mnist_5k"]))
+    done = bnreg("train", "--resume", stopped.folder)
+    assert done.code == 2
+    assert "the data of 'mnist_5k' are mnist_5k with sha256:0000, and were mnist_5k with sha256:18e7c1ee" in done.err
+
+
+def _without_fingerprint(source):
+    from dataclasses import replace
+
+    return replace(source, fingerprint=None)
+
+
+def test_a_run_that_is_being_trained_is_not_trained_twice(folder, tmp_path):
+    process = start(folder, tmp_path)
+    (run,) = unfinished_runs(tmp_path)
+    assert run.state()[0] == "running"
+    done = resume(tmp_path)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        2,
+        f"{run.folder}: is being trained by another process (process {process.pid} on {os.uname().nodename})",
+    )
+    removal = command_line("rm", run.folder, "--runs", tmp_path, "--yes")
+    assert (removal.returncode, removal.stderr) == (2, f"{run.folder}: is being trained; stop it first\n")
+    process.terminate()
+    process.communicate()
+    assert run.state()[0] == "interrupted"
+
+
+def test_training_the_experiment_anew_tells_of_the_run_that_was_stopped(stopped, folder, tmp_path):
+    shutil.copytree(stopped.folder, tmp_path / stopped.folder.name)
+    process = start(folder, tmp_path, until=f"note: {stopped.final.name} is interrupted (0 of 2 shards trained); ")
+    process.terminate()
+    process.communicate()
+
+
+def test_compare_leaves_it_out_and_says_so(stopped, undisturbed):
+    done = command_line("compare", stopped.folder, undisturbed)
+    assert done.returncode == 0
+    assert f"left out: {stopped.folder}: interrupted: 0 of 2 shards trained" in done.stdout.replace("\n", " ")
+    alone = command_line("compare", stopped.folder)
+    assert (alone.returncode, alone.stderr.count("\n")) == (2, 1)
+
+
+def test_a_complete_run_has_nothing_to_go_on_with(undisturbed):
+    done = resume(undisturbed.parent, undisturbed.name)
+    assert done.returncode == 0
+    assert done.stderr == f"{undisturbed}: is complete, there is nothing to go on with\n"
+    assert done.stdout.splitlines()[-1] == f"{undisturbed}/"
+
+
+def test_what_is_no_unfinished_run_is_told_with_those_that_are(stopped, tmp_path):
+    done = resume(stopped.folder.parent, "smell")
+    line = f"--resume smell: no such run; unfinished in {stopped.folder.parent}: {stopped.final.name}\n"
+    assert (done.returncode, done.stderr) == (2, line)
+    done = resume(tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"--resume small: no such run; there is no unfinished run in {tmp_path}\n",
+    )
+    done = command_line("train")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "train: no CONFIG; give a file, such as configs/bn_vs_plain.yaml, or --resume RUN\n",
+    )
+
+
+def test_a_damaged_plan_is_refused(folder, tmp_path):
+    process = start(folder, tmp_path)
+    process.terminate()
+    process.communicate()
+    (run,) = unfinished_runs(tmp_path)
+    (run.folder / "plan.json").write_bytes(b" " + (run.folder / "plan.json").read_bytes())
+    done = resume(tmp_path)
+    assert done.returncode == 2
+    assert "plan.json: damaged run: the file is not what its checksum in manifest.json says" in done.stderr
+    assert isinstance(run, UnfinishedRun)

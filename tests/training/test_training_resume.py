@@ -1,0 +1,143 @@
+"""An engine that goes on from a state is the engine that never stopped, to the bit."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import make_cell
+from test_training_laws import BN, CNN, CPU, PLAIN, trained
+
+from bnreg.runs.shard import ShardPlace
+from bnreg.training import engine, stopping
+from bnreg.training.engine import Engine
+from bnreg.training.messages import ShardResult
+from bnreg.training.shards import plan_shards
+from bnreg.training.workers import train_and_keep
+
+DATA = {"batch_size": 30, "train_size": 80, "validation_size": 40}
+STOPPING = {"patience": 1, "metric": "validation_loss"}
+CASES = {
+    "dropout and adam": [
+        make_cell("bn", model=BN | {"dropout": 0.3, "dropout_placement": "last_layer"}, data=DATA),
+        make_cell("plain", model=PLAIN | {"dropout": 0.2}, data=DATA),
+    ],
+    "sgd with momentum, a schedule, label noise and a penalty": [
+        make_cell(
+            model=PLAIN | {"activation": "prelu"},
+            data=DATA | {"label_noise": 0.2},
+            optimizer={"name": "sgd", "lr": 0.1, "momentum": 0.9, "schedule": {"name": "cosine"}},
+            training={"penalty": {"kind": "l2", "strength": 0.01}},
+        )
+    ],
+    "augmentation": [
+        make_cell(model=BN, data=DATA | {"augment": {"shift": 1, "rotate": 10.0, "elastic": 0.5}}),
+    ],
+    "early stopping, the best weights and population statistics": [
+        make_cell(
+            model=BN | {"inference_statistics": "population", "norm_init": "identity"},
+            data=DATA,
+            optimizer={"lr": 0.3},
+            training={"epochs": 5, "early_stopping": STOPPING, "weights": "best"},
+        )
+    ],
+    "a network that diverges": [make_cell(model=PLAIN, data=DATA, optimizer={"name": "sgd", "lr": 1e9})],
+    "feature maps": [make_cell(model=CNN | {"norm": "batch"}, data=DATA, training={"weights": "last"})],
+}
+
+
+def shard_of(cells, seeds=(3, 5)):
+    (shard,) = plan_shards(cells, seeds, num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    return shard
+
+
+def assert_same(result: ShardResult, other: ShardResult):
+    """But for the seconds that it took."""
+    for name in ("metrics", "pairing"):
+        assert getattr(result, name) == getattr(other, name)
+    untimed = [[row | {"seconds": 0} for row in one.summary] for one in (result, other)]
+    assert untimed[0] == untimed[1]
+    assert all(map(np.array_equal, result.test_correct, other.test_correct))
+    assert [weights.replica for weights in result.weights] == [weights.replica for weights in other.weights]
+    for weights, others in zip(result.weights, other.weights, strict=True):
+        assert weights.arrays.keys() == others.arrays.keys()
+        assert all(np.array_equal(weights.arrays[name], others.arrays[name]) for name in weights.arrays)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_gone_on_with_from_any_step_the_results_are_the_same_to_the_bit(case, tiny, tmp_path, monkeypatch):
+    """By way of the disk, as a run that was stopped."""
+    monkeypatch.setattr(engine, "REPORT_SECONDS", -1.0)  # every step is told
+    shard = shard_of(CASES[case])
+    whole = trained(shard, tiny)
+    place = ShardPlace(tmp_path, 0)
+    first = Engine(shard, tiny, CPU)
+    num_states = 0
+    for _ in first.train():
+        place.save(first.num_steps, first.state())
+        state = place.load()
+        assert_same(trained(shard, tiny, state=state), whole)
+        num_states += 1
+    assert num_states > 5
+    assert_same(first.result(), whole)
+
+
+def test_taking_the_state_changes_nothing(tiny):
+    shard = shard_of(CASES["dropout and adam"])
+    watched = Engine(shard, tiny, CPU)
+    for _ in watched.train():
+        watched.state()
+    assert_same(watched.result(), trained(shard, tiny))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_stopped_anywhere_a_shard_goes_on_to_the_same_results(case, tiny, tmp_path, monkeypatch):
+    """In training, evaluation and statistics: each loop heeds the request, and the state is whole whenever it does."""
+    monkeypatch.setattr(engine, "REPORT_SECONDS", -1.0)
+    shard = shard_of(CASES[case])
+    whole = trained(shard, tiny)
+    asked, limit = 0, 0
+
+    def is_set():
+        nonlocal asked
+        asked += 1
+        return asked > limit
+
+    monkeypatch.setattr(stopping._requested, "is_set", is_set)
+    num_stops = 0
+    for limit in range(200):  # read by is_set
+        place = ShardPlace(tmp_path / str(limit), 0)
+        place.run.mkdir()
+        asked = 0
+        try:
+            list(train_and_keep(shard, place, tiny, CPU, 1e9))
+        except stopping.StoppedError:
+            num_stops += 1
+        else:
+            break
+        with monkeypatch.context() as patch:
+            patch.setattr(stopping._requested, "is_set", lambda: False)
+            list(train_and_keep(shard, place, tiny, CPU, 1e9))
+        assert_same(place.result(), whole)
+    assert num_stops > 10
+    assert_same(place.result(), whole)
+
+
+def test_a_stop_is_answered_between_two_chunks_of_any_long_loop(tiny, monkeypatch):
+    """Evaluation, input gradients and population statistics look at the request at each chunk."""
+    monkeypatch.setattr(stopping._requested, "is_set", lambda: True)
+    cell = make_cell(model=BN | {"norm_init": "identity"})
+    with pytest.raises(stopping.StoppedError):
+        Engine(shard_of([cell]), tiny, CPU)
+    stack = Engine(shard_of([make_cell(model=BN, training={"measure": ("input_gradient",)})]), tiny, CPU)
+    with pytest.raises(stopping.StoppedError):
+        stack._evaluate()
+
+
+def test_results_survive_the_disk(tiny, tmp_path):
+    shard = shard_of(CASES["feature maps"])
+    result = trained(shard, tiny)
+    place = ShardPlace(tmp_path, 7)
+    place.commit(result)
+    again = place.result()
+    assert_same(again, result)
+    assert dataclasses.asdict(again)["summary"] == result.summary
