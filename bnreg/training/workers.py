@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from bnreg.data import Dataset
 
+START_METHOD = "spawn"  # a worker has nothing of the coordinator's, on any system
 MAX_ATTEMPTS = 3  # at a shard whose worker dies
 STOP_SECONDS = 4.0  # in which a worker that is to stop can save its state
 
@@ -135,7 +136,7 @@ def train_shards(
 
 
 def _start(data_folders: Mapping[str, Path], device: str, snapshot_seconds: float) -> tuple[Connection, BaseProcess]:
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context(START_METHOD)
     ours, theirs = context.Pipe()
     arguments = (theirs, data_folders, device, snapshot_seconds)
     process: BaseProcess = context.Process(target=_work, args=arguments, daemon=True)
@@ -205,7 +206,15 @@ def _work(connection: Connection, data_folders: Mapping[str, Path], device: str,
             while (job := connection.recv()) is not None:
                 shard, store = job
                 dataset = attach(data_folders[shard.settings.data.dataset])
-                with closing(train_and_keep(shard, store, dataset, torch.device(device), snapshot_seconds)) as said:
+                said = train_and_keep(
+                    shard,
+                    store,
+                    dataset,
+                    torch.device(device),
+                    snapshot_seconds=snapshot_seconds,
+                    log=lambda line: connection.send(_Warned(line)),
+                )
+                with closing(said):
                     for message in said:
                         connection.send(message)
         except (EOFError, BrokenPipeError, ConnectionResetError, stopping.StoppedError):
@@ -215,11 +224,25 @@ def _work(connection: Connection, data_folders: Mapping[str, Path], device: str,
 
 
 def train_and_keep(
-    shard: Shard, store: Store, dataset: "Dataset", device: "torch.device", snapshot_seconds: float
-) -> Generator[Progressed | _Warned, None, None]:
+    shard: Shard,
+    store: Store,
+    dataset: "Dataset",
+    device: "torch.device",
+    *,
+    snapshot_seconds: float,
+    log: Callable[[str], None],
+) -> Generator[Progressed, None, None]:
     """Train a shard from where it was left, keep its state now and then, and in the end its results.
 
     Its state is kept, too, when a stop is asked for, or when nobody listens any more and the generator is closed.
+
+    Args:
+        shard: What to train.
+        store: Where its state and results are kept.
+        dataset: The data.
+        device: Where to train.
+        snapshot_seconds: The time between two snapshots.
+        log: Takes warnings, a line each.
 
     Raises:
         StoppedError: If a stop was asked for.
@@ -238,7 +261,7 @@ def train_and_keep(
                     try:
                         store.save(engine.num_steps, engine.state())
                     except RunError as error:
-                        yield _Warned(f"{error}; training goes on without this snapshot")
+                        log(f"{error}; training goes on without this snapshot")
                     last_saved = time.monotonic()
             result = engine.result()
         except (stopping.StoppedError, GeneratorExit):

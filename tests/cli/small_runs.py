@@ -22,7 +22,8 @@ def train_here(folder, text):
         return experiment.run_experiment(plan, run, watch=lambda _: None, draw=lambda _: {}, log=pytest.fail)
 
 
-def _train_shards(jobs, data_folders, *, snapshot_seconds, **_):
+def _train_shards(jobs, data_folders, *, snapshot_seconds, log, **_):
     for shard, place in jobs:
         dataset = attach(data_folders[shard.settings.data.dataset])
-        yield from train_and_keep(shard, place, dataset, torch.device("cpu"), snapshot_seconds)
+        cpu = torch.device("cpu")
+        yield from train_and_keep(shard, place, dataset, cpu, snapshot_seconds=snapshot_seconds, log=log)

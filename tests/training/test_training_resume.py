@@ -109,14 +109,14 @@ def test_stopped_anywhere_a_shard_goes_on_to_the_same_results(case, tiny, tmp_pa
         place.run.mkdir()
         asked = 0
         try:
-            list(train_and_keep(shard, place, tiny, CPU, 1e9))
+            list(train_and_keep(shard, place, tiny, CPU, snapshot_seconds=1e9, log=pytest.fail))
         except stopping.StoppedError:
             num_stops += 1
         else:
             break
         with monkeypatch.context() as patch:
             patch.setattr(stopping._requested, "is_set", lambda: False)
-            list(train_and_keep(shard, place, tiny, CPU, 1e9))
+            list(train_and_keep(shard, place, tiny, CPU, snapshot_seconds=1e9, log=pytest.fail))
         assert_same(place.result(), whole)
     assert num_stops > 10
     assert_same(place.result(), whole)

@@ -1,0 +1,257 @@
+"""Where the faults happen: a tiny experiment on made-up images, in processes that are forked with torch imported.
+
+The processes are those of the command line, but for a data set of their own, no chart, and workers that are forked,
+too, so that a run takes a second instead of ten.
+"""
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bnreg import cli, experiment, plan
+from bnreg.cli import compare, train
+from bnreg.data import attach
+from bnreg.data.dataset import Arrays
+from bnreg.data.datasets import DATASETS
+from bnreg.report import comparison, progress, tables
+from bnreg.runs import UnfinishedRun, unfinished_runs
+from bnreg.runs.folder import checked_files
+from bnreg.runs.listing import list_runs
+from bnreg.training import engine, workers
+from bnreg.training.workers import train_and_keep
+
+# What a command imports when it runs is here already when its process is forked.
+PRELOADED = (compare, comparison, progress, tables)
+
+CONFIG = """\
+name: lab
+data: {dataset: tiny, batch_size: 20}
+model: {hidden: [8], activation: relu, dropout: 0.1}
+optimizer: {lr: 0.01}
+training: {epochs: 12, weights: last}
+arms:
+  bn: {model: {norm: batch, dropout_placement: last_layer, inference_statistics: population}}
+  plain: {}
+baseline: plain
+seeds: 4
+jobs: 2
+device: cpu
+snapshot_seconds: 0.02
+"""
+SECONDS = 60.0  # that a process may take before it counts as hanging; unharmed it takes one or two
+
+Setup = Callable[[], None]
+
+
+@dataclass
+class Ended:
+    """How a process ended.
+
+    Attributes:
+        code: Its exit code, or minus the signal that killed it.
+        out: What it printed.
+        err: What it printed to stderr.
+    """
+
+    code: int
+    out: str
+    err: str
+
+
+class Bnreg:
+    """A process that runs the command line.
+
+    Args:
+        arguments: Its arguments.
+        setup: Called in it before the command, to bring in the fault.
+        wait_for: A file without which it does not begin.
+    """
+
+    def __init__(self, *arguments: object, setup: Setup | None = None, wait_for: Path | None = None) -> None:
+        self._output = Path(tempfile.mkdtemp(prefix="bnreg-lab-output-"))
+        self.process = _context().Process(
+            target=_child, args=(list(map(str, arguments)), str(self._output), setup, wait_for), daemon=False
+        )
+        self.process.start()
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        assert self.process.pid is not None
+        return self.process.pid
+
+    def send(self, number: int) -> None:
+        """Send it a signal, if it is still there."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def wait(self, seconds: float = SECONDS) -> Ended:
+        """Wait for its end; one that hangs is killed, and fails the case."""
+        self.process.join(seconds)
+        hangs = self.process.is_alive()
+        if hangs:
+            self.kill_group()
+            self.process.join()
+        out, err = ((self._output / name).read_text(errors="replace") for name in ("out", "err"))
+        shutil.rmtree(self._output, ignore_errors=True)
+        code = self.process.exitcode
+        self.process.close()
+        assert not hangs, f"it still ran after {seconds:.0f} s: {err}"
+        assert "Traceback" not in err, err
+        assert code is not None
+        return Ended(code, out, err)
+
+    def kill_group(self) -> None:
+        """Kill it and its workers."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+class Lab:
+    """The experiment, and what it comes to when nothing happens to it.
+
+    Args:
+        epochs: How long its networks train.
+    """
+
+    def __init__(self, epochs: int = 12) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="bnreg-lab-"))
+        self.config = self.folder / "lab.yaml"
+        self.config.write_text(CONFIG.replace("epochs: 12", f"epochs: {epochs}"))
+        start = time.monotonic()
+        self.root = self.folder / "undisturbed"
+        ended = self.train(self.root).wait()
+        assert ended.code == 0, ended.err
+        self.seconds = time.monotonic() - start
+        (self.run,) = self.root.iterdir()
+        self.results = results_of(self.run)
+        self._number = 0
+
+    def __enter__(self) -> "Lab":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def new_root(self) -> Path:
+        """A folder of runs that nobody has used."""
+        self._number += 1
+        return self.folder / f"runs-{self._number}"
+
+    def train(self, root: Path, *options: object, setup: Setup | None = None, wait_for: Path | None = None) -> Bnreg:
+        """Begin to train the experiment."""
+        return Bnreg("train", self.config, "--runs", root, "--no-progress", *options, setup=setup, wait_for=wait_for)
+
+    def resume(self, run: UnfinishedRun, *, setup: Setup | None = None) -> Bnreg:
+        """Begin to go on with a run."""
+        return Bnreg("train", "--resume", run.final, "--no-progress", setup=setup)
+
+    def stopped(self) -> UnfinishedRun:
+        """A run that was interrupted halfway, in a root of its own."""
+        root = self.new_root()
+        process = self.train(root)
+        while not (runs := unfinished_runs(root)) or not runs[0].shard(0).num_steps():
+            assert process.process.is_alive()
+            time.sleep(0.005)
+        process.send(signal.SIGTERM)
+        assert process.wait().code == 143
+        return runs[0]
+
+    def assert_nothing_is_lost(self, root: Path, at_least: int = 0) -> None:
+        """Each run is complete and right, or goes on to what is right, and nothing else is there.
+
+        Args:
+            root: The folder of runs.
+            at_least: How many there must be.
+        """
+        for listed in list_runs(root) if root.is_dir() else []:
+            assert listed.state not in ("damaged", "newer", "running"), (listed.state, listed.reason)
+        for run in unfinished_runs(root):
+            ended = self.resume(run).wait()
+            assert ended.code == 0, ended.err
+        visible = [path for path in root.iterdir() if not path.name.startswith(".")] if root.is_dir() else []
+        assert len(visible) >= at_least
+        for path in visible:
+            assert results_of(path) == self.results, f"{path.name} has other results"
+
+
+def results_of(run: Path) -> dict[str, object]:
+    """A run's results, but for the seconds that they took; each file is held to its checksum."""
+    assert all(file["state"] == "whole" for file in checked_files(run))
+    files = {path.name: path.read_bytes() for path in [*run.glob("metrics.csv"), *(run / "weights").iterdir()]}
+    lines = (run / "summary.csv").read_text().splitlines()
+    place = lines[0].split(",").index("seconds")
+    summary = [[cell for i, cell in enumerate(line.split(",")) if i != place] for line in lines]
+    return files | {"summary": summary, "correct": (run / "correct.safetensors").read_bytes()}
+
+
+def train_in_this_process() -> None:
+    """A setup: shards are trained one after another by the coordinator itself, so that all is in one process."""
+
+    def train_shards(jobs, data_folders, *, snapshot_seconds, log, **_):
+        for shard, place in jobs:
+            dataset = attach(data_folders[shard.settings.data.dataset])
+            cpu = torch.device("cpu")
+            yield from train_and_keep(shard, place, dataset, cpu, snapshot_seconds=snapshot_seconds, log=log)
+
+    experiment.train_shards = train_shards
+
+
+@functools.cache
+def _context() -> ForkServerContext:
+    """Forks of a process that has imported all that a command needs, and done nothing yet."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lab"])
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parent), before)))
+    try:
+        forkserver.ensure_running()  # until Python 3.13 it has a search path of its own
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+    return context
+
+
+def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Path | None) -> None:
+    """Be the command line."""
+    os.setsid()  # so that it and its workers can be killed together
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
+        os.dup2(os.open(f"{output}/{name}", os.O_WRONLY | os.O_CREAT), stream.fileno())
+    while wait_for is not None and not wait_for.exists():
+        time.sleep(0.002)
+
+    torch.set_num_threads(1)
+    DATASETS["tiny"] = replace(DATASETS["mnist_5k"], num_train=200, num_test=100, read=_tiny, fingerprint=None)
+    plan.CHOICES = replace(plan.CHOICES, datasets=(*plan.CHOICES.datasets, "tiny"))
+    train._draw_curves = lambda _: {"curves.svg": b"<svg/>"}
+    engine.REPORT_SECONDS = 0.0
+    workers.START_METHOD = "fork"
+    if setup is not None:
+        setup()
+    sys.argv = ["bnreg", *arguments]
+    cli.main()
+
+
+def _tiny(source, root):  # noqa: ARG001 # as data sets are read
+    random = np.random.default_rng(0)
+    labels = np.arange(300, dtype=np.int64) % 10
+    images = (random.random((300, 28, 28)) * 60 + 18 * labels[:, None, None]).astype(np.uint8)
+    return Arrays(images[:200], labels[:200], images[200:], labels[200:])

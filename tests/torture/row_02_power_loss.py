@@ -1,0 +1,194 @@
+"""The power fails after any operation: what was not flushed is dropped, zeroed, or there in another order."""
+
+import functools
+import pickle
+import random
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab import Lab, train_in_this_process
+from operations import record
+from torture import Case
+
+from bnreg.runs.listing import list_runs
+from bnreg.runs.unfinished import unfinished_runs
+
+TITLE = "power lost after every operation; what was not synced is dropped, zeroed, reordered"
+PROMISE = "What was committed before the power failed is there afterwards; what was not is trained again."
+
+KINDS = ("dropped", "zeroed", "reordered")
+
+
+@dataclass
+class File:
+    """A file: what processes see, and what is on the disk for certain."""
+
+    content: bytes = b""
+    durable: bytes | None = None
+
+
+@dataclass
+class Folder:
+    """A folder: its names as processes see them, those on the disk for certain, and what was done since."""
+
+    names: dict[str, Any] = field(default_factory=dict)
+    durable: dict[str, Any] = field(default_factory=dict)
+    pending: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    def put(self, name: str, what: Any) -> None:
+        """Give something a name."""
+        self.names[name] = what
+        self.pending.append(("put", name, what))
+
+    def drop(self, name: str) -> None:
+        """Take a name away."""
+        del self.names[name]
+        self.pending.append(("drop", name, None))
+
+    def rename(self, old: str, new: str) -> None:
+        """Both in one, as a journal has it."""
+        self.names[new] = self.names.pop(old)
+        self.pending.append(("rename", old, (new, self.names[new])))
+
+    def sync(self) -> None:
+        """What processes see is now certain."""
+        self.durable, self.pending = dict(self.names), []
+
+
+def replay(log: list[tuple[Any, ...]], base: Path) -> Folder:
+    """The folder ``base`` after these operations."""
+    root = Folder()
+
+    def at(path: str) -> tuple[Folder, str]:
+        parts = Path(path).relative_to(base).parts
+        folder = root
+        for part in parts[:-1]:
+            folder = folder.names[part]
+        return folder, parts[-1] if parts else ""
+
+    for operation, path, *rest in log:
+        folder, name = at(path)
+        match operation:
+            case "create":
+                folder.put(name, File())
+            case "write":
+                folder.names[name].content += rest[0]
+            case "fsync":
+                folder.names[name].durable = folder.names[name].content
+            case "fsync folder":
+                (folder.names[name] if name else root).sync()
+            case "mkdir":
+                folder.put(name, Folder())
+            case "rename":
+                folder.rename(name, at(rest[0])[1])
+            case "unlink" | "rmtree":
+                if name in folder.names:
+                    _empty(folder.names[name])
+                    folder.drop(name)
+    return root
+
+
+def _empty(what: Folder | File) -> None:
+    """All that lies in a folder is deleted before the folder is."""
+    if isinstance(what, Folder):
+        for name in list(what.names):
+            _empty(what.names[name])
+            what.drop(name)
+
+
+def write(folder: Folder, path: Path, kind: str, chance: random.Random) -> None:
+    """Put on a real disk what the loss of power has left of a folder."""
+    path.mkdir()
+    for name, what in _names_left(folder, kind, chance).items():
+        if isinstance(what, Folder):
+            write(what, path / name, kind, chance)
+        else:
+            (path / name).write_bytes(_content_left(what, kind, chance))
+
+
+def _names_left(folder: Folder, kind: str, chance: random.Random) -> dict[str, Any]:
+    if kind != "reordered":
+        return folder.durable if kind == "dropped" else folder.names
+    names = dict(folder.durable)
+    for operation, name, what in folder.pending:
+        if chance.random() < 0.5:
+            continue
+        if operation == "put":
+            names[name] = what
+        elif operation == "drop":
+            names.pop(name, None)
+        else:
+            names.pop(name, None)
+            names[what[0]] = what[1]
+    return names
+
+
+def _content_left(file: File, kind: str, chance: random.Random) -> bytes:
+    if file.durable == file.content:
+        return file.content
+    zeros = bytes(len(file.content))
+    dropped = file.durable or b""
+    if kind == "reordered":
+        return chance.choice([dropped, zeros, file.content, file.content[: len(file.content) // 2]])
+    return dropped if kind == "dropped" else zeros
+
+
+def cases(full: bool) -> Iterator[Case]:
+    """After each operation, three times."""
+    with Lab(epochs=2) as lab:
+        base = lab.new_root()
+        base.mkdir()
+        log_file = lab.folder / "log"
+        setup = functools.partial(_record_in_this_process, log_file)
+        assert lab.train(base / "runs", setup=setup).wait().code == 0
+        log = pickle.loads(log_file.read_bytes())
+        assert len(log) > 100
+        seen: set[str] = set()
+        for number in range(1, len(log) + 1) if full else range(4, len(log) + 1, len(log) // 8):
+            for kind in KINDS:
+                yield (
+                    f"after {number} of {len(log)} operations ({log[number - 1][0]}), {kind}",
+                    lambda number=number, kind=kind: _try(lab, log[:number], base, kind, seen),
+                )
+
+
+def _record_in_this_process(log_file: Path) -> None:
+    train_in_this_process()
+    record(log_file)
+
+
+def _try(lab: Lab, log: list[tuple[Any, ...]], base: Path, kind: str, seen: set[str]) -> None:
+    with tempfile.TemporaryDirectory(dir=lab.folder) as folder:
+        left = Path(folder) / "left"
+        write(replay(log, base), left, kind, random.Random(len(log)))
+        root = left / "runs"
+        _assert_committed_is_there(log, root)
+        files = sorted((str(path.relative_to(left)), path.read_bytes()) for path in left.rglob("*") if path.is_file())
+        if repr(files) not in seen:  # the same files go on to the same results
+            lab.assert_nothing_is_lost(root)
+            seen.add(repr(files))
+
+
+def _assert_committed_is_there(log: list[tuple[Any, ...]], root: Path) -> None:
+    """What was renamed into its place, and its folder then synced, was promised to be kept."""
+    renames = {rest[0]: number for number, (operation, _, *rest) in enumerate(log) if operation == "rename"}
+    syncs = [(number, path) for number, (operation, path, *_) in enumerate(log) if operation == "fsync folder"]
+    committed = {
+        path
+        for path, number in renames.items()
+        if any(place == str(Path(path).parent) and number < when for when, place in syncs)
+    }
+    names = {Path(path).name for path in committed}
+    runs = [name for name in names if name.startswith("lab-") and not name.endswith(".unfinished")]
+    shards = [name for name in names if name.startswith("shard-") and "step" not in name]
+    if runs:
+        assert any(one.state == "complete" for one in list_runs(root)), "a complete run is lost"
+        return
+    for name in shards:
+        (run,) = unfinished_runs(root)
+        assert run.shard(int(name.removeprefix("shard-"))).is_done(print), f"{name} is lost"
+    if any(name.endswith(".unfinished") for name in names):
+        assert unfinished_runs(root), "a run that was begun is lost"

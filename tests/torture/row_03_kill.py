@@ -1,0 +1,37 @@
+"""Killed at a random moment, and gone on with."""
+
+import functools
+import random
+import shutil
+import signal
+from collections.abc import Iterator
+
+from lab import Lab
+from torture import Case
+
+TITLE = "killed (kill -9) at a random moment, then resumed"
+PROMISE = "A run that is killed goes on to the same weights and figures, to the bit."
+
+
+def cases(full: bool) -> Iterator[Case]:
+    """At moments that are spread over the whole command."""
+    chance = random.Random(3)
+    with Lab() as lab:
+        for number in range(200 if full else 4):
+            seconds = chance.uniform(0, lab.seconds)
+            alone = number % 2 == 1
+            who = "the coordinator alone" if alone else "all"
+            yield f"{number}: {who}, after {seconds:.2f} s", functools.partial(_try, lab, seconds, alone)
+
+
+def _try(lab: Lab, seconds: float, alone: bool) -> None:
+    root = lab.new_root()
+    process = lab.train(root)
+    process.process.join(seconds)
+    if alone:
+        process.send(signal.SIGKILL)  # its workers find that out by themselves, while the run goes on elsewhere
+    else:
+        process.kill_group()
+    process.wait()
+    lab.assert_nothing_is_lost(root)
+    shutil.rmtree(root, ignore_errors=True)

@@ -1,0 +1,37 @@
+"""Killed at a random moment, and killed again while going on, several times."""
+
+import random
+import shutil
+from collections.abc import Iterator
+
+from lab import Lab
+from torture import Case
+
+from bnreg.runs import unfinished_runs
+
+TITLE = "killed again while resuming, up to four times"
+PROMISE = "It may be killed again while it goes on, as often as you like."
+
+
+def cases(full: bool) -> Iterator[Case]:
+    """At moments that are spread over each command."""
+    chance = random.Random(4)
+    with Lab() as lab:
+        for number in range(50 if full else 2):
+            moments = [chance.uniform(0, lab.seconds) for _ in range(chance.randint(2, 5))]
+            yield f"{number}: {moments}", lambda moments=moments: _try(lab, moments)
+
+
+def _try(lab: Lab, moments: list[float]) -> None:
+    root = lab.new_root()
+    process = lab.train(root)
+    for i, seconds in enumerate(moments):
+        process.process.join(seconds)
+        process.kill_group()
+        process.wait()
+        runs = unfinished_runs(root)
+        if i + 1 == len(moments) or not runs:
+            break
+        process = lab.resume(runs[0])
+    lab.assert_nothing_is_lost(root)
+    shutil.rmtree(root, ignore_errors=True)

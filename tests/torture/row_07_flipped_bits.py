@@ -1,0 +1,118 @@
+"""One bit of a file flipped, or its end cut off: nothing is believed that was not written."""
+
+import functools
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lab import Lab
+from torture import Case
+
+from bnreg.errors import UserError
+from bnreg.runs import read_correct, read_run, read_weights
+from bnreg.runs.folder import checked_files
+from bnreg.runs.unfinished import UnfinishedRun
+
+TITLE = "300 bit flips and 100 truncations of each type of file"
+PROMISE = "A file that has changed is named as damaged before anything in it is believed."
+
+NUM_FLIPS, NUM_CUTS = 300, 100
+
+
+def cases(full: bool) -> Iterator[Case]:
+    """Each type of file of a complete run and of an unfinished one."""
+    chance = random.Random(7)
+    with Lab() as lab:
+        run, unfinished = lab.run, _half_done(lab)
+        (snapshot,) = [*unfinished.folder.glob("shard-0001-step-*")][-1:]
+        kinds: list[tuple[Path, Callable[[], Any]]] = [
+            *((run / name, functools.partial(_read_complete, run)) for name in _names(run)),
+            *((unfinished.folder / name, unfinished.plan) for name in ("plan.json", "config.yaml", "manifest.json")),
+            *((path, unfinished.shard(0).result) for path in unfinished.shard(0).folder.iterdir()),
+            *((path, unfinished.shard(1).load) for path in snapshot.iterdir()),
+        ]
+        for path, read in kinds:
+            size = path.stat().st_size
+            for number in range(NUM_FLIPS if full else 3):
+                bit = chance.randrange(8 * size)
+                yield f"{path.name} {number}: bit {bit}", functools.partial(_try, path, read, _flipped, bit)
+            for number in range(NUM_CUTS if full else 2):
+                length = chance.randrange(size)
+                yield f"{path.name} {number}: cut to {length}", functools.partial(_try, path, read, _cut, length)
+
+
+def _names(run: Path) -> list[str]:
+    weights = min(path.relative_to(run).as_posix() for path in run.glob("weights/*"))
+    tables = ["run.json", "metrics.csv", "summary.csv", "config.yaml"]
+    return [*tables, "correct.safetensors", "curves.svg", "manifest.json", weights]
+
+
+def _half_done(lab: Lab) -> UnfinishedRun:
+    """A run of which one shard is done, and the other has snapshots."""
+    run = lab.stopped()
+    whole = UnfinishedRun(lab.new_root() / run.folder.name)
+    shutil.copytree(run.folder, whole.folder)
+    ended = lab.resume(whole, setup=_keep_the_folder).wait()
+    assert ended.code == 0
+    shutil.copytree(whole.shard(0).folder, run.shard(0).folder)
+    return run
+
+
+def _keep_the_folder() -> None:
+    UnfinishedRun.discard = lambda _: None
+
+
+def _read_complete(run: Path) -> Any:
+    """All that any command reads of a run."""
+    read = read_run(run)
+    names = [file["name"] for file in checked_files(run) if file["name"].startswith("weights/")]
+    correct = {point: flags.tobytes() for point, flags in read_correct(read).items()}
+    weights = [{name: values.tobytes() for name, values in one.items()} for one in read_weights(read, names)]
+    broken = [file["name"] for file in checked_files(run) if file["state"] != "whole"]
+    if broken:
+        raise UserError(*broken)
+    return read.info, read.metrics.to_csv(), read.summary.to_csv(), read.config, correct, weights
+
+
+def _flipped(content: bytes, bit: int) -> bytes:
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def _cut(content: bytes, length: int) -> bytes:
+    return content[:length]
+
+
+def _try(path: Path, read: Callable[[], Any], change: Callable[[bytes, int], bytes], where: int) -> None:
+    before = path.read_bytes()
+    folder = path.parent
+    aside = folder.with_name(f".{folder.name}.aside")
+    shutil.copytree(folder, aside)
+    right = _comparable(read())
+    try:
+        path.write_bytes(change(before, where))
+        try:
+            found = _comparable(read())
+        except UserError:
+            return
+        # A snapshot before the damaged one may be gone on with, too; of anything else nothing may differ.
+        assert found == right or "-step-" in folder.name
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+
+
+def _comparable(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    elif hasattr(value, "__dataclass_fields__"):
+        value = vars(value)
+    if isinstance(value, dict):
+        return {key: _comparable(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_comparable(inner) for inner in value]
+    return value.tobytes() if isinstance(value, np.ndarray) else value

@@ -1,0 +1,90 @@
+"""A worker is killed, or has too little memory: the others go on, and its shard is not lost."""
+
+import functools
+import random
+import resource
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from lab import Lab
+from torture import Case
+
+from bnreg.runs import unfinished_runs
+from bnreg.training import feed
+
+TITLE = "a worker killed; a limit on one worker's memory"
+PROMISE = "A worker that is killed is replaced; one without memory fails its shard in one line, and no other."
+
+
+def cases(full: bool) -> Iterator[Case]:
+    """At several moments of the training."""
+    chance = random.Random(11)
+    with Lab(epochs=40) as lab:
+        for number in range(10 if full else 1):
+            moment = chance.uniform(0, 0.3)
+            yield f"killed {number}: after {moment:.2f} s", functools.partial(_killed, lab, moment)
+        for number in range(10 if full else 1):
+            steps = chance.randrange(1, 300)
+            yield f"without memory {number}: after {steps} steps", functools.partial(_without_memory, lab, steps)
+
+
+def _killed(lab: Lab, moment: float) -> None:
+    root = lab.new_root()
+    process = lab.train(root)
+    while not (workers := _children_of(process.pid)):
+        assert process.process.is_alive()
+        time.sleep(0.005)
+    time.sleep(moment)
+    _send(workers[0], signal.SIGKILL)
+    ended = process.wait()
+    assert ended.code == 0, ended.err
+    lab.assert_nothing_is_lost(root, at_least=1)
+    shutil.rmtree(root)
+
+
+def _without_memory(lab: Lab, steps: int) -> None:
+    root = lab.new_root()
+    ended = lab.train(root, setup=functools.partial(_limit_memory, steps)).wait()
+    assert (ended.code, ended.err.splitlines()[-1].split(": ")[-1]) == (
+        1,
+        "not enough memory; try a smaller jobs=N, model.hidden or data.batch_size",
+    ), ended.err
+    (run,) = unfinished_runs(root)
+    assert run.state()[0] == "failed"
+    assert run.shard(1).is_done(print)
+    lab.assert_nothing_is_lost(root, at_least=1)
+    shutil.rmtree(root)
+
+
+def _limit_memory(steps: int) -> None:
+    """A setup: the worker of the first shard gets no more memory than it has, and after so many steps wants some."""
+    real = feed.Feed.batches
+
+    def batches(self, epoch, *, skip=0):
+        for number, batch in enumerate(real(self, epoch, skip=skip), start=skip):
+            if 0 in self._seeds and (epoch - 1) * self.num_steps + number >= steps:
+                pages = int(Path("/proc/self/statm").read_text().split()[0])
+                resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize(),) * 2)
+                np.ones(1 << 28)
+            yield batch
+
+    feed.Feed.batches = batches
+
+
+def _send(pid: int, number: int) -> None:
+    import os
+    from contextlib import suppress
+
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _children_of(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
