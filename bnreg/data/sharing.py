@@ -1,5 +1,6 @@
 """One copy of the data for all worker processes: written once, then mapped into each of them."""
 
+import io
 import json
 from pathlib import Path
 
@@ -12,7 +13,9 @@ def share(dataset: Dataset, folder: Path) -> None:
     """Write a data set's arrays into a folder, from which ``attach`` maps them; the folder is created if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     for field in Arrays._fields:
-        np.save(folder / f"{field}.npy", getattr(dataset, field))
+        content = io.BytesIO()  # written straight to a full disk, an array is cut off without an error
+        np.save(content, getattr(dataset, field))
+        (folder / f"{field}.npy").write_bytes(content.getbuffer())
     scalars = {
         "name": dataset.name,
         "num_classes": dataset.num_classes,

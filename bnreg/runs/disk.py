@@ -95,7 +95,7 @@ def remove_folder(path: Path, hidden: Path) -> None:
     Raises:
         OSError: If that is not possible. What is left has the hidden name.
     """
-    os.rename(path, hidden)
+    rename(path, hidden)
     shutil.rmtree(hidden)
 
 

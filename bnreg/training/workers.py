@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from bnreg.data import Dataset
 
-START_METHOD = "spawn"  # a worker has nothing of the coordinator's, on any system
+CONTEXT = multiprocessing.get_context("spawn")  # a worker has nothing of the coordinator's, on any system
 MAX_ATTEMPTS = 3  # at a shard whose worker dies
 STOP_SECONDS = 4.0  # in which a worker that is to stop can save its state
 
@@ -136,10 +136,9 @@ def train_shards(
 
 
 def _start(data_folders: Mapping[str, Path], device: str, snapshot_seconds: float) -> tuple[Connection, BaseProcess]:
-    context = multiprocessing.get_context(START_METHOD)
-    ours, theirs = context.Pipe()
+    ours, theirs = CONTEXT.Pipe()
     arguments = (theirs, data_folders, device, snapshot_seconds)
-    process: BaseProcess = context.Process(target=_work, args=arguments, daemon=True)
+    process: BaseProcess = CONTEXT.Process(target=_work, args=arguments, daemon=True)
     with _interrupts_held_back():
         process.start()
     theirs.close()  # so that the worker's death is the end of the pipe

@@ -243,7 +243,7 @@ def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Pat
     plan.CHOICES = replace(plan.CHOICES, datasets=(*plan.CHOICES.datasets, "tiny"))
     train._draw_curves = lambda _: {"curves.svg": b"<svg/>"}
     engine.REPORT_SECONDS = 0.0
-    workers.START_METHOD = "fork"
+    workers.CONTEXT = multiprocessing.get_context("fork")
     if setup is not None:
         setup()
     sys.argv = ["bnreg", *arguments]

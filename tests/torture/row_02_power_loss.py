@@ -1,5 +1,6 @@
 """The power fails after any operation: what was not flushed is dropped, zeroed, or there in another order."""
 
+import contextlib
 import functools
 import pickle
 import random
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab import Lab, train_in_this_process
+from lab import Bnreg, Lab, results_of, train_in_this_process
 from operations import record
 from torture import Case
 
@@ -137,22 +138,29 @@ def _content_left(file: File, kind: str, chance: random.Random) -> bytes:
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """After each operation, three times."""
+    """After each operation, three times: of a run, and of its removal."""
     with Lab(epochs=2) as lab:
         base = lab.new_root()
         base.mkdir()
-        log_file = lab.folder / "log"
-        setup = functools.partial(_record_in_this_process, log_file)
-        assert lab.train(base / "runs", setup=setup).wait().code == 0
-        log = pickle.loads(log_file.read_bytes())
-        assert len(log) > 100
+        trained = _log_of(lab, "train", lab.config, "--runs", base / "runs", "--no-progress")
+        (run,) = (base / "runs").iterdir()
+        removed = _log_of(lab, "rm", run, "--runs", base / "runs", "--yes")
+        assert len(trained) > 100
         seen: set[str] = set()
-        for number in range(1, len(log) + 1) if full else range(4, len(log) + 1, len(log) // 8):
+        number_of_few = range(4, len(trained) + 1, len(trained) // 6)
+        yield "after any operation, only looked at", functools.partial(_look_at_all, lab, trained, base)
+        yield "after any operation of a removal", functools.partial(_look_at_removal, lab, trained, removed, base)
+        for number in range(1, len(trained) + 1) if full else number_of_few:
             for kind in KINDS:
-                yield (
-                    f"after {number} of {len(log)} operations ({log[number - 1][0]}), {kind}",
-                    lambda number=number, kind=kind: _try(lab, log[:number], base, kind, seen),
-                )
+                label = f"after {number} of {len(trained)} operations ({trained[number - 1][0]}), {kind}"
+                yield label, functools.partial(_try, lab, trained[:number], base, kind, seen)
+
+
+def _log_of(lab: Lab, *command: object) -> list[tuple[Any, ...]]:
+    log_file = lab.folder / "log"
+    assert Bnreg(*command, setup=functools.partial(_record_in_this_process, log_file)).wait().code == 0
+    log: list[tuple[Any, ...]] = pickle.loads(log_file.read_bytes())
+    return log
 
 
 def _record_in_this_process(log_file: Path) -> None:
@@ -160,20 +168,43 @@ def _record_in_this_process(log_file: Path) -> None:
     record(log_file)
 
 
-def _try(lab: Lab, log: list[tuple[Any, ...]], base: Path, kind: str, seen: set[str]) -> None:
+@contextlib.contextmanager
+def _left(lab: Lab, log: list[tuple[Any, ...]], base: Path, kind: str) -> Iterator[Path]:
+    """The folder of runs that the loss of power has left."""
     with tempfile.TemporaryDirectory(dir=lab.folder) as folder:
-        left = Path(folder) / "left"
-        write(replay(log, base), left, kind, random.Random(len(log)))
-        root = left / "runs"
-        _assert_committed_is_there(log, root)
-        files = sorted((str(path.relative_to(left)), path.read_bytes()) for path in left.rglob("*") if path.is_file())
+        write(replay(log, base), Path(folder) / "left", kind, random.Random(len(log)))
+        yield Path(folder) / "left" / "runs"
+
+
+def _look_at_all(lab: Lab, log: list[tuple[Any, ...]], base: Path) -> None:
+    for number in range(1, len(log) + 1):
+        for kind in KINDS:
+            with _left(lab, log[:number], base, kind) as root:
+                _assert_committed_is_there(lab, log[:number], root)
+
+
+def _look_at_removal(lab: Lab, trained: list[tuple[Any, ...]], removed: list[tuple[Any, ...]], base: Path) -> None:
+    """A run is whole until it is gone."""
+    for number in range(len(removed) + 1):
+        for kind in KINDS:
+            with _left(lab, trained + removed[:number], base, kind) as root:
+                states = [one.state for one in list_runs(root) if not one.name.startswith(".")]
+                assert states in (["complete"], []), f"after {number} operations, {kind}: {states}"
+
+
+def _try(lab: Lab, log: list[tuple[Any, ...]], base: Path, kind: str, seen: set[str]) -> None:
+    with _left(lab, log, base, kind) as root:
+        _assert_committed_is_there(lab, log, root)
+        files = [(str(p.relative_to(root)), p.read_bytes()) for p in sorted(root.rglob("*")) if p.is_file()]
         if repr(files) not in seen:  # the same files go on to the same results
             lab.assert_nothing_is_lost(root)
             seen.add(repr(files))
 
 
-def _assert_committed_is_there(log: list[tuple[Any, ...]], root: Path) -> None:
-    """What was renamed into its place, and its folder then synced, was promised to be kept."""
+def _assert_committed_is_there(lab: Lab, log: list[tuple[Any, ...]], root: Path) -> None:
+    """What was renamed into its place, and its folder then synced, was promised to be kept; nothing is damaged."""
+    if root.is_dir():
+        assert all(one.state not in ("damaged", "newer") for one in list_runs(root))
     renames = {rest[0]: number for number, (operation, _, *rest) in enumerate(log) if operation == "rename"}
     syncs = [(number, path) for number, (operation, path, *_) in enumerate(log) if operation == "fsync folder"]
     committed = {
@@ -185,7 +216,8 @@ def _assert_committed_is_there(log: list[tuple[Any, ...]], root: Path) -> None:
     runs = [name for name in names if name.startswith("lab-") and not name.endswith(".unfinished")]
     shards = [name for name in names if name.startswith("shard-") and "step" not in name]
     if runs:
-        assert any(one.state == "complete" for one in list_runs(root)), "a complete run is lost"
+        (run,) = (one.path for one in list_runs(root))
+        assert results_of(run) == lab.results, "a complete run is lost"
         return
     for name in shards:
         (run,) = unfinished_runs(root)

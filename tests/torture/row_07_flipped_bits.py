@@ -99,8 +99,8 @@ def _try(path: Path, read: Callable[[], Any], change: Callable[[bytes, int], byt
             found = _comparable(read())
         except UserError:
             return
-        # A snapshot before the damaged one may be gone on with, too; of anything else nothing may differ.
-        assert found == right or "-step-" in folder.name
+        # In place of a damaged snapshot the one before may be gone on with; and blanks in a manifest mean nothing.
+        assert "-step-" in folder.name or (path.name == "manifest.json" and found == right)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)

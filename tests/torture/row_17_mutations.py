@@ -1,0 +1,76 @@
+"""The suite itself is tried: each flush, checksum and rename is taken out of the code, and some row must notice."""
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from torture import FOLDER, Case
+
+import bnreg
+
+TITLE = "each fsync, checksum and rename taken out of the code: some row goes red"
+PROMISE = "Each safeguard is needed: without it, some row of this table fails."
+
+PACKAGE = Path(bnreg.__file__).parent
+HIDDEN = "    hidden = disk.hidden_beside(final)\n    with _placing(final, what, option):\n"
+# File, what stands there, what stands in its place, the row that must notice.
+MUTATIONS = (
+    (
+        "runs/disk.py",
+        "            rest = rest[os.write(descriptor, rest) :]\n        os.fsync(descriptor)\n",
+        "            rest = rest[os.write(descriptor, rest) :]\n",
+        2,
+    ),
+    ("runs/disk.py", "            os.fsync(descriptor)\n        finally", "            pass\n        finally", 2),
+    ("runs/disk.py", "        sync_folder(folder.parent)\n", "", 2),
+    (
+        "runs/disk.py",
+        "    os.rename(hidden, final)\n    sync_folder(final.parent)\n",
+        "    os.rename(hidden, final)\n",
+        2,
+    ),
+    ("runs/disk.py", "    rename(path, hidden)\n    shutil.rmtree(hidden)\n", "    shutil.rmtree(path)\n", 2),
+    ("runs/disk.py", "        os.replace(hidden, path)\n", "        pass\n", 12),
+    ("runs/folder.py", "            disk.sync_folder(self._folder / folder)\n", "            pass\n", 2),
+    ("runs/folder.py", "        disk.sync_folder(self._folder)\n", "", 2),
+    ("runs/folder.py", HIDDEN, HIDDEN.replace("disk.hidden_beside(final)", "final"), 2),
+    (
+        "runs/folder.py",
+        "        if hashlib.sha256(content).hexdigest() == checksums.get(name):\n",
+        "        if name in checksums:\n",
+        7,
+    ),
+    ("runs/folder.py", '"whole" if hashlib.sha256(content).hexdigest() == checksum else "changed"', '"whole"', 7),
+)
+
+
+def cases(full: bool) -> Iterator[Case]:
+    """Each safeguard."""
+    for number, (file, before, after, row) in enumerate(MUTATIONS):
+        if full or number == 0:
+            first = before.strip().splitlines()[0]
+            yield f"{file}: {first}", functools.partial(_try, file, before, after, row)
+
+
+def _try(file: str, before: str, after: str, row: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="bnreg-mutant-") as folder:
+        shutil.copytree(PACKAGE, Path(folder) / "bnreg", ignore=shutil.ignore_patterns("__pycache__"))
+        mutated = Path(folder) / "bnreg" / file
+        text = mutated.read_text()
+        assert text.count(before) == 1, f"{file} has changed: {before!r} stands there {text.count(before)} times"
+        mutated.write_text(text.replace(before, after))
+        path = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
+        done = subprocess.run(
+            [sys.executable, str(FOLDER / "torture.py"), str(row), "--small"],
+            cwd=folder,  # where a process looks first
+            env=os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1, f"row {row} did not notice: {done.stdout}{done.stderr}"
