@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data/MNIST),)
 export BNREG_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help demo test check static bench calibrate readme constraints clean
+.PHONY: help demo test check static bench calibrate torture readme constraints clean
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ bench: $(VENV)/.installed ## Time bnreg against the textbook loop, side by side.
 
 calibrate: $(VENV)/.installed ## Measure whether the verdict keeps its promises, on simulated and on real networks.
 	$(BIN)/python tests/calibration.py
+
+torture: $(VENV)/.installed ## Try what run folders promise, every fault in full: an hour and more.
+	$(BIN)/python tests/torture/torture.py
 
 readme: $(VENV)/.installed ## Write the README's generated parts anew.
 	$(BIN)/python tests/readme.py

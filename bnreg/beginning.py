@@ -19,6 +19,8 @@ from bnreg.runs import CONFIG, SCHEMA_VERSION, UnfinishedRun
 RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair")
 # What figures depend on to the last bit; the others draw pictures, or read and write files.
 DECISIVE_VERSIONS = ("bnreg", "torch", "numpy")
+# Settings that no figure depends on: with less memory, one may want to go on in fewer processes.
+INDIFFERENT = ("jobs", "snapshot_seconds")
 
 
 def describe_beginning(plan: Plan, *, command: Sequence[str], data_folder: Path | None) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def describe_beginning(plan: Plan, *, command: Sequence[str], data_folder: Path 
         "git_commit": _git_commit(),
         "resume": {
             "data_folder": str(data_folder.absolute()) if data_folder else None,
-            "wanted_workers": plan.wanted_workers,
+            "cut_for": plan.cut_for,
         },
     }
 
@@ -70,7 +72,8 @@ def begin_again(
     Args:
         run: The run.
         config: The experiment's file, if the user gives it again; it must say what it said.
-        overrides: Settings that the user gives again, likewise.
+        overrides: Settings that the user gives again, likewise; how many processes train, and how often they save,
+            may change.
         data_folder: The data root, if the user chose another.
         log: Takes warnings, a line each.
         load_data: Whether to load the data sets.
@@ -79,6 +82,7 @@ def begin_again(
         UserError: If the run is damaged, or something that its figures depend on has changed since: a line for each.
     """
     begun = run.plan()
+    run.config()  # it is read by its path below, once it is known to be whole
     here = _versions()
     changes = [
         f"{name} is {here[name]} here, and was {begun['versions'].get(name)} when the run began; install that"
@@ -94,7 +98,7 @@ def begin_again(
         data_folder=data_folder or (Path(recorded_folder) if recorded_folder else None),
         log=log,
         load_data=load_data,
-        num_workers=begun["resume"]["wanted_workers"],
+        cut_for=begun["resume"]["cut_for"],
     )
     now = describe_beginning(plan, command=(), data_folder=None)
     changes = _changed_settings(begun["config"], json.loads(json.dumps(now["config"]))) or [
@@ -111,7 +115,7 @@ def begin_again(
 
 def _changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     flat_before, flat_after = flat_config(before), flat_config(after)
-    keys = dict.fromkeys([*flat_before, *flat_after])
+    keys = [key for key in {**flat_before, **flat_after} if key not in INDIFFERENT]
     return [change for key in keys for change in _changed(key, flat_before.get(key), flat_after.get(key))]
 
 

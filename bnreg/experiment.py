@@ -54,7 +54,8 @@ def begin_experiment(plan: Plan, beginning: Mapping[str, Any], runs_root: Path) 
     Raises:
         UserError: If no run can be written there.
     """
-    return begin_run(runs_root, plan.experiment.name, beginning, _config_bytes(plan.experiment))
+    config = yaml.safe_dump(plan.experiment.resolved, sort_keys=False, allow_unicode=True).encode()
+    return begin_run(runs_root, plan.experiment.name, beginning, config)
 
 
 def run_experiment(
@@ -81,7 +82,7 @@ def run_experiment(
         with new_folder(run.final, what="run", option="--runs") as draft:
             results, correct = _collect(plan, run, draft)
             results.info["seconds"] = seconds()
-            _write(draft, plan.experiment, results)
+            _write(draft, results, run.config())
             draft.write(CORRECT, _correct_bytes(plan, correct))
             try:
                 charts = draw(results)
@@ -142,15 +143,11 @@ def _collect(plan: Plan, run: UnfinishedRun, draft: Draft) -> tuple[Results, dic
     return Results(info, _with_points(experiment, metrics), _with_points(experiment, summary)), correct
 
 
-def _write(draft: Draft, experiment: Experiment, results: Results) -> None:
-    draft.write(CONFIG, _config_bytes(experiment))
+def _write(draft: Draft, results: Results, config: bytes) -> None:
+    draft.write(CONFIG, config)
     draft.write_json("run.json", results.info)
     for name, rows in (("metrics.csv", results.metrics), ("summary.csv", results.summary)):
         draft.write_csv(name, list(dict.fromkeys(key for row in rows for key in row)), rows)
-
-
-def _config_bytes(experiment: Experiment) -> bytes:
-    return yaml.safe_dump(experiment.resolved, sort_keys=False, allow_unicode=True).encode()
 
 
 def _write_weights(draft: Draft, experiment: Experiment, weights: Weights) -> None:

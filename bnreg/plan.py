@@ -45,7 +45,8 @@ class Plan:
         image_shape: Height and width of an image.
         num_classes: Of the labels.
         device: ``cpu`` or ``cuda:N``.
-        wanted_workers: How many processes the shards were cut for.
+        num_workers: How many processes train at a time.
+        cut_for: How many the shards were cut for.
         shards: What they train.
         notices: What the user should know before it starts, a line each.
     """
@@ -56,14 +57,10 @@ class Plan:
     image_shape: tuple[int, int]
     num_classes: int
     device: str
-    wanted_workers: int
+    num_workers: int
+    cut_for: int
     shards: tuple[Shard, ...]
     notices: tuple[str, ...]
-
-    @property
-    def num_workers(self) -> int:
-        """How many processes train at a time."""
-        return min(self.wanted_workers, len(self.shards))
 
     @property
     def num_replicas(self) -> int:
@@ -142,7 +139,7 @@ def plan_experiment(
     data_folder: Path | None,
     log: Callable[[str], None],
     load_data: bool = True,
-    num_workers: int | None = None,
+    cut_for: int | None = None,
 ) -> Plan:
     """Read a config and decide everything that training needs; nothing is written but the data that is downloaded.
 
@@ -152,8 +149,8 @@ def plan_experiment(
         data_folder: The data root, if the user chose one.
         log: Takes warnings, a line each.
         load_data: Whether to load the data sets, downloading what is absent; if not, the plan goes by their table.
-        num_workers: For how many processes side by side to cut the shards, in place of what the config or the machine
-            says: a run that is gone on with keeps its shards.
+        cut_for: For how many processes side by side to cut the shards, if not for those that train: a run that is
+            gone on with keeps its shards.
 
     Raises:
         UserError: With a line for each mistake.
@@ -184,11 +181,12 @@ def plan_experiment(
     shapes_left = _mistakes_in_shapes(experiment, (height, width), num_classes)
     if errors or mistakes or shapes_left:
         raise UserError(*errors, *mistakes, *shapes_left)
-    num_workers = num_workers or experiment.jobs or (1 if device.startswith("cuda") else num_cores())
+    num_workers = experiment.jobs or (1 if device.startswith("cuda") else num_cores())
+    cut_for = cut_for or num_workers
     shards = plan_shards(
         experiment.cells,
         experiment.seeds,
-        num_workers=num_workers,
+        num_workers=cut_for,
         image_shape=(height, width),
         num_classes=num_classes,
         num_train=num_train,
@@ -201,7 +199,8 @@ def plan_experiment(
         image_shape=(height, width),
         num_classes=num_classes,
         device=device,
-        wanted_workers=num_workers,
+        num_workers=min(num_workers, len(shards)),
+        cut_for=cut_for,
         shards=shards,
         notices=(
             *absent,

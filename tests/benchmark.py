@@ -118,6 +118,34 @@ def after_training(num_replicas: int) -> dict[str, float]:
     return {"population_seconds": corrected - start, "fold_seconds": time.perf_counter() - corrected}
 
 
+def keeping() -> dict[str, float]:
+    """Seconds that a worker of the default job takes to keep what it has: a snapshot, and the commit of its shard."""
+    import torch
+
+    from bnreg.plan import plan_experiment
+    from bnreg.runs.shard import ShardPlace
+    from bnreg.training.engine import Engine
+
+    torch.set_num_threads(1)
+    plan = plan_experiment(CONFIG, ["jobs=2", "device=cpu"], data_folder=None, log=print)
+    engine = Engine(plan.shards[0], plan.datasets["mnist"], torch.device("cpu"))
+    for message in engine.train():
+        if getattr(message, "epoch", 0):
+            break
+    with tempfile.TemporaryDirectory(dir=".") as folder:  # on the disk that runs lie on, which takes time to sync
+        place = ShardPlace(Path(folder), 0)
+        times = []
+        for number in range(5):
+            start = time.perf_counter()
+            place.save(number, engine.state())
+            times.append(time.perf_counter() - start)
+        result = engine.result()
+        start = time.perf_counter()
+        place.commit(result)
+        place.result()
+        return {"snapshot_seconds": statistics.median(times), "commit_seconds": time.perf_counter() - start}
+
+
 def in_fresh_process(*arguments: object) -> dict[str, Any]:
     """Run one of the measurements above in a process of its own, with its peak memory in bytes."""
     command = [sys.executable, __file__, *map(str, arguments)]
@@ -162,12 +190,14 @@ def main() -> None:
     alone.add_argument("num_seeds", type=int)
     alone.add_argument("epochs", type=int)
     parts.add_parser("after").add_argument("num_replicas", type=int)
+    parts.add_parser("keeping")
     options = parser.parse_args()
     if options.part:
         measure = {
             "textbook": lambda: textbook(options.root),
             "stacked": lambda: stacked(options.num_seeds, options.epochs),
             "after": lambda: after_training(options.num_replicas),
+            "keeping": keeping,
         }
         result = measure[options.part]()
         print(json.dumps(result | {"peak": peak_bytes()}))
@@ -185,6 +215,7 @@ def main() -> None:
                 measurements.setdefault(name, []).append(in_fresh_process(*arguments))
 
         after = [in_fresh_process("after", 20) for _ in range(options.rounds)]
+        kept = [in_fresh_process("keeping") for _ in range(options.rounds)]
 
         bnreg = str(Path(sys.executable).with_name("bnreg"))
         quick = ("training.epochs=1", "data.train_size=1000", "--no-progress")
@@ -222,6 +253,13 @@ def main() -> None:
         start_up[name] = statistics.median(measured[key] for measured in after)
     for name, seconds in start_up.items():
         console.print(f"{name}: {seconds:.2f} s")
+    snapshot, commit = (statistics.median(one[key] for one in kept) for key in ("snapshot_seconds", "commit_seconds"))
+    job = 20 * 5 / medians["bnreg, 10 seeds, 20 replicas"]
+    share = (snapshot * (job // 30 + 1) + commit) / job
+    console.print(
+        f"keeping what is trained: {snapshot:.3f} s a snapshot, {commit:.3f} s a commit, "
+        f"{share:.1%} of the default job's {job:.0f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def make_every_state(root):
         make_run(root, name)
     flip(Path(root) / names["damaged"] / "metrics.csv")
     manifest = Path(root) / names["newer"] / "manifest.json"
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"schema": 2}))
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"schema": 2, "bnreg": "9.9.0"}))
     names["created"] = make_unfinished(root, made_name("rise", 4, 4)).folder.name
     return names
 

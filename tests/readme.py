@@ -7,6 +7,7 @@ Each part lies between two marker comments; ``test_readme.py`` holds the README 
 
 import html
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ import typer.main
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.cli import get_docs_for_click
+
+sys.path.append(str(Path(__file__).parent / "torture"))
+from torture import read_results, rows
 
 from bnreg.cli import app
 from bnreg.config.experiment_file import SECTIONS, ExperimentFile
@@ -109,11 +113,23 @@ def commands() -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
+def promises() -> str:
+    """Each promise with what its row of the torture came to when it was last run in full."""
+    results = read_results()
+    lines = ["| promise | row | what was done | survived | on |", "|---|--:|---|--:|---|"]
+    for number, row in rows().items():
+        result = results[number]
+        survived = f"{result['survived']:,} of {result['tried']:,}"
+        lines.append(f"| {row.PROMISE} | {number} | {row.TITLE} | {survived} | {result['date']} |")
+    return "\n".join(lines) + "\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "result": result,
     "figure": figure,
     "settings": settings,
     "verdicts": verdicts,
+    "promises": promises,
     "commands": commands,
 }
 

@@ -10,17 +10,21 @@ import errno
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import bnreg
 from bnreg.errors import RunError, UserError
 from bnreg.runs import disk
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 64 << 20
+
+_VERSION = re.compile(r"[0-9][0-9a-z.+]{0,19}")
 
 
 class Draft:
@@ -67,7 +71,8 @@ class Draft:
         inner = {parent for name in self._checksums for parent in PurePosixPath(name).parents if parent.name}
         for folder in inner:
             disk.sync_folder(self._folder / folder)
-        self.write_json(MANIFEST, {"schema": SCHEMA_VERSION, "sha256": dict(self._checksums)})
+        manifest = {"schema": SCHEMA_VERSION, "bnreg": bnreg.__version__, "sha256": dict(self._checksums)}
+        self.write_json(MANIFEST, manifest)
         disk.sync_folder(self._folder)
 
 
@@ -157,7 +162,9 @@ def read_manifest(path: Path) -> dict[str, str]:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise DamagedError(f"{path / MANIFEST}: damaged: it is not the manifest that bnreg wrote") from None
     if schema > SCHEMA_VERSION:
-        reason = f"written by a newer bnreg (folder schema {schema}, here {SCHEMA_VERSION}); upgrade"
+        version = str(manifest.get("bnreg"))
+        writer = f"bnreg {version}" if _VERSION.fullmatch(version) else "a newer bnreg"
+        reason = f"written by {writer} (folder schema {schema}, here {SCHEMA_VERSION}); upgrade"
         raise DamagedError(f"{path}: {reason}", is_newer=True)
     return checksums
 

@@ -71,12 +71,22 @@ class UnfinishedRun:
         Raises:
             DamagedError: If that is not what its checksum says, or a newer bnreg has written it.
         """
+        plan: dict[str, Any] = json.loads(self._read(PLAN))
+        return plan
+
+    def config(self) -> bytes:
+        """The resolved config, as YAML.
+
+        Raises:
+            DamagedError: As ``plan``.
+        """
+        return self._read(CONFIG)
+
+    def _read(self, name: str) -> bytes:
         try:
-            files = verified(self.folder, read_manifest(self.folder), (PLAN, CONFIG))
+            return verified(self.folder, read_manifest(self.folder), [name])[name]
         except FileNotFoundError:
             raise DamagedError(f"{self.folder}: damaged: it has no manifest") from None
-        plan: dict[str, Any] = json.loads(files[PLAN])
-        return plan
 
     def shard(self, index: int) -> ShardPlace:
         """The place of one of its shards."""

@@ -40,7 +40,7 @@ def test_what_cannot_be_believed_is_not_shown(bnreg):
     lines = {
         "damaged": f"runs/{names['damaged']}/metrics.csv: damaged run: the file is not what its checksum in "
         "manifest.json says",
-        "newer": f"runs/{names['newer']}: written by a newer bnreg (folder schema 2, here 1); upgrade",
+        "newer": f"runs/{names['newer']}: written by bnreg 9.9.0 (folder schema 2, here 1); upgrade",
         "created": f"runs/{names['created']}: created: nothing was trained yet; `bnreg train --resume "
         f"{names['created'].removesuffix('.unfinished')}` goes on with it",
     }

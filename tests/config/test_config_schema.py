@@ -8,7 +8,9 @@ from bnreg.config import Data, Model, Optimizer, Schedule, Settings, Training
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.schema import Augment, Penalty
 
-ALL_KEYS = "name, data, model, optimizer, training, arms, baseline, seeds, compare, sweep, device, jobs"
+ALL_KEYS = (
+    "name, data, model, optimizer, training, arms, baseline, seeds, compare, sweep, device, jobs, snapshot_seconds"
+)
 OPTIMIZER_KEYS = "name, lr, weight_decay, weight_decay_on, momentum, nesterov, betas, eps, schedule"
 MODEL_KEYS = (
     "kind, hidden, channels, kernel, stride, pool, activation, norm, norm_placement, norm_epsilon, norm_momentum, "

@@ -13,7 +13,7 @@ def test_every_state_is_derived_from_the_files(tmp_path):
     assert listed == {
         "complete": (names["complete"], ""),
         "damaged": (names["damaged"], "metrics.csv: the file is not what its checksum in manifest.json says"),
-        "newer": (names["newer"], "written by a newer bnreg (folder schema 2, here 1); upgrade"),
+        "newer": (names["newer"], "written by bnreg 9.9.0 (folder schema 2, here 1); upgrade"),
         "created": (names["created"], "nothing was trained yet"),
     }
 

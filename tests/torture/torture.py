@@ -1,6 +1,6 @@
 """Does bnreg keep its promises under fire? Each row is one kind of fault, tried many times, and tells what it survived.
 
-    make torture                                  # every row in full; its figures go into results.json and the README
+    make torture                                  # every row in full; its figures go into results.json
     python tests/torture/torture.py --small       # the fixed few of each row that `make test` runs
     python tests/torture/torture.py 3 7 --small   # some rows
 
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results.json"
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("rows", type=int, nargs="*", metavar="ROW", help="which rows; all, if none is named")
     parser.add_argument("--small", action="store_true", help="the fixed few of each row")
     options = parser.parse_args()
-    results = {}
+    all_survived = True
     for number, row in rows().items():
         if options.rows and number not in options.rows:
             continue
@@ -89,12 +89,24 @@ def main() -> None:
             f"row {number:2}  {row.TITLE}: survived {outcome.survived} of {outcome.tried} ({outcome.seconds:.0f} s)",
             flush=True,
         )
-        results[str(number)] = {"survived": outcome.survived, "tried": outcome.tried}
-    if not options.small and not options.rows:
-        written = {"date": datetime.now(UTC).date().isoformat(), "rows": results}
-        RESULTS.write_text(json.dumps(written, indent=2) + "\n")
-    if any(result["survived"] < result["tried"] for result in results.values()):
+        all_survived &= outcome.survived == outcome.tried
+        if not options.small:
+            write_result(number, outcome)
+    if not all_survived:
         sys.exit(1)
+
+
+def read_results() -> dict[int, dict[str, Any]]:
+    """What each row came to when it was last run in full."""
+    return {int(number): result for number, result in json.loads(RESULTS.read_text()).items()}
+
+
+def write_result(number: int, outcome: Outcome) -> None:
+    """Note what a row has come to in full, in the file that the README goes by."""
+    today = datetime.now(UTC).date().isoformat()
+    result = {"survived": outcome.survived, "tried": outcome.tried, "date": today}
+    results = (read_results() if RESULTS.exists() else {}) | {number: result}
+    RESULTS.write_text(json.dumps({str(key): results[key] for key in sorted(results)}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
