@@ -122,6 +122,8 @@ def _stop_at_once(number: int, _frame: FrameType | None) -> None:
     """Stop without another thought: run folders are such that they can be left at any moment."""
     for worker in multiprocessing.active_children():
         worker.kill()
+    if sys.stderr.isatty():
+        os.write(2, b"\x1b[?25h\n")  # the display has hidden the cursor, and cannot bring it back any more
     os._exit(128 + number)
 
 
