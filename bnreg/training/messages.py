@@ -1,5 +1,6 @@
 """What an engine says while it trains a shard, and what it has in the end: values that can leave the process."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -94,6 +95,9 @@ class Store(Protocol):
 
     def locked(self) -> AbstractContextManager[None]:
         """Within this block nobody else trains the shard."""
+
+    def is_done(self, log: Callable[[str], None]) -> bool:
+        """Whether its results are there and whole; warnings of damaged ones are logged."""
 
     def load(self) -> State | None:
         """The newest state that is whole, if there is any."""

@@ -250,6 +250,9 @@ def train_and_keep(
     from bnreg.training.engine import Engine
 
     with store.locked():
+        if store.is_done(log):  # by a worker that has outlived its coordinator
+            yield ShardDone(shard.index)
+            return
         engine = Engine(shard, dataset, device, store.load())
         try:
             last_saved = time.monotonic()

@@ -17,7 +17,7 @@ def cases(full: bool) -> Iterator[Case]:
     """At moments that are spread over the whole command."""
     chance = random.Random(3)
     with Lab() as lab:
-        for number in range(200 if full else 4):
+        for number in range(200 if full else 2):
             seconds = chance.uniform(0, lab.seconds)
             alone = number % 2 == 1
             who = "the coordinator alone" if alone else "all"

@@ -17,7 +17,7 @@ def cases(full: bool) -> Iterator[Case]:
     """At moments that are spread over each command."""
     chance = random.Random(4)
     with Lab() as lab:
-        for number in range(50 if full else 2):
+        for number in range(50 if full else 1):
             moments = [chance.uniform(0, lab.seconds) for _ in range(chance.randint(2, 5))]
             yield f"{number}: {moments}", lambda moments=moments: _try(lab, moments)
 

@@ -20,12 +20,12 @@ def cases(full: bool) -> Iterator[Case]:
     with Lab() as lab:
         may_mount = os.geteuid() == 0 and _can_mount(lab.folder)
         if may_mount:
-            for pages in range(2, 82, 4) if full else (6, 40):
+            for pages in range(2, 82, 4) if full else (40,):
                 yield f"a disk of {pages * 4} kB", functools.partial(_small_disk, lab, pages * 4096)
             yield "a read-only disk", functools.partial(_read_only, lab)
         else:
             print("    skipped: small and read-only disks (needs root and the right to mount)")
-        for num_bytes in range(0, 20_000, 500) if full else (300, 9_000):
+        for num_bytes in range(500, 20_500, 500) if full else (1_000,):
             yield f"files of at most {num_bytes} bytes", functools.partial(_small_files, lab, num_bytes)
 
 

@@ -22,7 +22,7 @@ def cases(full: bool) -> Iterator[Case]:
     chance = random.Random(10)
     with Lab() as lab:
         for name, numbers in SIGNALS.items():
-            for number in range(50 if full else 2):
+            for number in range(50 if full else 1):
                 after, between = chance.uniform(0, lab.seconds), chance.uniform(0, 0.1)
                 yield (
                     f"{name} {number}: after {after:.2f} s, {between:.2f} s apart",

@@ -10,7 +10,7 @@ from test_training_laws import BN, CNN, CPU, PLAIN, trained
 from bnreg.runs.shard import ShardPlace
 from bnreg.training import engine, stopping
 from bnreg.training.engine import Engine
-from bnreg.training.messages import ShardResult
+from bnreg.training.messages import ShardDone, ShardResult
 from bnreg.training.shards import plan_shards
 from bnreg.training.workers import train_and_keep
 
@@ -131,6 +131,16 @@ def test_a_stop_is_answered_between_two_chunks_of_any_long_loop(tiny, monkeypatc
     stack = Engine(shard_of([make_cell(model=BN, training={"measure": ("input_gradient",)})]), tiny, CPU)
     with pytest.raises(stopping.StoppedError):
         stack._evaluate()
+
+
+def test_a_shard_that_somebody_else_has_done_meanwhile_is_not_trained_again(tiny, tmp_path):
+    """A worker may outlive its coordinator, and finish while the run is gone on with."""
+    shard = shard_of(CASES["augmentation"])
+    place = ShardPlace(tmp_path, 0)
+    place.commit(trained(shard, tiny))
+    before = place.result()
+    assert list(train_and_keep(shard, place, tiny, CPU, snapshot_seconds=1.0, log=pytest.fail)) == [ShardDone(0)]
+    assert place.result().summary == before.summary
 
 
 def test_results_survive_the_disk(tiny, tmp_path):
