@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 CONTEXT = multiprocessing.get_context("spawn")  # a worker has nothing of the coordinator's, on any system
 MAX_ATTEMPTS = 3  # at a shard whose worker dies
+IDLE_SECONDS = 0.5  # between two looks at whether to stop, while there is nothing to do
 STOP_SECONDS = 4.0  # in which a worker that is to stop can save its state
 
 Job = tuple[Shard, Store]
@@ -96,8 +97,9 @@ def train_shards(
     try:
         while waiting or workers:
             while waiting and len(workers) < num_workers:
-                connection, process = _start(dict(data_folders), device, snapshot_seconds)
-                workers[connection] = _assign(connection, process, waiting.popleft())
+                with _signals_held_back():  # what is started is known, and will be ended
+                    connection, process = _start(dict(data_folders), device, snapshot_seconds)
+                    workers[connection] = _assign(connection, process, waiting.popleft())
             for connection in cast("list[Connection]", wait(list(workers))):
                 worker = workers[connection]
                 try:
@@ -139,8 +141,7 @@ def _start(data_folders: Mapping[str, Path], device: str, snapshot_seconds: floa
     ours, theirs = CONTEXT.Pipe()
     arguments = (theirs, data_folders, device, snapshot_seconds)
     process: BaseProcess = CONTEXT.Process(target=_work, args=arguments, daemon=True)
-    with _interrupts_held_back():
-        process.start()
+    process.start()
     theirs.close()  # so that the worker's death is the end of the pipe
     return ours, process
 
@@ -173,12 +174,15 @@ def _obituary(worker: _Worker) -> str:
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Start a process that does not know Ctrl-C, from its first instruction on: the coordinator decides."""
+def _signals_held_back() -> Iterator[None]:
+    """Within this block no signal comes between; and a process that is started in it begins without knowing any.
+
+    Ctrl-C reaches every process of a terminal: the coordinator decides what becomes of it.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
     finally:
@@ -189,6 +193,8 @@ def _work(connection: Connection, data_folders: Mapping[str, Path], device: str,
     """Train the shards that come through the pipe until None comes, or the coordinator is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems on which it could not be held back
     signal.signal(signal.SIGTERM, stopping.request_stop)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     # cuBLAS repeats itself to the bit only with a fixed workspace; it is read when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     keep_freed_memory()
@@ -202,7 +208,7 @@ def _work(connection: Connection, data_folders: Mapping[str, Path], device: str,
             torch.set_flush_denormal(True)  # moments of unused pixels decay into subnormal numbers, which are slow
             torch.backends.cudnn.deterministic = True  # the same run twice gives the same to the bit
             torch.backends.cudnn.allow_tf32 = False  # else convolutions, and they alone, would keep only 10 bits
-            while (job := connection.recv()) is not None:
+            while (job := _next_job(connection)) is not None:
                 shard, store = job
                 dataset = attach(data_folders[shard.settings.data.dataset])
                 said = train_and_keep(
@@ -220,6 +226,14 @@ def _work(connection: Connection, data_folders: Mapping[str, Path], device: str,
             raise
         except Exception as error:
             connection.send(_failure(error))
+
+
+def _next_job(connection: Connection) -> Job | None:
+    """Wait for a job, or for a request to stop."""
+    while not connection.poll(IDLE_SECONDS):
+        stopping.heed_stop()
+    job: Job | None = connection.recv()
+    return job
 
 
 def train_and_keep(

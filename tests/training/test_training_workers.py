@@ -113,3 +113,37 @@ def test_no_worker_outlives_a_coordinator_that_stops_listening(monkeypatch, work
     next(said)
     said.close()
     assert not multiprocessing.active_children()
+
+
+def test_a_signal_that_comes_while_a_worker_starts_leaves_none_behind(monkeypatch):
+    """It is answered once the worker is known, and so is ended."""
+
+    class StoppedError(BaseException):
+        pass
+
+    def stop(*_):
+        raise StoppedError
+
+    def start(*arguments):
+        started = real(*arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return started
+
+    real = workers._start
+    monkeypatch.setattr(workers, "_start", start)
+    monkeypatch.setattr(workers, "_work", die_after_the_first_shard)
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with pytest.raises(StoppedError):
+            list(train(JOBS))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_without_a_shard_heeds_a_stop(monkeypatch):
+    monkeypatch.setattr(workers, "IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(workers.stopping._requested, "is_set", lambda: True)
+    ours, theirs = multiprocessing.Pipe()
+    with ours, theirs, pytest.raises(workers.stopping.StoppedError):
+        workers._next_job(theirs)
