@@ -77,12 +77,15 @@ class Bnreg:
 
     Args:
         arguments: Its arguments.
+        folder: For what it prints, and for what it keeps for a while.
         setup: Called in it before the command, to bring in the fault.
         wait_for: A file without which it does not begin.
     """
 
-    def __init__(self, *arguments: object, setup: Setup | None = None, wait_for: Path | None = None) -> None:
-        self._output = Path(tempfile.mkdtemp(prefix="bnreg-lab-output-"))
+    def __init__(
+        self, *arguments: object, folder: Path, setup: Setup | None = None, wait_for: Path | None = None
+    ) -> None:
+        self._output = Path(tempfile.mkdtemp(prefix="output-", dir=folder))
         self.process = _context().Process(
             target=_child, args=(list(map(str, arguments)), str(self._output), setup, wait_for), daemon=False
         )
@@ -109,7 +112,6 @@ class Bnreg:
         out, err = ((self._output / name).read_text(errors="replace") for name in ("out", "err"))
         shutil.rmtree(self._output, ignore_errors=True)
         code = self.process.exitcode
-        self.process.close()
         assert not hangs, f"it still ran after {seconds:.0f} s: {err}"
         assert "Traceback" not in err, err
         assert code is not None
@@ -130,6 +132,7 @@ class Lab:
 
     def __init__(self, epochs: int = 12) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="bnreg-lab-"))
+        self._processes: list[Bnreg] = []
         self.config = self.folder / "lab.yaml"
         self.config.write_text(CONFIG.replace("epochs: 12", f"epochs: {epochs}"))
         start = time.monotonic()
@@ -145,6 +148,8 @@ class Lab:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            process.kill_group()  # workers that were left alone, of which some wait for ever where they are forked
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def new_root(self) -> Path:
@@ -152,13 +157,21 @@ class Lab:
         self._number += 1
         return self.folder / f"runs-{self._number}"
 
+    def call(self, *arguments: object, setup: Setup | None = None, wait_for: Path | None = None) -> Bnreg:
+        """Begin a command."""
+        process = Bnreg(*arguments, setup=setup, wait_for=wait_for, folder=self.folder)
+        self._processes.append(process)
+        return process
+
     def train(self, root: Path, *options: object, setup: Setup | None = None, wait_for: Path | None = None) -> Bnreg:
         """Begin to train the experiment."""
-        return Bnreg("train", self.config, "--runs", root, "--no-progress", *options, setup=setup, wait_for=wait_for)
+        return self.call(
+            "train", self.config, "--runs", root, "--no-progress", *options, setup=setup, wait_for=wait_for
+        )
 
     def resume(self, run: UnfinishedRun, *, setup: Setup | None = None) -> Bnreg:
         """Begin to go on with a run."""
-        return Bnreg("train", "--resume", run.final, "--no-progress", setup=setup)
+        return self.call("train", "--resume", run.final, "--no-progress", setup=setup)
 
     def stopped(self) -> UnfinishedRun:
         """A run that was interrupted halfway, in a root of its own."""
@@ -230,6 +243,7 @@ def _context() -> ForkServerContext:
 
 def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Path | None) -> None:
     """Be the command line."""
+    tempfile.tempdir = output
     os.setsid()  # so that it and its workers can be killed together
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab import Bnreg, Lab, results_of, train_in_this_process
+from lab import Lab, results_of, train_in_this_process
 from operations import record
 from torture import Case
 
@@ -158,7 +158,7 @@ def cases(full: bool) -> Iterator[Case]:
 
 def _log_of(lab: Lab, *command: object) -> list[tuple[Any, ...]]:
     log_file = lab.folder / "log"
-    assert Bnreg(*command, setup=functools.partial(_record_in_this_process, log_file)).wait().code == 0
+    assert lab.call(*command, setup=functools.partial(_record_in_this_process, log_file)).wait().code == 0
     log: list[tuple[Any, ...]] = pickle.loads(log_file.read_bytes())
     return log
 

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 
-from lab import Bnreg, Lab
+from lab import Lab
 from torture import Case
 
 from bnreg import beginning
@@ -38,29 +38,31 @@ def _try(lab: Lab, trains: float, resumes: float, shifts: tuple[float, ...]) -> 
     process.send(signal.SIGSTOP)
     try:
         for looks in shifts:
-            assert "running" in _listed(root, looks)
+            assert "running" in _listed(lab, root, looks)
     finally:
         process.kill_group()
         process.wait()
     for looks in shifts:
-        assert "abandoned" in _listed(root, looks)
-    ended = Bnreg("train", "--resume", runs[0].final, "--no-progress", setup=functools.partial(_shift, resumes)).wait()
+        assert "abandoned" in _listed(lab, root, looks)
+    ended = lab.call(
+        "train", "--resume", runs[0].final, "--no-progress", setup=functools.partial(_shift, resumes)
+    ).wait()
     assert ended.code == 0, ended.err
     lab.assert_nothing_is_lost(root, at_least=1)
     lab.train(root, "seeds=1", setup=functools.partial(_shift, trains + 60)).wait()
-    orders = {_order(root, looks) for looks in shifts}
+    orders = {_order(lab, root, looks) for looks in shifts}
     assert len(orders) == 1
     shutil.rmtree(root)
 
 
-def _listed(root: object, looks: float) -> str:
-    ended = Bnreg("runs", "--runs", root, setup=functools.partial(_shift, looks)).wait()
+def _listed(lab: Lab, root: object, looks: float) -> str:
+    ended = lab.call("runs", "--runs", root, setup=functools.partial(_shift, looks)).wait()
     assert ended.code == 0
     return ended.out
 
 
-def _order(root: object, looks: float) -> tuple[str, ...]:
-    return tuple(line for line in _listed(root, looks).splitlines() if line.startswith("lab-"))
+def _order(lab: Lab, root: object, looks: float) -> tuple[str, ...]:
+    return tuple(line for line in _listed(lab, root, looks).splitlines() if line.startswith("lab-"))
 
 
 def _shift(seconds: float) -> None:

@@ -66,7 +66,7 @@ class Runs(RuleBasedStateMachine):
     def resume(self, data: st.DataObject, moment: float | None) -> None:
         """Go on with a run, and perhaps end it early."""
         name = data.draw(st.sampled_from(sorted(self.unfinished)))
-        process = Bnreg("train", "--resume", name, "--runs", self.root, "--no-progress")
+        process = self.lab.call("train", "--resume", name, "--runs", self.root, "--no-progress")
         ended = self._after(process, moment, signal.SIGKILL)
         assert moment is not None or ended.code == 0, ended.err
         self._look()
@@ -77,7 +77,7 @@ class Runs(RuleBasedStateMachine):
     def remove(self, data: st.DataObject) -> None:
         """Remove a run, and no other."""
         name = data.draw(st.sampled_from(sorted(self.complete | self.unfinished)))
-        ended = Bnreg("rm", name, "--runs", self.root, "--yes").wait()
+        ended = self.lab.call("rm", name, "--runs", self.root, "--yes").wait()
         assert ended.code == 0, ended.err
         self.complete.discard(name)
         self.unfinished.discard(name)
@@ -89,7 +89,7 @@ class Runs(RuleBasedStateMachine):
     @rule()
     def compare(self) -> None:
         """Compare all of them; those that are not complete are told, and not averaged."""
-        ended = Bnreg("compare", *sorted(self.root.iterdir())).wait()
+        ended = self.lab.call("compare", *sorted(self.root.iterdir())).wait()
         assert ended.code == 0, ended.err
         shown = ended.out.replace("\n", "")
         assert all(name in shown for name in self.unfinished)
