@@ -40,6 +40,7 @@ def make_run(
     *,
     accuracies=None,
     num_seeds=10,
+    seeds=None,
     num_epochs=2,
     points=({},),
     config=None,
@@ -53,9 +54,10 @@ def make_run(
     ``accuracies`` are each arm's by point, or one for all; ``config`` goes into run.json, and not at all if it is
     False; ``pairing`` may change a replica's proof; further names replace what run.json says.
     """
+    seeds = seeds or list(range(num_seeds))
     accuracies = accuracies or {"bn": 0.97, "plain": 0.96}
     rows, summary, proof = [], [], []
-    for (index, point), arm, seed in product(enumerate(points), accuracies, range(num_seeds)):
+    for (index, point), arm, seed in product(enumerate(points), accuracies, seeds):
         reached = accuracies[arm]
         accuracy = reached[index] if isinstance(reached, list) else reached
         metrics = {"train_loss": 0.1, "train_accuracy": 0.98, "test_loss": 0.2, "test_accuracy": accuracy}
@@ -77,8 +79,8 @@ def make_run(
         "started": "2026-11-23T03:45:29+00:00",
         "seconds": 16.1,
         "arms": list(accuracies),
-        "baseline": "plain",
-        "seeds": list(range(num_seeds)),
+        "baseline": "plain" if "plain" in accuracies else None,
+        "seeds": seeds,
         "point_keys": list(points[0]),
         "points": list(points),
         "data": DATA,

@@ -28,7 +28,7 @@ from bnreg.cli import (
     show,
     train,
 )
-from bnreg.errors import RunError, UserError
+from bnreg.errors import RunError, UserError, printable
 
 app = typer.Typer(
     name="bnreg",
@@ -135,5 +135,6 @@ def _discard_stdout() -> None:
 
 def _complain(lines: Sequence[str], *, code: int) -> int:
     for line in lines:
-        print(line, file=sys.stderr)
+        for part in line.split("\n"):  # a traceback has several lines
+            print(printable(part), file=sys.stderr)
     return code

@@ -165,9 +165,10 @@ def put(
     from rich.console import Console, Group
     from rich.text import Text
 
+    from bnreg.errors import printable
     from bnreg.report import records, tables
 
-    lines = [f"left out: {line}" for line in left_out]
+    lines = [printable(f"left out: {line}") for line in left_out]
     if format_name == "text":
         shown = Group(tables.block_tables(blocks), *(Text(line, no_wrap=True, overflow="ignore") for line in lines))
         file = None if output is None else io.StringIO()

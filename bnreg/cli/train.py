@@ -48,14 +48,14 @@ def train(
     """
     from rich.console import Console
 
-    from bnreg.errors import UserError
+    from bnreg.errors import UserError, printable
 
     log = Console(stderr=True, highlight=False)
     settings = [f"{key}={value}" for key, value in (("device", device), ("jobs", jobs)) if value is not None]
     settings = [*(overrides or []), *settings]
 
     def say(line: str) -> None:
-        log.print(line, markup=False, soft_wrap=True)
+        log.print(printable(line), markup=False, soft_wrap=True)
 
     if resume is None:
         if config is None:

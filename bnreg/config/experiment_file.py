@@ -13,12 +13,12 @@ MAX_SEEDS = 10_000
 SEED_LIMIT = 2**32
 SECTIONS = tuple(Settings.model_fields)
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
 
 
 def _valid_name(value: str) -> str:
-    if not _NAME.fullmatch(value):
+    if not NAME.fullmatch(value):
         rule = "a name of at most 64 letters, digits, '_', '.' or '-' that starts with a letter or digit"
         raise fault(f"expected {rule}, got {show(value)}")
     return value

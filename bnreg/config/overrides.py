@@ -6,8 +6,9 @@ from pathlib import PurePath
 from bnreg.config.document import Document
 from bnreg.config.mistakes import Mistake, Place
 from bnreg.config.strict_yaml import MAX_BYTES, parse_value
-from bnreg.config.wording import printable, unknown
+from bnreg.config.wording import unknown
 from bnreg.config.yaml_mistakes import StrictYamlError
+from bnreg.errors import printable
 
 MAX_TOLD = 80
 

@@ -9,6 +9,8 @@ from itertools import islice
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from bnreg.errors import printable
+
 MAX_SHOWN = 40
 MIN_STEM = 3  # a shorter choice begins too many words by chance
 
@@ -58,11 +60,6 @@ def show(value: object) -> str:
         case _:
             text = repr(value)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
-
-
-def printable(text: str) -> str:
-    """The text with its unprintable characters escaped, so that it stays on one line and moves no cursor."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def dotted(path: Sequence[str | int]) -> str:

@@ -122,7 +122,11 @@ def _listed(path: Path) -> ListedRun:
     try:
         if unfinished_run(path.name):
             return ListedRun(path, *UnfinishedRun(path).state(), started_of(path.name))
-        return _complete(read_run(path))
+        run = read_run(path)
+        try:
+            return _complete(run)
+        except (LookupError, ValueError):  # whose checksum is right, but whoever wrote it
+            raise DamagedError(f"{path / SUMMARY}: it is not the table that bnreg writes") from None
     except DamagedError as error:
         reason = "; ".join(_reason(path, line) for line in error.lines)
         return ListedRun(path, "newer" if error.is_newer else "damaged", reason, started_of(path.name))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bnreg.errors import UserError
 from bnreg.runs.folder import MANIFEST, DamagedError, read_manifest, verified
+from bnreg.runs.info import what_is_wrong
 from bnreg.runs.names import CONFIG, RUN, hidden_run, near_run, runs_named, unfinished_run
 from bnreg.runs.unfinished import UnfinishedRun, UnfinishedState
 
@@ -24,6 +25,7 @@ METRICS, SUMMARY = "metrics.csv", "summary.csv"
 
 State = Literal["complete", UnfinishedState, "damaged", "newer"]
 
+_NO_TABLE = "it is not the table that bnreg writes"
 _NO_RUN_FOLDER = f"not a run folder (it has no {MANIFEST})"
 
 
@@ -73,9 +75,17 @@ class Run:
     def _table(self, name: str) -> "pd.DataFrame":
         import pandas as pd
 
-        return pd.read_csv(
-            io.BytesIO(self.files[name]), dtype={"arm": str, "status": str}, keep_default_na=False, na_values=[""]
-        )
+        try:
+            table = pd.read_csv(
+                io.BytesIO(self.files[name]), dtype={"arm": str, "status": str}, keep_default_na=False, na_values=[""]
+            )
+        except ValueError:
+            table = pd.DataFrame()
+        texts = {"arm", "status", *self.info["point_keys"]}
+        is_right = all(name in texts or pd.api.types.is_numeric_dtype(table[name]) for name in table.columns)
+        if table.empty or not is_right or not set(table["arm"]) <= set(self.info["arms"]):
+            raise UnreadableRunError("damaged", f"{self.path / name}: damaged run: {_NO_TABLE}")
+        return table
 
 
 def read_run(path: Path) -> Run:
@@ -88,10 +98,25 @@ def read_run(path: Path) -> Run:
     checksums = _manifest(path)
     with _as_damage():
         files = verified(path, checksums, (RUN, METRICS, SUMMARY))
-        info = json.loads(files[RUN])
+        info = _info(path, files[RUN])
         if "config" not in info and CONFIG in checksums:
             files |= verified(path, checksums, (CONFIG,))
+    for name, key in ((METRICS, "epoch"), (SUMMARY, "status")):
+        header = files[name].partition(b"\n")[0].decode(errors="replace").split(",")
+        if not {*info["point_keys"], "arm", "seed", key} <= set(header):
+            raise UnreadableRunError("damaged", f"{path / name}: damaged run: {_NO_TABLE}")
     return Run(path, info, files)
+
+
+def _info(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        info = json.loads(content)
+        wrong = what_is_wrong(info)
+    except (ValueError, RecursionError):
+        wrong = "it is not the JSON that bnreg writes"
+    if wrong:
+        raise UnreadableRunError("damaged", f"{path / RUN}: damaged run: {wrong}")
+    return dict(info)
 
 
 def expand_runs(arguments: Sequence[str], root: Path = Path("runs")) -> list[Path]:
