@@ -42,13 +42,14 @@ calibrate: $(VENV)/.installed ## Measure whether the verdict keeps its promises,
 	$(BIN)/python tests/calibration.py
 
 torture: $(VENV)/.installed ## Try what run folders promise, every fault in full: an hour and more.
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint .constraints.txt --editable '.[torture]'
 	$(BIN)/python tests/torture/torture.py
 
 readme: $(VENV)/.installed ## Write the README's generated parts anew.
 	$(BIN)/python tests/readme.py
 
 constraints: $(VENV)/.installed ## Choose newer versions of all dependencies.
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra torture --universal --python-version 3.11 --upgrade \
 		--no-header --no-annotate --no-emit-index-url --output-file .constraints.txt
 
 clean: ## Remove the environment and everything that was built; runs are kept.

@@ -123,7 +123,22 @@ def make_every_state(root):
 
 def make_unfinished(root, name, num_shards=2):
     """A run that was begun and never trained."""
-    run = begin_run(Path(root), "lift", {"schema": 1, "shards": [{"seeds": [0], "replicas": 2}] * num_shards}, b"{}")
+    plan = {
+        "name": "lift",
+        "arms": ["bn", "plain"],
+        "baseline": "plain",
+        "seeds": list(range(num_shards)),
+        "config": CONFIG,
+        "point_keys": [],
+        "points": [{}],
+        "data": DATA,
+        "device": "cpu",
+        "command": ["bnreg", "train", "lift.yaml"],
+        "shards": [{"seeds": [seed], "replicas": 2} for seed in range(num_shards)],
+        "versions": {"bnreg": "0.1.0", "torch": "2.15.0", "numpy": "2.0.0"},
+        "resume": {"data_folder": None, "cut_for": 2},
+    }
+    run = begin_run(Path(root), "lift", plan, b"{}")
     return UnfinishedRun(run.folder.rename(Path(root) / f"{name}{UNFINISHED}"))
 
 

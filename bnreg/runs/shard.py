@@ -147,7 +147,7 @@ class ShardPlace:
         try:
             files = verified(folder, read_manifest(folder), (_ROWS, _ARRAYS))
             return json.loads(files[_ROWS]), numpy.load(files[_ARRAYS])
-        except (FileNotFoundError, SafetensorError, ValueError) as error:
+        except (FileNotFoundError, SafetensorError, ValueError, RecursionError) as error:
             raise DamagedError(f"{folder}: damaged: {error}") from None
 
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from bnreg.errors import RunError, UserError
 from bnreg.runs import disk
 from bnreg.runs.folder import MANIFEST, DamagedError, new_folder, read_manifest, verified
+from bnreg.runs.info import what_is_wrong
 from bnreg.runs.names import CONFIG, MAX_SHOWN, UNFINISHED, hidden_run, new_name, unfinished_run
 from bnreg.runs.shard import ShardPlace
 
@@ -25,6 +26,8 @@ PLAN, LOCK, ATTEMPT = "plan.json", "run.lock", "attempt.json"
 BEAT_SECONDS = 10.0
 SILENT_SECONDS = 300.0  # after which a process on another machine, whose lock may not be seen, counts as gone
 MAX_ATTEMPT_BYTES = 1 << 20
+
+_PLAN_FIELDS = {"config": dict, "shards": list, "versions": dict, "resume": dict}
 
 UnfinishedState = Literal["created", "running", "interrupted", "failed", "abandoned"]
 
@@ -71,7 +74,16 @@ class UnfinishedRun:
         Raises:
             DamagedError: If that is not what its checksum says, or a newer bnreg has written it.
         """
-        plan: dict[str, Any] = json.loads(self._read(PLAN))
+        try:
+            plan: dict[str, Any] = json.loads(self._read(PLAN))
+            # Until the run is complete, all is known of it but this.
+            wrong = what_is_wrong(plan | {"seconds": 0, "pairing": []})
+            if not wrong and not all(isinstance(plan.get(key), kind) for key, kind in _PLAN_FIELDS.items()):
+                wrong = f"it lacks one of {', '.join(_PLAN_FIELDS)}"
+        except (ValueError, TypeError, RecursionError):
+            wrong = "it is not the JSON that bnreg writes"
+        if wrong:
+            raise DamagedError(f"{self.folder / PLAN}: damaged: {wrong}")
         return plan
 
     def config(self) -> bytes:

@@ -1,0 +1,52 @@
+"""Commands called in this process, for faults that need no process of their own."""
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from torture import FOLDER
+
+sys.path.append(str(FOLDER.parent))
+
+
+@dataclass
+class Done:
+    """What a command came to: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def bnreg(*arguments: object) -> Done:
+    """Call the command line."""
+    from bnreg.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    before, code = sys.argv, 0
+    sys.argv = ["bnreg", *map(str, arguments)]
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+    finally:
+        sys.argv = before
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def empty_folder() -> Iterator[Path]:
+    """Within this block the process is in a folder of its own."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            yield Path(folder)
+        finally:
+            os.chdir(before)

@@ -1,0 +1,91 @@
+"""Configs that nobody would write: each is an experiment, or is told in plain lines, within a second."""
+
+import functools
+import importlib.util
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from torture import FOLDER, Case
+
+sys.path.append(str(FOLDER.parent / "config"))
+from test_config_fuzz import EXPERIMENTS, WORDS, is_told_plainly
+
+TITLE = "configs by Hypothesis, and by atheris for a minute"
+PROMISE = "Whatever stands in a config, it is accepted, or each mistake is told in one line, within a second."
+
+SECONDS = 1.0
+FUZZ_SECONDS = 60
+SOURCES = (
+    st.binary(max_size=80)
+    | st.lists(WORDS, max_size=20).map("".join).map(str.encode)
+    | EXPERIMENTS.map(lambda content: yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
+)
+# Run in a process of its own, for atheris ends it when it is done.
+FUZZER = """
+import sys, atheris
+sys.path.append(sys.argv.pop())
+with atheris.instrument_imports(include=["bnreg.config"]):
+    from test_config_fuzz import is_told_plainly
+atheris.Setup(sys.argv, lambda source: is_told_plainly(source, []))
+atheris.Fuzz()
+"""
+
+
+def cases(full: bool) -> Iterator[Case]:
+    """Two thousand configs one by one, and a minute of a fuzzer that watches which lines are reached."""
+    for number, source in enumerate(_sources(2000 if full else 40)):
+        yield f"config {number}: {source[:60]!r}", functools.partial(_try, source)
+    if not full:
+        return
+    if importlib.util.find_spec("atheris") is None:
+        print("    skipped: atheris is not installed; pip install 'bnreg[torture]'")
+        return
+    yield f"atheris, {FUZZ_SECONDS} s", _fuzz
+
+
+def _sources(number: int) -> list[bytes]:
+    found: list[bytes] = []
+
+    @settings(
+        max_examples=number,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(SOURCES)
+    def collect(source: bytes) -> None:
+        found.append(source)
+
+    collect()
+    return found
+
+
+def _try(source: bytes) -> None:
+    start = time.monotonic()
+    is_told_plainly(source, [])
+    assert time.monotonic() - start < SECONDS
+
+
+def _fuzz() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = Path(folder) / "corpus"
+        corpus.mkdir()
+        for config in (FOLDER.parent.parent / "configs").glob("*.yaml"):
+            (corpus / config.name).write_bytes(config.read_bytes())
+        limits = [f"-max_total_time={FUZZ_SECONDS}", f"-timeout={2 * SECONDS:.0f}", "-max_len=4096", "-verbosity=0"]
+        done = subprocess.run(
+            [sys.executable, "-c", FUZZER, *limits, str(corpus), str(FOLDER.parent / "config")],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
