@@ -25,7 +25,7 @@ demo: $(VENV)/.installed ## Train the lecture's pair of networks over 10 seeds a
 	$(BIN)/bnreg compare runs/*
 
 test: $(VENV)/.installed ## Run the whole test suite.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 static: $(VENV)/.installed ## Check format, lint and types.
 	$(BIN)/ruff format --check .

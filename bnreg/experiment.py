@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from bnreg import signals
 from bnreg.config import Experiment
 from bnreg.data import Dataset, share
 from bnreg.errors import RunError
@@ -115,6 +116,7 @@ def _train(plan: Plan, run: UnfinishedRun, *, watch: Callable[[Progressed], None
         )
         with closing(said):  # however this ends, no worker outlives it
             for message in said:
+                signals.heed()
                 watch(message)
 
 

@@ -118,9 +118,9 @@ def promises() -> str:
     results = read_results()
     lines = ["| promise | row | what was done | survived | on |", "|---|--:|---|--:|---|"]
     for number, row in rows().items():
-        result = results[number]
-        survived = f"{result['survived']:,} of {result['tried']:,}"
-        lines.append(f"| {row.PROMISE} | {number} | {row.TITLE} | {survived} | {result['date']} |")
+        result = results.get(number)
+        survived = f"{result['survived']:,} of {result['tried']:,} | {result['date']}" if result else "not yet | –"
+        lines.append(f"| {row.PROMISE} | {number} | {row.TITLE} | {survived} |")
     return "\n".join(lines) + "\n"
 
 

@@ -24,7 +24,7 @@ FLOW = [
     "trained",
     "cli",
 ]
-ROOTS = {"errors", "streams"}  # every room may use these; they use no room
+ROOTS = {"errors", "signals", "streams"}  # every room may use these; they use no room
 
 
 def imported_rooms(path):

@@ -1,17 +1,16 @@
 """The command line: one file per command; this one puts them together and turns errors into exit codes."""
 
 import io
-import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from bnreg import signals
 from bnreg.cli import (
     activations,
     compare,
@@ -70,13 +69,6 @@ def _options(
     pass
 
 
-class _Stopped(BaseException):
-    """A signal to stop, as an exception, so that what is open gets closed on the way out."""
-
-
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-
 def main() -> None:
     """Run the command line.
 
@@ -85,46 +77,23 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ± shall still see the figures
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    for number, handler in before.items():
-        if handler != signal.SIG_IGN:  # nohup and background jobs ask for a signal to be ignored
-            signal.signal(number, _stop)
     try:
-        try:
-            app()
-        finally:
-            sys.stdout.flush()  # now, while a full disk can still be reported
+        with signals.handled():
+            try:
+                app()
+            finally:
+                sys.stdout.flush()  # now, while a full disk can still be reported
     except UserError as error:
         sys.exit(_complain(error.lines, code=2))
     except RunError as error:
         sys.exit(_complain([str(error)], code=1))
-    except _Stopped as stopped:
-        (number,) = stopped.args
-        sys.exit(_complain(["interrupted" if number == signal.SIGINT else "terminated"], code=128 + number))
+    except signals.Stopped as stopped:
+        word = "interrupted" if stopped.number == signal.SIGINT else "terminated"
+        sys.exit(_complain([word], code=128 + stopped.number))
     except OSError as error:
         _discard_stdout()
         place = f"{error.filename}: " if error.filename else ""
         sys.exit(_complain([f"{place}{error.strerror or error}"], code=1))
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    """Stop in good order, which takes a moment; a second signal is not so patient."""
-    for other in SIGNALS:
-        if signal.getsignal(other) == _stop:
-            signal.signal(other, _stop_at_once)
-    raise _Stopped(number)
-
-
-def _stop_at_once(number: int, _frame: FrameType | None) -> None:
-    """Stop without another thought: run folders are such that they can be left at any moment."""
-    for worker in multiprocessing.active_children():
-        worker.kill()
-    if sys.stderr.isatty():
-        os.write(2, b"\x1b[?25h\n")  # the display has hidden the cursor, and cannot bring it back any more
-    os._exit(128 + number)
 
 
 def _discard_stdout() -> None:

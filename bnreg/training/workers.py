@@ -11,14 +11,15 @@ import signal
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from bnreg import signals
 from bnreg.errors import RunError
 from bnreg.training import stopping
 from bnreg.training.messages import Progressed, ShardDone, Store
@@ -97,7 +98,7 @@ def train_shards(
     try:
         while waiting or workers:
             while waiting and len(workers) < num_workers:
-                with _signals_held_back():  # what is started is known, and will be ended
+                with signals.held_back():  # what is started is known, and will be ended
                     connection, process = _start(dict(data_folders), device, snapshot_seconds)
                     workers[connection] = _assign(connection, process, waiting.popleft())
             for connection in cast("list[Connection]", wait(list(workers))):
@@ -171,22 +172,6 @@ def _obituary(worker: _Worker) -> str:
     reason = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
     hint = "; a lack of memory is the usual cause: try a smaller jobs=N" if code == -signal.SIGKILL else ""
     return f"the worker process that trained {worker.seeds} was ended {reason}{hint}"
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Within this block no signal comes between; and a process that is started in it begins without knowing any.
-
-    Ctrl-C reaches every process of a terminal: the coordinator decides what becomes of it.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(connection: Connection, data_folders: Mapping[str, Path], device: str, snapshot_seconds: float) -> None:

@@ -152,7 +152,7 @@ def test_a_diverged_seed_has_no_weights_and_is_no_default(bnreg, edit):
 def test_in_a_sweep_a_point_must_be_chosen(bnreg, edit):
     def add_point(text):
         info = json.loads(text)
-        return json.dumps(info | {"points": [{"optimizer.lr": 0.1}, {"optimizer.lr": 0.2}]})
+        return json.dumps(info | {"points": [{"optimizer.lr": 0.1}, {"optimizer.lr": 0.2}], "pairing": []})
 
     run = edit("run.json", add_point)
     done = bnreg("export", run, "--format", "onnx", "--arm", "bn")

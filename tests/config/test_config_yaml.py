@@ -179,10 +179,10 @@ def test_nesting_to_the_limit_is_read():
 def test_the_largest_file_is_read_or_refused_within_a_second(start, unit):
     """No file can keep a command busy."""
     source = (start + unit * MAX_BYTES)[:MAX_BYTES]
-    begin = time.perf_counter()
+    begin = time.process_time()
     with contextlib.suppress(StrictYamlError):
         parse(source)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 def test_a_larger_file_is_refused_unread():

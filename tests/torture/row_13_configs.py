@@ -69,9 +69,9 @@ def _sources(number: int) -> list[bytes]:
 
 
 def _try(source: bytes) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     is_told_plainly(source, [])
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 def _fuzz() -> None:

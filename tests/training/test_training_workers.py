@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from bnreg import signals
 from bnreg.errors import RunError
 from bnreg.training import workers
 from bnreg.training.messages import ShardDone, StepsDone
@@ -118,12 +119,6 @@ def test_no_worker_outlives_a_coordinator_that_stops_listening(monkeypatch, work
 def test_a_signal_that_comes_while_a_worker_starts_leaves_none_behind(monkeypatch):
     """It is answered once the worker is known, and so is ended."""
 
-    class StoppedError(BaseException):
-        pass
-
-    def stop(*_):
-        raise StoppedError
-
     def start(*arguments):
         started = real(*arguments)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -132,12 +127,8 @@ def test_a_signal_that_comes_while_a_worker_starts_leaves_none_behind(monkeypatc
     real = workers._start
     monkeypatch.setattr(workers, "_start", start)
     monkeypatch.setattr(workers, "_work", die_after_the_first_shard)
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        with pytest.raises(StoppedError):
-            list(train(JOBS))
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with pytest.raises(signals.Stopped), signals.handled():
+        list(train(JOBS))
     assert not multiprocessing.active_children()
 
 
