@@ -86,6 +86,8 @@ class Bnreg:
         self, *arguments: object, folder: Path, setup: Setup | None = None, wait_for: Path | None = None
     ) -> None:
         self._output = Path(tempfile.mkdtemp(prefix="output-", dir=folder))
+        for name in ("out", "err"):  # here, for it may be killed before it has opened them
+            (self._output / name).touch()
         self.process = _context().Process(
             target=_child, args=(list(map(str, arguments)), str(self._output), setup, wait_for), daemon=False
         )
@@ -248,7 +250,7 @@ def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Pat
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
-        os.dup2(os.open(f"{output}/{name}", os.O_WRONLY | os.O_CREAT), stream.fileno())
+        os.dup2(os.open(f"{output}/{name}", os.O_WRONLY), stream.fileno())
     while wait_for is not None and not wait_for.exists():
         time.sleep(0.002)
 
