@@ -169,10 +169,10 @@ def _record_in_this_process(log_file: Path) -> None:
 
 
 @contextlib.contextmanager
-def _left(lab: Lab, log: list[tuple[Any, ...]], base: Path, kind: str) -> Iterator[Path]:
-    """The folder of runs that the loss of power has left."""
+def _left(lab: Lab, log: list[tuple[Any, ...]], base: Path, kind: str, draw: int = 0) -> Iterator[Path]:
+    """The folder of runs that the loss of power has left; where chance decides, in one of many ways."""
     with tempfile.TemporaryDirectory(dir=lab.folder) as folder:
-        write(replay(log, base), Path(folder) / "left", kind, random.Random(len(log)))
+        write(replay(log, base), Path(folder) / "left", kind, random.Random(f"{len(log)} {draw}"))
         yield Path(folder) / "left" / "runs"
 
 
@@ -186,8 +186,8 @@ def _look_at_all(lab: Lab, log: list[tuple[Any, ...]], base: Path) -> None:
 def _look_at_removal(lab: Lab, trained: list[tuple[Any, ...]], removed: list[tuple[Any, ...]], base: Path) -> None:
     """A run is whole until it is gone."""
     for number in range(len(removed) + 1):
-        for kind in KINDS:
-            with _left(lab, trained + removed[:number], base, kind) as root:
+        for draw, kind in enumerate([*KINDS, *10 * ["reordered"]]):
+            with _left(lab, trained + removed[:number], base, kind, draw) as root:
                 states = [one.state for one in list_runs(root) if not one.name.startswith(".")]
                 assert states in (["complete"], []), f"after {number} operations, {kind}: {states}"
 
