@@ -25,7 +25,7 @@ def modes(
     """
     from bnreg.report.drawing import check_chart_path, save_chart
     from bnreg.report.modes import modes_chart, modes_tables
-    from bnreg.report.run_view import counted, point_label, view_of
+    from bnreg.report.run_view import counted, point_label, view_of_run
     from bnreg.trained.load import load_data, load_trained
     from bnreg.trained.modes import study_modes
 
@@ -40,7 +40,7 @@ def modes(
         networks = f"{counted(len(one.seeds), 'network')} of {one.cell.arm}{where}"
         typer.echo(f"{number} of {len(trained)}: {networks}", err=True)
         records.append(study_modes(one, datasets[one.cell.settings.data.dataset]).describe())
-    view = view_of(source.info, source.metrics, source.summary)
+    view = view_of_run(source)
     save_chart(modes_chart(records, f"{view.name}: {view.dataset_label}"), output)
     if json:
         from json import dumps

@@ -17,7 +17,7 @@ def plot(
     from bnreg.errors import UserError
     from bnreg.report.charts import CHARTS
     from bnreg.report.drawing import save_chart
-    from bnreg.report.run_view import view_of
+    from bnreg.report.run_view import view_of_run
     from bnreg.runs import expand_runs, read_run
 
     if chart not in CHARTS:
@@ -26,5 +26,5 @@ def plot(
     if len(folders) > 1:
         raise UserError(f"{run}: matches {len(folders)} runs; a chart is drawn of one")
     results = read_run(folders[0])
-    save_chart(CHARTS[chart](view_of(results.info, results.metrics, results.summary)), output)
+    save_chart(CHARTS[chart](view_of_run(results)), output)
     typer.echo(output)

@@ -140,7 +140,8 @@ def _draw_curves(results: "Results") -> Mapping[str, bytes]:
     from bnreg.report.drawing import render_chart
     from bnreg.report.run_view import view_of
 
-    view = view_of(results.info, pd.DataFrame(results.metrics), pd.DataFrame(results.summary))
+    summary = {str(name): column.tolist() for name, column in pd.DataFrame(results.summary).items()}
+    view = view_of(results.info, pd.DataFrame(results.metrics), summary)
     return {"curves.svg": render_chart(CHARTS["curves"](view), "svg")}
 
 

@@ -80,7 +80,7 @@ def _section(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def _unequal_parameters(view: RunView) -> list[str]:
-    return _unequal(view, "unequal parameters", _means(view, _column(view, "num_parameters")), slight=SLIGHT)
+    return _unequal(view, "unequal parameters", _means(view, view.summary["num_parameters"]), slight=SLIGHT)
 
 
 def _unequal_tuning(view: RunView) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _unequal_tuning(view: RunView) -> Iterator[str]:
 def _rates_at_edges(view: RunView, cells: Cells) -> Iterator[str]:
     """Where the best learning rate is the first or last of those tried, a better one may lie beyond."""
     metric = "validation" if _has_validation(view) else "test"
-    accuracy = _means(view, _column(view, f"final_{metric}_accuracy"))
+    accuracy = _means(view, view.summary[f"final_{metric}_accuracy"])
     for arm in view.arms:
         by_rate: dict[float, float] = {}
         for index in range(len(view.points)):
@@ -185,11 +185,6 @@ def _means(view: RunView, values: Sequence[float]) -> dict[tuple[int, str], floa
     for row, value in zip(view.pairing, values, strict=False):
         groups.setdefault((row["point_index"], row["arm"]), []).append(value)
     return {cell: fmean(group) for cell, group in groups.items()}
-
-
-def _column(view: RunView, name: str) -> list[float]:
-    values: list[float] = view.summary[name].tolist()
-    return values
 
 
 def _has_validation(view: RunView) -> bool:

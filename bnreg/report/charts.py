@@ -40,7 +40,7 @@ def curves(view: RunView) -> alt.VConcatChart:
 def _reading_notes(view: RunView, num_shown: int, num_points: int) -> list[str]:
     num_seeds = view.num_seeds
     notes = ["one seed"] if num_seeds == 1 else [f"mean of {num_seeds} seeds; band: lowest to highest seed"]
-    num_diverged = int((view.summary["status"] == "diverged").sum())
+    num_diverged = view.summary["status"].count("diverged")
     if num_diverged:
         notes.append(f"{counted(num_diverged, 'diverged replica')}: drawn while finite")
     if num_shown < num_points:

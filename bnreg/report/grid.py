@@ -1,11 +1,12 @@
 """A table of text: for the terminal, in Markdown and in LaTeX, with the same words and figures."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
 from rich.text import Text
 
 # Where there is no room, names wrap between words, and words longer than this within: a `weight_decay` stays whole.
@@ -37,30 +38,30 @@ class Grid:
         widths = [max(map(cell_len, column)) for column in columns]
         room = options.max_width - INDENT - GAP * (len(columns) - 1) - sum(widths[self.num_names :])
         widths[: self.num_names] = _name_widths(columns[: self.num_names], room)
-        text = Text(no_wrap=True, end="")
-        self._add_row(text, self.headers, widths, console, header=True)
-        text.append(f"{' ' * INDENT}{'─' * (sum(widths) + GAP * (len(widths) - 1))}\n")
+        yield from self._row(self.headers, widths, console, header=True)
+        yield Segment(f"{' ' * INDENT}{'─' * (sum(widths) + GAP * (len(widths) - 1))}\n")
         for row in self.rows:
-            self._add_row(text, row, widths, console)
-        # Longer lines than the terminal's are left whole.
-        yield from console.render(text, options.update(width=max(options.max_width, INDENT + sum(widths) + 1000)))
+            yield from self._row(row, widths, console)
 
-    def _add_row(
-        self, text: Text, row: Sequence[str], widths: Sequence[int], console: Console, *, header: bool = False
-    ) -> None:
-        """Append a row, of as many lines as its highest cell; figures stand on the last line of a header."""
+    def _row(
+        self, row: Sequence[str], widths: Sequence[int], console: Console, *, header: bool = False
+    ) -> Iterator[Segment]:
+        """A row, of as many lines as its highest cell; figures stand on the last line of a header.
+
+        As segments, for a text would be broken where the terminal ends: longer lines are left whole.
+        """
         folded = [_folded(cell, width, console) for cell, width in zip(row, widths, strict=True)]
         height = max(map(len, folded))
         for number in range(height):
-            text.append(" " * INDENT)
+            yield Segment(" " * INDENT)
             for index, (lines, width) in enumerate(zip(folded, widths, strict=True)):
                 line = lines[number] if number < len(lines) else ""
                 blank = " " * (width - cell_len(line))
                 is_last = index + 1 == len(widths)
                 padded = line + (blank if not is_last else "") if index < self.num_names else blank + line
-                style = "bold" if header else self.styles.get(line, "")
-                text.append(padded, style)
-                text.append("\n" if is_last else " " * GAP)
+                style = "bold" if header else self.styles.get(line)
+                yield Segment(padded, console.get_style(style) if style else None)
+                yield Segment("\n" if is_last else " " * GAP)
 
 
 def markdown(grid: Grid) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from bnreg.report.groups import Group
 from bnreg.report.replicas import EPOCHS_KEY, Replica
@@ -69,8 +68,8 @@ def judge_groups(
                 continue
             seeds = sorted(values.keys() & baseline_values.keys())
             comparison = compare_pairs(
-                pd.Series(values, dtype=np.float64),
-                pd.Series(baseline_values, dtype=np.float64),
+                values,
+                baseline_values,
                 higher_is_better=is_share(metric),
                 smallest_effect=smallest_effects[metric],
                 example_error=_example_error(arm, baseline, seeds)
@@ -128,7 +127,7 @@ def _example_error(arm: Group, baseline: Group, seeds: Sequence[int]) -> float |
             continue
         correct, baseline_correct = (replica.correct() for replica in replicas)
         if correct is not None and baseline_correct is not None:
-            differences.append(correct.astype(np.int8) - baseline_correct.astype(np.int8))
+            differences.append(correct.view(np.int8) - baseline_correct.view(np.int8))
     return example_error(np.stack(differences)) if len(differences) > 1 else None
 
 

@@ -59,8 +59,7 @@ class Replica:
 
 def metric_names(view: RunView) -> list[str]:
     """The metrics that a run has: its summary's final ones, without ``final_``."""
-    columns = map(str, view.summary.columns)
-    names = [column.removeprefix("final_") for column in columns if column.startswith("final_")]
+    names = [column.removeprefix("final_") for column in view.summary if column.startswith("final_")]
     return [name for name in names if name != "epoch"]
 
 
@@ -106,7 +105,7 @@ def replicas_of(view: RunView, metrics: Sequence[str], at: str = LAST) -> list[R
     requested = {cell: _requested(view, settings) for cell, settings in cells.items()}
     arms = {arm: index for index, arm in enumerate(view.arms)}
     seeds = {seed: index for index, seed in enumerate(view.seeds)}
-    status, seconds = view.summary["status"].tolist(), view.summary["seconds"].tolist()
+    status, seconds = view.summary["status"], view.summary["seconds"]
     replicas = []
     for row, proof in enumerate(view.pairing):
         cell = proof["point_index"], proof["arm"]
@@ -143,7 +142,7 @@ def _requested(view: RunView, settings: Mapping[str, Any]) -> str:
 
 def _values(view: RunView, metric: str, at: str) -> list[float]:
     """The metric of each replica; where one has diverged, what a guess would reach."""
-    final: list[float] = view.summary[f"final_{metric}"].tolist()
+    final = view.summary[f"final_{metric}"]
     if at == LAST:
         return final
     if at == BEST:
@@ -152,13 +151,12 @@ def _values(view: RunView, metric: str, at: str) -> list[float]:
             raise UserError(f"--at best: {view.id}: {reason}")
         if f"best_{metric}" not in view.summary:
             raise UserError(f"--at best: {view.id}: {metric} is known of the last epoch only")
-        wanted: list[float] = view.summary[f"best_{metric}"].tolist()
+        wanted = view.summary[f"best_{metric}"]
     else:
         wanted = _at_epoch(view, metric, int(at.removeprefix("epoch=")))
-    diverged = (view.summary["status"] == "diverged").tolist()
     return [
-        guess if is_diverged and math.isnan(value) else value
-        for value, guess, is_diverged in zip(wanted, final, diverged, strict=True)
+        guess if status == "diverged" and math.isnan(value) else value
+        for value, guess, status in zip(wanted, final, view.summary["status"], strict=True)
     ]
 
 

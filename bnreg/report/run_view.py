@@ -37,7 +37,7 @@ class RunView:
         device: What trained it, e.g. ``cpu``.
         seconds: Wall-clock time of the whole run.
         load_metrics: Gives one row per replica and epoch; NaN from where a replica diverged.
-        summary: One row per replica; diverged ones carry chance values.
+        summary: Column → one value per replica; diverged ones carry chance values.
         overrides: The settings that replaced the config's, as they were typed.
         seeds: In the config's order.
         points: Of the sweep; one without keys where there is none.
@@ -57,7 +57,7 @@ class RunView:
     device: str
     seconds: float
     load_metrics: Callable[[], "pd.DataFrame"]
-    summary: "pd.DataFrame"
+    summary: Mapping[str, list[Any]]
     overrides: tuple[str, ...]
     seeds: tuple[int, ...]
     points: tuple[Mapping[str, Any], ...]
@@ -78,7 +78,7 @@ class RunView:
 
     @property
     def num_seeds(self) -> int:
-        return int(self.summary["seed"].nunique())
+        return len(self.seeds)
 
     @property
     def num_epochs(self) -> int:
@@ -132,13 +132,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def view_of(info: Mapping[str, Any], metrics: "pd.DataFrame", summary: "pd.DataFrame") -> RunView:
+def view_of(info: Mapping[str, Any], metrics: "pd.DataFrame", summary: Mapping[str, list[Any]]) -> RunView:
     """A run whose results are at hand.
 
     Args:
         info: Contents of ``run.json``.
         metrics: One row per replica and epoch.
-        summary: One row per replica.
+        summary: Column → one value per replica.
     """
     return _view(info, summary, info.get("config", {}), lambda: metrics, nothing_correct)
 
@@ -152,7 +152,7 @@ def view_of_run(run: "Run") -> RunView:
 
 def _view(
     info: Mapping[str, Any],
-    summary: "pd.DataFrame",
+    summary: Mapping[str, list[Any]],
     config: Mapping[str, Any],
     load_metrics: Callable[[], "pd.DataFrame"],
     load_correct: Callable[[], Correct],

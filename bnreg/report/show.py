@@ -24,7 +24,8 @@ def run_record(run: Run) -> dict[str, Any]:
     """A run as plain data. All of its files are held to their checksums: one may be missing or changed."""
     info, view = run.info, view_of_run(run)
     files = checked_files(run.path)
-    diverged = (run.summary["status"] == "diverged").tolist()
+    summary = run.summary
+    sizes = {*zip(summary["arm"], summary["num_parameters"], strict=True)}
     return {
         "name": run.path.name,
         "path": str(run.path),
@@ -36,7 +37,7 @@ def run_record(run: Run) -> dict[str, Any]:
             {
                 "name": arm,
                 "changes": flat_config((run.config.get("arms") or {}).get(arm) or {}),
-                "num_parameters": sorted(set(run.summary.loc[run.summary["arm"] == arm, "num_parameters"].tolist())),
+                "num_parameters": sorted({number for name, number in sizes if name == arm}),
             }
             for arm in view.arms
         ],
@@ -46,8 +47,8 @@ def run_record(run: Run) -> dict[str, Any]:
         "pairing": pairing_lines(view.pairing),
         "diverged": [
             {"arm": row["arm"], "seed": row["seed"], "point": view.points[row["point_index"]]}
-            for row, has_diverged in zip(view.pairing, diverged, strict=True)
-            if has_diverged
+            for row, status in zip(view.pairing, summary["status"], strict=True)
+            if status == "diverged"
         ],
         "audit": audit(view),
         "files": files,

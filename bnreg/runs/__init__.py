@@ -1,9 +1,9 @@
 """The run folder: the sole writer and reader of results."""
 
-from bnreg.runs.correctness import CORRECT, correct_bytes, read_correct
+from bnreg.runs.correctness import correct_bytes, read_correct
 from bnreg.runs.folder import SCHEMA_VERSION, DamagedError, Draft, new_folder
 from bnreg.runs.names import CONFIG
-from bnreg.runs.read import Run, expand_runs, read_run
+from bnreg.runs.read import CORRECT, Run, expand_runs, read_run
 from bnreg.runs.unfinished import UnfinishedRun, begin_run, find_unfinished, unfinished_runs
 from bnreg.runs.weights import read_weights, weights_bytes, weights_file
 

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, numpy
 
 from bnreg.errors import UserError
-from bnreg.runs.read import Run, verified_files
-
-CORRECT = "correct.safetensors"
+from bnreg.runs.read import CORRECT, Run
 
 
 def correct_bytes(packed: Mapping[int, NDArray[np.uint8]], num_examples: Mapping[int, int]) -> bytes:
@@ -34,17 +32,16 @@ def read_correct(run: Run) -> dict[int, NDArray[np.bool_]]:
         a run that was written before there was such a file.
 
     Raises:
-        UserError: If the file is damaged.
+        UserError: If the file cannot be read.
     """
-    if not (run.path / CORRECT).exists():
+    if CORRECT not in run.files:
         return {}
-    content = verified_files(run.path, [CORRECT])[CORRECT]
     try:
-        arrays: dict[str, NDArray[Any]] = numpy.load(content)
+        arrays: dict[str, NDArray[Any]] = numpy.load(run.files[CORRECT])
         return {
             int(name.removeprefix("correct-")): np.unpackbits(
                 packed, axis=-1, count=int(arrays[name.replace("correct", "num_examples")][0])
-            ).astype(np.bool_)
+            ).view(np.bool_)
             for name, packed in arrays.items()
             if name.startswith("correct-")
         }

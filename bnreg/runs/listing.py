@@ -1,7 +1,5 @@
 """All runs below a folder, each in the state that its files prove."""
 
-import csv
-import io
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +7,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from statistics import fmean
-from typing import Any, get_args
+from typing import get_args
 
 from bnreg.errors import UserError
 from bnreg.runs.folder import DamagedError
@@ -143,12 +141,11 @@ def _reason(path: Path, line: str) -> str:
 
 
 def _complete(run: Run) -> ListedRun:
-    # Means of a few columns do not need pandas, whose import alone takes longer than to list a hundred runs.
-    rows = list(csv.DictReader(io.StringIO(run.files[SUMMARY].decode())))
-    values: dict[str, dict[tuple[Any, ...], list[float]]] = {arm: {} for arm in run.info["arms"]}
-    for row in rows:
-        point = tuple(row[key] for key in run.info["point_keys"])
-        values[row["arm"]].setdefault(point, []).append(float(row[ACCURACY]))
+    summary = run.summary
+    values: dict[str, dict[tuple[str, ...], list[float]]] = {arm: {} for arm in run.info["arms"]}
+    for row, arm in enumerate(summary["arm"]):
+        point = tuple(summary[key][row] for key in run.info["point_keys"])
+        values[arm].setdefault(point, []).append(summary[ACCURACY][row])
     started = run.info.get("started")
     return ListedRun(
         path=run.path,
@@ -156,7 +153,7 @@ def _complete(run: Run) -> ListedRun:
         started=datetime.fromisoformat(started) if started else started_of(run.path.name),
         arms=tuple(run.info["arms"]),
         baseline=run.info["baseline"],
-        num_seeds=len({row["seed"] for row in rows}),
-        num_diverged=sum(row["status"] == "diverged" for row in rows),
+        num_seeds=len(set(summary["seed"])),
+        num_diverged=summary["status"].count("diverged"),
         accuracy={arm: tuple(map(fmean, points.values())) for arm, points in values.items() if points},
     )

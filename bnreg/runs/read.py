@@ -1,9 +1,11 @@
 """Reading run folders: checked before anything in them is believed."""
 
+import csv
 import difflib
 import glob
 import io
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +23,7 @@ from bnreg.runs.unfinished import UnfinishedRun, UnfinishedState
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS, SUMMARY = "metrics.csv", "summary.csv"
+METRICS, SUMMARY, CORRECT = "metrics.csv", "summary.csv", "correct.safetensors"
 
 State = Literal["complete", UnfinishedState, "damaged", "newer"]
 
@@ -44,22 +46,49 @@ class Run:
     Attributes:
         path: The folder.
         info: Contents of ``run.json``.
-        files: The content of each file that was verified.
+        checksums: The SHA-256 of each of its files, by name.
+        files: The content of those that hold results, and were verified at once.
     """
 
     path: Path
     info: dict[str, Any]
+    checksums: Mapping[str, str] = field(repr=False)
     files: Mapping[str, bytes] = field(repr=False)
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
         """``metrics.csv``: one row per replica and epoch."""
-        return self._table(METRICS)
+        import pandas as pd
+
+        try:
+            table = pd.read_csv(
+                io.BytesIO(self.files[METRICS]), dtype={"arm": str}, keep_default_na=False, na_values=[""]
+            )
+        except ValueError:
+            table = pd.DataFrame()
+        texts = {"arm", *self.info["point_keys"]}
+        is_right = all(name in texts or pd.api.types.is_numeric_dtype(table[name]) for name in table.columns)
+        if table.empty or not is_right or not set(table["arm"]) <= set(self.info["arms"]):
+            raise self._no_table(METRICS)
+        return table
 
     @cached_property
-    def summary(self) -> "pd.DataFrame":
-        """``summary.csv``: one row per replica."""
-        return self._table(SUMMARY)
+    def summary(self) -> dict[str, list[Any]]:
+        """``summary.csv``: column → one value per replica; NaN where it has none.
+
+        The values of a sweep's keys are as they were written, for ``info`` has them, too. Parsed without pandas, whose
+        import and whose frames take longer than all else that a comparison does with a run.
+        """
+        texts = {"arm", "status", *self.info["point_keys"]}
+        try:
+            header, *rows = csv.reader(io.StringIO(self.files[SUMMARY].decode()))
+            cells = zip(header, zip(*rows, strict=True), strict=True)
+            table = {name: [*column] if name in texts else [*map(_number, column)] for name, column in cells}
+        except (ValueError, csv.Error):
+            raise self._no_table(SUMMARY) from None
+        if not set(table["arm"]) <= set(self.info["arms"]) or len(self.info["pairing"]) not in (len(rows), 0):
+            raise self._no_table(SUMMARY)
+        return table
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -72,20 +101,25 @@ class Run:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         return dict(yaml.load(self.files.get(CONFIG, b"{}"), loader))
 
-    def _table(self, name: str) -> "pd.DataFrame":
-        import pandas as pd
+    def verified(self, names: Sequence[str]) -> dict[str, bytes]:
+        """The contents of some further files.
 
-        try:
-            table = pd.read_csv(
-                io.BytesIO(self.files[name]), dtype={"arm": str, "status": str}, keep_default_na=False, na_values=[""]
-            )
-        except ValueError:
-            table = pd.DataFrame()
-        texts = {"arm", "status", *self.info["point_keys"]}
-        is_right = all(name in texts or pd.api.types.is_numeric_dtype(table[name]) for name in table.columns)
-        if table.empty or not is_right or not set(table["arm"]) <= set(self.info["arms"]):
-            raise UnreadableRunError("damaged", f"{self.path / name}: damaged run: {_NO_TABLE}")
-        return table
+        Raises:
+            UnreadableRunError: If one is missing or damaged: a line for each.
+        """
+        with _as_damage():
+            return verified(self.path, self.checksums, names)
+
+    def _no_table(self, name: str) -> UnreadableRunError:
+        return UnreadableRunError("damaged", f"{self.path / name}: damaged run: {_NO_TABLE}")
+
+
+def _number(cell: str) -> float:
+    """A whole number as such, any other as a float, nothing as NaN."""
+    try:
+        return int(cell)
+    except ValueError:
+        return float(cell) if cell else math.nan
 
 
 def read_run(path: Path) -> Run:
@@ -97,7 +131,8 @@ def read_run(path: Path) -> Run:
     """
     checksums = _manifest(path)
     with _as_damage():
-        files = verified(path, checksums, (RUN, METRICS, SUMMARY))
+        optional = [name for name in (CORRECT,) if name in checksums]
+        files = verified(path, checksums, (RUN, METRICS, SUMMARY, *optional))
         info = _info(path, files[RUN])
         if "config" not in info and CONFIG in checksums:
             files |= verified(path, checksums, (CONFIG,))
@@ -105,7 +140,7 @@ def read_run(path: Path) -> Run:
         header = files[name].partition(b"\n")[0].decode(errors="replace").split(",")
         if not {*info["point_keys"], "arm", "seed", key} <= set(header):
             raise UnreadableRunError("damaged", f"{path / name}: damaged run: {_NO_TABLE}")
-    return Run(path, info, files)
+    return Run(path, info, checksums, files)
 
 
 def _info(path: Path, content: bytes) -> dict[str, Any]:
@@ -178,17 +213,6 @@ def _no_match(argument: str, root: Path) -> str:
     names = [entry.name for entry in parent.iterdir() if entry.is_dir()] if os.path.isdir(parent) else []  # noqa: PTH112
     near = difflib.get_close_matches(Path(argument).name, names, n=1)
     return "no such run" + (f"; did you mean '{parent / near[0]}'?" if near else "")
-
-
-def verified_files(path: Path, names: Sequence[str]) -> dict[str, bytes]:
-    """The contents of some of a run folder's files, each found to be what the manifest says.
-
-    Raises:
-        UnreadableRunError: If it is no complete run, was written by a newer bnreg, or a file is missing or damaged.
-    """
-    checksums = _manifest(path)
-    with _as_damage():
-        return verified(path, checksums, names)
 
 
 def _manifest(path: Path) -> dict[str, str]:

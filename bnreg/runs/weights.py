@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, numpy
 
 from bnreg.errors import UserError
-from bnreg.runs.read import Run, verified_files
+from bnreg.runs.read import Run
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -33,7 +33,7 @@ def read_weights(run: Run, names: list[str]) -> list[dict[str, NDArray[Any]]]:
     Raises:
         UserError: If one is missing or damaged: one line for each.
     """
-    contents = verified_files(run.path, names)
+    contents = run.verified(names)
     try:
         return [numpy.load(contents[name]) for name in names]
     except SafetensorError as error:

@@ -1,6 +1,6 @@
 """Does the arm's advantage depend on a swept setting? The difference of differences, seed by seed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -87,7 +87,10 @@ def compare_interactions(
     return [one._replace(comparison=comparison) for one, comparison in zip(interactions, judged, strict=True)]
 
 
-def _advantage(rows: pd.DataFrame, arm: str, baseline: str, metric: str) -> "pd.Series[float] | None":
-    """Arm minus baseline by seed, missing where one of them is; None where an arm has no replica at all."""
-    by_arm = {str(name): replicas.set_index("seed")[metric] for name, replicas in rows.groupby("arm")}
-    return by_arm[arm] - by_arm[baseline] if {arm, baseline} <= by_arm.keys() else None
+def _advantage(rows: pd.DataFrame, arm: str, baseline: str, metric: str) -> Mapping[int, float] | None:
+    """Arm minus baseline by seed, where both are known; None where an arm has no replica at all."""
+    sides = [rows[rows["arm"] == name] for name in (arm, baseline)]
+    if any(side.empty for side in sides):
+        return None
+    values, baseline_values = (dict(zip(side["seed"].tolist(), side[metric].tolist(), strict=True)) for side in sides)
+    return {seed: values[seed] - baseline_values[seed] for seed in values.keys() & baseline_values.keys()}

@@ -147,8 +147,10 @@ def example_error(differences: npt.NDArray[np.int8]) -> float:
     num_seeds, num_examples = differences.shape
     if num_seeds < 2 or num_examples < 2:
         raise ValueError(f"needs two seeds and two examples or more, got shape {differences.shape}")
-    covariance = np.cov(differences.astype(np.float64))  # (seeds, seeds)
-    common = (covariance.sum() - covariance.trace()) / (num_seeds * (num_seeds - 1))
+    # Var(Σ_s d_s) = Σ_s Var(d_s) + Σ_{s≠t} Cov(d_s, d_t): no need to form the covariances one by one.
+    variance_of_sum = differences.sum(axis=0, dtype=np.float64).var(ddof=1)
+    sum_of_variances = differences.var(axis=1, ddof=1).sum()
+    common = (variance_of_sum - sum_of_variances) / (num_seeds * (num_seeds - 1))
     return math.sqrt(max(0.0, float(common)) / num_examples)
 
 

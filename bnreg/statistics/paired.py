@@ -1,8 +1,9 @@
 """Two arms over the same seeds: the mean difference, how sure it is, and what that says."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -10,9 +11,6 @@ from bnreg.statistics.families import holm
 from bnreg.statistics.intervals import over_redrawn_splits, over_seeds, over_seeds_and_examples, spread
 from bnreg.statistics.sign_flip import sign_flip_p_value, smallest_p_value
 from bnreg.statistics.verdict import Verdict, reach_verdict
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Basis = Literal["seeds", "seeds and examples", "redrawn splits", "unpaired seeds"]
 
@@ -75,8 +73,8 @@ class PairedComparison:
 
 
 def compare_pairs(
-    arm: "pd.Series[float]",
-    baseline: "pd.Series[float]",
+    arm: Mapping[int, float],
+    baseline: Mapping[int, float],
     *,
     higher_is_better: bool,
     smallest_effect: float | None = None,
@@ -86,7 +84,7 @@ def compare_pairs(
     """Compare an arm with the baseline, seed by seed.
 
     Args:
-        arm: The arm's metric, indexed by seed; a missing value counts as a missing seed.
+        arm: The arm's metric by seed; NaN counts as a missing seed.
         baseline: The baseline's, likewise.
         higher_is_better: Which sign of the difference is a win.
         smallest_effect: The smallest effect of interest, in the metric's unit; without one nothing is equivalent.
@@ -97,9 +95,10 @@ def compare_pairs(
     Returns:
         The evidence, with the verdict on this comparison alone; ``judge`` corrects it for a family.
     """
-    arm, baseline = arm.dropna(), baseline.dropna()
-    paired = arm.index.intersection(baseline.index).sort_values()
-    differences = arm.loc[paired].to_numpy(np.float64) - baseline.loc[paired].to_numpy(np.float64)
+    known = {seed for seed, value in arm.items() if not math.isnan(value)}
+    known_baseline = {seed for seed, value in baseline.items() if not math.isnan(value)}
+    seeds = tuple(sorted(known & known_baseline))
+    differences = np.array([arm[seed] - baseline[seed] for seed in seeds], np.float64)
     gains = differences if higher_is_better else -differences
 
     basis: Basis = "seeds"
@@ -130,8 +129,8 @@ def compare_pairs(
         losses=int((gains < 0).sum()),
         ties=int((gains == 0).sum()),
         higher_is_better=higher_is_better,
-        seeds=tuple(int(seed) for seed in paired),
-        differences=tuple(float(one) for one in differences),
+        seeds=seeds,
+        differences=tuple(differences.tolist()),
         verdict=reach_verdict(
             difference=difference,
             interval=interval,
@@ -143,7 +142,7 @@ def compare_pairs(
             std=std,
             floor_error=floor_error,
         ),
-        unmatched_seeds=tuple(sorted(int(seed) for seed in arm.index.symmetric_difference(baseline.index))),
+        unmatched_seeds=tuple(sorted(known ^ known_baseline)),
     )
 
 
@@ -156,21 +155,22 @@ def judge(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]:
     """
     family = [comparison for comparison in comparisons if comparison.is_tested]
     corrected = holm([max(comparison.p_value, comparison.interval_p or 0.0) for comparison in family])
-    judged = (
-        replace(
-            one,
-            verdict=reach_verdict(
-                difference=one.difference,
-                interval=one.interval,
-                corrected_p=float(corrected_p),
-                family_size=len(family),
-                smallest_effect=one.verdict.smallest_effect,
-                higher_is_better=one.higher_is_better,
-                num_pairs=min(one.num_seeds) if one.num_seeds else one.num_pairs,
-                std=one.std,
-                floor_error=one.floor_error,
-            ),
-        )
-        for one, corrected_p in zip(family, corrected, strict=True)
-    )
+    judged = (_judged(one, float(p), len(family)) for one, p in zip(family, corrected, strict=True))
     return [next(judged) if comparison.is_tested else comparison for comparison in comparisons]
+
+
+def _judged(one: PairedComparison, corrected_p: float, family_size: int) -> PairedComparison:
+    if (one.verdict.corrected_p, one.verdict.family_size) == (corrected_p, family_size):
+        return one
+    verdict = reach_verdict(
+        difference=one.difference,
+        interval=one.interval,
+        corrected_p=corrected_p,
+        family_size=family_size,
+        smallest_effect=one.verdict.smallest_effect,
+        higher_is_better=one.higher_is_better,
+        num_pairs=min(one.num_seeds) if one.num_seeds else one.num_pairs,
+        std=one.std,
+        floor_error=one.floor_error,
+    )
+    return replace(one, verdict=verdict)

@@ -46,9 +46,11 @@ def seeds_needed(
     def decides(num_pairs: int) -> bool:
         return decided_share(num_pairs, difference, std, smallest_effect, floor_error, family_size) >= power
 
-    too_few, enough = MIN_SEEDS - 1, MAX_SEEDS
-    if not decides(enough):
+    if not decides(MAX_SEEDS):
         return None
+    too_few, enough = MIN_SEEDS - 1, MIN_SEEDS
+    while not decides(enough):
+        too_few, enough = enough, min(2 * enough, MAX_SEEDS)
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
         too_few, enough = (too_few, middle) if decides(middle) else (middle, enough)

@@ -11,8 +11,7 @@ from bnreg.errors import UserError
 from bnreg.nn.architecture import Architecture
 from bnreg.nn.network import StackedNetwork
 from bnreg.plan import CHOICES
-from bnreg.runs import Run, read_weights, weights_file
-from bnreg.runs.read import verified_files
+from bnreg.runs import CONFIG, Run, read_weights, weights_file
 from bnreg.training.shards import architecture
 
 
@@ -102,8 +101,8 @@ def load_data(run: Run, cell: Cell, folder: Path | None) -> Dataset:
 
 
 def _experiment(run: Run) -> Experiment:
-    verified_files(run.path, ["config.yaml"])
-    return load_experiment(run.path / "config.yaml", [], CHOICES)
+    run.verified([CONFIG])
+    return load_experiment(run.path / CONFIG, [], CHOICES)
 
 
 def _load_cell(run: Run, experiment: Experiment, cell: Cell) -> TrainedArm | None:
@@ -128,5 +127,5 @@ def _load_cell(run: Run, experiment: Experiment, cell: Cell) -> TrainedArm | Non
 def _diverged_seeds(run: Run, experiment: Experiment, cell: Cell) -> list[int]:
     """Rows of the summary lie in the order of the cells: by point, by arm, by seed."""
     first = experiment.cells.index(cell) * len(experiment.seeds)
-    rows = run.summary.iloc[first : first + len(experiment.seeds)]
-    return [int(seed) for seed in rows.loc[rows["status"] == "diverged", "seed"]]
+    status = run.summary["status"][first : first + len(experiment.seeds)]
+    return [seed for seed, one in zip(experiment.seeds, status, strict=True) if one == "diverged"]

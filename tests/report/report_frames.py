@@ -90,7 +90,7 @@ def make_view(
         point_keys=tuple(sweep),
         requested_dataset=described.pop("requested_dataset", described["dataset"]),
         load_metrics=lambda: pd.DataFrame(sorted(metrics, key=place)),
-        summary=pd.DataFrame(sorted(summary, key=place)),
+        summary=pd.DataFrame(sorted(summary, key=place)).to_dict("list"),
         overrides=tuple(described.pop("overrides", ())),
         seeds=tuple(range(num_seeds)),
         points=tuple(points),

@@ -73,9 +73,9 @@ def test_early_stopping_at_nearly_the_same_epoch_is_fair(tmp_path):
 
 def test_unequal_parameters_are_found_beyond_what_batch_norm_adds(tmp_path):
     view = view_of_run(read_run(make_run(tmp_path, made_name(number=1))))
-    view.summary.loc[view.summary["arm"] == "bn", "num_parameters"] = 28_000
+    view.summary["num_parameters"][:10] = [28_000] * 10
     assert audit(view) == ["unequal parameters: bn 28,000, plain 26,506"]
-    view.summary.loc[view.summary["arm"] == "bn", "num_parameters"] = 27_800
+    view.summary["num_parameters"][:10] = [27_800] * 10
     assert audit(view) == []
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from report_frames import make_view
 from rich.console import Console
@@ -232,7 +233,8 @@ def test_records_are_plain_data(name):
 def test_records_hold_fractions_computed_from_the_summary():
     view = make_view(sweep={"optimizer.lr": [0.1, 0.01]})
     record = comparison_records([view])[0]
-    rows = view.summary[view.summary["optimizer.lr"] == 0.01].set_index("seed")
+    summary = pd.DataFrame(view.summary)
+    rows = summary[summary["optimizer.lr"] == 0.01].set_index("seed")
     bn, plain = (rows[rows["arm"] == arm]["final_test_accuracy"] for arm in ("bn", "plain"))
     of_bn = next(one for one in record["arms"] if one["point"] == {"optimizer.lr": 0.01} and one["arm"] == "bn")
     assert of_bn["test_accuracy"] == pytest.approx({"mean": np.mean(bn), "std": np.std(bn, ddof=1)})

@@ -7,6 +7,7 @@ all of its files. A new schema adds its own.
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bnreg.runs import read_correct, read_run, read_weights
@@ -36,7 +37,7 @@ def test_the_first_run_tells_what_it_told(bnreg):
     run = read_run(one(FIRST))
     assert run.config["training"]["epochs"] == 5
     assert read_correct(run) == {}
-    assert run.summary.groupby("arm").final_test_accuracy.mean().to_dict() == pytest.approx(
+    assert pd.DataFrame(run.summary).groupby("arm").final_test_accuracy.mean().to_dict() == pytest.approx(
         {"bn": 0.96936, "plain": 0.95571}, abs=1e-12
     )
     assert (
@@ -50,7 +51,7 @@ def test_a_run_of_schema_1_tells_what_it_told(bnreg):
     run = read_run(one("golden-"))
     flags = read_correct(run)
     assert {index: found.shape for index, found in flags.items()} == {0: (2, 2, 1000), 1: (2, 2, 1000)}
-    accuracy = run.summary.set_index(["model.hidden", "arm", "seed"]).final_test_accuracy
+    accuracy = pd.DataFrame(run.summary).set_index(["model.hidden", "arm", "seed"]).final_test_accuracy
     assert accuracy["[6]", "bn", 1] == flags[1][0, 1].mean()
     (weights,) = read_weights(run, [WEIGHTS])
     assert {name: values.shape for name, values in weights.items()} == {

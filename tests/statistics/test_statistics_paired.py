@@ -13,7 +13,7 @@ from bnreg.statistics.sign_flip import sign_flip_p_value
 
 
 def by_seed(**values):
-    return pd.Series({int(seed.removeprefix("s")): value for seed, value in values.items()})
+    return {int(seed.removeprefix("s")): value for seed, value in values.items()}
 
 
 def test_arms_are_compared_seed_by_seed():

@@ -76,7 +76,7 @@ def _read_complete(run: Path) -> Any:
     broken = [file["name"] for file in checked_files(run) if file["state"] != "whole"]
     if broken:
         raise UserError(*broken)
-    return read.info, read.metrics.to_csv(), read.summary.to_csv(), read.config, correct, weights
+    return read.info, read.metrics.to_csv(), str(read.summary), read.config, correct, weights
 
 
 def _flipped(content: bytes, bit: int) -> bytes:
