@@ -2,7 +2,6 @@
 
 import io
 import json as json_module
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -97,7 +96,7 @@ def compare(
         tests=tests,
         seeds=seeds,
     )
-    views, left_out = read_views(runs, root)
+    views, left_out = read_views(runs, root, refuse_damaged=condition is not None)
     blocks = compare_views(views, question)
     failures = condition.fulfilled_by(blocks) if condition else []
     put(blocks, format_name=formats[0] if formats else "text", left_out=left_out, output=output, width=width)
@@ -107,22 +106,24 @@ def compare(
         raise typer.Exit(FAILED_IF)
 
 
-def read_views(arguments: Sequence[str], root: Path) -> tuple[list["RunView"], list[str]]:
-    """The runs that the arguments mean, and a line for each that cannot be compared.
+def read_views(
+    arguments: Sequence[str], root: Path, *, refuse_damaged: bool = False
+) -> tuple[list["RunView"], list[str]]:
+    """The runs that the arguments mean, and a line for each that cannot be compared: unfinished, damaged, or no run.
 
-    A folder that is named itself must not be damaged; what a pattern or a name matches besides may be, and any run may
-    be unfinished.
+    Args:
+        arguments: As they were typed, or as the shell expanded them.
+        root: The folder that holds the runs.
+        refuse_damaged: Whether a damaged one is a mistake, rather than left out: where a program goes by the answer.
 
     Raises:
-        UserError: One line for each folder named that is no run, or damaged; or if there is no complete run at all.
+        UserError: One line for each, if there is no complete run at all; or for each damaged one that is refused.
     """
     from bnreg.errors import UserError
     from bnreg.report.run_view import view_of_run
     from bnreg.runs import expand_runs, read_run
     from bnreg.runs.read import UnreadableRunError
 
-    # Unlike Path.is_dir before Python 3.14, this answers no, rather than raising, to a name that is too long.
-    named = {Path(argument).resolve() for argument in arguments if os.path.isdir(argument)}  # noqa: PTH112
     views: list[RunView] = []
     mistakes: list[str] = []
     left_out: list[str] = []
@@ -130,7 +131,7 @@ def read_views(arguments: Sequence[str], root: Path) -> tuple[list["RunView"], l
         try:
             views.append(view_of_run(read_run(folder)))
         except UnreadableRunError as error:
-            is_mistake = error.state in ("damaged", "newer") and folder.resolve() in named
+            is_mistake = refuse_damaged and error.state in ("damaged", "newer")
             (mistakes if is_mistake else left_out).extend(error.lines)
     if mistakes or not views:
         raise UserError(*mistakes, *left_out)
