@@ -18,9 +18,10 @@ MIN_FACTORS = 2
 def interactions_of(block: Block, metric: str) -> list["Interaction"]:
     """Each arm's advantage at every level of a swept setting, against that at its first; a family of their own.
 
-    Nothing for fewer than two swept settings, or where arms must not be paired.
+    Nothing for fewer than two settings (which run it is, is none), or where arms must not be paired.
     """
-    if len(block.point_keys) < MIN_FACTORS or block.along != "arm" or block.baseline is None:
+    settings = [key for key in block.point_keys if key not in ("run", "name")]
+    if len(settings) < MIN_FACTORS or block.along != "arm" or block.baseline is None:
         return []
     if any(one.unpaired for one in block.judged):
         return []
