@@ -6,11 +6,13 @@ from bnreg.report.comparison import Block
 from bnreg.report.figures import MISSING, differences, p_text, unit
 from bnreg.report.grid import Grid
 from bnreg.report.groups import distinct
-from bnreg.report.judged import is_share
+from bnreg.report.judged import TEST_ACCURACY, is_share
+from bnreg.report.replicas import LAST
 from bnreg.report.run_view import point_label, point_value, short_names
 
 if TYPE_CHECKING:
     from bnreg.statistics.interaction import Interaction
+    from bnreg.statistics.points import Correctness
 
 MIN_FACTORS = 2
 
@@ -38,8 +40,29 @@ def interactions_of(block: Block, metric: str) -> list["Interaction"]:
     arms = distinct(group.side for group in block.groups if group.side != block.baseline)
     effect = next(one.comparison.verdict.smallest_effect for one in block.judged if one.metric == metric)
     return compare_interactions(
-        pd.DataFrame(rows), block.point_keys, arms, block.baseline, metric, is_share(metric), smallest_effect=effect
+        pd.DataFrame(rows),
+        block.point_keys,
+        arms,
+        block.baseline,
+        metric,
+        is_share(metric),
+        smallest_effect=effect,
+        correctness=_correctness(block) if metric == TEST_ACCURACY and block.question.at == LAST else None,
     )
+
+
+def _correctness(block: Block) -> "Correctness | None":
+    """Which examples each network of a seed gets right, where all have one test set; without those that diverged."""
+    if len({one.fingerprint for group in block.groups for one in group.replicas}) > 1:
+        return None
+    correctness = {}
+    for group in block.groups:
+        point = tuple(map(point_value, group.point.values()))
+        for seed, replicas in group.by_seed.items():
+            flags = replicas[0].correct() if len(replicas) == 1 and not replicas[0].diverged else None
+            if flags is not None:
+                correctness[point, group.side, seed] = flags
+    return correctness
 
 
 def interactions_grid(interactions: list["Interaction"], metric: str, styles: dict[str, str]) -> Grid:

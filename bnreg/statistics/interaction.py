@@ -54,7 +54,7 @@ def compare_interactions(
         metric: The column to compare.
         higher_is_better: Which sign of the metric is better.
         smallest_effect: The smallest change of the advantage that is of interest, in the metric's unit.
-        correctness: Which test examples each replica gets right, keyed by the point.s values, arm and seed.
+        correctness: Which test examples each replica gets right, keyed by the point's values, arm and seed.
     """
     points = [*each_point(summary, point_keys)]
     interactions = []

@@ -18,9 +18,13 @@ import pytest
 from report_frames import make_view
 from rich.console import Console
 
+from bnreg.report.comparison import compare_views
+from bnreg.report.interactions import interactions_of
+from bnreg.report.question import Question
 from bnreg.report.records import comparison_records
 from bnreg.report.run_view import short_names, view_of
 from bnreg.report.tables import comparison_markdown, comparison_tables
+from bnreg.statistics.intervals import example_error
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -277,3 +281,17 @@ def test_a_sweep_of_two_settings_tells_whether_they_change_the_advantage():
     }
     assert re.search(r"^  bn +lr 0\.01 vs 0\.1 +width=32 +(~|equivalent) ", render([view], 120), re.M)
     assert comparison_records([make_view(sweep={"optimizer.lr": [0.1, 0.01]})])[0]["interactions"] == []
+
+
+def test_where_answers_are_kept_an_advantage_changes_over_seeds_and_examples():
+    """As it is judged itself; a seed that diverged answers nothing, and other metrics have no answers."""
+    random = np.random.default_rng(0)
+    flags = {point: random.random((2, 10, 300)) < 0.9 for point in range(4)}
+    sweep = {"optimizer.lr": [0.1, 0.01], "model.dropout": [None, 0.5]}
+    view = make_view(sweep=sweep, load_correct=lambda: flags, diverged=(("bn", 3),))
+    (block,) = compare_views([view], Question(metrics=("test_accuracy", "test_loss")))
+    signed = np.array([1, -1])[:, None, None] * np.delete(flags[2] * 1 - flags[0], 3, axis=1)
+    found = interactions_of(block, "test_accuracy")[0].comparison
+    assert (found.interval_over, found.num_pairs) == ("seeds and examples", 10)
+    assert found.floor_error == pytest.approx(example_error(signed.sum(axis=0).astype(np.int8)))
+    assert {one.comparison.interval_over for one in interactions_of(block, "test_loss")} == {"seeds"}
