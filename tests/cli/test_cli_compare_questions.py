@@ -40,6 +40,14 @@ def test_runs_are_put_together_by_a_key(bnreg):
     assert "p after Holm for 3 comparisons" in text
 
 
+def test_an_advantage_does_not_change_from_run_to_run(bnreg, make_run):
+    """Which run it is, is no setting: there is nothing to change with it."""
+    make_run("one")
+    make_run("other")
+    (record,) = json.loads(bnreg("compare", "runs/*", "--group-by", "run,optimizer.lr", "--json").out)
+    assert (len(record["comparisons"]), record["interactions"]) == (2, [])
+
+
 @pytest.mark.usefixtures("rates")
 def test_a_mean_over_different_settings_is_told(bnreg):
     """Each seed counts once, however many runs it is in."""

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -284,14 +285,27 @@ def test_a_sweep_of_two_settings_tells_whether_they_change_the_advantage():
 
 
 def test_where_answers_are_kept_an_advantage_changes_over_seeds_and_examples():
-    """As it is judged itself; a seed that diverged answers nothing, and other metrics have no answers."""
+    """As it is judged itself; a seed that diverged answers nothing, and other metrics and epochs have no answers."""
     random = np.random.default_rng(0)
-    flags = {point: random.random((2, 10, 300)) < 0.9 for point in range(4)}
+    flags = {point: random.random((2, 10, 300)) < random.random((2, 1, 300)) for point in range(4)}
     sweep = {"optimizer.lr": [0.1, 0.01], "model.dropout": [None, 0.5]}
     view = make_view(sweep=sweep, load_correct=lambda: flags, diverged=(("bn", 3),))
-    (block,) = compare_views([view], Question(metrics=("test_accuracy", "test_loss")))
+    metrics = ("test_accuracy", "test_loss")
+    (block,) = compare_views([view], Question(metrics=metrics))
     signed = np.array([1, -1])[:, None, None] * np.delete(flags[2] * 1 - flags[0], 3, axis=1)
     found = interactions_of(block, "test_accuracy")[0].comparison
     assert (found.interval_over, found.num_pairs) == ("seeds and examples", 10)
+    assert found.floor_error > 0
     assert found.floor_error == pytest.approx(example_error(signed.sum(axis=0).astype(np.int8)))
     assert {one.comparison.interval_over for one in interactions_of(block, "test_loss")} == {"seeds"}
+    (at_an_epoch,) = compare_views([view], Question(metrics=metrics, at="epoch=2"))
+    assert {one.comparison.interval_over for one in interactions_of(at_an_epoch, "test_accuracy")} == {"seeds"}
+
+
+def test_no_examples_are_shared_between_two_data_sets():
+    random = np.random.default_rng(0)
+    flags = {point: random.random((2, 10, 300 - 100 * (point % 2))) < 0.9 for point in range(4)}
+    view = make_view(sweep={"optimizer.lr": [0.1, 0.01], "data.dataset": ["mnist", "kmnist"]})
+    data = {name: {**view.data["mnist"], "name": name, "fingerprint": name} for name in ("mnist", "kmnist")}
+    (block,) = compare_views([replace(view, data=data, load_correct=lambda: flags)])
+    assert {one.comparison.interval_over for one in interactions_of(block, "test_accuracy")} == {"seeds"}

@@ -1,6 +1,7 @@
 """Reading a run: nothing is believed unverified, and nothing is parsed before it is asked for."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -30,6 +31,29 @@ def test_what_was_verified_is_what_is_parsed(tmp_path):
     run = read_run(path)
     (path / "metrics.csv").write_text("arm\nother\n")
     assert set(run.metrics["arm"]) == {"bn", "plain"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: lines[:-1],
+        lambda lines: [*lines, lines[-1]],
+        lambda lines: [*lines[:-1], lines[-1].rpartition(",")[0]],
+        lambda lines: [*lines[:-1], lines[-1] + ",1"],
+        lambda lines: [*lines[:-1], lines[-1].replace("plain", "other")],
+        lambda lines: [*lines[:-1], lines[-1].rpartition(",")[0] + ",many"],
+        lambda lines: lines[:1],
+    ],
+    ids=["too few rows", "too many rows", "a short row", "a long row", "no arm's row", "a word", "no rows"],
+)
+def test_a_summary_that_is_not_that_of_the_replicas_is_damaged(tmp_path, change):
+    """Although its checksum is right: whoever wrote it."""
+    run = read_run(make_run(tmp_path, made_name()))
+    lines = run.files["summary.csv"].decode().splitlines()
+    forged = replace(run, files={**run.files, "summary.csv": "\n".join(change(lines)).encode()})
+    assert len(run.summary["arm"]) == len(lines) - 1
+    with pytest.raises(UnreadableRunError, match=r"summary\.csv: damaged run: it is not the table that bnreg writes"):
+        _ = forged.summary
 
 
 def test_the_config_is_that_of_run_json(tmp_path):
