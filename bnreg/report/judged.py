@@ -7,6 +7,7 @@ import numpy as np
 
 from bnreg.report.groups import Group
 from bnreg.report.replicas import EPOCHS_KEY, Replica
+from bnreg.statistics.intervals import Flags, example_error
 from bnreg.statistics.paired import PairedComparison, compare_pairs, judge
 from bnreg.statistics.unpaired import compare_unpaired
 
@@ -23,6 +24,7 @@ class Judged:
         baseline: The group with which it is compared.
         comparison: The evidence and the verdict.
         unpaired: Why they must not be paired; None where they may.
+        is_answered: Whether the metric is that of the final networks, whose answers on each test example are kept.
     """
 
     metric: str
@@ -30,6 +32,7 @@ class Judged:
     baseline: Group
     comparison: PairedComparison
     unpaired: str | None
+    is_answered: bool
 
 
 def is_share(metric: str) -> bool:
@@ -54,6 +57,7 @@ def judge_groups(
     """
     judged = []
     for metric in metrics:
+        is_answered = stored_final and metric == TEST_ACCURACY
         for arm, baseline in pairs:
             unpaired = streams_differ(arm, baseline)
             values, baseline_values = (side.values(metric) for side in (arm, baseline))
@@ -64,7 +68,7 @@ def judge_groups(
                     higher_is_better=is_share(metric),
                     smallest_effect=smallest_effects[metric],
                 )
-                judged.append(Judged(metric, arm, baseline, comparison, unpaired))
+                judged.append(Judged(metric, arm, baseline, comparison, unpaired, is_answered))
                 continue
             seeds = sorted(values.keys() & baseline_values.keys())
             comparison = compare_pairs(
@@ -72,9 +76,7 @@ def judge_groups(
                 baseline_values,
                 higher_is_better=is_share(metric),
                 smallest_effect=smallest_effects[metric],
-                example_error=_example_error(arm, baseline, seeds)
-                if stored_final and metric == TEST_ACCURACY
-                else None,
+                example_error=_example_error(arm, baseline, seeds) if is_answered else None,
                 split_ratio=_split_ratio(arm) if metric.startswith("validation_") else None,
             )
             comparison = replace(
@@ -82,7 +84,7 @@ def judge_groups(
                 diverged_seeds=tuple(seed for seed in arm.diverged_seeds if seed in seeds),
                 diverged_baseline_seeds=tuple(seed for seed in baseline.diverged_seeds if seed in seeds),
             )
-            judged.append(Judged(metric, arm, baseline, comparison, unpaired))
+            judged.append(Judged(metric, arm, baseline, comparison, unpaired, is_answered))
     verdicts = judge([one.comparison for one in judged])
     return [replace(one, comparison=comparison) for one, comparison in zip(judged, verdicts, strict=True)]
 
@@ -118,17 +120,21 @@ def _stream_difference(one: Replica, other: Replica) -> str | None:
 
 def _example_error(arm: Group, baseline: Group, seeds: Sequence[int]) -> float | None:
     """What the test examples add to the standard error; None where it is not known of two seeds."""
-    from bnreg.statistics.intervals import example_error
-
-    differences = []
-    for seed in seeds:
-        replicas = [*arm.by_seed[seed], *baseline.by_seed[seed]]
-        if len(replicas) != 2 or any(replica.diverged for replica in replicas):
-            continue
-        correct, baseline_correct = (replica.correct() for replica in replicas)
-        if correct is not None and baseline_correct is not None:
-            differences.append(correct.view(np.int8) - baseline_correct.view(np.int8))
+    answers = [one for seed in seeds if (one := answers_of(arm, baseline, seed))]
+    differences = [correct.view(np.int8) - baseline_correct.view(np.int8) for correct, baseline_correct in answers]
     return example_error(np.stack(differences)) if len(differences) > 1 else None
+
+
+def answers_of(arm: Group, baseline: Group, seed: int) -> tuple[Flags, Flags] | None:
+    """Which test examples the two networks of a seed get right, each of shape (examples,).
+
+    None where that was not recorded, where there are more than the two, and where one diverged: it answers nothing.
+    """
+    replicas = [*arm.by_seed[seed], *baseline.by_seed[seed]]
+    if len(replicas) != 2 or any(replica.diverged for replica in replicas):
+        return None
+    correct, baseline_correct = (replica.correct() for replica in replicas)
+    return None if correct is None or baseline_correct is None else (correct, baseline_correct)
 
 
 def _split_ratio(group: Group) -> float | None:

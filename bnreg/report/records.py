@@ -85,7 +85,7 @@ def _comparison_record(block: Block, judged: Judged) -> dict[str, Any]:
         "point": judged.arm.point,
         "arm": judged.arm.side,
         "metric": judged.metric,
-        "verdict": verdict.word if evidence.num_pairs else None,
+        "verdict": verdict.word if evidence.is_tested else None,
         "remark": verdict.remark,
         "smallest_effect": verdict.smallest_effect,
         "num_pairs": evidence.num_pairs,
@@ -176,6 +176,7 @@ _CSV_EVIDENCE = (
     "corrected_p",
     "d_z",
     "seeds_needed",
+    "unpaired",
 )
 
 

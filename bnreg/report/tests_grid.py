@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bnreg.report.figures import MISSING, p_text
 from bnreg.report.grid import Grid
-from bnreg.report.judged import TEST_ACCURACY, Judged
+from bnreg.report.judged import Judged, answers_of
 from bnreg.statistics.secondary import mcnemar_p_value, paired_t_p_value, tost_p_value, wilcoxon_p_value
 
 
@@ -27,7 +27,7 @@ def tests_grid(judged: Sequence[Judged], headers: list[str], names: Sequence[Seq
 def secondary_p_values(judged: Judged) -> dict[str, float]:
     """The p of each test by its name; NaN where it cannot be had.
 
-    McNemar's compares one pair of networks: those of the first seed that both have.
+    McNemar's compares one pair of networks: those of the first seed of which both have answers.
     """
     differences = judged.comparison.differences
     p_values = {"sign_flip": judged.comparison.p_value if differences else math.nan, **dict.fromkeys(_NAMES, math.nan)}
@@ -37,10 +37,10 @@ def secondary_p_values(judged: Judged) -> dict[str, float]:
     effect = judged.comparison.verdict.smallest_effect
     if effect is not None:
         p_values["tost"] = tost_p_value(differences, effect)
-    first = judged.comparison.seeds[0]
-    correct, baseline_correct = (side.by_seed[first][0].correct() for side in (judged.arm, judged.baseline))
-    if judged.metric == TEST_ACCURACY and correct is not None and baseline_correct is not None:
-        p_values["mcnemar"] = mcnemar_p_value(correct, baseline_correct)
+    if judged.is_answered:
+        answers = (answers_of(judged.arm, judged.baseline, seed) for seed in judged.comparison.seeds)
+        if first := next(filter(None, answers), None):
+            p_values["mcnemar"] = mcnemar_p_value(*first)
     return p_values
 
 

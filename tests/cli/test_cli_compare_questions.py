@@ -75,7 +75,7 @@ def test_runs_whose_streams_differ_are_not_paired_and_the_difference_is_named(bn
     make_run("two", arms=("plain",), baseline=None, lift=0.0, **other)
     asked = ("compare", "runs/*", "--group-by", "arm", "--baseline", "plain")
     (found,) = comparisons(bnreg(*asked, "--json"))
-    assert (found["unpaired"], found["num_pairs"], found["wins"]) == (reason, 0, 0)
+    assert (found["unpaired"], found["num_pairs"], found["wins"], found["verdict"]) == (reason, 0, 0, "helped")
     assert found["difference"] == pytest.approx(0.01)
     assert found["interval"][0] < found["difference"] < found["interval"][1]
     out = " ".join(bnreg(*asked).out.split())
@@ -194,6 +194,13 @@ def test_further_tests_are_shown_on_request(bnreg, make_run):
     (found,) = comparisons(bnreg("compare", run, "--tests", "--json"))
     assert set(found["tests"]) == {"sign_flip", "t", "wilcoxon", "tost", "mcnemar"}
     assert found["tests"]["sign_flip"] == found["p_value"]
+    assert 0 < found["tests"]["mcnemar"] <= 1
+    (early,) = comparisons(bnreg("compare", run, "--tests", "--at", "epoch=1", "--json"))
+    assert early["tests"]["mcnemar"] is None  # only the final networks' answers are kept
+    (others,) = comparisons(bnreg("compare", run, "--where", "seed!=0", "--tests", "--json"))
+    diverged = make_run("diverged", noise=0.002, correct=True, diverged=(("bn", 0),))
+    (found,) = comparisons(bnreg("compare", diverged, "--tests", "--json"))
+    assert found["tests"]["mcnemar"] == others["tests"]["mcnemar"]  # seed 0 has no answers, the next one has
     (without,) = comparisons(bnreg("compare", make_run("other"), "--tests", "--json"))
     assert without["tests"]["mcnemar"] is None
 
