@@ -8,6 +8,7 @@ from bnreg.data import num_batches
 from bnreg.nn.architecture import Architecture
 from bnreg.report.run_view import RunView, counted, point_label, point_value
 from bnreg.report.settings import cell_settings
+from bnreg.statistics.power import MIN_SEEDS
 from bnreg.statistics.sign_flip import smallest_p_value
 
 Cells = Mapping[tuple[int, str], Mapping[str, Any]]
@@ -15,7 +16,6 @@ Figures = Mapping[tuple[int, str], float]
 
 # What γ and β of batch norm add to a network is less than this share of its parameters.
 SLIGHT = 0.05
-SIGNIFICANT = 0.05
 LEARNING_RATE = "optimizer.lr"
 
 
@@ -153,10 +153,9 @@ def _architecture(settings: Mapping[str, Any]) -> Architecture:
 
 def _few_seeds(view: RunView) -> Iterator[str]:
     num_seeds = view.num_seeds
-    smallest = smallest_p_value(num_seeds)
-    if len(view.arms) > 1 and smallest >= SIGNIFICANT:
-        enough = next(number for number in range(num_seeds, 100) if smallest_p_value(number) < SIGNIFICANT)
-        yield f"too few seeds: with {num_seeds} the smallest p is {smallest:.3g}; at least {enough} can reach p < 0.05"
+    if len(view.arms) > 1 and num_seeds < MIN_SEEDS:
+        smallest = f"{smallest_p_value(num_seeds):.3g}"
+        yield f"too few seeds: with {num_seeds} the smallest p is {smallest}; at least {MIN_SEEDS} can reach p < 0.05"
 
 
 def _unequal(view: RunView, what: str, figures: Figures, slight: float = 0.0) -> list[str]:

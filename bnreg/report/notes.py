@@ -10,9 +10,8 @@ from bnreg.report.groups import distinct, varying_keys
 from bnreg.report.judged import Judged
 from bnreg.report.run_view import counted, point_label
 from bnreg.statistics.paired import PairedComparison
+from bnreg.statistics.power import fewest_pairs
 
-# With six pairs the sign-flip test can first reach p < 0.05.
-ENOUGH_PAIRS = 6
 MAX_LISTED = 8
 
 _DECIDED = "inconclusive; {} seeds would decide it in 80 % of cases"
@@ -76,12 +75,16 @@ def _on_power(judged: Sequence[Judged]) -> list[str]:
     notes = []
     paired = [one.comparison for one in judged if one.comparison.num_pairs]
     for num_pairs, comparison in sorted({one.num_pairs: one for one in paired}.items()):
-        if num_pairs < ENOUGH_PAIRS:
+        family_size = comparison.verdict.family_size
+        enough = fewest_pairs(family_size)
+        if enough is None or num_pairs < enough:
             are = "is" if num_pairs == 1 else "are"
             interval = "" if comparison.interval else "an interval or "
+            smallest = p_text(min(1.0, comparison.smallest_p * family_size))
+            after = f" after Holm for {family_size} comparisons" if family_size > 1 else ""
+            remedy = f"use at least {enough} seeds" if enough else "compare fewer"
             notes.append(
-                f"{counted(num_pairs, 'pair')} {are} too few for {interval}a p below {p_text(comparison.smallest_p)}: "
-                f"use at least {ENOUGH_PAIRS} seeds"
+                f"{counted(num_pairs, 'pair')} {are} too few for {interval}a p below {smallest}{after}: {remedy}"
             )
     if num_ties := sum(one.ties for one in paired):
         notes.append(f"{counted(num_ties, 'pair')} tied, which nobody won")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from bnreg.statistics.sign_flip import TIE_TOLERANCE
+from bnreg.statistics.sign_flip import MAX_EXACT_PAIRS, TIE_TOLERANCE, smallest_p_value
 
 SIGNIFICANCE = 0.05
 MIN_SEEDS = 6  # from so many on the sign-flip test can reach p < 0.05
@@ -106,6 +106,16 @@ def decided_share(
     differs = 1 - share_within(to_differ)
     agrees = np.where(to_agree > 0, share_within(np.maximum(to_agree, 0)), 0.0)
     return float((differs + agrees).mean())
+
+
+def fewest_pairs(family_size: int = 1) -> int | None:
+    """The smallest number of pairs whose sign-flip test can reach p < 0.05, corrected for so many comparisons.
+
+    Returns:
+        From 6 to 20; None for a family so large that no number of pairs can.
+    """
+    numbers = range(MIN_SEEDS, MAX_EXACT_PAIRS + 1)
+    return next((number for number in numbers if family_size * smallest_p_value(number) < SIGNIFICANCE), None)
 
 
 def attainable_level(num_pairs: int, level: float = SIGNIFICANCE) -> float:

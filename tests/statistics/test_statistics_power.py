@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
+from bnreg.statistics.families import holm
 from bnreg.statistics.intervals import over_seeds_and_examples
-from bnreg.statistics.power import attainable_level, decided_share, seeds_needed
+from bnreg.statistics.power import attainable_level, decided_share, fewest_pairs, seeds_needed
 from bnreg.statistics.sign_flip import sign_flip_p_value
 from bnreg.statistics.verdict import decide
 
@@ -22,6 +23,19 @@ def test_without_a_smallest_effect_it_is_the_power_of_students_test(num_pairs, d
     """At the level that sign flips attain: statsmodels uses the noncentral t distribution."""
     expected = TTestPower().power(d_z, num_pairs, attainable_level(num_pairs))
     assert decided_share(num_pairs, d_z * 0.003, 0.003, None) == pytest.approx(expected, abs=0.003)
+
+
+@pytest.mark.parametrize("family_size", [1, 2, 4, 5, 100, 26_000])
+def test_fewer_pairs_than_the_fewest_cannot_reach_significance(family_size):
+    """Whatever they are like: after Holm, the smallest p of a family is multiplied by its size."""
+    number = fewest_pairs(family_size)
+    for num_pairs, can in ((number - 1, False), (number, True)):
+        p_values = [sign_flip_p_value(np.ones(num_pairs))] + [1.0] * (family_size - 1)
+        assert bool(holm(p_values)[0] < 0.05) is can
+
+
+def test_of_too_many_comparisons_none_can_reach_significance():
+    assert fewest_pairs(27_000) is None
 
 
 @pytest.mark.parametrize("d_z", [0.3, 0.5, 0.8])
