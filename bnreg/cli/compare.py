@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.options import SmallestEffect
-from bnreg.cli.train import RunsRoot
+from bnreg.cli.options import RunsRoot, SmallestEffect
 
 if TYPE_CHECKING:
     from bnreg.report.comparison import Block

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import SmallestEffect
-from bnreg.cli.train import RunsRoot
+from bnreg.cli.options import RunsRoot, SmallestEffect
 
 
 def diff(

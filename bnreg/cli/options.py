@@ -8,6 +8,7 @@ import typer
 if TYPE_CHECKING:
     from bnreg.runs import Run
 
+RunsRoot = Annotated[Path, typer.Option("--runs", metavar="FOLDER", help="The folder that holds the runs.")]
 TrainedRun = Annotated[str, typer.Argument(metavar="RUN", help="A run folder with weights.", show_default=False)]
 Arm = Annotated[str | None, typer.Option(metavar="ARM", help="Only this arm. Default: all.")]
 Point = Annotated[
@@ -25,8 +26,8 @@ DataRoot = Annotated[
 ]
 
 
-def read_one_run(argument: str, why: str) -> "Run":
-    """Read the run that an argument means, a folder or a pattern.
+def read_one_run(argument: str, why: str, root: Path = Path("runs")) -> "Run":
+    """Read the run that an argument means: a folder, a pattern or a name below the folder of runs.
 
     Raises:
         UserError: If it means none or, with the reason why that is a mistake, several; or see ``read_run``.
@@ -34,7 +35,7 @@ def read_one_run(argument: str, why: str) -> "Run":
     from bnreg.errors import UserError
     from bnreg.runs import expand_runs, read_run
 
-    folders = expand_runs([argument])
+    folders = expand_runs([argument], root)
     if len(folders) > 1:
         raise UserError(f"{argument}: matches {len(folders)} runs; {why}")
     return read_run(folders[0])

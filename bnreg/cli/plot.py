@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from bnreg.cli.options import read_one_run
+
 
 def plot(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
@@ -18,13 +20,9 @@ def plot(
     from bnreg.report.charts import CHARTS
     from bnreg.report.drawing import save_chart
     from bnreg.report.run_view import view_of_run
-    from bnreg.runs import expand_runs, read_run
 
     if chart not in CHARTS:
         raise UserError(f"--chart: unknown chart {chart!r} (choices: {', '.join(sorted(CHARTS))})")
-    folders = expand_runs([run])
-    if len(folders) > 1:
-        raise UserError(f"{run}: matches {len(folders)} runs; a chart is drawn of one")
-    results = read_run(folders[0])
-    save_chart(CHARTS[chart](view_of_run(results)), output)
+    view = view_of_run(read_one_run(run, "a chart is drawn of one"))
+    save_chart(CHARTS[chart](view), output)
     typer.echo(output)

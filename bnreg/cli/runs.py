@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.train import RunsRoot
+from bnreg.cli.options import RunsRoot
 
 
 def runs(

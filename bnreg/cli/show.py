@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.train import RunsRoot
+from bnreg.cli.options import RunsRoot, read_one_run
 
 
 def show(
@@ -21,14 +21,9 @@ def show(
 
     All of its files are held to their checksums.
     """
-    from bnreg.errors import UserError
     from bnreg.report.show import run_page, run_record
-    from bnreg.runs.read import expand_runs, read_run
 
-    folders = expand_runs([run], root)
-    if len(folders) > 1:
-        raise UserError(f"{run}: matches {len(folders)} runs; one is shown at a time")
-    record = run_record(read_run(folders[0]))
+    record = run_record(read_one_run(run, "one is shown at a time", root))
     if json:
         typer.echo(json_module.dumps(record, indent=2, allow_nan=False))
         return

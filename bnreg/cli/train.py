@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.options import DataRoot
+from bnreg.cli.options import DataRoot, RunsRoot
 
 if TYPE_CHECKING:
     from bnreg.experiment import Results
     from bnreg.plan import Plan
     from bnreg.runs import UnfinishedRun
-
-RunsRoot = Annotated[Path, typer.Option("--runs", metavar="FOLDER", help="The folder that holds the runs.")]
 
 
 def train(
