@@ -13,6 +13,8 @@ from bnreg.config.schema import Settings
 from bnreg.data import Dataset
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the workers; read when torch is first imported
+# The many processes that tests start would each compile all that they import: a quarter of the time of such tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_modifyitems(items):
