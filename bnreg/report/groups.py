@@ -4,11 +4,14 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bnreg.errors import UserError
 from bnreg.report.replicas import DATASET_KEY, Replica
 from bnreg.report.run_view import RunView, point_label, point_value
+
+if TYPE_CHECKING:
+    from bnreg.statistics.intervals import Flags
 
 Point = dict[str, Any]
 
@@ -53,6 +56,14 @@ class Group:
             if known:
                 values[seed] = sum(known) / len(known)
         return values
+
+    def answers(self, seed: int) -> "Flags | None":
+        """Which test examples its network of a seed gets right, shape (examples,).
+
+        None where that was not recorded, where there are several networks, and where it diverged: it answers nothing.
+        """
+        only, *others = self.by_seed[seed]
+        return None if others or only.diverged else only.correct()
 
     def settings(self, key: str) -> list[str]:
         """The different values of a setting among its replicas, as a config writes them."""

@@ -6,8 +6,7 @@ from bnreg.report.comparison import Block
 from bnreg.report.figures import MISSING, differences, p_text, unit
 from bnreg.report.grid import Grid
 from bnreg.report.groups import distinct
-from bnreg.report.judged import TEST_ACCURACY, is_share
-from bnreg.report.replicas import LAST
+from bnreg.report.judged import is_share
 from bnreg.report.run_view import point_label, point_value, short_names
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def interactions_of(block: Block, metric: str) -> list["Interaction"]:
         for seed, value in group.values(metric).items()
     ]
     arms = distinct(group.side for group in block.groups if group.side != block.baseline)
-    effect = next(one.comparison.verdict.smallest_effect for one in block.judged if one.metric == metric)
+    judged = next(one for one in block.judged if one.metric == metric)
     return compare_interactions(
         pd.DataFrame(rows),
         block.point_keys,
@@ -46,21 +45,20 @@ def interactions_of(block: Block, metric: str) -> list["Interaction"]:
         block.baseline,
         metric,
         is_share(metric),
-        smallest_effect=effect,
-        correctness=_correctness(block) if metric == TEST_ACCURACY and block.question.at == LAST else None,
+        smallest_effect=judged.comparison.verdict.smallest_effect,
+        correctness=_correctness(block) if judged.is_answered else None,
     )
 
 
 def _correctness(block: Block) -> "Correctness | None":
-    """Which examples each network of a seed gets right, where all have one test set; without those that diverged."""
+    """Which examples each network gets right, see ``Group.answers``, where all have one test set."""
     if len({one.fingerprint for group in block.groups for one in group.replicas}) > 1:
         return None
     correctness = {}
     for group in block.groups:
         point = tuple(map(point_value, group.point.values()))
-        for seed, replicas in group.by_seed.items():
-            flags = replicas[0].correct() if len(replicas) == 1 and not replicas[0].diverged else None
-            if flags is not None:
+        for seed in group.by_seed:
+            if (flags := group.answers(seed)) is not None:
                 correctness[point, group.side, seed] = flags
     return correctness
 

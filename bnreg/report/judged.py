@@ -126,14 +126,8 @@ def _example_error(arm: Group, baseline: Group, seeds: Sequence[int]) -> float |
 
 
 def answers_of(arm: Group, baseline: Group, seed: int) -> tuple[Flags, Flags] | None:
-    """Which test examples the two networks of a seed get right, each of shape (examples,).
-
-    None where that was not recorded, where there are more than the two, and where one diverged: it answers nothing.
-    """
-    replicas = [*arm.by_seed[seed], *baseline.by_seed[seed]]
-    if len(replicas) != 2 or any(replica.diverged for replica in replicas):
-        return None
-    correct, baseline_correct = (replica.correct() for replica in replicas)
+    """Which test examples the two networks of a seed get right, see ``Group.answers``; None unless both are known."""
+    correct, baseline_correct = arm.answers(seed), baseline.answers(seed)
     return None if correct is None or baseline_correct is None else (correct, baseline_correct)
 
 

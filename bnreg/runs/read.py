@@ -131,8 +131,8 @@ def read_run(path: Path) -> Run:
     """
     checksums = _manifest(path)
     with _as_damage():
-        optional = [name for name in (CORRECT,) if name in checksums]
-        files = verified(path, checksums, (RUN, METRICS, SUMMARY, *optional))
+        # Runs that were written before there were answers have none.
+        files = verified(path, checksums, (RUN, METRICS, SUMMARY, *({CORRECT} & checksums.keys())))
         info = _info(path, files[RUN])
         if "config" not in info and CONFIG in checksums:
             files |= verified(path, checksums, (CONFIG,))
