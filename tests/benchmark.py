@@ -73,8 +73,8 @@ def textbook(root: Path) -> dict[str, float]:
 
 def stacked(num_seeds: int, epochs: int) -> dict[str, float]:
     """The default job with so many seeds, from when its workers begin to train until the last has ended."""
-    from bnreg.beginning import describe_beginning
-    from bnreg.experiment import begin_experiment, run_experiment
+    from trained_runs import train_plan
+
     from bnreg.plan import plan_experiment
     from bnreg.training.messages import Progressed
 
@@ -86,8 +86,7 @@ def stacked(num_seeds: int, epochs: int) -> dict[str, float]:
         def watch(_: Progressed) -> None:
             times.append(time.perf_counter())
 
-        run = begin_experiment(plan, describe_beginning(plan, command=[], data_folder=None), Path(runs))
-        run_experiment(plan, run, watch=watch, draw=lambda _: {}, log=print)
+        train_plan(plan, Path(runs), watch=watch)
     seconds = times[-1] - times[0]  # the first message comes right before the first step
     return {"rate": plan.num_replicas * epochs / seconds, "cuda": plan.device != "cpu"}
 

@@ -402,8 +402,8 @@ def real(console: Console, num_experiments: int) -> int:
 
 def trained_correct(num_networks: int) -> np.ndarray:
     """Which test examples so many networks get right, each of a seed of its own: shape (networks, examples)."""
-    from bnreg.beginning import describe_beginning
-    from bnreg.experiment import begin_experiment, run_experiment
+    from trained_runs import train_plan
+
     from bnreg.plan import plan_experiment
     from bnreg.runs import read_correct, read_run
 
@@ -411,9 +411,7 @@ def trained_correct(num_networks: int) -> np.ndarray:
         folder = Path(name)
         (folder / "itself.yaml").write_text(REAL)
         plan = plan_experiment(folder / "itself.yaml", [f"seeds={num_networks}"], data_folder=None, log=print)
-        run = begin_experiment(plan, describe_beginning(plan, command=[], data_folder=None), folder)
-        trained = run_experiment(plan, run, watch=lambda _: None, draw=lambda _: {}, log=print)
-        return read_correct(read_run(trained))[0][0].astype(np.int8)
+        return read_correct(read_run(train_plan(plan, folder)))[0][0].astype(np.int8)
 
 
 def real_rows(report: Report, correct: np.ndarray) -> Iterator[list[str]]:

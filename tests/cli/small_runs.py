@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from trained_runs import train_plan
 
 from bnreg import experiment
-from bnreg.beginning import describe_beginning
 from bnreg.data import attach
 from bnreg.plan import plan_experiment
 from bnreg.training.workers import train_and_keep
@@ -15,11 +15,9 @@ def train_here(folder, text):
     config = folder / "small.yaml"
     config.write_text(text)
     plan = plan_experiment(config, ["device=cpu"], data_folder=None, log=pytest.fail, load_data=True)
-    beginning = describe_beginning(plan, command=["bnreg", "train"], data_folder=None)
-    run = experiment.begin_experiment(plan, beginning, folder / "runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiment, "train_shards", _train_shards)
-        return experiment.run_experiment(plan, run, watch=lambda _: None, draw=lambda _: {}, log=pytest.fail)
+        return train_plan(plan, folder / "runs", log=pytest.fail)
 
 
 def _train_shards(jobs, data_folders, *, snapshot_seconds, log, **_):
