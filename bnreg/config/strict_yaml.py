@@ -18,7 +18,7 @@ from bnreg.config.yaml_mistakes import StrictYamlError, decimal_comma, glued_col
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 20
-MAX_VALUES = 100_000
+MAX_VALUES = 20_000  # twice as many as there can be seeds
 
 # libyaml reads the largest file in a tenth of a second; without it the same rules hold at a fiftieth of the speed.
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
