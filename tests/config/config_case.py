@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bnreg.config import Choices, Experiment, load_experiment
+from bnreg.config.strict_yaml import MAX_BYTES
 from bnreg.errors import UserError
 
 CHOICES = Choices(
@@ -23,6 +24,27 @@ arms:
   plain: {model: {norm: none}}
 baseline: plain
 """
+
+# Files of the largest size, each of one thing repeated.
+LARGEST = [
+    (start + unit * MAX_BYTES)[:MAX_BYTES]
+    for start in (b"", b"a: [", b'a: "', b"a: |\n ")
+    for unit in (
+        b"\n",
+        b"#",
+        b"[",
+        b"- ",
+        b"? ",
+        b"a:\n",
+        b" ",
+        b"--- ",
+        b"%TAG !a! b\n",
+        b"'",
+        b"{a: ",
+        b"&a ",
+        b"x, ",
+    )
+]
 
 
 def load(folder: Path, text: str | bytes, *overrides: str, file: str = "a.yaml") -> Experiment:

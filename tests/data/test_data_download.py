@@ -220,9 +220,9 @@ def test_a_process_that_waits_for_one_that_fails_begins_anew(tmp_path):
     thread = threading.Thread(target=fetch, args=("tiny", tmp_path), kwargs={"log": log})
     with download._locked(folder, log=print):
         thread.start()
-        assert waiting.wait(timeout=10)
+        assert waiting.wait(timeout=60)
         time.sleep(0.3)  # some rounds of waiting
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert not thread.is_alive()
     assert names_in(folder) == sorted([*tiny_archives(), LOCK])
 
@@ -309,10 +309,10 @@ def test_a_process_waits_for_another_and_then_has_nothing_to_do(tmp_path, mirror
     with other:
         thread = threading.Thread(target=fetch, args=("tiny", tmp_path), kwargs={"log": log})
         thread.start()
-        assert waiting.wait(timeout=10)
+        assert waiting.wait(timeout=60)
         for name, content in tiny_archives().items():
             (folder / name).write_bytes(content)
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert not thread.is_alive()
     assert lines == [f"waiting for another process that downloads into {folder}"]
     assert mirror.requested == []

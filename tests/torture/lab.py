@@ -52,7 +52,7 @@ jobs: 2
 device: cpu
 snapshot_seconds: 0.02
 """
-SECONDS = 60.0  # that a process may take before it counts as hanging; unharmed it takes one or two
+HANGING = 60.0  # seconds that a process may take before it counts as hanging; unharmed it takes one or two
 
 Setup = Callable[[], None]
 
@@ -104,7 +104,7 @@ class Bnreg:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
-    def wait(self, seconds: float = SECONDS) -> Ended:
+    def wait(self, seconds: float = HANGING) -> Ended:
         """Wait for its end; one that hangs is killed, and fails the case."""
         self.process.join(seconds)
         hangs = self.process.is_alive()

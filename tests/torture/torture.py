@@ -37,7 +37,7 @@ class Row(Protocol):
 
     @staticmethod
     def cases(full: bool) -> Iterator[Case]:
-        """The tries: all of them, or the fixed few of the test suite."""
+        """The tries: all of them, or the fixed few of the test suite, which runs on machines that are no clock."""
 
 
 @dataclass
