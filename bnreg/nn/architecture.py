@@ -110,6 +110,13 @@ class Architecture:
         ]
         return (first, *rest)
 
+    @property
+    def most_values(self) -> int:
+        """How many values the largest layer of one network makes of an image; the image's own are shared as a rule."""
+        height, width = self.image_shape
+        own_input = 0 if self.parts(0)[0] == "affine" else height * width
+        return max(own_input, *(layer.num_outputs * layer.num_places for layer in self.layers()))
+
     def parts(self, index: int) -> tuple[str, ...]:
         """What a hidden layer consists of, in order; the norm's and dropout's places are there even if they are not."""
         order = LAYER_ORDERS[self.norm_placement]

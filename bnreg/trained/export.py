@@ -15,7 +15,7 @@ from bnreg.runs import Run
 from bnreg.trained.folding import logits_of, scaled_test_images
 from bnreg.trained.load import TrainedArm, load_trained
 from bnreg.trained.ordinary import as_torch
-from bnreg.training.evaluation import CHUNK
+from bnreg.training.evaluation import chunks
 
 About = Mapping[str, str]
 
@@ -134,7 +134,7 @@ def check_onnx(content: bytes, network: StackedNetwork, dataset: Dataset) -> Agr
     pixels = scaled_test_images(dataset, torch.float32)
     expected = logits_of(network, pixels)[0]
     images = pixels.view(-1, 1, *network.architecture.image_shape)
-    batches = [*torch.split(images, CHUNK), images[:1]]
+    batches = [*chunks(network, images, dim=0), images[:1]]
     outputs = torch.cat([torch.from_numpy(session.run(["logits"], {"images": x.numpy()})[0]) for x in batches])
     both = torch.cat([expected, expected[:1]])
     difference = float((outputs - both).abs().max())

@@ -20,14 +20,13 @@ from bnreg.runs import Run, weights_bytes, weights_file
 from bnreg.runs.folder import new_folder
 from bnreg.trained.load import TrainedArm, load_data, load_trained
 from bnreg.trained.threads import one_thread
-from bnreg.training.evaluation import CHUNK, evaluating
+from bnreg.training.evaluation import chunks, evaluating
 
 # In float64 two ways to calculate the same logits differ by rounding alone: by less than this, or, where logits are
 # larger than 1, by less than this share of the largest.
 FLOAT64_BOUND = 1e-12
 
 NUM_ROUNDS = 5
-CHUNK_VALUES = 1 << 22  # of a stack's widest layer at a time: 16 MiB in float32, three times as fast as 64 MiB
 
 MEASURED = {
     "largest_difference_float32": "largest |logit − logit| over replicas, test images and classes, with the weights of "
@@ -128,10 +127,8 @@ def logits_of(network: StackedNetwork, pixels: Tensor) -> Tensor:
     Returns:
         Shape (R, images, classes).
     """
-    widest = max(layer.num_outputs * layer.num_places for layer in network.architecture.layers())
-    num_images = max(1, min(CHUNK, CHUNK_VALUES // (network.num_replicas * widest)))
     with evaluating(network):
-        return torch.cat([network(chunk.unsqueeze(0)) for chunk in torch.split(pixels, num_images)], dim=1)
+        return torch.cat([network(chunk.unsqueeze(0)) for chunk in chunks(network, pixels, dim=0)], dim=1)
 
 
 def scaled_test_images(dataset: Dataset, dtype: torch.dtype) -> Tensor:

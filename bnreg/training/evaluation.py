@@ -8,9 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bnreg.nn.network import StackedNetwork
 from bnreg.training.stopping import unless_stopped
 
-CHUNK = 1000  # examples at a time: large enough to keep a core busy, small enough to stay in its cache
+CHUNK = 1000  # examples at a time, at the most: large enough to keep a core busy
+
+# Values of a stack's largest layer at a time: so many floats stay in a core's cache, where feature maps are evaluated
+# two to three times as fast as those of 1,000 examples; a GPU only has to have the memory.
+CHUNK_VALUES = {"cpu": 1 << 20, "cuda": 1 << 26}
 
 
 @contextmanager
@@ -23,6 +28,12 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             yield
     finally:
         network.train(was_training)
+
+
+def chunks(network: StackedNetwork, examples: Tensor, *, dim: int) -> tuple[Tensor, ...]:
+    """Cut examples, or their indices, into as many at a time as the stack does well to see at once."""
+    num_values = network.num_replicas * network.architecture.most_values
+    return torch.split(examples, max(1, min(CHUNK, CHUNK_VALUES[examples.device.type] // num_values)), dim=dim)
 
 
 def losses(logits: Tensor, labels: Tensor) -> Tensor:
@@ -54,7 +65,7 @@ class Evaluation(NamedTuple):
     correct: Tensor
 
 
-def evaluate(network: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Evaluation:
+def evaluate(network: StackedNetwork, images: Tensor, labels: Tensor, indices: Tensor) -> Evaluation:
     """Evaluate every replica on some examples, in eval mode and without a trace.
 
     Args:
@@ -66,7 +77,7 @@ def evaluate(network: nn.Module, images: Tensor, labels: Tensor, indices: Tensor
     total_loss = torch.zeros((), dtype=torch.float64, device=images.device)
     correct: list[Tensor] = []
     with evaluating(network):
-        for chunk in unless_stopped(torch.split(indices, CHUNK, dim=1)):
+        for chunk in unless_stopped(chunks(network, indices, dim=1)):
             x, y = batch_of(images, labels, chunk)
             logits = network(x)
             total_loss = total_loss + losses(logits, y).sum(1, dtype=torch.float64)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from bnreg.nn.network import StackedNetwork
-from bnreg.training.evaluation import CHUNK, batch_of, evaluating
+from bnreg.training.evaluation import batch_of, chunks, evaluating
 from bnreg.training.stopping import unless_stopped
 
 
@@ -36,11 +36,12 @@ def correct_statistics(
         for place, norm in network.batch_norms:
             before = network.layers[:place]
             count, mean, squares = 0, torch.zeros(()), torch.zeros(())
-            for chunk in unless_stopped(torch.split(indices, CHUNK, dim=1)):
+            for chunk in unless_stopped(chunks(network, indices, dim=1)):
                 x, _ = batch_of(images, labels, chunk)
                 z = before(x).to(torch.float64)
                 chunk_mean = z.mean(1, keepdim=True)
-                chunk_squares = (z - chunk_mean).square().sum(1, keepdim=True)
+                # In place, for z is of no further use: memory for another as large takes longer than the sums.
+                chunk_squares = z.sub_(chunk_mean).square_().sum(1, keepdim=True)
                 if count == 0:
                     count, mean, squares = z.shape[1], chunk_mean, chunk_squares
                     continue

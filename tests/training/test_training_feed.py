@@ -8,7 +8,8 @@ from torch import nn
 
 from bnreg.config.schema import Augment
 from bnreg.data import epoch_order, noisy_labels, split
-from bnreg.nn.linear import StackedLinear
+from bnreg.nn.architecture import Architecture
+from bnreg.nn.network import StackedNetwork
 from bnreg.training.augmentation import Augmentation
 from bnreg.training.evaluation import batch_of, evaluate
 from bnreg.training.feed import Feed
@@ -66,7 +67,7 @@ def test_shared_images_are_gathered_once_for_labels_of_each_seed(tiny):
 @pytest.mark.parametrize("num_label_rows", [1, 2])
 def test_each_replica_is_judged_by_its_own_seeds_labels(tiny, num_label_rows, num_index_rows, device):
     """Two arms of two seeds against torch, whichever of examples and labels the seeds share."""
-    network = StackedLinear(4, 36, 4)
+    network = StackedNetwork(Architecture((6, 6), 4, hidden=()), 4)
     for parameter in network.parameters():
         nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
     images = torch.from_numpy(tiny.train_images).flatten(1)
@@ -76,10 +77,11 @@ def test_each_replica_is_judged_by_its_own_seeds_labels(tiny, num_label_rows, nu
     examples = (tensor.to(device) for tensor in (images, labels, indices))
     loss, accuracy, _ = evaluate(network.to(device), *examples)
     network.cpu()
+    (linear,) = network.affine_layers
     for replica in range(4):
         mine = indices[replica % num_index_rows]
         y = labels[replica % num_label_rows, mine]
-        logits = (images[mine] / 255).double() @ network.weight[replica].T + network.bias[replica]
+        logits = (images[mine] / 255).double() @ linear.weight[replica].T + linear.bias[replica]
         assert loss[replica].item() == pytest.approx(nn.functional.cross_entropy(logits, y).item(), rel=1e-6)
         assert accuracy[replica].item() == (logits.argmax(1) == y).double().mean().item()
 

@@ -13,7 +13,7 @@ from torch import nn
 from torch_oracle import as_torch, assert_same_state
 
 from bnreg.nn.batch_norm import StackedBatchNorm
-from bnreg.training import population
+from bnreg.training import evaluation
 from bnreg.training.evaluation import evaluate
 from bnreg.training.feed import Feed
 from bnreg.training.optimizers import OPTIMIZERS
@@ -234,7 +234,7 @@ def test_m8_population_statistics_are_exact(device):
 
 def test_m8_population_statistics_are_accumulated_in_float64(tiny, monkeypatch):
     """One example at a time, 400 times over: in float32 the digits would wear off."""
-    monkeypatch.setattr(population, "CHUNK", 1)
+    monkeypatch.setattr(evaluation, "CHUNK", 1)
     cell = make_cell(model=BN | {"norm_placement": "input"})
     network = make_stack([cell], (0,), steps_per_epoch=1, device=CPU).network
     images, labels, indices = make_feed(tiny, cell, (0,)).evaluation_sets()["train"]

@@ -11,10 +11,11 @@ from test_training_laws import BN, CPU, PLAIN, make_stack, run
 from torch import nn
 
 from bnreg.data import epoch_order, split
+from bnreg.nn.network import StackedNetwork
 from bnreg.training import evaluation
 from bnreg.training.feed import Feed
 from bnreg.training.record import ReplicaRecord
-from bnreg.training.shards import plan_shards
+from bnreg.training.shards import architecture, plan_shards
 
 
 def test_the_hashes_are_of_the_very_weights_and_batches(tiny):
@@ -47,6 +48,27 @@ def test_evaluation_in_many_chunks_equals_evaluation_in_one(tiny, monkeypatch):
     assert torch.equal(correct_in_chunks, correct)
     for one, other in zip(whole, chunked, strict=True):
         assert one == pytest.approx(other, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "num_values"),
+    [
+        ({"hidden": (50, 20)}, 50),
+        ({"hidden": (50, 20), "norm": "batch", "norm_placement": "input"}, 50),
+        ({"hidden": (20,), "norm": "batch", "norm_placement": "input"}, 36),
+        ({"kind": "cnn", "channels": (3, 8), "hidden": (20,)}, 3 * 6 * 6),
+        ({"kind": "cnn", "channels": (3, 8), "hidden": (200,)}, 200),
+    ],
+)
+def test_a_chunk_holds_as_many_examples_as_the_largest_layer_allows(monkeypatch, model, num_values):
+    """Counted by what a stack of two makes of them; the whole is the same examples in order."""
+    network = StackedNetwork(architecture(make_cell(model=model).settings, (6, 6), 4), 2)
+    monkeypatch.setitem(evaluation.CHUNK_VALUES, "cpu", 7 * 2 * num_values + 1)
+    parts = evaluation.chunks(network, torch.arange(30)[None], dim=1)
+    assert [part.shape for part in parts] == [(1, 7)] * 4 + [(1, 2)]
+    assert torch.equal(torch.cat(parts, dim=1), torch.arange(30)[None])
+    monkeypatch.setitem(evaluation.CHUNK_VALUES, "cpu", 1)
+    assert len(evaluation.chunks(network, torch.arange(3), dim=0)) == 3
 
 
 def test_each_split_is_measured_on_its_own_examples(tiny):
