@@ -187,7 +187,7 @@ class Model(Section):
         description="γ = 1, β = 0; or γ = √(Var + ε), β = E over the training set, so that the norm begins as identity",
     )
     inference_statistics: Literal["running", "population"] = Field(
-        default="running", description="what the trained network normalises by; population: both are reported"
+        default="running", description="what the trained network normalises by; summary.csv has the accuracy by either"
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of hidden units dropped while training")
     dropout_placement: Literal["each_layer", "before_norm", "last_layer"] = Field(

@@ -12,6 +12,7 @@ from bnreg.report.query import check_keys, parse_filter
 from bnreg.report.question import Question
 from bnreg.report.replicas import LAST, Replica, check_at, check_metrics, metric_names, replicas_of
 from bnreg.report.run_view import RunView, point_label
+from bnreg.report.settings import cell_settings
 from bnreg.statistics.verdict import ACCURACY_SMALLEST_EFFECT
 
 DEFAULT_METRICS = (TEST_ACCURACY, "test_loss")
@@ -81,8 +82,14 @@ def _read(view: RunView, question: Question) -> list[str]:
     """The metrics that the tables need of a run."""
     if question.metrics:
         return [*question.metrics]
-    has = metric_names(view)
-    return [*DEFAULT_METRICS, *([RUNNING_ACCURACY] if RUNNING_ACCURACY in has and question.at == LAST else [])]
+    beside = question.at == LAST and RUNNING_ACCURACY in metric_names(view) and _predicts_by_population(view)
+    return [*DEFAULT_METRICS, *([RUNNING_ACCURACY] if beside else [])]
+
+
+def _predicts_by_population(view: RunView) -> bool:
+    """Whether some network's final accuracy is by population statistics."""
+    cells = (cell_settings(view.config, arm, point) for point in view.points for arm in view.arms)
+    return any(settings.get("model.inference_statistics") == "population" for settings in cells)
 
 
 def _cells(replicas: Sequence[Replica]) -> list[dict[str, Any]]:

@@ -125,14 +125,14 @@ class Engine:
             self._stacks, self._records, self._weight_hashes, self._seconds, self._keepers, strict=True
         ):
             with stack.preserved():
-                corrected = keeper.finish(self._evaluation_sets)
+                by_population = keeper.finish(self._evaluation_sets)
                 result.weights.extend(Weights(*one) for one in keeper.weights(self._evaluation_sets))
             result.test_correct.extend(keeper.test_correct())
             cost = {
                 "seconds": seconds / len(stack.replicas),
                 "num_parameters": count_parameters(stack.network.architecture),
             }
-            for (_, seed), record, weights, metrics in zip(stack.replicas, records, hashes, corrected, strict=True):
+            for (_, seed), record, weights, metrics in zip(stack.replicas, records, hashes, by_population, strict=True):
                 result.summary.append(record.summary(metrics) | cost)
                 order = self._order_hashes[record.num_epochs - 1][places[seed]]
                 proof = {"initial_weights": weights, "batch_order": order, "epochs": record.num_epochs}

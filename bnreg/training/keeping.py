@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bnreg.training.evaluation import evaluate
 from bnreg.training.messages import Row
 from bnreg.training.population import correct_statistics
 from bnreg.training.record import ReplicaRecord
@@ -30,6 +31,7 @@ class Keeper:
         self._stack = stack
         self._records = records
         self._training = [cell.settings.training for cell, _ in stack.replicas]
+        self._by_population = stack.settings.model.inference_statistics == "population"
         self._best: dict[int, dict[str, Tensor]] = {}
         self._correct: dict[int, Tensor] = {}
 
@@ -39,11 +41,11 @@ class Keeper:
         Args:
             test_correct: Whether each test example is classified right, shape (R, n).
         """
-        population = self._stack.settings.model.inference_statistics == "population"
+        has_norms = bool(self._stack.network.batch_norms)
         for replica, (record, training) in enumerate(zip(self._records, self._training, strict=True)):
             if training.early_stopping is None or record.is_best or replica not in self._correct:
                 self._correct[replica] = test_correct[replica]
-            wanted = training.weights == "best" or (training.early_stopping is not None and population)
+            wanted = training.weights == "best" or (training.early_stopping is not None and has_norms)
             if wanted and record.is_best:
                 self._best[replica] = self._stack.network.state_of(replica)
 
@@ -64,14 +66,25 @@ class Keeper:
                 self._correct[int(replica)] = there
 
     def finish(self, sets: Sets) -> list[dict[str, float]]:
-        """Metrics of the final networks with population statistics, one dictionary per replica, empty if unwanted."""
-        if self._stack.settings.model.inference_statistics == "running" or not self._stack.network.batch_norms:
+        """Metrics of the final networks by population statistics, one dictionary per replica, empty without batch norm.
+
+        The networks keep these statistics where they are to predict by them. Where they predict by running ones, only
+        the test set is looked at, and the statistics are put back.
+        """
+        network = self._stack.network
+        if not network.batch_norms:
             return [{} for _ in self._records]
         self._restore(replica for replica, training in enumerate(self._training) if training.early_stopping is not None)
-        correct_statistics(self._stack.network, *sets["train"])
-        metrics, test_correct = self._stack.evaluate(sets)
-        self._correct = dict(enumerate(test_correct))
-        return metrics
+        if self._by_population:
+            correct_statistics(network, *sets["train"])
+            metrics, test_correct = self._stack.evaluate(sets)
+            self._correct = dict(enumerate(test_correct))
+            return metrics
+        with self._stack.preserved():
+            correct_statistics(network, *sets["train"])
+            found = evaluate(network, *sets["test"])
+        pairs = zip(found.loss.tolist(), found.accuracy.tolist(), strict=True)
+        return [{"test_loss": loss, "test_accuracy": accuracy} for loss, accuracy in pairs]
 
     def test_correct(self) -> list[NDArray[np.uint8]]:
         """Which test examples each replica's final network gets right, eight to a byte; after ``finish``."""
@@ -85,7 +98,7 @@ class Keeper:
         wanted = [replica for replica, training in enumerate(self._training) if training.weights != "none"]
         best = [replica for replica in wanted if self._training[replica].weights == "best"]
         self._restore(best)
-        if best and self._stack.settings.model.inference_statistics == "population":
+        if best and self._by_population:
             correct_statistics(self._stack.network, *sets["train"])
         for replica in wanted:
             record = self._records[replica]

@@ -29,6 +29,7 @@ class ReplicaRecord:
         self.identity: Row = {"point_index": cell.point_index, "arm": cell.arm, "seed": seed}
         self.stopped = False
         self._early_stopping = cell.settings.training.early_stopping
+        self._by_population = cell.settings.model.inference_statistics == "population"
         self._num_classes = num_classes
         self._diverged = False
         self._last: Row = {}
@@ -89,20 +90,22 @@ class ReplicaRecord:
         """The last epoch that counts."""
         return int(self._last["epoch"])
 
-    def summary(self, corrected: dict[str, float]) -> Row:
+    def summary(self, by_population: dict[str, float]) -> Row:
         """Status, final and, where a validation split chooses it, best metrics.
 
         Args:
-            corrected: The final network's metrics where they were measured anew with population statistics; they are
-                then its final ones, and the test set's stand beside those with running statistics.
+            by_population: The final network's metrics by population statistics, empty where it has no batch norm. Those
+                of the test set stand beside the ones by running statistics; which are its final ones, the config says.
         """
         final = self._best if self._early_stopping and self._best else self._last
         row: Row = {"status": "diverged" if self._diverged else "ok", "final_epoch": final["epoch"]}
         metrics = {name: value for name, value in final.items() if name != "epoch"}
-        if corrected:
-            for statistics, measured in (("running", metrics), ("population", corrected)):
+        if by_population:
+            for statistics, measured in (("running", metrics), ("population", by_population)):
                 metrics |= {f"test_{name}_{statistics}": measured[f"test_{name}"] for name in ("loss", "accuracy")}
-        for name, value in (metrics | corrected).items():
+        if self._by_population:
+            metrics |= by_population
+        for name, value in metrics.items():
             row[f"final_{name}"] = self._guess(name) if self._diverged else value
         if "validation_loss" in self._last:
             best = dict.fromkeys(self._last) if self._diverged else self._best

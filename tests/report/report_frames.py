@@ -25,6 +25,7 @@ def make_view(
     batch_order: str = "order",
     lift: float = 0.0,
     running: dict[str, float] | None = None,
+    inference_statistics: str = "running",
     **fields: Any,
 ) -> RunView:
     """A run in which each later arm is a little worse; accuracies are whole numbers of 10,000 test images."""
@@ -71,7 +72,7 @@ def make_view(
             "train_size": None,
             "validation_size": 10_000 if validation else 0,
         },
-        "model": {"hidden": [32, 32], "norm": "none"},
+        "model": {"hidden": [32, 32], "norm": "none", "inference_statistics": inference_statistics},
         "optimizer": {"lr": 0.001},
         "training": {"epochs": num_epochs, "early_stopping": None},
         "arms": {arm: {"model": {"norm": "batch"}} if arm == "bn" else {} for arm in arms},

@@ -48,7 +48,7 @@ VIEWS = {
         make_view(sweep={"optimizer.lr": [0.001, 0.01], "model.norm": ["batch", None]}, diverged=(("plain", 1),))
     ],
     "many_keys": lambda: [make_view(sweep={"optimizer.lr": [0.1], "model.norm": ["batch"], "model.width": [32, 64]})],
-    "statistics": lambda: [make_view(running={"bn": 0.9512})],
+    "statistics": lambda: [make_view(running={"bn": 0.9512}, inference_statistics="population")],
     "runs": lambda: [make_view(num_seeds=1, num_epochs=1), make_view(name="alone", arms=("bn",), baseline=None)],
 }
 
@@ -76,6 +76,12 @@ def test_no_figure_is_cut_or_wrapped_at_80_columns(name):
     narrow, wide = (re.findall(figures, render(VIEWS[name](), width)) for width in (80, 1000))
     assert sorted(narrow) == sorted(wide)
     assert "…" not in render(VIEWS[name](), 80)
+
+
+def test_the_accuracy_by_running_statistics_stands_beside_that_by_population_ones_only():
+    """By running ones it would stand there twice."""
+    assert "by running" in render(VIEWS["statistics"](), 80)
+    assert render([make_view(running={"bn": 0.9512})], 80) == render([make_view()], 80)
 
 
 def test_no_line_is_longer_than_80_columns():

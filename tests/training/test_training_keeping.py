@@ -83,16 +83,14 @@ def test_the_best_weights_are_those_of_the_best_validation_epoch(early_stopping,
         summary = summaries["arm", seed]
         found = metrics_on_test_set(cell, weights["arm", seed][1], seed)
         assert epoch == summary["best_epoch"]
-        if statistics == "running":
-            assert found == pytest.approx((summary["best_test_loss"], summary["best_test_accuracy"]), rel=1e-5)
-            assert "final_test_loss_running" not in summary
-            continue
         last = epoch if early_stopping else 8
         assert summary["final_test_loss_running"] == pytest.approx(rows["arm", seed, last]["test_loss"])
-        assert summary["final_test_loss"] == summary["final_test_loss_population"]
-        assert summary["final_test_accuracy"] == summary["final_test_accuracy_population"]
+        assert summary["final_test_loss"] == summary[f"final_test_loss_{statistics}"]
+        assert summary["final_test_accuracy"] == summary[f"final_test_accuracy_{statistics}"]
         assert summary["final_test_loss_population"] != pytest.approx(summary["final_test_loss_running"], rel=1e-3)
-        if early_stopping:
+        if statistics == "running":
+            assert found == pytest.approx((summary["best_test_loss"], summary["best_test_accuracy"]), rel=1e-5)
+        elif early_stopping:
             assert found[0] == pytest.approx(summary["final_test_loss_population"], rel=1e-5)
         else:
             assert found[0] != pytest.approx(rows["arm", seed, epoch]["test_loss"], rel=1e-3)
@@ -114,9 +112,26 @@ def test_which_weights_are_saved_changes_no_metric(early_stopping):
     assert summaries[0] == summaries[1]
 
 
-def test_an_arm_without_batch_norm_has_no_second_statistics():
+@pytest.mark.parametrize("early_stopping", [None, {"patience": 2}])
+def test_both_statistics_are_measured_whichever_the_network_predicts_by(early_stopping):
+    """M8: the setting chooses which are the final metrics, and changes neither of the two."""
+    found = {}
+    for statistics in ("running", "population"):
+        model = BN | {"inference_statistics": statistics}
+        training = {"epochs": 6, "early_stopping": early_stopping}
+        _, summaries, _ = train([make_cell(model=model, data=NOISY, optimizer={"lr": 0.3}, training=training)])
+        found[statistics] = [
+            {key: value for key, value in row.items() if key.endswith(("_running", "_population"))}
+            for row in summaries.values()
+        ]
+    assert found["running"] == found["population"]
+    assert len(found["running"][0]) == 4
+
+
+@pytest.mark.parametrize("statistics", ["running", "population"])
+def test_an_arm_without_batch_norm_has_no_second_statistics(statistics):
     """The setting may stand in the base for all arms."""
-    model = {"inference_statistics": "population"}
+    model = {"inference_statistics": statistics}
     _, summaries, _ = train([make_cell("bn", model=BN | model), make_cell("plain", model=PLAIN | model)])
     assert "final_test_accuracy_population" in summaries["bn", 0]
     assert "final_test_accuracy_population" not in summaries["plain", 0]
