@@ -30,12 +30,13 @@ class FailIf:
     other: str
 
     def fulfilled_by(self, blocks: Sequence[Block]) -> list[str]:
-        """The comparisons of which it is true, a line each; a comparison without pairs is inconclusive.
+        """The comparisons of which it is true, a line each.
 
         Raises:
-            UserError: If the two were not compared.
+            UserError: If the two were not compared, or somewhere by too few seeds for any verdict, which a script must
+                not take for a good one.
         """
-        lines = []
+        lines, undecided = [], []
         num_compared = 0
         for block in blocks:
             for one in block.judged:
@@ -43,14 +44,18 @@ class FailIf:
                 if sides not in ((self.arm, self.other), (self.other, self.arm)):
                     continue
                 num_compared += 1
+                where = block.views[0].id if block.is_run else "all runs"
+                who = f"{where}: {metric_label(one.metric)} of {one.arm.label} against {one.baseline.side}"
+                if one.comparison.interval is None:
+                    undecided.append(f"--fail-if: {who}: too few seeds for a verdict; train more")
                 word: str = one.comparison.verdict.word
                 verdict = word if sides[0] == self.arm else _TURNED.get(word, word)
                 if _OPERATORS[self.operator](verdict):
-                    where = block.views[0].id if block.is_run else "all runs"
-                    metric = metric_label(one.metric)
-                    lines.append(f"{where}: {metric} of {one.arm.label} against {one.baseline.side}: {word}")
+                    lines.append(f"{who}: {word}")
         if not num_compared:
             raise UserError(f"--fail-if: {self.arm} and {self.other} were not compared ({_compared(blocks)})")
+        if undecided:
+            raise UserError(*undecided)
         return lines
 
 

@@ -103,6 +103,16 @@ def test_compare_of_one_seed_gives_no_interval_and_says_so(bnreg, make_run):
     assert "1 pair is too few for an interval" in done.out
 
 
+@pytest.mark.parametrize("condition", ["bn < plain", "bn <= plain", "plain > bn"])
+def test_a_script_does_not_go_by_the_verdict_on_one_seed(bnreg, make_run, condition):
+    """There is none, which is neither good nor bad."""
+    make_run("lift")
+    make_run("single", num_seeds=1)
+    done = bnreg("compare", "runs/*", "--fail-if", condition)
+    line = "--fail-if: single: test accuracy of bn against plain: too few seeds for a verdict; train more\n"
+    assert (done.code, done.out, done.err) == (2, "", line)
+
+
 def test_every_argument_that_means_nothing_gets_its_line(bnreg, make_run):
     run = make_run("lift")
     (Path("runs") / "notes").mkdir()
