@@ -47,7 +47,7 @@ class FailIf:
                 where = block.views[0].id if block.is_run else "all runs"
                 who = f"{where}: {metric_label(one.metric)} of {one.arm.label} against {one.baseline.side}"
                 if one.comparison.interval is None:
-                    undecided.append(f"--fail-if: {who}: too few seeds for a verdict; train more")
+                    undecided.append(f"--fail-if: {who}: too few seeds for a verdict; it takes two of each")
                 word: str = one.comparison.verdict.word
                 verdict = word if sides[0] == self.arm else _TURNED.get(word, word)
                 if _OPERATORS[self.operator](verdict):

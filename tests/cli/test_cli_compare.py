@@ -109,7 +109,7 @@ def test_a_script_does_not_go_by_the_verdict_on_one_seed(bnreg, make_run, condit
     make_run("lift")
     make_run("single", num_seeds=1)
     done = bnreg("compare", "runs/*", "--fail-if", condition)
-    line = "--fail-if: single: test accuracy of bn against plain: too few seeds for a verdict; train more\n"
+    line = "--fail-if: single: test accuracy of bn against plain: too few seeds for a verdict; it takes two of each\n"
     assert (done.code, done.out, done.err) == (2, "", line)
 
 
