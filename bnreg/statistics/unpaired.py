@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from bnreg.statistics.intervals import Estimate
+from bnreg.statistics.intervals import Estimate, spread
 from bnreg.statistics.paired import PairedComparison
-from bnreg.statistics.sign_flip import finite
+from bnreg.statistics.sign_flip import TIE_TOLERANCE, finite
 from bnreg.statistics.verdict import reach_verdict
 
 
@@ -28,11 +28,15 @@ def compare_unpaired(
         Welch, The generalization of "Student's" problem, Biometrika 34 (1947)
     """
     sides = [finite(values) for values in (arm, baseline)]
-    difference = float(sides[0].mean() - sides[1].mean()) if all(map(len, sides)) else math.nan
+    difference = math.nan
+    if all(map(len, sides)):
+        means = [float(values.mean()) for values in sides]
+        # The means of equal values may differ in the last digit, with nothing on either side to doubt it.
+        difference = 0.0 if math.isclose(*means, rel_tol=TIE_TOLERANCE) else means[0] - means[1]
     estimate = None
     std = math.nan
     if min(map(len, sides)) > 1:
-        variances = [float(values.var(ddof=1)) for values in sides]
+        variances = [spread(values) ** 2 for values in sides]
         of_means = [variance / len(values) for variance, values in zip(variances, sides, strict=True)]
         std = math.sqrt(sum(variances))
         weights = [of_mean**2 / (len(values) - 1) for of_mean, values in zip(of_means, sides, strict=True)]

@@ -30,6 +30,15 @@ def test_the_interval_and_p_are_scipys(arm, baseline):
     assert found.p_value == pytest.approx(expected.pvalue, abs=1e-9)
 
 
+@given(st.integers(0, 10_000), st.integers(2, 30), st.integers(2, 30))
+def test_equal_values_are_no_difference_however_many_there_are(count, num_arm, num_baseline):
+    """Their means need not be equal to the last digit, nor need such means' deviations be zero."""
+    value = count / 10_000
+    found = compare_unpaired([value] * num_arm, [value] * num_baseline, higher_is_better=True)
+    assert (found.difference, found.interval, found.p_value, found.std) == (0.0, (0.0, 0.0), 1.0, 0.0)
+    assert found.verdict.word == "inconclusive"
+
+
 @given(accuracies, accuracies)
 @settings(deadline=None)
 def test_exchanging_the_two_exchanges_helped_and_hurt(arm, baseline):
