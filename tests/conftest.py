@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from bnreg.config import Cell
 from bnreg.config.schema import Settings
@@ -15,6 +16,12 @@ from bnreg.data import Dataset
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the workers; read when torch is first imported
 # The many processes that tests start would each compile all that they import: a quarter of the time of such tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# The same code gets the same examples, so that what turns a test red is the change at hand, on machines of any speed;
+# new examples are drawn with --hypothesis-profile=explore.
+settings.register_profile("repeat", derandomize=True, deadline=None)
+settings.register_profile("explore", derandomize=False, deadline=None)
+settings.load_profile("repeat")
 
 
 def pytest_collection_modifyitems(items):

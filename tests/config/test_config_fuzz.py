@@ -63,28 +63,28 @@ def is_told_plainly(source: bytes, overrides: list[str]) -> None:
         assert load_experiment(path, [], CHOICES).cells == experiment.cells
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_are_an_experiment_or_plain_lines(source):
     """Nothing in a file is worth a traceback."""
     is_told_plainly(source, [])
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.lists(WORDS, max_size=15).map("".join))
 def test_any_words_of_yaml_are_an_experiment_or_plain_lines(text):
     """Syntax in the wrong place is told as such."""
     is_told_plainly(text.encode(), [])
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(EXPERIMENTS)
 def test_any_values_are_an_experiment_or_plain_lines(content):
     """Well-formed YAML with any values in any place."""
     is_told_plainly(yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode(), [])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(st.lists(WORDS | st.just("="), max_size=8).map("".join) | st.text(max_size=20), max_size=3))
 def test_any_overrides_are_applied_or_told_in_plain_lines(overrides):
     """Nothing on the command line is worth a traceback."""

@@ -13,7 +13,7 @@ p_values = st.lists(st.one_of(st.floats(0, 1), st.integers(0, 32).map(lambda k: 
 
 
 @given(p_values)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_it_is_statsmodels_holm(values):
     assert holm(values) == pytest.approx(multipletests(values, method="holm")[1])
 

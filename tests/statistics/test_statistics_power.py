@@ -83,7 +83,7 @@ cases = {
 
 
 @given(**cases, floor_error=st.floats(0, 0.003), family_size=st.integers(1, 20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_number_is_the_smallest_that_does(difference, std, smallest_effect, floor_error, family_size):
     number = seeds_needed(difference, std, smallest_effect, floor_error=floor_error, family_size=family_size)
 
@@ -95,7 +95,7 @@ def test_the_number_is_the_smallest_that_does(difference, std, smallest_effect, 
 
 
 @given(**cases)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_it_depends_neither_on_the_unit_nor_on_the_sign(difference, std, smallest_effect):
     number = seeds_needed(difference, std, smallest_effect)
     assert seeds_needed(-difference, std, smallest_effect) == number
@@ -104,7 +104,7 @@ def test_it_depends_neither_on_the_unit_nor_on_the_sign(difference, std, smalles
 
 
 @given(**cases)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_larger_family_and_fewer_test_examples_need_no_fewer_seeds(difference, std, smallest_effect):
     number = seeds_needed(difference, std, smallest_effect) or math.inf
     assert (seeds_needed(difference, std, smallest_effect, family_size=5) or math.inf) >= number

@@ -21,7 +21,7 @@ def test_the_paired_t_test_is_scipys(differences):
 
 
 @given(images)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_wilcoxons_test_is_scipys_exact_one_with_ties_and_zeros(differences):
     """With so few, scipy's permutation of the signs is exact too; its table for the exact test knows no ties."""
     if np.count_nonzero(differences) < 2:

@@ -17,7 +17,7 @@ scales = st.floats(1e-4, 1e4)
 
 
 @given(images)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_sign_flip_test_is_scipys_exact_permutation_test(differences):
     """With n below 10, scipy enumerates too; it takes no single difference, whose p is 1."""
     if len(differences) == 1:
@@ -86,7 +86,7 @@ def test_the_memory_is_bounded(num_pairs):
 
 
 @given(st.lists(st.integers(-60, 60), min_size=10, max_size=16).map(np.array))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_p_is_the_share_of_all_signs_that_reach_as_far(differences):
     """Counted one by one, where scipy would sample."""
     signs = 1 - 2 * ((np.arange(2 ** len(differences))[:, None] >> np.arange(len(differences))) & 1)

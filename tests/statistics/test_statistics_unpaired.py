@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -17,7 +17,6 @@ accuracies = st.lists(st.integers(9300, 9700).map(lambda count: count / 10_000),
 
 @pytest.mark.filterwarnings("ignore:Precision loss")  # scipy's, of values that are nearly equal
 @given(accuracies, accuracies)
-@settings(deadline=None)
 def test_the_interval_and_p_are_scipys(arm, baseline):
     found = compare_unpaired(arm, baseline, higher_is_better=True)
     assert found.difference == pytest.approx(np.mean(arm) - np.mean(baseline))
@@ -40,7 +39,6 @@ def test_equal_values_are_no_difference_however_many_there_are(count, num_arm, n
 
 
 @given(accuracies, accuracies)
-@settings(deadline=None)
 def test_exchanging_the_two_exchanges_helped_and_hurt(arm, baseline):
     one = compare_unpaired(arm, baseline, higher_is_better=True, smallest_effect=0.002)
     other = compare_unpaired(baseline, arm, higher_is_better=True, smallest_effect=0.002)

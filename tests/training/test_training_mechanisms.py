@@ -37,7 +37,7 @@ def trained(dataset, cell, seeds=(0, 1), device=CPU, epochs=2):
     return stack, feed
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.integers(0, 2**32 - 1),
     st.floats(-50, 50),
