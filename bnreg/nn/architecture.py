@@ -42,6 +42,11 @@ class Layer:
         """At how many places an image has this layer's output: 1, or p·q in a feature map."""
         return 1 if self.out_maps is None else self.out_maps[1] * self.out_maps[2]
 
+    @property
+    def num_values(self) -> int:
+        """How many values it makes of an image."""
+        return self.num_outputs * self.num_places
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -112,10 +117,15 @@ class Architecture:
 
     @property
     def most_values(self) -> int:
-        """How many values the largest layer of one network makes of an image; the image's own are shared as a rule."""
+        """How many values the largest layer of one network makes of an image, its own copy of the image included."""
         height, width = self.image_shape
-        own_input = 0 if self.parts(0)[0] == "affine" else height * width
-        return max(own_input, *(layer.num_outputs * layer.num_places for layer in self.layers()))
+        copied = height * width if self.has_own_inputs else 0
+        return max(copied, *(layer.num_values for layer in self.layers()))
+
+    @property
+    def has_own_inputs(self) -> bool:
+        """Whether an image is changed before it meets weights, so that replicas cannot share it."""
+        return self.parts(0)[0] != "affine"
 
     def parts(self, index: int) -> tuple[str, ...]:
         """What a hidden layer consists of, in order; the norm's and dropout's places are there even if they are not."""

@@ -79,7 +79,7 @@ class StackedNetwork(nn.Module):
         self.layers = nn.Sequential()
         if architecture.channels:
             self.layers.add_module("to_map", PixelsToMap())
-        if architecture.parts(0)[0] != "affine":
+        if architecture.has_own_inputs:
             self.layers.add_module("own_inputs", OwnInputs(num_replicas))
         widths = architecture.norm_widths()
         biased = list(architecture.biased())

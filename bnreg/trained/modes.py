@@ -193,8 +193,8 @@ def _parts(trained: TrainedArm, batch_size: int) -> Iterator[TrainedArm]:
     A batch cannot be cut instead: in train mode the network's answers depend on all of it.
     """
     architecture = trained.network.architecture
-    widest = max(layer.num_outputs * layer.num_places for layer in architecture.layers())
-    num_fitting = max(1, MAX_PASS_BYTES // (BYTES_PER_FLOAT * COPIES_OF_VALUES * widest * batch_size))
+    num_bytes = BYTES_PER_FLOAT * COPIES_OF_VALUES * architecture.most_values * batch_size
+    num_fitting = max(1, MAX_PASS_BYTES // num_bytes)
     if num_fitting >= len(trained.seeds):
         yield trained
         return

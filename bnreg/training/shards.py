@@ -78,7 +78,7 @@ def count_parameters(architecture: Architecture) -> int:
 def estimate_bytes(architecture: Architecture, batch_size: int) -> int:
     """Roughly the memory that one replica takes while it trains, its share of the batch included."""
     height, width = architecture.image_shape
-    values = sum(layer.num_outputs * layer.num_places for layer in architecture.layers())
+    values = sum(layer.num_values for layer in architecture.layers())
     activations = batch_size * (height * width + FLOATS_PER_ACTIVATION * values)
     return BYTES_PER_FLOAT * (FLOATS_PER_PARAMETER * count_parameters(architecture) + activations)
 
