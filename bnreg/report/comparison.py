@@ -57,7 +57,8 @@ def compare_views(views: Sequence[RunView], question: Question | None = None) ->
     question = question or Question()
     check_at(question.at)
     check_metrics(views, question.metrics)
-    by_view = [replicas_of(view, _read(view, question), question.at) for view in views]
+    metrics = [_read(view, question) for view in views]
+    by_view = [replicas_of(view, names, question.at) for view, names in zip(views, metrics, strict=True)]
     everything = [replica for replicas in by_view for replica in replicas]
     keys = distinct(key for settings in _cells(everything) for key in settings)
     along, baseline = _baseline(question.baseline, views, keys)
@@ -70,20 +71,20 @@ def compare_views(views: Sequence[RunView], question: Question | None = None) ->
     columns = _columns(chosen, question)
     if question.group_by is None and along == "arm":
         blocks = [
-            _run_block(view, [one for one in replicas if one in chosen], baseline, columns, question)
-            for view, replicas in zip(views, by_view, strict=True)
+            _run_block(view, names, [one for one in replicas if one in chosen], baseline, columns, question)
+            for view, names, replicas in zip(views, metrics, by_view, strict=True)
         ]
     else:
         blocks = [_pooled_block(views, [*chosen], along, baseline, columns, question)]
     return _sorted([block for block in blocks if block.groups], question.sort)
 
 
-def _read(view: RunView, question: Question) -> list[str]:
+def _read(view: RunView, question: Question) -> tuple[str, ...]:
     """The metrics that the tables need of a run."""
     if question.metrics:
-        return [*question.metrics]
+        return question.metrics
     beside = question.at == LAST and RUNNING_ACCURACY in metric_names(view) and _predicts_by_population(view)
-    return [*DEFAULT_METRICS, *([RUNNING_ACCURACY] if beside else [])]
+    return (*DEFAULT_METRICS, RUNNING_ACCURACY) if beside else DEFAULT_METRICS
 
 
 def _predicts_by_population(view: RunView) -> bool:
@@ -139,7 +140,12 @@ def _baseline(asked: str | None, views: Sequence[RunView], keys: Sequence[str]) 
 
 
 def _run_block(
-    view: RunView, replicas: Sequence[Replica], asked: str | None, columns: tuple[str, ...], question: Question
+    view: RunView,
+    metrics: tuple[str, ...],
+    replicas: Sequence[Replica],
+    asked: str | None,
+    columns: tuple[str, ...],
+    question: Question,
 ) -> Block:
     if asked is not None and asked not in view.arms:
         raise UserError(f"--baseline {asked}: {view.id} has no such arm (its arms: {', '.join(view.arms)})")
@@ -151,7 +157,7 @@ def _run_block(
         along="arm",
         baseline=baseline,
         groups=run_groups(view, replicas),
-        metrics=tuple(_read(view, question)),
+        metrics=metrics,
         judged=[],
         columns=tuple(key for key in columns if key not in view.point_keys),
         question=question,
