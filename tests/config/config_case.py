@@ -25,26 +25,28 @@ arms:
 baseline: plain
 """
 
-# Files of the largest size, each of one thing repeated.
-LARGEST = [
-    (start + unit * MAX_BYTES)[:MAX_BYTES]
-    for start in (b"", b"a: [", b'a: "', b"a: |\n ")
-    for unit in (
-        b"\n",
-        b"#",
-        b"[",
-        b"- ",
-        b"? ",
-        b"a:\n",
-        b" ",
-        b"--- ",
-        b"%TAG !a! b\n",
-        b"'",
-        b"{a: ",
-        b"&a ",
-        b"x, ",
-    )
+# What a file of the largest size may hold: a beginning, and then one thing over and over.
+LARGEST_STARTS = {"bare": b"", "list": b"a: [", "quote": b'a: "', "block": b"a: |\n "}
+LARGEST_UNITS = [
+    b"\n",
+    b"#",
+    b"[",
+    b"- ",
+    b"? ",
+    b"a:\n",
+    b" ",
+    b"--- ",
+    b"%TAG !a! b\n",
+    b"'",
+    b"{a: ",
+    b"&a ",
+    b"x, ",
 ]
+
+
+def largest_file(start: bytes, unit: bytes) -> bytes:
+    """As many bytes as are read at all."""
+    return (start + unit * MAX_BYTES)[:MAX_BYTES]
 
 
 def load(folder: Path, text: str | bytes, *overrides: str, file: str = "a.yaml") -> Experiment:

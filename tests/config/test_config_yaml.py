@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import yaml
-from config_case import LARGEST
+from config_case import LARGEST_STARTS, LARGEST_UNITS, largest_file
 
 from bnreg.config import strict_yaml
 from bnreg.config.strict_yaml import MAX_BYTES, parse, parse_value
@@ -173,9 +173,11 @@ def test_nesting_to_the_limit_is_read():
     assert parse(b"a: " + b"[" * 19 + b"]" * 19).value["a"]
 
 
-@pytest.mark.parametrize("source", LARGEST, ids=lambda source: ascii(source[:12]))
-def test_the_largest_file_costs_bounded_work(source):
+@pytest.mark.parametrize("unit", LARGEST_UNITS)
+@pytest.mark.parametrize("start", LARGEST_STARTS.values(), ids=LARGEST_STARTS)
+def test_the_largest_file_costs_bounded_work(start, unit):
     """No file can keep a command busy; the torture's row of configs holds the same files to the clock."""
+    source = largest_file(start, unit)
     num_calls = 0
 
     def count(_frame, event, _argument):

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from lab import HANGING
 from torture import FOLDER, Case
 
 sys.path.append(str(FOLDER.parent / "config"))
-from config_case import LARGEST
+from config_case import LARGEST_STARTS, LARGEST_UNITS, largest_file
 from test_config_fuzz import EXPERIMENTS, WORDS, is_told_plainly
 
 TITLE = "configs by Hypothesis, the largest, and by atheris for a minute"
@@ -42,7 +43,8 @@ atheris.Fuzz()
 
 def cases(full: bool) -> Iterator[Case]:
     """Two thousand configs and the largest, and a minute of a fuzzer that watches which lines are reached."""
-    sources = [*_sources(2000), *LARGEST] if full else _sources(40)
+    largest = itertools.starmap(largest_file, itertools.product(LARGEST_STARTS.values(), LARGEST_UNITS))
+    sources = itertools.chain(_sources(2000), largest) if full else _sources(40)
     for number, source in enumerate(sources):
         yield f"config {number}: {source[:60]!r}", functools.partial(_try, source, SECONDS if full else HANGING)
     if not full:
