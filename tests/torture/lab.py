@@ -130,9 +130,11 @@ class Lab:
 
     Args:
         epochs: How long its networks train.
+        is_timed: Whether promises of time are held to the clock, rather than only to an end.
     """
 
-    def __init__(self, epochs: int = 12) -> None:
+    def __init__(self, epochs: int = 12, *, is_timed: bool = False) -> None:
+        self._is_timed = is_timed
         self.folder = Path(tempfile.mkdtemp(prefix="bnreg-lab-"))
         self._processes: list[Bnreg] = []
         self.config = self.folder / "lab.yaml"
@@ -153,6 +155,10 @@ class Lab:
         for process in self._processes:
             process.kill_group()  # workers that were left alone, of which some wait for ever where they are forked
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def within(self, seconds: float) -> float:
+        """The seconds that something may take which is promised in so many."""
+        return seconds if self._is_timed else HANGING
 
     def new_root(self) -> Path:
         """A folder of runs that nobody has used."""

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 
-from lab import HANGING, Lab
+from lab import Lab
 from torture import Case
 
 TITLE = "SIGTERM, SIGINT, SIGINT twice, over load, train, evaluate, commit"
@@ -20,25 +20,27 @@ SIGNALS = {"SIGTERM": [signal.SIGTERM], "SIGINT": [signal.SIGINT], "SIGINT twice
 def cases(full: bool) -> Iterator[Case]:
     """At moments that are spread over the whole command."""
     chance = random.Random(10)
-    with Lab() as lab:
+    with Lab(is_timed=full) as lab:
         for name, numbers in SIGNALS.items():
             for number in range(50 if full else 1):
                 after, between = chance.uniform(0, lab.seconds), chance.uniform(0, 0.1)
                 yield (
                     f"{name} {number}: after {after:.2f} s, {between:.2f} s apart",
-                    functools.partial(_try, lab, numbers, after, between, SECONDS if full else HANGING),
+                    functools.partial(_try, lab, numbers, after, between),
                 )
 
 
-def _try(lab: Lab, numbers: list[int], after: float, between: float, seconds: float) -> None:
+def _try(lab: Lab, numbers: list[int], after: float, between: float) -> None:
     root = lab.new_root()
     process = lab.train(root)
     process.process.join(after)
+    start = time.monotonic()
     for i, number in enumerate(numbers):
         if i:
             time.sleep(between)
         process.send(number)
-    ended = process.wait(seconds)
+    ended = process.wait(lab.within(SECONDS))
+    assert time.monotonic() - start < lab.within(SECONDS)
     # It was done already; it ended in good order; or it had not begun to listen to signals.
     assert ended.code in (0, 128 + numbers[0], -numbers[0]), ended
     lab.assert_nothing_is_lost(root, at_least=ended.code == 0)

@@ -9,6 +9,7 @@ import pickle
 import resource
 import shutil
 import struct
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from bnreg.runs.folder import MANIFEST
 TITLE = "malicious pickles, YAML tags, bombs, links and pipes named as our files: none executed"
 PROMISE = "No file in a run folder can run code, lead out of the folder, or exhaust the memory."
 
+SECONDS = 10.0
 MAX_BYTES = 4 << 30  # of memory that can be written to
 CANARY = "owned"
 
@@ -119,7 +121,7 @@ UNFINISHED: dict[str, tuple[str, bytes]] = {
 
 def cases(full: bool) -> Iterator[Case]:
     """Each of them, with every command that reads it."""
-    with Lab(epochs=2) as lab:
+    with Lab(epochs=2, is_timed=full) as lab:
         few = ("a checkpoint of torch as weights", "a tag in the config")
         for name in CONTENTS if full else few:
             yield name, functools.partial(_content, lab, *CONTENTS[name])
@@ -171,9 +173,10 @@ def _unfinished(lab: Lab, file: str, content: bytes) -> None:
         (run.folder / file).write_bytes(content)
     else:
         _put(run.folder, file, content)
-    ended = lab.call("runs", "--runs", run.folder.parent, setup=functools.partial(_in, run.folder.parent)).wait()
+    setup = functools.partial(_in, run.folder.parent)
+    ended = lab.call("runs", "--runs", run.folder.parent, setup=setup).wait(lab.within(SECONDS))
     assert ended.code == 0, ended.err
-    ended = lab.resume(run, setup=functools.partial(_in, run.folder.parent)).wait()
+    ended = lab.resume(run, setup=setup).wait(lab.within(SECONDS))
     assert ended.code in (0, 1, 2), ended.err
     _assert_no_canary(run.folder.parent)
 
@@ -181,7 +184,8 @@ def _unfinished(lab: Lab, file: str, content: bytes) -> None:
 def _picture(lab: Lab) -> None:
     run = _copy(lab)
     (run.parent / "bomb.png").write_bytes(_png_bomb())
-    ended = lab.call("predict", run, run.parent / "bomb.png", setup=functools.partial(_in, run.parent)).wait()
+    bomb = lab.call("predict", run, run.parent / "bomb.png", setup=functools.partial(_in, run.parent))
+    ended = bomb.wait(lab.within(SECONDS))
     assert ended.code == 2, ended
     assert ended.err.count("\n") == 1, ended.err
 
@@ -210,7 +214,7 @@ def _rename(folder: Path, file: str, other: str) -> None:
 
 
 def _assert_harmless(lab: Lab, run: Path, commands: tuple[str, ...]) -> bool:
-    """Each command ends, in good order, without the canary; whether one of them has refused the run."""
+    """Each command ends soon, in good order, without the canary; whether one of them has refused the run."""
     image = run.parent / "image.png"
     _write_image(image)
     options = {
@@ -225,8 +229,11 @@ def _assert_harmless(lab: Lab, run: Path, commands: tuple[str, ...]) -> bool:
         "export": (run, "--format", "safetensors", "--arm", "bn", "-o", run.parent / "z.safetensors"),
     }
     refused = False
+    limit = lab.within(SECONDS)
     for command in commands:
-        ended = lab.call(command, *options[command], setup=functools.partial(_in, run.parent)).wait()
+        start = time.monotonic()
+        ended = lab.call(command, *options[command], setup=functools.partial(_in, run.parent)).wait(2 * limit)
+        assert time.monotonic() - start < limit, command
         assert ended.code in (0, 1, 2), (command, ended)
         refused |= ended.code == 2 or "left out" in ended.out
         _assert_no_canary(run.parent)
