@@ -35,18 +35,18 @@ static: $(VENV)/.installed ## Check format, lint and types.
 check: static test ## Everything that must hold before a commit.
 
 bench: $(VENV)/.installed ## Time bnreg against the textbook loop, side by side.
-	$(BIN)/python tests/benchmark.py
-	$(BIN)/python tests/benchmark_compare.py
+	$(BIN)/python tests/tools/benchmark.py
+	$(BIN)/python tests/tools/benchmark_compare.py
 
 calibrate: $(VENV)/.installed ## Measure whether the verdict keeps its promises, on simulated and on real networks.
-	$(BIN)/python tests/calibration.py
+	$(BIN)/python tests/tools/calibration.py
 
 torture: $(VENV)/.installed ## Try what run folders promise, every fault in full: an hour and more.
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint .constraints.txt --editable '.[torture]'
 	$(BIN)/python tests/torture/torture.py
 
 readme: $(VENV)/.installed ## Write the README's generated parts anew.
-	$(BIN)/python tests/readme.py
+	$(BIN)/python tests/tools/readme.py
 
 constraints: $(VENV)/.installed ## Choose newer versions of all dependencies.
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra torture --universal --python-version 3.11 --upgrade \

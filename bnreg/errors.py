@@ -1,11 +1,6 @@
 """The two ways in which a command ends badly, as exceptions that the command line turns into exit codes."""
 
 
-def printable(text: str) -> str:
-    """The text with its unprintable characters escaped, so that it stays on one line and moves no cursor."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 class UserError(Exception):
     """Mistakes of the user's, each worded in one line; the command prints them all and exits with 2."""
 

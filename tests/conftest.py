@@ -5,13 +5,9 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from hypothesis import settings
-
-from bnreg.config import Cell
-from bnreg.config.schema import Settings
-from bnreg.data import Dataset
+from support.cells import make_tiny
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the workers; read when torch is first imported
 # The many processes that tests start would each compile all that they import: a quarter of the time of such tests.
@@ -36,37 +32,10 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="BNREG_DATA does not name a folder with the MNIST files"))
 
 
-def make_tiny(num_train=400, num_test=200, seed=0):
-    """Learnable images of 6 × 6 pixels in four classes: a pattern per class, under noise."""
-    rng = np.random.default_rng(seed)
-    patterns = rng.integers(0, 200, (4, 6, 6))
-
-    def draw(count):
-        labels = rng.integers(0, 4, count)
-        images = np.clip(patterns[labels] + rng.normal(0, 60, (count, 6, 6)), 0, 255).astype(np.uint8)
-        return images, labels.astype(np.int64)
-
-    train_images, train_labels = draw(num_train)
-    test_images, test_labels = draw(num_test)
-    return Dataset("tiny", train_images, train_labels, test_images, test_labels, 4, "sha256:tiny", "made here")
-
-
 @pytest.fixture(scope="session")
 def tiny():
     """A small data set that a small network learns in a few epochs."""
     return make_tiny()
-
-
-def make_cell(arm="arm", point_index=0, point=None, **sections):
-    """A cell with small settings; keyword arguments replace whole sections."""
-    base = {
-        "data": {"dataset": "tiny", "batch_size": 32},
-        "model": {"hidden": (8, 6)},
-        "optimizer": {"lr": 0.01},
-        "training": {"epochs": 2},
-    }
-    settings = {key: {**base[key], **sections.get(key, {})} for key in base}
-    return Cell(point_index=point_index, point=point or {}, arm=arm, settings=Settings.model_validate(settings))
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])

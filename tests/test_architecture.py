@@ -1,4 +1,4 @@
-"""Imports point one way, down the flow of the data, and the light rooms stay light."""
+"""Imports point one way, down the flow of the data; each room keeps to its work, and the light ones stay light."""
 
 import ast
 import subprocess
@@ -10,52 +10,156 @@ import pytest
 import bnreg
 
 PACKAGE = Path(bnreg.__file__).parent
+TESTS = Path(__file__).parent
+GROUND = {"errors", "metrics", "names", "signals", "stopping", "streams", "wording"}  # every room may use these
 FLOW = [
     "config",
     "data",
     "nn",
-    "training",
-    "runs",
     "statistics",
-    "report",
-    "plan",
-    "beginning",
+    "lecture",
+    "diagnostics",
+    "training",
+    "executors",
+    "runs",
     "experiment",
+    "analysis",
+    "claims",
     "trained",
+    "report",
     "cli",
 ]
-ROOTS = {"errors", "signals", "streams"}  # every room may use these; they use no room
+# What a room knows nothing of, whether a package or another room; mere types are known to all.
+IGNORANCE = {
+    "config": {"torch"},
+    "data": {"torch", "bnreg.nn"},
+    "nn": {"bnreg.config"},
+    "statistics": {"torch", "bnreg.data", "bnreg.nn"},
+    "training": {"bnreg.statistics"},
+    "executors": {"torch", "bnreg.statistics"},
+    "runs": {"torch", "pydantic", "bnreg.nn", "bnreg.statistics"},
+    "experiment": {"torch", "rich", "altair"},
+    "analysis": {"torch", "rich", "altair"},
+    "claims": {"torch", "rich", "altair"},
+    "trained": {"rich", "altair"},
+    "report": {"torch", "numpy", "scipy", "statistics", "bnreg.nn", "bnreg.training", "bnreg.statistics"},
+}
+# Words by which something would be computed, where things are only shown.
+COMPUTING = {"agg", "fmean", "mean", "median", "polyfit", "quantile", "std", "transform", "var"}
+
+
+def is_for_types(node):
+    """``if TYPE_CHECKING:``."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def nodes(tree, *, types):
+    """All nodes below a tree, those for type checkers only on request."""
+    for node in ast.iter_child_nodes(tree):
+        if types or not is_for_types(node):
+            yield node
+            yield from nodes(node, types=types)
+
+
+def imported(path, *, types=True):
+    """The full names that a module imports, wherever in the file it does so."""
+    for node in nodes(ast.parse(path.read_text(encoding="utf-8")), types=types):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def imported_rooms(path):
-    """The rooms that a module imports, wherever in the file it does so."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            names = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "bnreg" else [node.module]
-        for name in names:
-            if name.startswith("bnreg."):
-                yield name.split(".")[1]
+    return {name.split(".")[1] for name in imported(path) if name.startswith("bnreg.")}
 
 
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in {*FLOW, *ROOTS})
+def modules_of(room):
+    return sorted((PACKAGE / room).rglob("*.py"))
+
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in GROUND)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_one_way(path):
     """A room imports only rooms before it in the flow of the data; reading in that order, nothing is unknown."""
     room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    allowed = ROOTS | ({"__version__", room} | set(FLOW[: FLOW.index(room)]) if room in FLOW else set())
-    assert set(imported_rooms(path)) <= allowed
+    allowed = GROUND | ({"__version__", room} | set(FLOW[: FLOW.index(room)]) if room in FLOW else set())
+    assert imported_rooms(path) <= allowed
 
 
 def test_every_room_has_its_place_in_the_flow():
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
     modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
-    assert rooms | modules == {*FLOW, *ROOTS}
+    assert (rooms, modules) == (set(FLOW), GROUND)
+
+
+def test_every_room_is_small_enough_to_be_seen_at_once():
+    """About a dozen files; a room of more is divided."""
+    folders = {path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE}
+    assert not {folder.name for folder in folders if len(list(folder.glob("*.py"))) > 20}
+
+
+@pytest.mark.parametrize("room", IGNORANCE)
+def test_a_room_keeps_to_its_work(room):
+    for path in modules_of(room):
+        if path.parent.name == "stacked":  # the torch engine
+            continue
+        known = {
+            name for name in imported(path, types=False) for one in IGNORANCE[room] if f"{name}.".startswith(f"{one}.")
+        }
+        assert not known, path
+
+
+@pytest.mark.parametrize("path", modules_of("report"), ids=lambda path: path.stem)
+def test_the_report_computes_nothing(path):
+    """Whatever is shown has been computed by the analysis: an average is never taken on the way to the screen."""
+    for node in nodes(ast.parse(path.read_text(encoding="utf-8")), types=False):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            assert name not in COMPUTING, f"{path}:{node.lineno}: {name}"
+
+
+@pytest.mark.parametrize("path", [*modules_of("analysis"), *modules_of("claims")], ids=lambda path: path.stem)
+def test_the_analysis_formats_nothing(path):
+    """It answers with numbers; how many decimals a reader sees, the report decides."""
+    for node in nodes(ast.parse(path.read_text(encoding="utf-8")), types=False):
+        assert not (isinstance(node, ast.FormattedValue) and node.format_spec), f"{path}:{node.lineno}"
+
+
+def test_no_test_imports_a_test():
+    """What tests share lies in ``support``, and their tools in ``tools``."""
+    for path in TESTS.rglob("*.py"):
+        shared = [name for name in imported(path) if name.split(".")[0].startswith(("test_", "conftest"))]
+        assert not shared, path
+    for folder in ("support", "tools"):
+        assert not list((TESTS / folder).glob("test_*.py"))
+
+
+def loaded_by(program, *arguments, cwd=None):
+    """The packages that are loaded once a program has run."""
+    program += "\nimport sys; print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=cwd, check=True
+    )
+    return set(done.stderr.splitlines()[-1].split())
+
+
+HEAVY = {"torch", "pandas", "numpy", "altair", "pydantic", "scipy", "rich", "yaml", "typer"}
+
+
+@pytest.mark.parametrize(
+    ("package", "absent"),
+    [
+        ("bnreg", HEAVY),
+        ("bnreg.runs", {"torch", "pandas", "altair", "pydantic", "scipy", "rich", "yaml", "typer"}),
+        ("bnreg.analysis.comparison", {"torch", "altair", "pydantic", "rich", "typer"}),
+    ],
+)
+def test_a_package_loads_no_more_than_it_needs(package, absent):
+    assert not absent & loaded_by(f"import {package}")
 
 
 @pytest.mark.parametrize(
@@ -75,12 +179,8 @@ def test_a_command_imports_no_more_than_it_needs(command, absent, tmp_path):
         "import sys; from bnreg.cli import main; sys.argv = ['bnreg', *sys.argv[1:]]\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *command], capture_output=True, text=True, cwd=tmp_path, check=True
-    )
-    assert not absent & set(done.stderr.splitlines()[-1].split())
+    assert not absent & loaded_by(program, *command, cwd=tmp_path)
 
 
 def test_nobody_draws_from_a_global_generator():

@@ -1,9 +1,9 @@
 """What measures bnreg must itself go on working, whatever changes: ``make calibrate`` and ``make bench``."""
 
 import pytest
-from benchmark import keeping, stacked
-from benchmark_compare import seconds_of, write_runs
-from calibration import trained_correct
+from tools.benchmark import keeping, stacked
+from tools.benchmark_compare import seconds_of, write_runs
+from tools.calibration import trained_correct
 
 
 def test_the_calibration_trains_real_networks():

@@ -1,23 +1,32 @@
-"""The README says what the code does: its generated parts are current, its commands and configs work."""
+"""The README and its sister pages say what the code does: their generated parts are current, their commands work."""
 
 import re
 import shlex
 
 import pytest
 import typer.main
-from readme import ROOT, committed_run, regenerated, verdicts
+from tools.readme import PAGES, ROOT, committed_run, regenerated, verdicts
 
 from bnreg.cli import app
-from bnreg.config import load_experiment
-from bnreg.plan import CHOICES
+from bnreg.config.load import load_experiment
+from bnreg.experiment.choices import all_choices
 from bnreg.runs import read_run
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES_OF_TEXT = sorted(path for path in ROOT.glob("**/README.md") if not set(path.parts) & {".venv", ".pytest_cache"})
+TEXT = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES_OF_TEXT}
+EVERYTHING = "\n".join(TEXT.values())
+CONFIGS = TEXT["configs/README.md"]
 
 
-def test_the_generated_parts_are_current():
+@pytest.mark.parametrize("page", PAGES)
+def test_the_generated_parts_are_current(page):
     """If this fails, run `make readme` and read what has changed."""
-    assert regenerated(README) == README
+    assert regenerated(page) == TEXT[page]
+
+
+def test_the_first_page_is_short():
+    """It opens with the result; reference stands beside what it describes."""
+    assert TEXT["README.md"].count("\n") <= 250
 
 
 def all_commands(group, path=("bnreg",)):
@@ -30,46 +39,54 @@ def all_commands(group, path=("bnreg",)):
 @pytest.mark.parametrize(("path", "command"), list(all_commands(typer.main.get_command(app))))
 def test_every_command_and_option_is_explained(path, command):
     assert command.help
-    assert f"`{' '.join(path)}`" in README
+    assert f"`{' '.join(path)}`" in TEXT["bnreg/cli/README.md"]
     for parameter in command.params:
         assert getattr(parameter, "help", None), f"{path}: {parameter.name}"
 
 
-def test_the_experiments_in_the_readme_are_valid(tmp_path):
-    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    assert blocks
+@pytest.mark.parametrize(("path", "command"), list(all_commands(typer.main.get_command(app))))
+def test_every_command_ends_its_help_with_an_example(path, command):
+    """One that is this very command's."""
+    assert command.epilog.startswith("Example:")
+    assert all(line.startswith(" ".join(path)) for line in command.epilog.split("\n\n")[1:])
+
+
+def test_the_experiments_in_the_pages_are_valid(tmp_path):
+    blocks = re.findall(r"```yaml\n(.*?)```", EVERYTHING, re.DOTALL)
+    assert len(blocks) > 1
     for number, block in enumerate(blocks):
         path = tmp_path / f"block{number}.yaml"
         path.write_text(block)
-        load_experiment(path, [], CHOICES)
+        load_experiment(path, [], all_choices())
 
 
-def test_the_overrides_in_the_readme_are_valid():
+def test_the_overrides_in_the_pages_are_valid():
     """Those of a `bnreg train` command, and those that the table of mechanisms puts behind the main job's."""
     main = "configs/bn_vs_plain.yaml"
-    commands = re.findall(r"bnreg train (configs/\S+\.yaml)((?: [a-z_.]+=\S+)*)", README)
-    table = README.partition("## The lecture's mechanisms")[2].partition("\n## ")[0]
+    commands = re.findall(r"bnreg train (configs/\S+\.yaml)((?: [a-z_.]+=\S+)*)", EVERYTHING)
+    table = CONFIGS.partition("## The lecture's mechanisms")[2].partition("\n## ")[0]
     commands += [(main, overrides) for overrides in re.findall(r"`([a-z_]+\.[^`]*=[^`]*)`", table)]
     assert len(commands) > 15
     for config, overrides in commands:
-        load_experiment(ROOT / config, shlex.split(overrides), CHOICES)
+        load_experiment(ROOT / config, shlex.split(overrides), all_choices())
 
 
 @pytest.mark.parametrize("mechanism", [f"M{number}" for number in range(1, 17)])
 def test_every_mechanism_has_a_config_or_a_command_that_shows_it(mechanism):
-    (row,) = re.findall(rf"^\| {mechanism} \| .+ \| (.+) \|$", README, re.MULTILINE)
+    (row,) = re.findall(rf"^\| {mechanism} \| .+ \| (.+) \|$", CONFIGS, re.MULTILINE)
     assert re.search(r"`(bnreg [a-z]+ |[a-z_]+\.[a-z_.]+=)", row)
 
 
-def test_the_make_targets_in_the_readme_exist():
+def test_the_make_targets_in_the_pages_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:`|^    )make ([a-z]+)", README, re.MULTILINE))
+    named = set(re.findall(r"(?:`|^    )make ([a-z]+)", EVERYTHING, re.MULTILINE))
     assert {"demo", "test", "check", "bench", "clean"} <= named <= targets
 
 
-def test_links_in_the_readme_lead_somewhere():
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", TEXT)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXT[page]):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
 
 
 def test_all_four_verdicts_are_shown_on_trained_networks():
@@ -80,6 +97,6 @@ def test_all_four_verdicts_are_shown_on_trained_networks():
 def test_the_committed_run_is_whole_small_and_on_full_mnist():
     run = committed_run("bn_vs_plain")
     info = read_run(run).info
-    assert info["data"]["mnist"]["name"] == "mnist"
-    assert len(info["seeds"]) == 10
+    assert info.data["mnist"].name == "mnist"
+    assert len(info.seeds) == 10
     assert sum(path.stat().st_size for path in run.iterdir()) < 200_000

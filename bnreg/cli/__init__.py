@@ -1,55 +1,67 @@
 """The command line: one file per command; this one puts them together and turns errors into exit codes."""
 
+import importlib
+import inspect
 import io
 import os
+import pkgutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from types import ModuleType
 from typing import Annotated
 
 import typer
 
 from bnreg import signals
-from bnreg.cli import (
-    activations,
-    compare,
-    data,
-    diff,
-    export,
-    fold,
-    modes,
-    plot,
-    polynomial,
-    predict,
-    rm,
-    runs,
-    show,
-    train,
-)
-from bnreg.errors import RunError, UserError, printable
+from bnreg.errors import RunError, UserError
+from bnreg.wording import printable
 
-app = typer.Typer(
-    name="bnreg",
-    help="Paired experiments on MNIST: did it help, by how much, and how sure can we be?",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
-)
-app.command("train")(train.train)
-app.command("compare")(compare.compare)
-app.command("diff")(diff.diff)
-app.command("runs")(runs.runs)
-app.command("show")(show.show)
-app.command("rm")(rm.rm)
-app.command("plot")(plot.plot)
-app.command("predict")(predict.predict)
-app.command("modes")(modes.modes)
-app.command("fold")(fold.fold)
-app.command("export")(export.export)
-app.command("activations")(activations.activations)
-app.command("polynomial")(polynomial.polynomial)
-app.add_typer(data.app, name="data")
+# The panels of ``bnreg --help``, in this order; within each, the commands by name.
+PANELS = ("Train", "Compare", "Runs", "Trained networks", "The lecture", "Data")
+
+
+def build_app() -> typer.Typer:
+    """The command line, still without commands."""
+    app = typer.Typer(
+        name="bnreg",
+        help="Paired experiments on MNIST: did it help, by how much, and how sure can we be?",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
+    return app
+
+
+def add_commands(app: typer.Typer, modules: Iterable[ModuleType]) -> None:
+    """Add the command of each module.
+
+    That is the function named like the module, or ``app`` where it has commands of its own; ``PANEL`` is its place in
+    the help, ``EXAMPLES`` are the command lines that its help ends with.
+    """
+    for module in sorted(modules, key=lambda module: (PANELS.index(module.PANEL), module.__name__)):
+        name = module.__name__.rpartition(".")[2]
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, rich_help_panel=module.PANEL)
+            continue
+        function = getattr(module, name)
+        epilog = "\n\n".join(["Example:", *module.EXAMPLES]) if hasattr(module, "EXAMPLES") else None
+        app.command(name, help=_reflowed(function), epilog=epilog, rich_help_panel=module.PANEL)(function)
+
+
+def _modules() -> list[ModuleType]:
+    """The modules beside this one that hold a command."""
+    names = (f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__))
+    return [module for module in map(importlib.import_module, names) if hasattr(module, "PANEL")]
+
+
+def _reflowed(function: object) -> str:
+    """A docstring whose paragraphs are one line each, so that they fill any terminal."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _print_version(wanted: bool) -> None:
@@ -60,7 +72,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
@@ -69,14 +80,19 @@ def _options(
     pass
 
 
+app = build_app()
+add_commands(app, _modules())
+
+
 def main() -> None:
     """Run the command line.
 
-    Exit codes: 0 done, 1 a run failed, 2 a mistake in usage or config, 130 interrupted, 143 terminated.
+    Exit codes: 0 done, 1 a run failed, 2 a mistake in usage or config, 3 a ``--fail-if`` came true, 130 interrupted,
+    143 terminated.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without ± shall still see the figures
+            stream.reconfigure(errors="replace")  # a terminal without ± must still show the numbers
     try:
         with signals.handled():
             try:
@@ -97,7 +113,7 @@ def main() -> None:
 
 
 def _discard_stdout() -> None:
-    """Send what could not be written to nowhere, or Python would complain of it once more at its end."""
+    """Drop what could not be written, or Python would complain about it again when it exits."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -1,82 +1,119 @@
 """``bnreg compare``: the arms of any number of runs, side by side, with a verdict on each."""
 
 import io
-import json as json_module
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.options import RunsRoot, SmallestEffect
+from bnreg.cli.options import OUTPUT, SELECTION, VERDICT, Json, ManyRuns, Metrics, RunsRoot, SmallestEffect, Width
+from bnreg.cli.printing import as_json
 
 if TYPE_CHECKING:
-    from bnreg.report.comparison import Block
-    from bnreg.report.run_view import RunView
+    from bnreg.analysis.comparison import Block
+    from bnreg.analysis.run_view import RunView
 
+PANEL = "Compare"
+EXAMPLES = (
+    "bnreg compare runs/*",
+    "bnreg compare bn_vs_plain --metric test_loss --seeds",
+    "bnreg compare runs/* --fail-if 'bn < plain'",
+)
 FAILED_IF = 3
 
 
 def compare(
-    runs: Annotated[
-        list[str],
-        typer.Argument(metavar="RUN", help="Run folders, patterns of them, or names of runs.", show_default=False),
-    ],
+    runs: ManyRuns,
     *,
-    root: RunsRoot = Path("runs"),
-    metrics: Annotated[
-        list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="What to compare by; may be repeated. Default: test_accuracy."),
-    ] = None,
+    metrics: Metrics = None,
     baseline: Annotated[
         str | None,
-        typer.Option(metavar="ARM", help="The arm to compare with, or KEY=VALUE to compare along another key."),
+        typer.Option(
+            metavar="ARM",
+            help="The arm to compare with, or KEY=VALUE to compare along another key.",
+            rich_help_panel=VERDICT,
+        ),
     ] = None,
-    group_by: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY", help="Put all runs together by this key, such as optimizer.lr, arm or run."),
-    ] = None,
-    where: Annotated[
-        str | None, typer.Option(metavar="FILTER", help="Only these: 'optimizer.lr<0.1 and model.norm=batch'.")
-    ] = None,
-    sort: Annotated[str | None, typer.Option(metavar="KEY", help="Order by a key or metric; -KEY: descending.")] = None,
-    columns: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Further settings to show.")] = None,
-    only_changed: Annotated[
-        bool, typer.Option("--only-changed", help="Show only settings that are not equal everywhere.")
-    ] = False,
-    seeds: Annotated[bool, typer.Option("--seeds", help="A row for each seed.")] = False,
-    at: Annotated[str, typer.Option(metavar="WHEN", help="last; best: by the validation split; or epoch=N.")] = "last",
     smallest_effect: SmallestEffect = None,
+    at: Annotated[
+        str,
+        typer.Option(
+            metavar="WHEN",
+            help="When to measure: last; best, by the validation split; or epoch=N.",
+            rich_help_panel=VERDICT,
+        ),
+    ] = "last",
     tests: Annotated[
-        bool, typer.Option("--tests", help="Further tests: paired t, Wilcoxon, TOST, and McNemar for the first seed.")
+        bool,
+        typer.Option(
+            "--tests",
+            help="Also show the paired t test, Wilcoxon, TOST, and McNemar for the first seed.",
+            rich_help_panel=VERDICT,
+        ),
     ] = False,
     fail_if: Annotated[
         str | None,
         typer.Option(
-            metavar="CONDITION", help="Exit with 3 if 'A < B' (A hurt), 'A <= B' (not helped), 'A > B', 'A >= B'."
+            metavar="CONDITION",
+            help="Exit with 3 if 'A < B' (A hurt), 'A <= B' (A did not help), 'A > B' or 'A >= B'.",
+            rich_help_panel=VERDICT,
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Plain data instead of tables.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="A row for each arm and metric.")] = False,
-    md: Annotated[bool, typer.Option("--md", help="Markdown.")] = False,
-    latex: Annotated[bool, typer.Option("--latex", help="LaTeX, for the package booktabs.")] = False,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILTER",
+            help="Only networks that match, such as 'optimizer.lr<0.1 and model.hidden=[32, 32]'.",
+            rich_help_panel=SELECTION,
+        ),
+    ] = None,
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY",
+            help="Pool all runs by this key, such as optimizer.lr, arm or run.",
+            rich_help_panel=SELECTION,
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY", help="Order by a setting or metric; -KEY for descending.", rich_help_panel=SELECTION
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Show these settings, too.", rich_help_panel=OUTPUT)
+    ] = None,
+    only_changed: Annotated[
+        bool, typer.Option("--only-changed", help="Show only settings that differ.", rich_help_panel=OUTPUT)
+    ] = False,
+    seeds: Annotated[bool, typer.Option("--seeds", help="Show a row for each seed.", rich_help_panel=OUTPUT)] = False,
+    json: Json = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV: a row for each arm and metric.", rich_help_panel=OUTPUT)
+    ] = False,
+    md: Annotated[bool, typer.Option("--md", help="Print Markdown.", rich_help_panel=OUTPUT)] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Print LaTeX, for the package booktabs.", rich_help_panel=OUTPUT)
+    ] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it into a new file.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to this new file.", rich_help_panel=OUTPUT),
     ] = None,
-    width: Annotated[
-        int | None, typer.Option(metavar="N", min=20, help="Columns of the tables. Default: the terminal's.")
-    ] = None,
+    width: Width = None,
+    root: RunsRoot = Path("runs"),
 ) -> None:
-    """Compare the arms of runs: mean and spread of each, its verdict, and the paired difference from the baseline.
+    """Compare the arms of runs: mean and spread of each, a verdict, and the paired difference from the baseline.
 
     Verdicts: helped or hurt, if the 95 % interval excludes zero and p, corrected for the number of comparisons, is
-    below 0.05; equivalent, if the whole interval is smaller than what matters (compare.smallest_effect); else ~,
-    inconclusive.
+    below 0.05; equivalent, if the whole interval is smaller than the smallest effect that matters
+    (compare.smallest_effect); otherwise ~, inconclusive.
     """
+    from bnreg.analysis.comparison import compare_views
+    from bnreg.analysis.question import Question
+    from bnreg.claims.condition import comparison_label, parse_fail_if
     from bnreg.errors import UserError
-    from bnreg.report.comparison import compare_views
-    from bnreg.report.condition import parse_fail_if
-    from bnreg.report.question import Question
 
     formats = [name for name, wanted in (("json", json), ("csv", csv), ("md", md), ("latex", latex)) if wanted]
     if len(formats) > 1:
@@ -97,11 +134,12 @@ def compare(
     )
     views, left_out = read_views(runs, root, refuse_damaged=condition is not None)
     blocks = compare_views(views, question)
-    failures = condition.fulfilled_by(blocks) if condition else []
+    failures = condition.matches(blocks) if condition else []
     put(blocks, format_name=formats[0] if formats else "text", left_out=left_out, output=output, width=width)
     if failures:
-        for line in failures:
-            typer.echo(f"--fail-if {fail_if}: {line}", err=True)
+        for block, judged in failures:
+            who = comparison_label(block, judged)
+            typer.echo(f"--fail-if {fail_if}: {who}: {judged.evidence.verdict.word}", err=True)
         raise typer.Exit(FAILED_IF)
 
 
@@ -118,8 +156,8 @@ def read_views(
     Raises:
         UserError: One line for each, if there is no complete run at all; or for each damaged one that is refused.
     """
+    from bnreg.analysis.run_view import view_of_run
     from bnreg.errors import UserError
-    from bnreg.report.run_view import view_of_run
     from bnreg.runs import expand_runs, read_run
     from bnreg.runs.read import UnreadableRunError
 
@@ -137,12 +175,12 @@ def read_views(
     return views, left_out
 
 
-def print_comparison(folders: Sequence[Path], *, as_json: bool) -> None:
+def print_comparison(folders: Sequence[Path], *, json: bool) -> None:
     """Read run folders and print their comparison to stdout."""
-    from bnreg.report.comparison import compare_views
+    from bnreg.analysis.comparison import compare_views
 
     views, _ = read_views([str(folder) for folder in folders], Path())
-    put(compare_views(views), format_name="json" if as_json else "text")
+    put(compare_views(views), format_name="json" if json else "text")
 
 
 def put(
@@ -165,8 +203,8 @@ def put(
     from rich.console import Console, Group
     from rich.text import Text
 
-    from bnreg.errors import printable
-    from bnreg.report import records, tables
+    from bnreg.report.comparison import records, tables
+    from bnreg.wording import printable
 
     lines = [printable(f"left out: {line}") for line in left_out]
     if format_name == "text":
@@ -178,7 +216,7 @@ def put(
         content = file.getvalue()
     else:
         written = {
-            "json": lambda: json_module.dumps([records.block_record(one) for one in blocks], indent=2, allow_nan=False),
+            "json": lambda: as_json([records.block_record(one) for one in blocks]),
             "csv": lambda: records.block_csv(blocks),
             "md": lambda: tables.block_markdown(blocks),
             "latex": lambda: tables.block_latex(blocks),

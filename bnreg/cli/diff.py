@@ -1,40 +1,36 @@
-"""``bnreg diff``: two runs, what differs in their configs and in what came of it."""
+"""``bnreg diff``: two runs, what differs in their configs and in their results."""
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import RunsRoot, SmallestEffect
+from bnreg.cli.options import Json, Metrics, OneRun, RunsRoot, SmallestEffect, Width
+from bnreg.cli.printing import print_json, print_parts
+
+PANEL = "Compare"
+EXAMPLES = ("bnreg diff bn_vs_plain-20261124 bn_vs_plain-20261125",)
 
 
 def diff(
-    first: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run folder, a run's name or its beginning.", show_default=False)
-    ],
-    second: Annotated[str, typer.Argument(metavar="RUN", help="Another.", show_default=False)],
+    first: OneRun,
+    second: Annotated[str, typer.Argument(metavar="RUN", help="The second run.", show_default=False)],
     *,
-    root: RunsRoot = Path("runs"),
-    metrics: Annotated[
-        list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="What to compare by; may be repeated. Default: test_accuracy."),
-    ] = None,
+    metrics: Metrics = None,
     smallest_effect: SmallestEffect = None,
-    json: Annotated[bool, typer.Option("--json", help="Plain data instead of tables.")] = False,
-    width: Annotated[
-        int | None, typer.Option(metavar="N", min=20, help="Columns of the tables. Default: the terminal's.")
-    ] = None,
+    json: Json = False,
+    width: Width = None,
+    root: RunsRoot = Path("runs"),
 ) -> None:
-    """Tell two runs apart: which settings differ, and the verdict on each arm of the second against the first's.
+    """Compare two runs: which settings differ, and the verdict on each arm of the second against the first's.
 
-    Paired by seed where both runs saw the same batches of the same data.
+    Networks are paired by seed where both runs saw the same batches of the same data.
     """
+    from bnreg.analysis.difference import compare_two
+    from bnreg.analysis.question import Question
     from bnreg.cli.compare import read_views
     from bnreg.errors import UserError
-    from bnreg.report.difference import compare_two, config_differences, difference_tables
-    from bnreg.report.question import Question
-    from bnreg.report.records import block_record
+    from bnreg.report.comparison.difference import difference_record, difference_tables
 
     views = []
     for argument in (first, second):
@@ -45,15 +41,6 @@ def diff(
     question = Question(metrics=tuple(dict.fromkeys(metrics or ())), smallest_effect=smallest_effect)
     blocks = compare_two(views[0], views[1], question)
     if json:
-        changes = {key: [one, other] for key, one, other in config_differences(views[0], views[1])}
-        record = {
-            "first": views[0].id,
-            "second": views[1].id,
-            "config": changes,
-            "comparison": [block_record(block) for block in blocks],
-        }
-        typer.echo(json_module.dumps(record, indent=2, allow_nan=False))
+        print_json(difference_record(views[0], views[1], blocks))
         return
-    from rich.console import Console
-
-    Console(highlight=False, width=width).print(difference_tables(views[0], views[1], blocks), crop=False)
+    print_parts(difference_tables(views[0], views[1], blocks), width=width)

@@ -1,36 +1,38 @@
-"""``bnreg modes``: the laboratory that shows what evaluation in train mode would cost."""
+"""``bnreg modes``: what evaluation in train mode would cost."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import Arm, DataRoot, Point, TrainedRun, read_one_run
+from bnreg.cli.options import DataRoot, DrawingFile, Json, OnlyArm, OnlyPoint, TrainedRun, read_one_run
+from bnreg.cli.printing import print_json, print_parts
+
+PANEL = "Trained networks"
+EXAMPLES = ("bnreg modes bn_vs_plain -o modes.png",)
 
 
 def modes(
     run: TrainedRun,
-    arm: Arm = None,
-    point: Point = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to draw it: .svg, .png or .html.")
-    ] = Path("modes.svg"),
+    arm: OnlyArm = None,
+    point: OnlyPoint = None,
+    output: DrawingFile = Path("modes.svg"),
+    json: Json = False,
     data_root: DataRoot = None,
-    json: Annotated[bool, typer.Option("--json", help="Print plain data instead of the table.")] = False,
 ) -> None:
     """Show what evaluation in the wrong mode costs: test accuracy in eval mode and, deliberately, in train mode.
 
-    In train mode by the batch size of the evaluation, for test images shuffled and sorted by class. Each weight and
-    statistic is then found to be what it was, to the bit.
+    Train mode is measured by batch size, with test images shuffled and sorted by class. Afterwards every weight and
+    statistic is verified to be unchanged, bit for bit.
     """
-    from bnreg.report.drawing import check_chart_path, save_chart
-    from bnreg.report.modes import modes_chart, modes_tables
-    from bnreg.report.run_view import counted, point_label, view_of_run
+    from bnreg.analysis.run_view import view_of_run
+    from bnreg.report.charts.drawing import check_chart_path, save_chart
+    from bnreg.report.lecture.modes import modes_chart, modes_tables
     from bnreg.trained.load import load_data, load_trained
     from bnreg.trained.modes import study_modes
+    from bnreg.wording import counted, point_label
 
     check_chart_path(output)
-    source = read_one_run(run, "the modes of one are compared at a time")
+    source = read_one_run(run, "give one to look at")
     trained = load_trained(source, arm, point)
     cells = {one.cell.settings.data.dataset: one.cell for one in trained}
     datasets = {name: load_data(source, cell, data_root) for name, cell in cells.items()}
@@ -43,16 +45,10 @@ def modes(
     view = view_of_run(source)
     save_chart(modes_chart(records, f"{view.name}: {view.dataset_label}"), output)
     if json:
-        from json import dumps
-
-        content = {"run": view.id, "dataset": view.dataset, "chart": str(output), "arms": records}
-        typer.echo(dumps(content, indent=2, allow_nan=False))
+        print_json({"run": view.id, "dataset": view.dataset, "chart": str(output), "arms": records})
         return
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    console.print(f"{view.id}: {view.dataset_label}", markup=False, soft_wrap=True)
-    console.print(modes_tables(records), crop=False)
+    typer.echo(f"{view.id}: {view.dataset_label}")
+    print_parts(modes_tables(records))
     num_checked = sum(len(record["sha256"]) for record in records)
-    console.print(f"weights and statistics: all {num_checked} tensors have the same SHA-256 before and after")
+    typer.echo(f"weights and statistics: all {num_checked} tensors have the same SHA-256 before and after")
     typer.echo(output)

@@ -1,4 +1,4 @@
-"""What several commands have in common: their arguments and options, and the one run that they are about."""
+"""Arguments and options that several commands share, and the one run that a command is about."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,21 +8,71 @@ import typer
 if TYPE_CHECKING:
     from bnreg.runs import Run
 
-RunsRoot = Annotated[Path, typer.Option("--runs", metavar="FOLDER", help="The folder that holds the runs.")]
-TrainedRun = Annotated[str, typer.Argument(metavar="RUN", help="A run folder with weights.", show_default=False)]
-Arm = Annotated[str | None, typer.Option(metavar="ARM", help="Only this arm. Default: all.")]
-Point = Annotated[
-    int | None, typer.Option(metavar="N", help="Only this point of the sweep, counted from 0. Default: all.")
+# Panels of options in the help of a command.
+SELECTION = "Selection"
+VERDICT = "Verdict"
+OUTPUT = "Output"
+PLACES = "Folders"
+
+OneRun = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run folder, a run's name, or the start of its name.", show_default=False)
+]
+TrainedRun = Annotated[str, typer.Argument(metavar="RUN", help="A run with saved weights.", show_default=False)]
+ManyRuns = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN", help="Run folders, patterns, or names of runs.", show_default=False),
+]
+OnlyArm = Annotated[
+    str | None, typer.Option(metavar="ARM", help="Only this arm. Default: all.", rich_help_panel=SELECTION)
+]
+OnlyPoint = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Only this point of the sweep, counted from 0. Default: all.",
+        rich_help_panel=SELECTION,
+    ),
+]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        metavar="NAME",
+        help="The metric to compare by; may be repeated. Default: test_accuracy.",
+        rich_help_panel=VERDICT,
+    ),
 ]
 SmallestEffect = Annotated[
     float | None,
-    typer.Option(metavar="VALUE", min=0, help="The smallest difference that matters, in place of the config's."),
+    typer.Option(
+        metavar="VALUE",
+        min=0,
+        help="The smallest difference that matters; replaces the config's.",
+        rich_help_panel=VERDICT,
+    ),
+]
+RunsRoot = Annotated[
+    Path, typer.Option("--runs", metavar="FOLDER", help="The folder that holds the runs.", rich_help_panel=PLACES)
 ]
 DataRoot = Annotated[
     Path | None,
     typer.Option(
-        "--data-root", metavar="FOLDER", help="Where data sets lie (else BNREG_DATA, data.root or the cache folder)."
+        "--data-root",
+        metavar="FOLDER",
+        help="The folder of the data sets. Default: BNREG_DATA, else data.root, else the user's cache folder.",
+        rich_help_panel=PLACES,
     ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]
+Width = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=20, help="Width of the tables in columns. Default: the terminal's.", rich_help_panel=OUTPUT
+    ),
+]
+DrawingFile = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="FILE", help="Chart file: .svg, .png or .html.", rich_help_panel=OUTPUT),
 ]
 
 

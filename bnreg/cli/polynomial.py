@@ -1,17 +1,21 @@
 """``bnreg polynomial``: under- and overfitting, seen on polynomials of several degrees."""
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bnreg.cli.options import DrawingFile, Json
+from bnreg.cli.printing import print_json, print_parts
 from bnreg.errors import UserError
+
+PANEL = "The lecture"
+EXAMPLES = ("bnreg polynomial --num-train 30 --noise 0.1 -o polynomial.png",)
 
 # Degree 12 has 13 coefficients to determine.
 FEWEST_SAMPLES = 13
 
-# More marks would hide the curves, and swell the drawing.
+# More marks would hide the curves, and make the drawing huge.
 MOST_SAMPLES = 1_000
 
 # Far beyond any picture, yet no error's square overflows.
@@ -19,31 +23,27 @@ MOST_NOISE = 1_000
 
 
 def polynomial(
-    seed: Annotated[int, typer.Option(metavar="N", help="Decides the samples: from 0 to 2³² − 1.")] = 0,
-    num_train: Annotated[int, typer.Option(metavar="N", help="How many samples to fit to.")] = 20,
-    noise: Annotated[float, typer.Option(metavar="SIGMA", help="Standard deviation of the samples' noise.")] = 0.25,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to draw it: .svg, .png or .html.")
-    ] = Path("polynomial.svg"),
-    json: Annotated[bool, typer.Option("--json", help="Print plain data instead of the table.")] = False,
+    seed: Annotated[int, typer.Option(metavar="N", help="Random seed for the samples, from 0 to 2³² − 1.")] = 0,
+    num_train: Annotated[int, typer.Option(metavar="N", help="Number of samples to fit.")] = 20,
+    noise: Annotated[float, typer.Option(metavar="SIGMA", help="Standard deviation of the noise.")] = 0.25,
+    output: DrawingFile = Path("polynomial.svg"),
+    json: Json = False,
 ) -> None:
     """Fit polynomials of degrees 1 to 12 to a few noisy samples: under- and overfitting, by train and test error."""
     if mistakes := _mistakes(seed, num_train, noise):
         raise UserError(*mistakes)
 
-    from rich.console import Console
-
-    from bnreg.report.drawing import save_chart
-    from bnreg.report.polynomial import polynomial_figure, polynomial_records, polynomial_table
-    from bnreg.statistics.polynomial import study_polynomials
+    from bnreg.lecture.polynomial import study_polynomials
+    from bnreg.report.charts.drawing import save_chart
+    from bnreg.report.lecture.polynomial import polynomial_figure, polynomial_records, polynomial_table
 
     study = study_polynomials(seed, num_train, noise)
     save_chart(polynomial_figure(study, seed, noise), output)
     if json:
         settings = {"chart": str(output), "seed": seed, "num_train": num_train, "noise": noise}
-        typer.echo(json_module.dumps(settings | polynomial_records(study), indent=2))
+        print_json(settings | polynomial_records(study))
         return
-    Console(highlight=False).print(polynomial_table(study), "")
+    print_parts(polynomial_table(study), "")
     typer.echo(output)
 
 

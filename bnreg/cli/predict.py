@@ -5,41 +5,41 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import Arm, Point, TrainedRun, read_one_run
+from bnreg.cli.options import Json, OnlyArm, OnlyPoint, TrainedRun, read_one_run
+from bnreg.cli.printing import print_json, print_parts
+
+PANEL = "Trained networks"
+EXAMPLES = ("bnreg predict bn_vs_plain five.png --invert",)
 
 
 def predict(
     run: TrainedRun,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.", show_default=False)],
-    arm: Arm = None,
-    point: Point = None,
     invert: Annotated[
-        bool, typer.Option("--invert", help="Exchange light and dark: for dark digits on a light background.")
+        bool, typer.Option("--invert", help="Swap light and dark: for dark digits on a light background.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print plain data instead of the table.")] = False,
+    arm: OnlyArm = None,
+    point: OnlyPoint = None,
+    json: Json = False,
 ) -> None:
     """Classify images by the vote of every seed's network of an arm.
 
-    An image is made grey, transparent parts black, and scaled as a whole to the size that the networks read. The class
-    with most votes wins; of several, that with the highest mean probability.
+    An image is made grey, with transparent parts black, and scaled to the size that the networks read. The class with
+    the most votes wins; in a tie, the one with the highest mean probability.
     """
     from bnreg.trained.load import load_trained
     from bnreg.trained.pictures import read_pictures
     from bnreg.trained.predict import predict as ask
 
-    arms = load_trained(read_one_run(run, "the networks of one are asked at a time"), arm, point)
+    arms = load_trained(read_one_run(run, "give one to ask"), arm, point)
     pictures = read_pictures(images, arms[0].network.architecture.image_shape, invert=invert)
     for picture in pictures:
         for note in picture.notes:
             typer.echo(f"note: {picture.path}: {note}", err=True)
     predictions = [prediction.describe() for prediction in ask(arms, pictures)]
     if json:
-        from json import dumps
-
-        typer.echo(dumps(predictions, indent=2, allow_nan=False))
+        print_json(predictions)
         return
-    from rich.console import Console
-
     from bnreg.report.predict import votes_table
 
-    Console(highlight=False).print(votes_table(predictions), crop=False)
+    print_parts(votes_table(predictions))

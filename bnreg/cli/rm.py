@@ -6,22 +6,22 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import RunsRoot
+from bnreg.cli.options import ManyRuns, RunsRoot
+
+PANEL = "Runs"
+EXAMPLES = ("bnreg rm 'bn_vs_plain-20261124*'",)
 
 
 def rm(
-    runs: Annotated[
-        list[str],
-        typer.Argument(metavar="RUN", help="Run folders, patterns of them, or runs' names.", show_default=False),
-    ],
+    runs: ManyRuns,
     *,
-    root: RunsRoot = Path("runs"),
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+    root: RunsRoot = Path("runs"),
 ) -> None:
-    """Remove runs, once you have seen which and said yes.
+    """Remove runs, after listing them and asking.
 
-    Only run folders below the folder of runs are removed, finished or not, and never through a symbolic link. If one of
-    the arguments is anything else, nothing is removed.
+    Only run folders below the folder of runs are removed, finished or not, and never through a symbolic link. If any
+    argument is something else, nothing is removed.
     """
     from bnreg.errors import UserError
     from bnreg.report.listing import removal_lines
@@ -29,7 +29,7 @@ def rm(
 
     found = removable_runs(runs, root)
     if not yes and not sys.stdin.isatty():
-        raise UserError("rm: there is no terminal to ask on, and nothing was removed; --yes removes without asking")
+        raise UserError("rm: no terminal to ask on, so nothing was removed; --yes removes without asking")
     for line in removal_lines(found):
         typer.echo(line)
     if not yes and not typer.confirm(f"Remove {'it' if len(found) == 1 else f'these {len(found)}'}?"):

@@ -1,38 +1,48 @@
 """``bnreg runs``: which runs there are, in which state, and what they found."""
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import RunsRoot
+from bnreg.cli.options import SELECTION, Json, RunsRoot
+from bnreg.cli.printing import print_json, print_parts
+
+PANEL = "Runs"
+EXAMPLES = ("bnreg runs 'bn_*' --state complete --sort accuracy",)
 
 
 def runs(
     patterns: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="PATTERN", help="Only these: beginnings of names, or patterns such as '*_lr-*'. Default: all."
-        ),
+        typer.Argument(metavar="PATTERN", help="Starts of names, or patterns such as '*_lr-*'. Default: all."),
     ] = None,
     *,
-    root: RunsRoot = Path("runs"),
     states: Annotated[
         list[str] | None,
-        typer.Option("--state", metavar="STATE", help="Only those in this state, such as complete; may be repeated."),
+        typer.Option(
+            "--state",
+            metavar="STATE",
+            help="Only runs in this state, such as complete; may be repeated.",
+            rich_help_panel=SELECTION,
+        ),
     ] = None,
     sort: Annotated[
         str,
-        typer.Option(metavar="KEY", help="when: newest first; name; accuracy: by the best arm's, highest first."),
+        typer.Option(
+            metavar="KEY",
+            help="when: newest first; name; accuracy: highest first, by the best arm.",
+            rich_help_panel=SELECTION,
+        ),
     ] = "when",
-    json: Annotated[bool, typer.Option("--json", help="Print plain data instead of the list.")] = False,
+    json: Json = False,
+    root: RunsRoot = Path("runs"),
 ) -> None:
     """List the runs: their state, when they began, their arms and seeds, and the test accuracy they found.
 
-    A run is complete only if its files are what their checksums say. The others are created, running, interrupted,
-    failed, abandoned (its process ended without a word), damaged or written by a newer bnreg; they are listed with the
-    reason, and never compared.
+    A run is complete only if its files match their checksums. Otherwise it is created, running, interrupted, failed,
+    abandoned (its process died without recording why), damaged, or written by a newer bnreg; such runs are listed with
+    the reason and are never compared.
     """
     from bnreg.report.listing import listing_lines, listing_records
     from bnreg.runs.listing import list_runs, select_runs
@@ -40,8 +50,6 @@ def runs(
     listed = list_runs(root)
     selected = select_runs(listed, patterns or [], states or [], sort)
     if json:
-        typer.echo(json_module.dumps(listing_records(selected), indent=2, allow_nan=False))
+        print_json(listing_records(selected))
         return
-    from rich.console import Console
-
-    Console(highlight=False).print(listing_lines(selected, len(listed), root), crop=False)
+    print_parts(listing_lines(selected, len(listed), root))

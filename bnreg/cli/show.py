@@ -1,32 +1,24 @@
 """``bnreg show``: everything about one run on a screen."""
 
-import json as json_module
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from bnreg.cli.options import Json, OneRun, RunsRoot, read_one_run
+from bnreg.cli.printing import print_json, print_parts
 
-from bnreg.cli.options import RunsRoot, read_one_run
+PANEL = "Runs"
+EXAMPLES = ("bnreg show bn_vs_plain",)
 
 
-def show(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run folder, a run's name or its beginning.", show_default=False)
-    ],
-    *,
-    root: RunsRoot = Path("runs"),
-    json: Annotated[bool, typer.Option("--json", help="Print plain data instead of the page.")] = False,
-) -> None:
-    """Show one run: how it came about, what was trained, whether pairs are pairs, what is unfair, its files.
+def show(run: OneRun, *, json: Json = False, root: RunsRoot = Path("runs")) -> None:
+    """Show one run: how it was made, what was trained, whether the arms were paired and treated alike, and its files.
 
-    All of its files are held to their checksums.
+    All of its files are verified against their checksums.
     """
+    from bnreg.analysis.about import about_run
     from bnreg.report.show import run_page, run_record
 
-    record = run_record(read_one_run(run, "one is shown at a time", root))
+    record = run_record(about_run(read_one_run(run, "give one to show", root)))
     if json:
-        typer.echo(json_module.dumps(record, indent=2, allow_nan=False))
+        print_json(record)
         return
-    from rich.console import Console
-
-    Console(highlight=False).print(run_page(record), crop=False)
+    print_parts(run_page(record))

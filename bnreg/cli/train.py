@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.options import DataRoot, RunsRoot
+from bnreg.cli.options import OUTPUT, DataRoot, RunsRoot
+from bnreg.cli.printing import print_json, print_parts
 
 if TYPE_CHECKING:
-    from bnreg.experiment import Results
-    from bnreg.plan import Plan
+    from bnreg.experiment.collect import Results
+    from bnreg.experiment.plan import Plan
     from bnreg.runs import UnfinishedRun
+
+
+PANEL = "Train"
+EXAMPLES = (
+    "bnreg train configs/bn_vs_plain.yaml",
+    "bnreg train configs/bn_vs_plain.yaml optimizer.lr=0.01 seeds=20",
+    "bnreg train --resume bn_vs_plain-20261125T001805Z-926f74",
+)
 
 
 def train(
@@ -23,30 +32,39 @@ def train(
     ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="Settings that replace the file's, e.g. optimizer.lr=0.01."),
+        typer.Argument(metavar="KEY=VALUE", help="Settings that replace the file's, such as optimizer.lr=0.01."),
     ] = None,
     *,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Resume a run that was stopped: its folder or name.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and stop.")] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DEVICE", help="auto, cpu, cuda or cuda:N; short for device=DEVICE.", rich_help_panel="Machine"
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Number of worker processes; short for jobs=N.", rich_help_panel="Machine"),
+    ] = None,
+    progress: Annotated[bool, typer.Option(help="Show progress.", rich_help_panel=OUTPUT)] = True,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the comparison, or the plan, as JSON.", rich_help_panel=OUTPUT)
+    ] = False,
     runs: RunsRoot = Path("runs"),
     data_root: DataRoot = None,
-    resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped: its folder or name.")
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N; short for device=DEVICE.")
-    ] = None,
-    jobs: Annotated[int | None, typer.Option(metavar="N", help="How many worker processes; short for jobs=N.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and stop.")] = False,
-    progress: Annotated[bool, typer.Option(help="Show how far it is.")] = True,
-    json: Annotated[bool, typer.Option("--json", help="Print the comparison, or the plan, as JSON.")] = False,
 ) -> None:
     """Train paired networks over many seeds, write a run folder and compare the arms.
 
-    Ctrl-C stops it, and saves what was trained: --resume goes on from there, to the same figures. A second Ctrl-C stops
-    it at once; what was saved before then remains.
+    Ctrl-C stops the training and saves it: --resume continues from there, with bit-identical results. A second Ctrl-C
+    stops at once; what was saved before that remains.
     """
     from rich.console import Console
 
-    from bnreg.errors import UserError, printable
+    from bnreg.errors import UserError
+    from bnreg.wording import printable
 
     log = Console(stderr=True, highlight=False)
     settings = [f"{key}={value}" for key, value in (("device", device), ("jobs", jobs)) if value is not None]
@@ -58,12 +76,12 @@ def train(
     if resume is None:
         if config is None:
             raise UserError("train: no CONFIG; give a file, such as configs/bn_vs_plain.yaml, or --resume RUN")
-        from bnreg.plan import plan_experiment
+        from bnreg.experiment.plan import plan_experiment
 
         plan = plan_experiment(config, settings, data_folder=data_root, log=say, load_data=not dry_run)
         run = None
     else:
-        from bnreg.beginning import begin_again
+        from bnreg.experiment.beginning import begin_again
         from bnreg.runs import find_unfinished
 
         if config is not None and "=" in config.name and not config.exists():
@@ -81,8 +99,8 @@ def train(
         _print_plan(plan, as_json=json)
         return
     if run is None:
-        from bnreg.beginning import describe_beginning
-        from bnreg.experiment import begin_experiment
+        from bnreg.experiment.beginning import describe_beginning
+        from bnreg.experiment.story import begin_experiment
 
         _tell_of_unfinished(plan, runs, say)
         beginning = describe_beginning(plan, command=["bnreg", *sys.argv[1:]], data_folder=data_root)
@@ -94,8 +112,9 @@ def _train(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], None], *, pr
     from rich.console import Console
 
     from bnreg.errors import UserError
-    from bnreg.experiment import run_experiment
-    from bnreg.report.progress import Progress, Track
+    from bnreg.experiment.standing import Track
+    from bnreg.experiment.story import run_experiment
+    from bnreg.report.progress import Progress
 
     tracks = [Track(s.num_replicas, s.settings.training.epochs, plan.num_steps(s)) for s in plan.shards]
     display = Console(stderr=True, highlight=False, quiet=not progress)
@@ -113,7 +132,7 @@ def _train(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], None], *, pr
 def _conclude(folder: Path, *, as_json: bool) -> None:
     from bnreg.cli.compare import print_comparison
 
-    print_comparison([folder], as_json=as_json)
+    print_comparison([folder], json=as_json)
     if not as_json:
         typer.echo(f"{folder}{os.sep}")
 
@@ -126,7 +145,7 @@ def _tell_of_unfinished(plan: "Plan", root: Path, say: Callable[[str], None]) ->
     for run in unfinished_runs(root):
         with suppress(UserError):  # a damaged one is told of by `bnreg runs`
             state, progress = run.state()
-            if state != "running" and run.plan()["config"] == plan.experiment.resolved:
+            if state != "running" and run.beginning().info.config == plan.experiment.resolved:
                 way = f"`bnreg train --resume {run.final}` goes on with it"
                 say(f"note: {run.final.name} is {state} ({progress}); {way}")
 
@@ -134,23 +153,19 @@ def _tell_of_unfinished(plan: "Plan", root: Path, say: Callable[[str], None]) ->
 def _draw_curves(results: "Results") -> Mapping[str, bytes]:
     import pandas as pd
 
-    from bnreg.report.charts import CHARTS
-    from bnreg.report.drawing import render_chart
-    from bnreg.report.run_view import view_of
+    from bnreg.analysis.run_view import view_of
+    from bnreg.report.charts.drawing import render_chart
+    from bnreg.report.charts.table import CHARTS
 
-    summary = {str(name): column.tolist() for name, column in pd.DataFrame(results.summary).items()}
-    view = view_of(results.info, pd.DataFrame(results.metrics), summary)
+    metrics, summary = (pd.DataFrame(results.tables[name]) for name in ("metrics", "summary"))
+    view = view_of(results.info, metrics, {str(name): column.tolist() for name, column in summary.items()})
     return {"curves.svg": render_chart(CHARTS["curves"](view), "svg")}
 
 
 def _print_plan(plan: "Plan", *, as_json: bool) -> None:
     if as_json:
-        import json
+        print_json(plan.describe())
+        return
+    from bnreg.report.plan import plan_table
 
-        typer.echo(json.dumps(plan.describe(), indent=2))
-    else:
-        from rich.console import Console
-
-        from bnreg.report.plan import plan_table
-
-        Console(highlight=False).print(plan_table(plan.describe()))
+    print_parts(plan_table(plan.describe()))

@@ -5,23 +5,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bnreg.config.cell_settings import arms_of, base_of, merge
 from bnreg.config.document import Document
 from bnreg.config.experiment import Cell
-from bnreg.config.experiment_file import SECTIONS
+from bnreg.config.faults import Fault, faults
 from bnreg.config.mistakes import Mistake
 from bnreg.config.origin import nearest_written
 from bnreg.config.schema import Choices, Settings
 from bnreg.config.sweep import Sweep
-from bnreg.config.wording import Fault, faults, show
-
-ONLY_ARM = "base"
-
-
-def arms_of(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """What each arm changes; a single arm without changes where none is written."""
-    raw = content.get("arms")
-    arms = {arm: changes or {} for arm, changes in raw.items()} if isinstance(raw, Mapping) else {}
-    return {arm: changes for arm, changes in arms.items() if isinstance(changes, Mapping)} or {ONLY_ARM: {}}
+from bnreg.wording import show
 
 
 def resolve_cells(
@@ -66,15 +58,6 @@ def equal_arms(document: Document, cells: tuple[Cell, ...]) -> list[Mistake]:
     return mistakes
 
 
-def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The base with changes: mappings merge key by key, everything else replaces."""
-    merged = dict(base)
-    for key, value in changes.items():
-        below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
 def _mistakes_of_unswept(document: Document, choices: Choices) -> Iterator[Mistake]:
     for arm, raw in _variants(document.content):
         settings = _settings(raw, choices)
@@ -85,7 +68,7 @@ def _mistakes_of_unswept(document: Document, choices: Choices) -> Iterator[Mista
 
 def _variants(content: Mapping[str, Any]) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
     """The raw settings of the base (under None) and of each arm."""
-    base = {section: content[section] for section in SECTIONS if section in content}
+    base = base_of(content)
     yield None, base
     for arm, changes in arms_of(content).items():
         yield arm, merge(base, changes)

@@ -1,12 +1,11 @@
 """What the user wrote, in the file and after it on the command line, and where each thing was written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bnreg.config.key_paths import KeyPath, assign, has, split_key
 from bnreg.config.mistakes import Mistake, Place
-from bnreg.config.strict_yaml import KeyPath
-from bnreg.config.wording import dotted, show
 
 
 @dataclass(frozen=True)
@@ -25,16 +24,8 @@ class Document:
         return Place(0, self.file)
 
     def has(self, path: KeyPath) -> bool:
-        """Whether the content holds this path."""
-        value: Any = self.content
-        for part in path:
-            if isinstance(part, int):
-                if not isinstance(value, tuple) or part >= len(value):
-                    return False
-            elif not isinstance(value, Mapping) or part not in value:
-                return False
-            value = value[part]
-        return True
+        """Whether the content holds something at this path."""
+        return has(self.content, path)
 
     def is_mapping(self, path: KeyPath) -> bool:
         """Whether the content holds a mapping at this path."""
@@ -67,31 +58,5 @@ class Document:
         return replace(self, content=content, places=places)
 
     def split_key(self, key: str) -> KeyPath:
-        """The path that a dotted key means; arm names and the keys of a sweep hold dots themselves."""
-        head, _, rest = key.partition(".")
-        if head == "sweep" and rest:
-            return ("sweep", "zip", rest[4:]) if rest.startswith("zip.") else ("sweep", rest)
-        parts = rest.split(".")
-        for length in range(len(parts), 0, -1) if head == "arms" else ():
-            arm = ".".join(parts[:length])
-            if self.has(("arms", arm)):
-                return ("arms", arm, *parts[length:])
-        return tuple(key.split("."))
-
-
-def assign(mapping: Mapping[str, Any], path: Sequence[str | int], value: Any) -> dict[str, Any]:
-    """A copy of nested mappings with one value set; what is absent or null on the way becomes a mapping.
-
-    Raises:
-        ValueError: If the path leads through something that is not a mapping; names it.
-    """
-    top = dict(mapping)
-    inner = top
-    for length, part in enumerate(path[:-1], 1):
-        below = inner.get(str(part))
-        if below is not None and not isinstance(below, Mapping):
-            raise ValueError(f"{dotted(path[:length])} is {show(below)}, not a mapping")
-        inner[str(part)] = dict(below or {})
-        inner = inner[str(part)]
-    inner[str(path[-1])] = value
-    return top
+        """The path that a dotted key means, see ``key_paths.split_key``."""
+        return split_key(self.content, key)

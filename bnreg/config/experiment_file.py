@@ -6,14 +6,15 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator
 
-from bnreg.config.schema import Section, Settings
-from bnreg.config.wording import fault, show
+from bnreg.config.faults import fault
+from bnreg.config.schema import Section
+from bnreg.metrics import ACCURACY_SMALLEST_EFFECT
+from bnreg.names import NAME
+from bnreg.wording import show
 
 MAX_SEEDS = 10_000
 SEED_LIMIT = 2**32
-SECTIONS = tuple(Settings.model_fields)
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
 
 
@@ -54,7 +55,10 @@ class Compare(Section):
     """What the comparison of the arms goes by."""
 
     smallest_effect: float = Field(
-        default=0.002, ge=0, le=1, description="smallest difference in accuracy that matters, as a fraction"
+        default=ACCURACY_SMALLEST_EFFECT,
+        ge=0,
+        le=1,
+        description="smallest difference in accuracy that matters, as a fraction",
     )
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from bnreg.config.document import Document
 from bnreg.config.mistakes import Place
 from bnreg.config.strict_yaml import MAX_BYTES, parse
-from bnreg.config.wording import nearest
 from bnreg.config.yaml_mistakes import StrictYamlError
-from bnreg.errors import UserError, printable
+from bnreg.errors import UserError
+from bnreg.wording import nearest, printable
 
 MAX_LISTED = 10
 

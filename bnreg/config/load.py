@@ -6,17 +6,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bnreg.config.cells import arms_of, equal_arms, resolve_cells
+from bnreg.config.cell_settings import arms_of
+from bnreg.config.cells import equal_arms, resolve_cells
 from bnreg.config.document import Document
 from bnreg.config.experiment import Experiment
 from bnreg.config.experiment_file import ExperimentFile
+from bnreg.config.faults import faults
 from bnreg.config.files import read_document
 from bnreg.config.mistakes import Mistake, tell
 from bnreg.config.overrides import with_overrides
 from bnreg.config.resolved import resolved_config
 from bnreg.config.schema import Choices
 from bnreg.config.sweep import read_sweep
-from bnreg.config.wording import dotted, faults, listed, unknown
+from bnreg.wording import dotted, listed, unknown
 
 
 def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> Experiment:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bnreg.config.strict_yaml import KeyPath
-from bnreg.config.wording import dotted
+from bnreg.config.key_paths import KeyPath
 from bnreg.errors import UserError
+from bnreg.wording import dotted
 
 MAX_MISTAKES = 50
 

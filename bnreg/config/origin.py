@@ -1,8 +1,8 @@
 """Where a cell's setting comes from: its arm, the sweep or the base."""
 
 from bnreg.config.document import Document
-from bnreg.config.strict_yaml import KeyPath
-from bnreg.config.sweep import Point, Sweep, touches
+from bnreg.config.key_paths import KeyPath, Point
+from bnreg.config.sweep import Sweep, touches
 
 
 def written(document: Document, sweep: Sweep, point: Point, arm: str | None, setting: KeyPath) -> KeyPath | None:

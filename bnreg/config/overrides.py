@@ -6,9 +6,8 @@ from pathlib import PurePath
 from bnreg.config.document import Document
 from bnreg.config.mistakes import Mistake, Place
 from bnreg.config.strict_yaml import MAX_BYTES, parse_value
-from bnreg.config.wording import unknown
 from bnreg.config.yaml_mistakes import StrictYamlError
-from bnreg.errors import printable
+from bnreg.wording import printable, unknown
 
 MAX_TOLD = 80
 

@@ -6,11 +6,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from bnreg.config.cells import arms_of
-from bnreg.config.experiment_file import SECTIONS, ExperimentFile
+from bnreg.config.cell_settings import SECTIONS, arms_of
+from bnreg.config.experiment_file import ExperimentFile
+from bnreg.config.faults import model_in
 from bnreg.config.scalars import plain_scalar
 from bnreg.config.schema import Choices, Model, Optimizer, Penalty, Schedule, Section, Settings
-from bnreg.config.wording import model_in
 
 
 class QuotedText(str):

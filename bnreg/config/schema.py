@@ -20,7 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from bnreg.config.wording import fault, listed, show, unknown
+from bnreg.config.faults import fault
+from bnreg.wording import listed, show, unknown
 
 # Far beyond any use, and within what counts of steps, pixels and bytes can hold.
 MAX_EXAMPLES = 2**31

@@ -12,9 +12,10 @@ from typing import Any
 
 import yaml
 
+from bnreg.config.key_paths import KeyPath
 from bnreg.config.scalars import plain_scalar
-from bnreg.config.wording import show
 from bnreg.config.yaml_mistakes import StrictYamlError, decimal_comma, glued_colon, in_plain_words
+from bnreg.wording import show
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 20
@@ -22,8 +23,6 @@ MAX_VALUES = 20_000  # twice as many as there can be seeds
 
 # libyaml reads the largest file in a tenth of a second; without it the same rules hold at a fiftieth of the speed.
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-KeyPath = tuple[str | int, ...]
 
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _TAB_INDENT = re.compile(r"^ *\t[ \t]*[^\s#]", re.MULTILINE)

@@ -11,16 +11,14 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from bnreg.config.document import Document, assign
-from bnreg.config.experiment_file import SECTIONS
+from bnreg.config.cell_settings import SECTIONS
+from bnreg.config.document import Document
+from bnreg.config.key_paths import KeyPath, Point, assign
 from bnreg.config.mistakes import Mistake
-from bnreg.config.strict_yaml import KeyPath
-from bnreg.config.wording import dotted, show, unknown
+from bnreg.wording import dotted, show, unknown
 
 MAX_POINTS = 10_000
 MAX_KEYS = 100
-
-Point = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from bnreg.errors import printable
+from bnreg.wording import printable
 
 _GLUED = re.compile(r"([A-Za-z_][\w.-]*):(?![/\\])(\S+)", re.ASCII)
 _GLUED_LINE = re.compile(r"\s*(?:- )?([A-Za-z_][\w.-]*:(?![/\\])\S+)", re.ASCII)

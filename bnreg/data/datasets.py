@@ -1,6 +1,5 @@
 """The table of data sets, and the one way to read any of them."""
 
-import difflib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from bnreg.data.files import (
     read_folder,
 )
 from bnreg.errors import UserError
+from bnreg.wording import unknown
 
 
 def _read_torchvision_layout(source: "DatasetSource", root: Path) -> Arrays:
@@ -139,9 +139,7 @@ def source_of(name: str) -> DatasetSource:
     """
     if name in DATASETS:
         return DATASETS[name]
-    near = difflib.get_close_matches(name.casefold(), DATASETS, n=1)
-    suggestion = f"; did you mean {near[0]!r}?" if near else ""
-    raise UserError(f"unknown data set {name!r}{suggestion} (choices: {', '.join(sorted(DATASETS))})")
+    raise UserError(unknown("data set", name, sorted(DATASETS)))
 
 
 def read_dataset(name: str, root: Path) -> Dataset:

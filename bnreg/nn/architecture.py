@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from bnreg.nn.norms import NORMS, Norm
+
 # For each kind of network, the settings that not all kinds take.
 MODELS: dict[str, tuple[str, ...]] = {"mlp": (), "cnn": ("channels", "kernel", "stride", "pool")}
 
@@ -144,19 +146,28 @@ class Architecture:
             Li et al., Disharmony between Dropout and Batch Normalization by Variance Shift, arXiv:1801.05134
         """
         parts = [part for i in range(len(self.channels) + len(self.hidden)) for part in self.parts(i)]
-        return self.norm != "none" and "dropout" in parts and "norm" in parts[parts.index("dropout") :]
+        return self._norm is not None and "dropout" in parts and "norm" in parts[parts.index("dropout") :]
 
     def norm_widths(self) -> tuple[int, ...]:
         """Nodes or maps that each norm normalises, from input to output; empty without norms."""
-        if self.norm == "none":
+        if self._norm is None:
             return ()
         of_input = self.norm_placement == "input"
         return tuple(layer.num_norm_inputs if of_input else layer.num_outputs for layer in self.layers()[:-1])
 
+    @property
+    def needs_batch(self) -> bool:
+        """Whether some layer normalises over the batch, so that a batch of one example is too small."""
+        return self._norm is not None and self._norm.needs_batch and bool(self.hidden or self.channels)
+
+    @property
+    def _norm(self) -> Norm | None:
+        return NORMS[self.norm]
+
     def biased(self) -> Iterator[bool]:
         """For each layer whether it has b: not where a norm follows at once, for then β takes its place."""
         for _ in self.layers()[:-1]:
-            yield self.norm == "none" or self.norm_placement != "pre_activation"
+            yield self._norm is None or not self._norm.has_shift or self.norm_placement != "pre_activation"
         yield True
 
     def num_parameters(self, num_slopes: int) -> int:

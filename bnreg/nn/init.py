@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Init:
+class InitScheme:
     """How a layer's weights and biases are drawn, both given the fans of the layer.
 
     Attributes:
@@ -64,17 +64,17 @@ def _lecun(fan_in: int, _fan_out: int) -> float:
     return 1 / fan_in
 
 
-INITS: dict[str, Init] = {
+INITS: dict[str, InitScheme] = {
     # torch.nn.Linear's own start: weights and biases uniform in ± 1/√fan_in.
-    "torch": Init(_uniform(lambda fan_in, _: 1 / (3 * fan_in)), bias_bound=lambda fan_in: fan_in**-0.5),
-    "he_normal": Init(_normal(_he)),  # He et al., arXiv:1502.01852
-    "he_uniform": Init(_uniform(_he)),
-    "xavier_normal": Init(_normal(_xavier)),  # Glorot & Bengio, AISTATS 2010
-    "xavier_uniform": Init(_uniform(_xavier)),
-    "lecun_normal": Init(_normal(_lecun)),  # LeCun et al., Efficient BackProp, 1998
-    "lecun_uniform": Init(_uniform(_lecun)),
-    "normal": Init(_normal(lambda _in, _out: 1.0)),  # the gain is the standard deviation
-    "orthogonal": Init(_orthogonal),
+    "torch": InitScheme(_uniform(lambda fan_in, _: 1 / (3 * fan_in)), bias_bound=lambda fan_in: fan_in**-0.5),
+    "he_normal": InitScheme(_normal(_he)),  # He et al., arXiv:1502.01852
+    "he_uniform": InitScheme(_uniform(_he)),
+    "xavier_normal": InitScheme(_normal(_xavier)),  # Glorot & Bengio, AISTATS 2010
+    "xavier_uniform": InitScheme(_uniform(_xavier)),
+    "lecun_normal": InitScheme(_normal(_lecun)),  # LeCun et al., Efficient BackProp, 1998
+    "lecun_uniform": InitScheme(_uniform(_lecun)),
+    "normal": InitScheme(_normal(lambda _in, _out: 1.0)),  # the gain is the standard deviation
+    "orthogonal": InitScheme(_orthogonal),
 }
 
 

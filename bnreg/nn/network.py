@@ -87,9 +87,11 @@ class StackedNetwork(nn.Module):
             for part in architecture.parts(i):
                 if part == "affine":
                     self._add_affine(layer, bias=biased[i])
-                elif part == "norm" and (make_norm := NORMS[architecture.norm]) is not None:
-                    norm = make_norm(num_replicas, widths[i], architecture.norm_epsilon, architecture.norm_momentum)
-                    self.layers.add_module(f"norm{i}", norm)
+                elif part == "norm" and (norm := NORMS[architecture.norm]) is not None:
+                    layer_norm = norm.make(
+                        num_replicas, widths[i], architecture.norm_epsilon, architecture.norm_momentum
+                    )
+                    self.layers.add_module(f"norm{i}", layer_norm)
                 elif part == "activation":
                     self.layers.add_module(f"activation{i}", StackedActivation(num_replicas, architecture.activation))
                 elif part == "dropout" and any(dropout_rates):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,12 +11,25 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@dataclass(frozen=True)
+class Norm:
+    """One kind of norm.
+
+    Attributes:
+        make: (R, number of nodes or feature maps, ε, momentum of the running statistics) → a layer.
+        needs_batch: Whether it normalises over the batch in training, so that a batch of one example is too small.
+        has_shift: Whether it learns a shift, which takes the place of the bias of a linear layer right before it.
+    """
+
+    make: Callable[[int, int, float, float], nn.Module]
+    needs_batch: bool
+    has_shift: bool
+
+
 def _batch(num_replicas: int, width: int, epsilon: float, momentum: float) -> nn.Module:
     from bnreg.nn.batch_norm import StackedBatchNorm
 
     return StackedBatchNorm(num_replicas, width, epsilon=epsilon, momentum=momentum)
 
 
-# Each takes R, the number of nodes or feature maps, ε and the momentum of running statistics, and makes a layer whose
-# shift replaces the bias of a linear layer right before it.
-NORMS: dict[str, Callable[[int, int, float, float], nn.Module] | None] = {"batch": _batch, "none": None}
+NORMS: dict[str, Norm | None] = {"batch": Norm(_batch, needs_batch=True, has_shift=True), "none": None}

@@ -4,20 +4,18 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
-from bnreg.report.run_view import counted
 from bnreg.runs.listing import ListedRun
 from bnreg.runs.removal import Removable
+from bnreg.wording import MISSING, counted
 
 # Longer lists of arms are told by their number: the names stand beside the accuracies, and `bnreg show` has them all.
 MAX_ARMS_WIDTH = 16
-UNKNOWN = "–"
 
 
 def listing_lines(selected: Sequence[ListedRun], num_all: int, root: Path) -> Group:
@@ -65,9 +63,8 @@ def headline(one: ListedRun) -> str:
 
     Of a sweep, from the lowest of its points to the highest: to show the best alone would be to choose by the test set.
     """
-    others = [arm for arm in one.accuracy if arm != one.baseline]
-    best = max(others, key=lambda arm: fmean(one.accuracy[arm]), default=None)
-    return ", ".join(f"{arm} {_range(one.accuracy[arm])}" for arm in (best, one.baseline) if arm in one.accuracy)
+    shown = (one.best_arm, one.baseline)
+    return ", ".join(f"{arm} {_range(one.accuracy[arm])}" for arm in shown if arm in one.accuracy)
 
 
 def _range(means: Sequence[float]) -> str:
@@ -77,7 +74,7 @@ def _range(means: Sequence[float]) -> str:
 
 def minutes(moment: datetime | None) -> str:
     """A moment in local time, to the minute."""
-    return moment.astimezone().isoformat(" ", "minutes")[:16] if moment else UNKNOWN
+    return moment.astimezone().isoformat(" ", "minutes")[:16] if moment else MISSING
 
 
 def listing_records(selected: Sequence[ListedRun]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from bnreg.report.run_view import counted, point_value, short_names
+from bnreg.wording import as_written, counted, short_names
 
 
 def plan_table(plan: dict[str, Any]) -> Group:
@@ -31,7 +31,7 @@ def plan_table(plan: dict[str, Any]) -> Group:
         table.add_column(Text(header), overflow="fold")
     table.add_column("parameters", justify="right", no_wrap=True)
     for cell in plan["cells"]:
-        values = [point_value(cell["point"][key]) for key in point_keys]
+        values = [as_written(cell["point"][key]) for key in point_keys]
         arm = f"{cell['arm']} (baseline)" if cell["arm"] == plan["baseline"] else cell["arm"]
         sizes = "-".join(cell["layers"])
         table.add_row(*map(Text, (*values, arm, cell["data"], sizes, f"{cell['num_parameters']:,}")))

@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bnreg.report.run_view import counted, point_label
+from bnreg.wording import counted, point_label
 
 
 def votes_table(predictions: Sequence[Mapping[str, Any]]) -> Table:

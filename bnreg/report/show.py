@@ -9,49 +9,26 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from bnreg.report.audit import audit
+from bnreg.analysis.pairing import PairingProof
+from bnreg.report.comparison.findings import finding_text
+from bnreg.report.comparison.numbers import seeds_text
 from bnreg.report.listing import minutes, size
-from bnreg.report.pairing import pairing_lines
-from bnreg.report.run_view import counted, point_label, point_value, view_of_run
-from bnreg.report.settings import flat_config
-from bnreg.runs.folder import checked_files
-from bnreg.runs.read import Run
+from bnreg.wording import as_written, counted, point_label
 
 SHORT_HASH = 8
+PROVEN = {"initial_weights": "initial weights", "batch_order": "batch order"}
 
 
-def run_record(run: Run) -> dict[str, Any]:
-    """A run as plain data. All of its files are held to their checksums: one may be missing or changed."""
-    info, view = run.info, view_of_run(run)
-    files = checked_files(run.path)
-    summary = run.summary
-    sizes = {*zip(summary["arm"], summary["num_parameters"], strict=True)}
+def run_record(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a run, with its pairing and the audit's findings in words.
+
+    Args:
+        about: As ``about_run`` gives it.
+    """
     return {
-        "name": run.path.name,
-        "path": str(run.path),
-        "state": "complete" if all(file["state"] == "whole" for file in files) else "damaged",
-        **{key: info.get(key) for key in ("started", "seconds", "command", "device", "num_workers", "versions")},
-        **{key: info.get(key) for key in ("platform", "git_commit", "data")},
-        "baseline": view.baseline,
-        "arms": [
-            {
-                "name": arm,
-                "changes": flat_config((run.config.get("arms") or {}).get(arm) or {}),
-                "num_parameters": sorted({number for name, number in sizes if name == arm}),
-            }
-            for arm in view.arms
-        ],
-        "sweep": {key: _distinct([point[key] for point in view.points]) for key in view.point_keys},
-        "num_points": len(view.points),
-        "seeds": list(view.seeds),
-        "pairing": pairing_lines(view.pairing),
-        "diverged": [
-            {"arm": row["arm"], "seed": row["seed"], "point": view.points[row["point_index"]]}
-            for row, status in zip(view.pairing, summary["status"], strict=True)
-            if status == "diverged"
-        ],
-        "audit": audit(view),
-        "files": files,
+        **about,
+        "pairing": pairing_lines(about["pairing"]),
+        "audit": [finding_text(finding) for finding in about["audit"]],
     }
 
 
@@ -85,7 +62,7 @@ def _sections(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "seeds", [_seeds(record["seeds"])]
     yield "arms", [_arm(arm, record["baseline"]) for arm in record["arms"]]
     if record["sweep"]:
-        swept = [f"{key}: {', '.join(map(point_value, values))}" for key, values in record["sweep"].items()]
+        swept = [f"{key}: {', '.join(map(as_written, values))}" for key, values in record["sweep"].items()]
         yield "sweep", [counted(record["num_points"], "point"), *swept]
     yield "pairing", record["pairing"]
     yield "diverged", [_replica(one) for one in record["diverged"]] or ["none"]
@@ -118,7 +95,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 
 def _arm(arm: Mapping[str, Any], baseline: str | None) -> str:
-    changes = ", ".join(f"{key}={point_value(value)}" for key, value in arm["changes"].items())
+    changes = ", ".join(f"{key}={as_written(value)}" for key, value in arm["changes"].items())
     numbers = " to ".join(
         f"{number:,}" for number in dict.fromkeys([arm["num_parameters"][0], arm["num_parameters"][-1]])
     )
@@ -143,5 +120,18 @@ def _files(files: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _distinct(values: Sequence[Any]) -> list[Any]:
-    return [value for index, value in enumerate(values) if value not in values[:index]]
+def pairing_lines(proof: PairingProof) -> list[str]:
+    """In a line each, for which seeds the arms began with equal weights and saw the same examples in the same order."""
+    if proof.num_arms == 0:
+        return ["nothing is recorded of what the arms had in common"]
+    if proof.num_arms == 1:
+        return ["one arm: nothing is paired"]
+    where = f"of each of {counted(proof.num_seeds, 'seed')}"
+    where += f" at each of {proof.num_points} points" if proof.num_points > 1 else ""
+    equal = [PROVEN[name] for name, seeds in proof.unequal_seeds.items() if not seeds]
+    lines = [f"{' and '.join(equal)} equal in all arms {where}"] if equal else []
+    return lines + [
+        f"{PROVEN[name]} not equal in all arms: {seeds_text(seeds)}"
+        for name, seeds in proof.unequal_seeds.items()
+        if seeds
+    ]

@@ -2,7 +2,8 @@
 
 from bnreg.runs.correctness import correct_bytes, read_correct
 from bnreg.runs.folder import SCHEMA_VERSION, DamagedError, Draft, new_folder
-from bnreg.runs.names import CONFIG
+from bnreg.runs.info import Beginning, RunInfo, UsedData
+from bnreg.runs.names import CONFIG, RUN, table_file
 from bnreg.runs.read import CORRECT, Run, expand_runs, read_run
 from bnreg.runs.unfinished import UnfinishedRun, begin_run, find_unfinished, unfinished_runs
 from bnreg.runs.weights import read_weights, weights_bytes, weights_file
@@ -10,11 +11,15 @@ from bnreg.runs.weights import read_weights, weights_bytes, weights_file
 __all__ = [
     "CONFIG",
     "CORRECT",
+    "RUN",
     "SCHEMA_VERSION",
+    "Beginning",
     "DamagedError",
     "Draft",
     "Run",
+    "RunInfo",
     "UnfinishedRun",
+    "UsedData",
     "begin_run",
     "correct_bytes",
     "expand_runs",
@@ -23,6 +28,7 @@ __all__ = [
     "read_correct",
     "read_run",
     "read_weights",
+    "table_file",
     "unfinished_runs",
     "weights_bytes",
     "weights_file",

@@ -1,22 +1,157 @@
-"""What ``run.json`` must be like before anything is made of it: a checksum does not prove who wrote it.
+"""``run.json`` as a typed model, checked before anything is made of it: a checksum does not prove who wrote it.
 
-Whoever can write a folder can write a manifest to it, too. So what other rooms rely on is looked at once, here, and no
-text that comes from a run can move a cursor, name a folder or pass for another run's.
+Whoever can write to a folder can write a manifest there, too. So what other rooms rely on is checked once, here, and no
+text from a run can move a cursor, name a folder or pass for another run's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from bnreg.config.experiment_file import NAME
-from bnreg.errors import printable
+from bnreg.names import NAME, ReplicaId
+from bnreg.training.messages import Proof
+from bnreg.wording import printable
 
 MAX_DEPTH = 20
 
 Check = Callable[[Any], bool]
 
 
+@dataclass(frozen=True)
+class UsedData:
+    """The data set that was really used where a config asked for one.
+
+    Attributes:
+        name: Its name in ``DATASETS``.
+        fingerprint: See ``data.fingerprint_of``.
+        num_train: Its training examples, before a validation split is taken from them.
+        num_test: Its test examples.
+    """
+
+    name: str
+    fingerprint: str
+    num_train: int
+    num_test: int
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """The contents of ``run.json``. Runs that are older than a field have its default.
+
+    Attributes:
+        schema: Version of the folder's layout.
+        id: The name of the run's folder, which tells runs of one experiment apart.
+        name: The experiment's.
+        command: The command line, word by word.
+        arms: In the config's order.
+        baseline: The arm that the others are compared with, if any.
+        seeds: In the config's order.
+        point_keys: Dotted keys of the swept settings; empty without a sweep.
+        points: Of the sweep; one without keys where there is none.
+        data: Name that was asked for → what was used.
+        device: What trained it: ``cpu`` or ``cuda:N``.
+        started: When, as ISO 8601 in UTC.
+        config: The resolved config.
+        num_workers: Worker processes at a time.
+        threads_per_worker: Threads of each.
+        shards: Seeds and number of replicas of each.
+        versions: Package → version.
+        platform: The system.
+        git_commit: The commit that was checked out in the current folder.
+        attempts: How often the training was begun or resumed.
+        pairing: What each replica was trained from, by point, arm and seed.
+        seconds: Wall-clock time of all attempts.
+    """
+
+    schema: int
+    id: str
+    name: str
+    command: tuple[str, ...]
+    arms: tuple[str, ...]
+    baseline: str | None
+    seeds: tuple[int, ...]
+    point_keys: tuple[str, ...]
+    points: tuple[Mapping[str, Any], ...]
+    data: Mapping[str, UsedData]
+    device: str
+    started: str | None = None
+    config: Mapping[str, Any] | None = None
+    num_workers: int | None = None
+    threads_per_worker: int | None = None
+    shards: tuple[Mapping[str, Any], ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    platform: str | None = None
+    git_commit: str | None = None
+    attempts: int = 1
+    pairing: tuple[Proof, ...] = ()
+    seconds: float = 0.0
+
+    @classmethod
+    def parse(cls, content: Any) -> "RunInfo":
+        """The model of what stands in ``run.json``.
+
+        Raises:
+            ValueError: With the first thing that is wrong, in words.
+        """
+        if wrong := _what_is_wrong(content):
+            raise ValueError(wrong)
+        known = {one.name: content[one.name] for one in fields(cls) if content.get(one.name) is not None}
+        lists = ("command", "arms", "seeds", "point_keys", "points", "shards")
+        tuples = {name: tuple(known[name]) for name in lists if name in known}
+        data = {requested: UsedData(**_only_fields(UsedData, used)) for requested, used in known["data"].items()}
+        pairing = tuple(Proof.from_row(row) for row in known["pairing"])
+        return cls(**{"baseline": None} | known | tuples | {"data": data, "pairing": pairing})
+
+    def to_json(self) -> dict[str, Any]:
+        """Its contents as plain data."""
+        content = {one.name: getattr(self, one.name) for one in fields(self)}
+        data = {requested: asdict(used) for requested, used in self.data.items()}
+        return content | {"data": data, "pairing": [proof.row() for proof in self.pairing]}
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What is recorded when a run begins.
+
+    Attributes:
+        info: What will be its ``run.json``, as far as it is known.
+        data_folder: The data root that the user chose, if any.
+        cut_for: For how many processes side by side its shards were cut.
+    """
+
+    info: RunInfo
+    data_folder: str | None
+    cut_for: int
+
+    @classmethod
+    def parse(cls, content: Any) -> "Beginning":
+        """The model of what stands in ``plan.json``.
+
+        Raises:
+            ValueError: With the first thing that is wrong, in words.
+        """
+        if not isinstance(content, dict):
+            raise ValueError("it is not a mapping")
+        info = RunInfo.parse({"seconds": 0, "pairing": []} | content)
+        resume = content.get("resume")
+        if not (isinstance(resume, dict) and _is_whole(resume.get("cut_for")) and info.config is not None):
+            raise ValueError("it lacks what is needed to resume")
+        return cls(info, resume.get("data_folder"), resume["cut_for"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Its contents as plain data."""
+        info = self.info.to_json()
+        for later in ("attempts", "pairing", "seconds"):
+            del info[later]
+        return info | {"resume": {"data_folder": self.data_folder, "cut_for": self.cut_for}}
+
+
+def _only_fields(model: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    return {one.name: content[one.name] for one in fields(model)}
+
+
 def _list_of(check: Check) -> Check:
-    return lambda value: isinstance(value, list) and all(map(check, value))
+    return lambda value: isinstance(value, (list, tuple)) and all(map(check, value))
 
 
 def _is_name(value: Any) -> bool:
@@ -36,7 +171,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_mapping(value: Any) -> bool:
-    return isinstance(value, dict)
+    return isinstance(value, Mapping)
 
 
 def _is_data(value: Any) -> bool:
@@ -51,7 +186,8 @@ def _is_data(value: Any) -> bool:
 
 
 # What readers rely on, by field.
-FIELDS: dict[str, Check] = {
+_FIELDS: dict[str, Check] = {
+    "schema": _is_whole,
     "name": _is_name,
     "id": _is_text,
     "arms": lambda value: _list_of(_is_name)(value) and len(value) > 0,
@@ -67,16 +203,16 @@ FIELDS: dict[str, Check] = {
 }
 
 
-def what_is_wrong(info: Any) -> str | None:
+def _what_is_wrong(info: Any) -> str | None:
     """The first thing that is wrong with the contents of ``run.json``, in words; None if nothing is."""
     if not isinstance(info, dict):
-        return "it is no mapping"
-    for key, check in FIELDS.items():
+        return "it is not a mapping"
+    for key, check in _FIELDS.items():
         if key not in info:
             return f"it has no {key}"
         if not check(info[key]):
             return f"its {key} is not what bnreg writes"
-    if not _is_mapping(info.get("config", {})):
+    if info.get("config") is not None and not _is_mapping(info["config"]):
         return "its config is not what bnreg writes"
     if info["baseline"] not in (None, *info["arms"]):
         return "its baseline is none of its arms"
@@ -91,19 +227,24 @@ def what_is_wrong(info: Any) -> str | None:
 def _wrong_pairing(info: dict[str, Any]) -> str | None:
     """There is one row per replica, in the order of points, arms and seeds, or none at all."""
     replicas = [
-        (index, arm, seed) for index in range(len(info["points"])) for arm in info["arms"] for seed in info["seeds"]
+        ReplicaId(index, arm, seed)
+        for index in range(len(info["points"]))
+        for arm in info["arms"]
+        for seed in info["seeds"]
     ]
-    found = [(row.get("point_index"), row.get("arm"), row.get("seed")) for row in info["pairing"]]
+    found = [tuple(map(row.get, ReplicaId._fields)) for row in info["pairing"]]
     if found and found != replicas:
         return "its pairing is not that of its points, arms and seeds"
-    proofs = ("initial_weights", "batch_order")
-    if not all(_is_text(row.get(proof)) for row in info["pairing"] for proof in proofs):
+    hashes = ("initial_weights", "batch_order")
+    if not all(_is_text(row.get(key)) for row in info["pairing"] for key in hashes):
         return "its pairing lacks hashes"
+    if not all(_is_whole(row.get("epochs")) for row in info["pairing"]):
+        return "its pairing lacks epochs"
     return None
 
 
 def _texts(value: Any) -> Iterator[str | None]:
-    """Every text in it, keys among them; None where it is nested too deep."""
+    """Every text in it, keys included; None where it is nested too deep."""
     pending = [(value, 0)]
     while pending:
         item, depth = pending.pop()

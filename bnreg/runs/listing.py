@@ -12,11 +12,12 @@ from typing import get_args
 from bnreg.errors import UserError
 from bnreg.runs.folder import DamagedError
 from bnreg.runs.names import UNFINISHED, hidden_run, is_run, started_of, unfinished_run
-from bnreg.runs.read import SUMMARY, Run, State, UnreadableRunError, read_run
+from bnreg.runs.read import SUMMARY, Run, RunState, UnreadableRunError, read_run
 from bnreg.runs.unfinished import UnfinishedRun
+from bnreg.wording import unknown
 
 ACCURACY = "final_test_accuracy"
-STATES: tuple[State, ...] = get_args(State)
+STATES: tuple[RunState, ...] = get_args(RunState)
 SORT_KEYS = ("when", "name", "accuracy")
 
 
@@ -37,7 +38,7 @@ class ListedRun:
     """
 
     path: Path
-    state: State
+    state: RunState
     reason: str = ""
     started: datetime | None = None
     arms: tuple[str, ...] = ()
@@ -50,6 +51,12 @@ class ListedRun:
     def name(self) -> str:
         """The folder's name."""
         return self.path.name
+
+    @property
+    def best_arm(self) -> str | None:
+        """The arm besides the baseline whose mean accuracy over the sweep is the highest; None if there is none."""
+        others = [arm for arm in self.accuracy if arm != self.baseline]
+        return max(others, key=lambda arm: fmean(self.accuracy[arm]), default=None)
 
     @property
     def best_accuracy(self) -> float:
@@ -89,10 +96,9 @@ def select_runs(
     Raises:
         UserError: If there is no such state or no such order.
     """
-    choices = ", ".join(STATES)
-    mistakes = [f"--state: unknown state {state!r} (choices: {choices})" for state in states if state not in STATES]
+    mistakes = [f"--state: {unknown('state', state, STATES)}" for state in states if state not in STATES]
     if sort not in SORT_KEYS:
-        mistakes.append(f"--sort: unknown key {sort!r} (choices: {', '.join(SORT_KEYS)})")
+        mistakes.append(f"--sort: {unknown('key', sort, SORT_KEYS)}")
     if mistakes:
         raise UserError(*mistakes)
     selected = [one for one in listed if _matches(one.name, patterns) and (not states or one.state in states)]
@@ -142,17 +148,17 @@ def _reason(path: Path, line: str) -> str:
 
 def _complete(run: Run) -> ListedRun:
     summary = run.summary
-    values: dict[str, dict[tuple[str, ...], list[float]]] = {arm: {} for arm in run.info["arms"]}
+    values: dict[str, dict[tuple[str, ...], list[float]]] = {arm: {} for arm in run.info.arms}
     for row, arm in enumerate(summary["arm"]):
-        point = tuple(summary[key][row] for key in run.info["point_keys"])
+        point = tuple(summary[key][row] for key in run.info.point_keys)
         values[arm].setdefault(point, []).append(summary[ACCURACY][row])
-    started = run.info.get("started")
+    started = run.info.started
     return ListedRun(
         path=run.path,
         state="complete",
         started=datetime.fromisoformat(started) if started else started_of(run.path.name),
-        arms=tuple(run.info["arms"]),
-        baseline=run.info["baseline"],
+        arms=run.info.arms,
+        baseline=run.info.baseline,
         num_seeds=len(set(summary["seed"])),
         num_diverged=summary["status"].count("diverged"),
         accuracy={arm: tuple(map(fmean, points.values())) for arm, points in values.items() if points},

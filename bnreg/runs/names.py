@@ -1,6 +1,5 @@
 """The names of run folders: what they tell, and which runs a name means that the user typed."""
 
-import difflib
 import glob
 import os
 import re
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from bnreg.errors import UserError
 from bnreg.runs.folder import MANIFEST
+from bnreg.wording import nearest
 
 RUN, CONFIG = "run.json", "config.yaml"
 UNFINISHED = ".unfinished"
@@ -19,6 +19,11 @@ _STARTED = "%Y%m%dT%H%M%SZ"
 
 _NAME = re.compile(r"(?P<experiment>.+)-(?P<started>\d{8}T\d{6}Z)-[0-9a-f]{6}(?:\.unfinished)?")
 _HIDDEN = re.compile(r"\.(?P<name>.+?)(?:\.[0-9a-f]{6})?\.(?P<kind>partial|removed)")
+
+
+def table_file(name: str) -> str:
+    """The file in a run folder that holds a table: ``metrics`` → ``metrics.csv``."""
+    return f"{name}.csv"
 
 
 def new_name(experiment: str) -> str:
@@ -102,5 +107,4 @@ def runs_named(argument: str, root: Path) -> list[Path]:
 def near_run(argument: str, root: Path) -> str | None:
     """The name of an experiment or a run below the root that the user may have meant."""
     names = [path.name for path in root.iterdir() if is_run(path)] if root.is_dir() else []
-    choices = dict.fromkeys([*filter(None, map(experiment_of, names)), *names])
-    return next(iter(difflib.get_close_matches(argument, choices, n=1)), None)
+    return nearest(argument, list(dict.fromkeys([*filter(None, map(experiment_of, names)), *names])))

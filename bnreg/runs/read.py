@@ -1,7 +1,6 @@
 """Reading run folders: checked before anything in them is believed."""
 
 import csv
-import difflib
 import glob
 import io
 import json
@@ -16,16 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bnreg.errors import UserError
 from bnreg.runs.folder import MANIFEST, DamagedError, read_manifest, verified
-from bnreg.runs.info import what_is_wrong
-from bnreg.runs.names import CONFIG, RUN, hidden_run, near_run, runs_named, unfinished_run
+from bnreg.runs.info import RunInfo
+from bnreg.runs.names import CONFIG, RUN, hidden_run, near_run, runs_named, table_file, unfinished_run
 from bnreg.runs.unfinished import UnfinishedRun, UnfinishedState
+from bnreg.wording import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS, SUMMARY, CORRECT = "metrics.csv", "summary.csv", "correct.safetensors"
+METRICS, SUMMARY, CORRECT = table_file("metrics"), table_file("summary"), "correct.safetensors"
 
-State = Literal["complete", UnfinishedState, "damaged", "newer"]
+RunState = Literal["complete", UnfinishedState, "damaged", "newer"]
 
 _NO_TABLE = "it is not the table that bnreg writes"
 _NO_RUN_FOLDER = f"not a run folder (it has no {MANIFEST})"
@@ -34,7 +34,7 @@ _NO_RUN_FOLDER = f"not a run folder (it has no {MANIFEST})"
 class UnreadableRunError(UserError):
     """Why a folder cannot be read as a run, with the state that it is therefore in."""
 
-    def __init__(self, state: State, *lines: str) -> None:
+    def __init__(self, state: RunState, *lines: str) -> None:
         super().__init__(*lines)
         self.state = state
 
@@ -45,31 +45,43 @@ class Run:
 
     Attributes:
         path: The folder.
-        info: Contents of ``run.json``.
+        info: The contents of ``run.json``.
         checksums: The SHA-256 of each of its files, by name.
         files: The content of those that hold results, and were verified at once.
     """
 
     path: Path
-    info: dict[str, Any]
+    info: RunInfo
     checksums: Mapping[str, str] = field(repr=False)
     files: Mapping[str, bytes] = field(repr=False)
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
         """``metrics.csv``: one row per replica and epoch."""
+        from pandas.api.types import is_numeric_dtype
+
+        table = self.table("metrics")
+        texts = {"arm", *self.info.point_keys}
+        if not all(name in texts or is_numeric_dtype(table[name]) for name in table.columns):
+            raise self._no_table(METRICS)
+        return table
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """One of the run's tables, ``NAME.csv``: rows, each of which names its point, arm and seed.
+
+        Raises:
+            UnreadableRunError: If it is damaged, or the run has no such table.
+        """
         import pandas as pd
 
+        file = table_file(name)
+        content = self.files[file] if file in self.files else self.verified([file])[file]
         try:
-            table = pd.read_csv(
-                io.BytesIO(self.files[METRICS]), dtype={"arm": str}, keep_default_na=False, na_values=[""]
-            )
+            table = pd.read_csv(io.BytesIO(content), dtype={"arm": str}, keep_default_na=False, na_values=[""])
         except ValueError:
             table = pd.DataFrame()
-        texts = {"arm", *self.info["point_keys"]}
-        is_right = all(name in texts or pd.api.types.is_numeric_dtype(table[name]) for name in table.columns)
-        if table.empty or not is_right or not set(table["arm"]) <= set(self.info["arms"]):
-            raise self._no_table(METRICS)
+        if table.empty or not set(table.get("arm", [""])) <= set(self.info.arms):
+            raise self._no_table(file)
         return table
 
     @cached_property
@@ -79,22 +91,22 @@ class Run:
         The values of a sweep's keys are as they were written, for ``info`` has them, too. Parsed without pandas, whose
         import and whose frames take longer than all else that a comparison does with a run.
         """
-        texts = {"arm", "status", *self.info["point_keys"]}
+        texts = {"arm", "status", *self.info.point_keys}
         try:
             header, *rows = csv.reader(io.StringIO(self.files[SUMMARY].decode()))
             cells = zip(header, zip(*rows, strict=True), strict=True)
             table = {name: [*column] if name in texts else [*map(_number, column)] for name, column in cells}
         except (ValueError, csv.Error):
             raise self._no_table(SUMMARY) from None
-        if not set(table["arm"]) <= set(self.info["arms"]) or len(self.info["pairing"]) not in (len(rows), 0):
+        if not set(table["arm"]) <= set(self.info.arms) or len(self.info.pairing) not in (len(rows), 0):
             raise self._no_table(SUMMARY)
         return table
 
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved config; empty where the run has recorded none."""
-        if "config" in self.info:
-            return dict(self.info["config"])
+        if self.info.config is not None:
+            return dict(self.info.config)
         import yaml
 
         # The config was written by the same library, so that its faster loader reads back what was meant.
@@ -134,24 +146,26 @@ def read_run(path: Path) -> Run:
         # Runs that were written before there were answers have none.
         files = verified(path, checksums, (RUN, METRICS, SUMMARY, *({CORRECT} & checksums.keys())))
         info = _info(path, files[RUN])
-        if "config" not in info and CONFIG in checksums:
+        if info.config is None and CONFIG in checksums:
             files |= verified(path, checksums, (CONFIG,))
     for name, key in ((METRICS, "epoch"), (SUMMARY, "status")):
         header = files[name].partition(b"\n")[0].decode(errors="replace").split(",")
-        if not {*info["point_keys"], "arm", "seed", key} <= set(header):
+        if not {*info.point_keys, "arm", "seed", key} <= set(header):
             raise UnreadableRunError("damaged", f"{path / name}: damaged run: {_NO_TABLE}")
     return Run(path, info, checksums, files)
 
 
-def _info(path: Path, content: bytes) -> dict[str, Any]:
+def _info(path: Path, content: bytes) -> RunInfo:
     try:
         info = json.loads(content)
-        wrong = what_is_wrong(info)
     except (ValueError, RecursionError):
-        wrong = "it is not the JSON that bnreg writes"
-    if wrong:
-        raise UnreadableRunError("damaged", f"{path / RUN}: damaged run: {wrong}")
-    return dict(info)
+        info, wrong = None, "it is not the JSON that bnreg writes"
+    else:
+        try:
+            return RunInfo.parse(info)
+        except ValueError as error:
+            wrong = str(error)
+    raise UnreadableRunError("damaged", f"{path / RUN}: damaged run: {wrong}")
 
 
 def expand_runs(arguments: Sequence[str], root: Path = Path("runs")) -> list[Path]:
@@ -211,8 +225,8 @@ def _no_match(argument: str, root: Path) -> str:
         return f"no such run; did you mean '{near_name}'?"
     parent = Path(argument).parent
     names = [entry.name for entry in parent.iterdir() if entry.is_dir()] if os.path.isdir(parent) else []  # noqa: PTH112
-    near = difflib.get_close_matches(Path(argument).name, names, n=1)
-    return "no such run" + (f"; did you mean '{parent / near[0]}'?" if near else "")
+    near_name = nearest(Path(argument).name, names)
+    return "no such run" + (f"; did you mean '{parent / near_name}'?" if near_name else "")
 
 
 def _manifest(path: Path) -> dict[str, str]:

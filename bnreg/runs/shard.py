@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, numpy
 
 from bnreg.errors import RunError, UserError
+from bnreg.names import ReplicaId
 from bnreg.runs import disk
 from bnreg.runs.folder import DamagedError, new_folder, read_manifest, verified
-from bnreg.training.messages import ShardResult, State, Weights
+from bnreg.training.messages import EngineState, Proof, ShardResult, Weights
 
 NUM_KEPT = 2  # snapshots: where the newest is damaged, the one before is not
 LOCK_SECONDS = 60.0  # a process whose run was taken from it notices within a step or two
@@ -79,11 +80,16 @@ class ShardPlace:
         Raises:
             RunError: If they cannot be written.
         """
-        rows = {"metrics": result.metrics, "summary": result.summary, "pairing": result.pairing}
-        arrays: dict[str, NDArray[Any]] = {f"correct-{i}": bits for i, bits in enumerate(result.test_correct)}
+        rows = {
+            "tables": result.tables,
+            "pairing": [proof.row() for proof in result.pairing],
+            "correct": list(result.correct),
+            "weights": [(weights.replica, weights.epoch) for weights in result.weights],
+        }
+        arrays: dict[str, NDArray[Any]] = {f"correct-{i}": bits for i, bits in enumerate(result.correct.values())}
         for i, weights in enumerate(result.weights):
             arrays |= {f"weights-{i}/{name}": values for name, values in weights.arrays.items()}
-        self._write(self.folder, rows | {"weights": [weights.replica for weights in result.weights]}, arrays)
+        self._write(self.folder, rows, arrays)
         for snapshot in self._snapshots():
             disk.discard(snapshot)
 
@@ -94,15 +100,15 @@ class ShardPlace:
             DamagedError: If they are not what their checksums say.
         """
         rows, arrays = self._read(self.folder)
-        weights = [Weights(replica, {}) for replica in rows.pop("weights")]
+        weights = [Weights(ReplicaId(*replica), epoch, {}) for replica, epoch in rows["weights"]]
         for name, values in arrays.items():
             place, _, parameter = name.partition("/")
             if place.startswith("weights-"):
                 weights[int(place.removeprefix("weights-"))].arrays[parameter] = values
-        correct = [arrays[f"correct-{i}"] for i in range(len(rows["summary"]))]
-        return ShardResult(**rows, test_correct=correct, weights=weights)
+        correct = {ReplicaId(*replica): arrays[f"correct-{i}"] for i, replica in enumerate(rows["correct"])}
+        return ShardResult(rows["tables"], [*map(Proof.from_row, rows["pairing"])], correct, weights)
 
-    def save(self, steps: int, state: State) -> None:
+    def save(self, steps: int, state: EngineState) -> None:
         """Keep the state after so many steps, and of the older ones all but the last.
 
         Raises:
@@ -114,7 +120,7 @@ class ShardPlace:
         for snapshot in self._snapshots()[NUM_KEPT:]:
             disk.discard(snapshot)
 
-    def load(self) -> State | None:
+    def load(self) -> EngineState | None:
         """The newest state that is whole; None if there is none."""
         for snapshot in self._snapshots():
             try:
@@ -122,7 +128,7 @@ class ShardPlace:
             except DamagedError:
                 disk.discard(snapshot)
             else:
-                return State(arrays, facts)
+                return EngineState(arrays, facts)
         return None
 
     def num_steps(self) -> int:

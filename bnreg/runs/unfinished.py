@@ -9,16 +9,16 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from bnreg.errors import RunError, UserError
 from bnreg.runs import disk
 from bnreg.runs.folder import MANIFEST, DamagedError, new_folder, read_manifest, verified
-from bnreg.runs.info import what_is_wrong
+from bnreg.runs.info import Beginning
 from bnreg.runs.names import CONFIG, MAX_SHOWN, UNFINISHED, hidden_run, new_name, unfinished_run
 from bnreg.runs.shard import ShardPlace
 
@@ -26,8 +26,6 @@ PLAN, LOCK, ATTEMPT = "plan.json", "run.lock", "attempt.json"
 BEAT_SECONDS = 10.0
 SILENT_SECONDS = 300.0  # after which a process on another machine, whose lock may not be seen, counts as gone
 MAX_ATTEMPT_BYTES = 1 << 20
-
-_PLAN_FIELDS = {"config": dict, "shards": list, "versions": dict, "resume": dict}
 
 UnfinishedState = Literal["created", "running", "interrupted", "failed", "abandoned"]
 
@@ -68,29 +66,26 @@ class UnfinishedRun:
         """The folder that the run has once it is complete."""
         return self.folder.with_name(self.folder.name.removesuffix(UNFINISHED))
 
-    def plan(self) -> dict[str, Any]:
-        """What was planned when it began.
+    def beginning(self) -> Beginning:
+        """What was recorded when it began.
 
         Raises:
             DamagedError: If that is not what its checksum says, or a newer bnreg has written it.
         """
         try:
-            plan: dict[str, Any] = json.loads(self._read(PLAN))
-            # Until the run is complete, all is known of it but this.
-            wrong = what_is_wrong(plan | {"seconds": 0, "pairing": []})
-            if not wrong and not all(isinstance(plan.get(key), kind) for key, kind in _PLAN_FIELDS.items()):
-                wrong = f"it lacks one of {', '.join(_PLAN_FIELDS)}"
-        except (ValueError, TypeError, RecursionError):
-            wrong = "it is not the JSON that bnreg writes"
-        if wrong:
-            raise DamagedError(f"{self.folder / PLAN}: damaged: {wrong}")
-        return plan
+            content = json.loads(self._read(PLAN))
+        except (ValueError, RecursionError):
+            raise DamagedError(f"{self.folder / PLAN}: damaged: it is not the JSON that bnreg writes") from None
+        try:
+            return Beginning.parse(content)
+        except ValueError as wrong:
+            raise DamagedError(f"{self.folder / PLAN}: damaged: {wrong}") from None
 
     def config(self) -> bytes:
         """The resolved config, as YAML.
 
         Raises:
-            DamagedError: As ``plan``.
+            DamagedError: As ``beginning``.
         """
         return self._read(CONFIG)
 
@@ -133,7 +128,7 @@ class UnfinishedRun:
         Raises:
             DamagedError: If its plan is damaged.
         """
-        num_shards = len(self.plan()["shards"])
+        num_shards = len(self.beginning().info.shards)
         num_done = sum(self.shard(index).folder.is_dir() for index in range(num_shards))
         progress = f"{num_done} of {num_shards} shards trained"
         attempt = self.attempt()
@@ -225,21 +220,21 @@ class UnfinishedRun:
             disk.remove_folder(self.folder, disk.hidden_beside(self.folder, "removed"))
 
 
-def begin_run(root: Path, experiment: str, plan: Mapping[str, Any], config: bytes) -> UnfinishedRun:
+def begin_run(root: Path, beginning: Beginning, config: bytes) -> UnfinishedRun:
     """Begin a run: make its folder with the plan in it.
 
     Args:
         root: The folder that holds the runs; made if absent.
-        experiment: The experiment's name.
-        plan: What is needed to go on, and to tell of it, as JSON can hold it.
+        beginning: What is recorded of it; its id is chosen here.
         config: The resolved config, as YAML.
 
     Raises:
         UserError: If no run can be written there.
     """
-    run = UnfinishedRun(root / (new_name(experiment) + UNFINISHED))
+    run = UnfinishedRun(root / (new_name(beginning.info.name) + UNFINISHED))
+    beginning = replace(beginning, info=replace(beginning.info, id=run.final.name))
     with new_folder(run.folder, what="run", option="--runs") as draft:
-        draft.write_json(PLAN, {"id": run.final.name, **plan})
+        draft.write_json(PLAN, beginning.to_json())
         draft.write(CONFIG, config)
     return run
 

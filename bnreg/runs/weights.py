@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, numpy
 
 from bnreg.errors import UserError
+from bnreg.names import ReplicaId
 from bnreg.runs.read import Run
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def weights_file(arm: str, seed: int, point_index: int, num_points: int) -> str:
+def weights_file(replica: ReplicaId, num_points: int) -> str:
     """Name of a replica's file within the run folder: ``weights/bn-0.safetensors``, below ``point-3`` in a sweep."""
-    folder = "weights" if num_points == 1 else f"weights/point-{point_index}"
-    return f"{folder}/{arm}-{seed}.safetensors"
+    folder = "weights" if num_points == 1 else f"weights/point-{replica.point_index}"
+    return f"{folder}/{replica.arm}-{replica.seed}.safetensors"
 
 
 def weights_bytes(arrays: Arrays, about: Mapping[str, object]) -> bytes:

@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bnreg.statistics.paired import PairedComparison, compare_pairs, judge
-from bnreg.statistics.points import Correctness, Point, each_point, shared_example_error
+from bnreg.config.key_paths import Point
+from bnreg.statistics.evidence import Evidence, judge
+from bnreg.statistics.paired import compare_pairs
+from bnreg.statistics.points import Correctness, each_point, shared_example_error
 
 
 class Interaction(NamedTuple):
@@ -18,7 +20,7 @@ class Interaction(NamedTuple):
         level: Its value.
         reference: Its first value, with which the level is compared.
         others: The other swept settings, which stay as they are.
-        comparison: (arm − baseline) at the level, minus the same at the reference. *Helped* says that the advantage is
+        evidence: (arm − baseline) at the level, minus the same at the reference. *Helped* says that the advantage is
             greater at the level.
     """
 
@@ -27,7 +29,7 @@ class Interaction(NamedTuple):
     level: Any
     reference: Any
     others: Point
-    comparison: PairedComparison
+    evidence: Evidence
 
 
 def compare_interactions(
@@ -72,7 +74,7 @@ def compare_interactions(
                     (-1, reference_point, arm),
                     (1, reference_point, baseline),
                 ]
-                comparison = compare_pairs(
+                evidence = compare_pairs(
                     advantage,
                     reference,
                     higher_is_better=higher_is_better,
@@ -80,11 +82,9 @@ def compare_interactions(
                     example_error=shared_example_error(correctness, terms),
                 )
                 others = {key: value for key, value in point.items() if key != factor}
-                interactions.append(
-                    Interaction(arm, factor, point[factor], reference_point[factor], others, comparison)
-                )
-    judged = judge([one.comparison for one in interactions])
-    return [one._replace(comparison=comparison) for one, comparison in zip(interactions, judged, strict=True)]
+                interactions.append(Interaction(arm, factor, point[factor], reference_point[factor], others, evidence))
+    judged = judge([one.evidence for one in interactions])
+    return [one._replace(evidence=evidence) for one, evidence in zip(interactions, judged, strict=True)]
 
 
 def _advantage(rows: pd.DataFrame, arm: str, baseline: str, metric: str) -> Mapping[int, float] | None:

@@ -154,27 +154,6 @@ def example_error(differences: npt.NDArray[np.int8]) -> float:
     return math.sqrt(max(0.0, float(common)) / num_examples)
 
 
-def interval_of_mean(differences: npt.ArrayLike) -> tuple[float, float] | None:
-    """95 % interval of the mean difference over seeds; None for fewer than two pairs."""
-    estimate = over_seeds(differences)
-    return estimate.interval() if estimate else None
-
-
-def joint_interval(correct_arm: Flags, correct_baseline: Flags) -> tuple[float, float] | None:
-    """95 % interval of the difference of accuracies over seeds and test examples, both of shape (seeds, examples)."""
-    differences = correct_arm.astype(np.int8) - correct_baseline.astype(np.int8)
-    if len(differences) < 2:
-        return None
-    estimate = over_seeds_and_examples(differences.mean(axis=1), example_error(differences))
-    return estimate.interval() if estimate else None
-
-
-def corrected_interval(differences: npt.ArrayLike, ratio: float) -> tuple[float, float] | None:
-    """95 % interval of the mean difference where splits are redrawn: see ``over_redrawn_splits``."""
-    estimate = over_redrawn_splits(differences, ratio)
-    return estimate.interval() if estimate else None
-
-
 def spread(differences: npt.NDArray[np.float64]) -> float:
     """Standard deviation of two differences or more; zero where they are equal but for rounding."""
     if np.ptp(differences) <= TIE_TOLERANCE * np.abs(differences).max():

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bnreg.config.key_paths import Point
 from bnreg.statistics.intervals import Flags, example_error
-
-Point = dict[str, Any]
 
 # By the values of the point, the arm and the seed: shape (examples,). A diverged replica has none.
 Correctness = Mapping[tuple[tuple[Any, ...], str, int], Flags]
@@ -28,7 +27,7 @@ def each_point(frame: pd.DataFrame, point_keys: Sequence[str]) -> Iterator[tuple
         yield {}, frame
         return
     for values, rows in frame.groupby(list(point_keys), sort=False, dropna=False):
-        point: Point = dict(zip(point_keys, values, strict=True))
+        point: dict[str, Any] = dict(zip(point_keys, values, strict=True))
         yield {key: None if pd.isna(value) else value for key, value in point.items()}, rows
 
 

@@ -3,15 +3,14 @@
 import math
 from collections.abc import Sequence
 
+from bnreg.statistics.evidence import Evidence, weigh
 from bnreg.statistics.intervals import Estimate, spread
-from bnreg.statistics.paired import PairedComparison
 from bnreg.statistics.sign_flip import TIE_TOLERANCE, finite
-from bnreg.statistics.verdict import reach_verdict
 
 
 def compare_unpaired(
     arm: Sequence[float], baseline: Sequence[float], *, higher_is_better: bool, smallest_effect: float | None = None
-) -> PairedComparison:
+) -> Evidence:
     """Compare an arm with a baseline that saw other batches or other data, by Welch's interval and test.
 
     Args:
@@ -42,36 +41,14 @@ def compare_unpaired(
         weights = [of_mean**2 / (len(values) - 1) for of_mean, values in zip(of_means, sides, strict=True)]
         degrees = sum(of_means) ** 2 / sum(weights) if sum(weights) > 0 else float(min(map(len, sides)) - 1)
         estimate = Estimate(difference, math.sqrt(sum(of_means)), degrees)
-    interval = estimate.interval() if estimate else None
-    p_value = estimate.p_value() if estimate else 1.0
-    return PairedComparison(
-        num_pairs=0,
+    return weigh(
         difference=difference,
-        interval=interval,
+        estimate=estimate,
         interval_over="unpaired seeds",
-        p_value=p_value,
-        interval_p=p_value if estimate else None,
-        smallest_p=0.0,
+        p_value=estimate.p_value() if estimate else 1.0,
         std=std,
-        floor_error=0.0,
-        d_z=math.nan,
-        wins=0,
-        losses=0,
-        ties=0,
         higher_is_better=higher_is_better,
-        seeds=(),
-        differences=(),
-        verdict=reach_verdict(
-            difference=difference,
-            interval=interval,
-            corrected_p=p_value,
-            family_size=1,
-            smallest_effect=smallest_effect,
-            higher_is_better=higher_is_better,
-            num_pairs=min(map(len, sides)),
-            std=std,
-            floor_error=0.0,
-        ),
-        unmatched_seeds=(),
+        smallest_effect=smallest_effect,
         num_seeds=(len(sides[0]), len(sides[1])),
+        pairs=None,
     )

@@ -7,9 +7,6 @@ from bnreg.statistics.power import MAX_SEEDS, SIGNIFICANCE, seeds_needed
 
 Word = Literal["helped", "hurt", "equivalent", "inconclusive"]
 
-# Of accuracy, as a fraction: 0.2 percentage points. A loss has no unit that would give it a default.
-ACCURACY_SMALLEST_EFFECT = 0.002
-
 
 @dataclass(frozen=True)
 class Verdict:

@@ -10,12 +10,12 @@ from safetensors.torch import save
 
 from bnreg.data import Dataset
 from bnreg.errors import RunError, UserError
+from bnreg.nn.evaluation import chunks, logits_of
 from bnreg.nn.network import StackedNetwork
 from bnreg.runs import Run
-from bnreg.trained.folding import logits_of, scaled_test_images
+from bnreg.trained.folding import scaled_test_images
 from bnreg.trained.load import TrainedArm, load_trained
 from bnreg.trained.ordinary import as_torch
-from bnreg.training.evaluation import chunks
 
 About = Mapping[str, str]
 
@@ -76,7 +76,7 @@ def choose_network(run: Run, arm: str | None, seed: int | None, point_index: int
     Raises:
         UserError: If there is no such network, or it is not said which; see also ``load_trained``.
     """
-    num_points = len(run.info["points"])
+    num_points = len(run.info.points)
     if point_index is None and num_points > 1:
         raise UserError(f"{run.path}: this run has {num_points} points; choose one with --point 0 to {num_points - 1}")
     candidates = load_trained(run, arm, point_index)
@@ -155,4 +155,7 @@ def _onnxruntime() -> Any:
         raise UserError(f"--format onnx needs the extra: pip install 'bnreg[onnx]' ({error})") from None
 
 
-FORMATS: dict[str, Callable[[StackedNetwork, About], bytes]] = {"onnx": onnx_bytes, "safetensors": safetensors_bytes}
+EXPORT_FORMATS: dict[str, Callable[[StackedNetwork, About], bytes]] = {
+    "onnx": onnx_bytes,
+    "safetensors": safetensors_bytes,
+}

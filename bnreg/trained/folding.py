@@ -14,13 +14,14 @@ from torch import Tensor
 
 from bnreg.data import Dataset
 from bnreg.errors import RunError, UserError
+from bnreg.names import ReplicaId
+from bnreg.nn.evaluation import logits_of
 from bnreg.nn.fold import fold
 from bnreg.nn.network import StackedNetwork
 from bnreg.runs import Run, weights_bytes, weights_file
 from bnreg.runs.folder import new_folder
 from bnreg.trained.load import TrainedArm, load_data, load_trained
 from bnreg.trained.threads import one_thread
-from bnreg.training.evaluation import chunks, evaluating
 
 # In float64 two ways to calculate the same logits differ by rounding alone: by less than this, or, where logits are
 # larger than 1, by less than this share of the largest.
@@ -105,30 +106,16 @@ def write_folded(folder: Path, run: Run, arms: Sequence[FoldedArm], certificate:
         UserError: If the folder exists, or cannot be made there.
         RunError: If a file cannot be written.
     """
-    num_points = len(run.info["points"])
+    num_points = len(run.info.points)
     with new_folder(folder, what="folder", option="--output") as draft:
         for one in arms:
             cell = one.trained.cell
             for replica, seed in enumerate(one.trained.seeds):
                 arrays = {name: values.numpy() for name, values in one.network.state_of(replica).items()}
-                about = {"arm": cell.arm, "seed": seed, "point_index": cell.point_index, "folded": certificate["run"]}
-                name = weights_file(cell.arm, seed, cell.point_index, num_points)
-                draft.write(name, weights_bytes(arrays, about))
+                written = ReplicaId(cell.point_index, cell.arm, seed)
+                about = written._asdict() | {"folded": certificate["run"]}
+                draft.write(weights_file(written, num_points), weights_bytes(arrays, about))
         draft.write_json("certificate.json", certificate)
-
-
-def logits_of(network: StackedNetwork, pixels: Tensor) -> Tensor:
-    """Logits of every replica for any number of images, in eval mode, a bounded number of images at a time.
-
-    Args:
-        network: A stack of R replicas.
-        pixels: Shape (images, pixels), in [0, 1], of the network's type.
-
-    Returns:
-        Shape (R, images, classes).
-    """
-    with evaluating(network):
-        return torch.cat([network(chunk.unsqueeze(0)) for chunk in chunks(network, pixels, dim=0)], dim=1)
 
 
 def scaled_test_images(dataset: Dataset, dtype: torch.dtype) -> Tensor:
@@ -137,7 +124,7 @@ def scaled_test_images(dataset: Dataset, dtype: torch.dtype) -> Tensor:
 
 
 def _place(run: Run, trained: TrainedArm) -> str:
-    at_point = "" if len(run.info["points"]) == 1 else f" at point {trained.cell.point_index}"
+    at_point = "" if len(run.info.points) == 1 else f" at point {trained.cell.point_index}"
     return f"{run.path}: arm {trained.cell.arm!r}{at_point}"
 
 
@@ -146,7 +133,7 @@ def _describe(run: Run, one: FoldedArm, dataset: Dataset) -> dict[str, Any]:
     return {
         "arm": cell.arm,
         "point_index": cell.point_index,
-        "point": run.info["points"][cell.point_index],
+        "point": run.info.points[cell.point_index],
         "architecture": asdict(one.network.architecture),
         "num_replicas": one.network.num_replicas,
         "seeds": list(one.trained.seeds),

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import torch
 
-from bnreg.config import Cell, Experiment, load_experiment
+from bnreg.config.experiment import Cell, Experiment
+from bnreg.config.load import load_experiment
 from bnreg.data import DATASETS, Dataset, data_root, load_dataset
 from bnreg.errors import UserError
+from bnreg.experiment.choices import all_choices
+from bnreg.names import ReplicaId
 from bnreg.nn.architecture import Architecture
 from bnreg.nn.network import StackedNetwork
-from bnreg.plan import CHOICES
 from bnreg.runs import CONFIG, Run, read_weights, weights_file
 from bnreg.training.shards import architecture
+from bnreg.wording import unknown
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def load_trained(run: Run, arm: str | None = None, point_index: int | None = Non
     """
     experiment = _experiment(run)
     if arm is not None and arm not in experiment.arms:
-        raise UserError(f"{run.path}: unknown arm {arm!r} (choices: {', '.join(experiment.arms)})")
+        raise UserError(f"{run.path}: {unknown('arm', arm, experiment.arms)}")
     num_points = len(experiment.points)
     if point_index is not None and not 0 <= point_index < num_points:
         raise UserError(f"{run.path}: there is no point {point_index}; this run's points are 0 to {num_points - 1}")
@@ -89,20 +92,20 @@ def load_data(run: Run, cell: Cell, folder: Path | None) -> Dataset:
     Raises:
         UserError: If the data are not here, or not those of the run.
     """
-    used = run.info["data"][cell.settings.data.dataset]
+    used = run.info.data[cell.settings.data.dataset]
     root = data_root(folder, cell.settings.data.root)
-    dataset = load_dataset(used["name"], root, fallback="none", log=lambda _: None)
-    if dataset.fingerprint != used["fingerprint"]:
+    dataset = load_dataset(used.name, root, fallback="none", log=lambda _: None)
+    if dataset.fingerprint != used.fingerprint:
         raise UserError(
             f"{dataset.source}: these are not the data of {run.path.name}: their fingerprint is "
-            f"{dataset.fingerprint}, the run's {used['fingerprint']}"
+            f"{dataset.fingerprint}, the run's {used.fingerprint}"
         )
     return dataset
 
 
 def _experiment(run: Run) -> Experiment:
     run.verified([CONFIG])
-    return load_experiment(run.path / CONFIG, [], CHOICES)
+    return load_experiment(run.path / CONFIG, [], all_choices())
 
 
 def _load_cell(run: Run, experiment: Experiment, cell: Cell) -> TrainedArm | None:
@@ -113,8 +116,9 @@ def _load_cell(run: Run, experiment: Experiment, cell: Cell) -> TrainedArm | Non
     seeds = tuple(seed for seed in experiment.seeds if seed not in diverged)
     if not seeds:
         return None
-    names = [weights_file(cell.arm, seed, cell.point_index, len(experiment.points)) for seed in seeds]
-    source = DATASETS[run.info["data"][cell.settings.data.dataset]["name"]]
+    replicas = [ReplicaId(cell.point_index, cell.arm, seed) for seed in seeds]
+    names = [weights_file(replica, len(experiment.points)) for replica in replicas]
+    source = DATASETS[run.info.data[cell.settings.data.dataset].name]
     network = empty_network(cell, architecture(cell.settings, source.image_shape, source.num_classes), len(seeds))
     for replica, (name, arrays) in enumerate(zip(names, read_weights(run, names), strict=True)):
         try:

@@ -9,15 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bnreg.config import Cell
+from bnreg.config.experiment import Cell
 from bnreg.data import Dataset
 from bnreg.errors import RunError
+from bnreg.metrics import ACCURACY
 from bnreg.nn.dropout import StackedDropout
+from bnreg.nn.evaluation import evaluate
+from bnreg.nn.examples import Examples
 from bnreg.nn.network import StackedNetwork
 from bnreg.streams import stream
 from bnreg.trained.load import TrainedArm, empty_network
 from bnreg.trained.threads import one_thread
-from bnreg.training.evaluation import batch_of, evaluate
 
 # How many examples are evaluated at a time; None: the whole test set.
 BATCH_SIZES: tuple[int | None, ...] = (2, 8, 32, 128, 512, None)
@@ -100,12 +102,12 @@ def study_modes(trained: TrainedArm, dataset: Dataset) -> ArmModes:
     images = torch.tensor(dataset.test_images).flatten(1)
     labels = torch.tensor(dataset.test_labels).unsqueeze(0)
     before = state_checksums(trained.network)
-    orders = _orders(labels)
-    eval_accuracies = evaluate(trained.network, images, labels, orders["sorted"]).accuracy
+    orders = {order: Examples(images, labels, indices) for order, indices in _orders(labels).items()}
+    eval_accuracies = evaluate(trained.network, orders["sorted"]).means[ACCURACY]
     results = []
     with one_thread():
-        for order, indices in orders.items():
-            x, y = batch_of(images, labels, indices)
+        for order, examples in orders.items():
+            x, y = examples.batch(examples.indices)
             for batch_size in BATCH_SIZES:
                 accuracies = _train_mode_accuracies(trained, x, y[0], batch_size or y.shape[1])
                 results.append(TrainModeResult(batch_size, order, accuracies))

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from bnreg.errors import UserError
 
 # Only formats that Pillow decodes itself: others it hands to programs such as Ghostscript.
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+PICTURE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 
 SIXTEEN_BITS = 65535
 LIGHT = 128
@@ -100,12 +100,12 @@ def _decode(path: Path) -> tuple[Image.Image, int]:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(path, formats=PICTURE_FORMATS) as image:
                 num_frames = int(getattr(image, "n_frames", 1))
                 image.seek(0)
                 return _grey(ImageOps.exif_transpose(image)), num_frames
         except UnidentifiedImageError:
-            raise UserError(f"{path}: not an image (readable: {', '.join(FORMATS)})") from None
+            raise UserError(f"{path}: not an image (readable: {', '.join(PICTURE_FORMATS)})") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise UserError(f"{path}: more pixels than the {Image.MAX_IMAGE_PIXELS:,} of a safe image") from None
         # On damaged files Pillow's decoders raise whatever goes wrong in them: OSError, SyntaxError, ValueError, …

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bnreg.config import Cell
-from bnreg.trained.folding import logits_of
+from bnreg.config.experiment import Cell
+from bnreg.nn.evaluation import logits_of
 from bnreg.trained.load import TrainedArm
 from bnreg.trained.pictures import Picture
 

@@ -1,12 +1,14 @@
 """What an engine says while it trains a shard, and what it has in the end: values that can leave the process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bnreg.names import ReplicaId
 
 Row = dict[str, Any]
 
@@ -50,35 +52,63 @@ class Weights(NamedTuple):
     """The trained weights of one replica, as its config wants them kept.
 
     Attributes:
-        replica: point_index, arm, seed and the epoch after which the weights were these.
+        replica: Whose.
+        epoch: After which epoch the weights were these.
         arrays: Parameters and statistics by name, e.g. ``linear0.weight`` of shape (outputs, inputs).
     """
 
-    replica: Row
+    replica: ReplicaId
+    epoch: int
     arrays: dict[str, NDArray[Any]]
+
+
+class Proof(NamedTuple):
+    """What a replica was trained from: the proof that pairs are pairs.
+
+    Attributes:
+        replica: Which replica.
+        initial_weights: Hash of its initial weights.
+        batch_order: Hash of the order of its examples over all its epochs.
+        epochs: How many these are.
+    """
+
+    replica: ReplicaId
+    initial_weights: str
+    batch_order: str
+    epochs: int
+
+    def row(self) -> Row:
+        """As a row of plain data."""
+        replica, *rest = self
+        return {**replica._asdict(), **dict(zip(self._fields[1:], rest, strict=True))}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Proof":
+        """The proof that such a row holds."""
+        replica = ReplicaId(*(row[name] for name in ReplicaId._fields))
+        return cls(replica, *(row[name] for name in cls._fields[1:]))
 
 
 @dataclass(frozen=True)
 class ShardResult:
-    """What a trained shard has come to.
+    """The results of a trained shard.
 
     Attributes:
-        metrics: The rows of all epochs.
-        summary: One row per replica: point_index, arm, seed, status, final and best metrics, seconds, parameters.
-        pairing: One row per replica: point_index, arm, seed, the hash of its initial weights, and that of the order of
-            its examples over so many epochs.
-        test_correct: For each row of the summary, which test examples are classified right, eight to a byte.
+        tables: Name → rows, each of which begins with the columns of its ``ReplicaId``. ``metrics`` has the rows of all
+            epochs, ``summary`` one per replica: its status, final and best metrics, seconds, parameters. Whatever
+            tables there are become the run's CSV files.
+        pairing: For each replica, too, what it was trained from.
+        correct: For each replica, which test examples are classified right, eight to a byte.
         weights: Of the replicas whose weights are wanted.
     """
 
-    metrics: list[Row] = field(default_factory=list)
-    summary: list[Row] = field(default_factory=list)
-    pairing: list[Row] = field(default_factory=list)
-    test_correct: list[NDArray[np.uint8]] = field(default_factory=list)
+    tables: dict[str, list[Row]] = field(default_factory=dict)
+    pairing: list[Proof] = field(default_factory=list)
+    correct: dict[ReplicaId, NDArray[np.uint8]] = field(default_factory=dict)
     weights: list[Weights] = field(default_factory=list)
 
 
-class State(NamedTuple):
+class EngineState(NamedTuple):
     """An engine between two steps: with this it goes on as if it had never stopped, to the bit.
 
     Attributes:
@@ -99,10 +129,10 @@ class Store(Protocol):
     def is_done(self, log: Callable[[str], None]) -> bool:
         """Whether its results are there and whole; warnings of damaged ones are logged."""
 
-    def load(self) -> State | None:
+    def load(self) -> EngineState | None:
         """The newest state that is whole, if there is any."""
 
-    def save(self, steps: int, state: State) -> None:
+    def save(self, steps: int, state: EngineState) -> None:
         """Keep the state after so many steps."""
 
     def commit(self, result: ShardResult) -> None:

@@ -4,7 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from bnreg.config import Cell
+from bnreg.config.experiment import Cell
+from bnreg.metrics import METRICS, STATISTICS, metric_of
+from bnreg.names import ReplicaId
 from bnreg.training.messages import Row
 
 # A network whose training loss exceeds this many nats has left all sense behind, even if it is still a number: with a
@@ -26,7 +28,7 @@ class ReplicaRecord:
     """
 
     def __init__(self, cell: Cell, seed: int, num_classes: int) -> None:
-        self.identity: Row = {"point_index": cell.point_index, "arm": cell.arm, "seed": seed}
+        self.replica = ReplicaId(cell.point_index, cell.arm, seed)
         self.stopped = False
         self._early_stopping = cell.settings.training.early_stopping
         self._by_population = cell.settings.model.inference_statistics == "population"
@@ -47,7 +49,7 @@ class ReplicaRecord:
         self._diverged |= metrics["train_loss"] > DIVERGED_LOSS or not all(map(math.isfinite, metrics.values()))
         self._last = {"epoch": epoch, **(dict.fromkeys(metrics) if self._diverged else metrics)}
         self._watch_validation()
-        return self.identity | self._last
+        return self.replica._asdict() | self._last
 
     def _watch_validation(self) -> None:
         if self._early_stopping and self._diverged:
@@ -55,7 +57,7 @@ class ReplicaRecord:
         metric = self._early_stopping.metric if self._early_stopping else "validation_loss"
         value = self._last.get(metric)
         margin = self._early_stopping.min_delta if self._early_stopping else 0.0
-        sign = -1 if metric.endswith("loss") else 1
+        sign = 1 if metric_of(metric).higher_is_better else -1
         if value is not None and (not self._best or sign * (value - self._best[metric]) > margin):
             self._best = self._last
         elif self._early_stopping and self._best and not self.stopped:
@@ -101,18 +103,15 @@ class ReplicaRecord:
         row: Row = {"status": "diverged" if self._diverged else "ok", "final_epoch": final["epoch"]}
         metrics = {name: value for name, value in final.items() if name != "epoch"}
         if by_population:
-            for statistics, measured in (("running", metrics), ("population", by_population)):
-                metrics |= {f"test_{name}_{statistics}": measured[f"test_{name}"] for name in ("loss", "accuracy")}
+            for statistics, measured in zip(STATISTICS, (metrics, by_population), strict=True):
+                metrics |= {f"test_{name}_{statistics}": measured[f"test_{name}"] for name in METRICS}
         if self._by_population:
             metrics |= by_population
         for name, value in metrics.items():
-            row[f"final_{name}"] = self._guess(name) if self._diverged else value
+            chance = metric_of(name).chance
+            guess = chance(self._num_classes) if chance else None
+            row[f"final_{name}"] = guess if self._diverged else value
         if "validation_loss" in self._last:
             best = dict.fromkeys(self._last) if self._diverged else self._best
             row |= {f"best_{name}": value for name, value in best.items()}
-        return self.identity | row
-
-    def _guess(self, name: str) -> float | None:
-        """What a metric would be if the network guessed."""
-        guesses = {"loss": math.log(self._num_classes), "accuracy": 1 / self._num_classes}
-        return next((guess for metric, guess in guesses.items() if f"_{metric}" in name), None)
+        return self.replica._asdict() | row

@@ -6,7 +6,8 @@ from itertools import pairwise, product
 from math import ceil
 from typing import TypeVar
 
-from bnreg.config import Cell, Settings
+from bnreg.config.experiment import Cell
+from bnreg.config.schema import Settings
 from bnreg.nn.activations import ACTIVATIONS
 from bnreg.nn.architecture import Architecture
 
@@ -126,7 +127,7 @@ def plan_shards(
         num_wanted = num_workers * ceil(num_bytes / max_bytes / num_workers)
         order = feed[0].settings.data.order
         drop_single = any(
-            architecture(cell.settings, image_shape, num_classes).norm_widths()
+            architecture(cell.settings, image_shape, num_classes).needs_batch
             for cell in cells
             if cell.settings.data.order == order
         )

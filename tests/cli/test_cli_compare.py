@@ -7,8 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from made_runs import new_run
-from written_runs import write_run
+from support.made_runs import new_run, write_run
 
 from bnreg.runs import expand_runs, read_run
 
@@ -202,7 +201,7 @@ def test_plot_draws_by_extension(bnreg, make_run, suffix, start):
     [
         (["-o", "curves.pdf"], "unknown chart format '.pdf'"),
         (["-o", "nowhere/curves.svg"], "there is no folder nowhere"),
-        (["--chart", "curvs"], "unknown chart 'curvs' (choices: curves)"),
+        (["--chart", "curvs"], "unknown chart 'curvs'; did you mean 'curves'? (choices: curves)"),
     ],
     ids=["format", "folder", "chart"],
 )
@@ -223,7 +222,7 @@ def test_plot_of_no_run_says_so(bnreg):
 def test_plot_of_several_runs_says_so(bnreg, make_run):
     make_run("one")
     make_run("two")
-    assert bnreg("plot", "runs/*").err == "runs/*: matches 2 runs; a chart is drawn of one\n"
+    assert bnreg("plot", "runs/*").err == "runs/*: matches 2 runs; give one to draw\n"
 
 
 def test_a_copied_run_is_still_a_run(bnreg, make_run):

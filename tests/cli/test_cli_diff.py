@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from written_runs import write_run
+from support.made_runs import write_run
 
 
 @pytest.fixture

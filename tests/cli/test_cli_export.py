@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from safetensors import safe_open
-from small_runs import train_here
+from support.small_runs import train_here
 
 EXPERIMENT = """\
 data: {dataset: mnist_5k, batch_size: 50, train_size: 300}
@@ -69,7 +69,7 @@ def test_an_onnx_file_that_does_not_agree_is_not_written(bnreg, run, monkeypatch
     from bnreg.trained import export
 
     other = export.choose_network(read_run(run), "plain", 2, None).network
-    monkeypatch.setitem(export.FORMATS, "onnx", lambda _, about: export.onnx_bytes(other, about))
+    monkeypatch.setitem(export.EXPORT_FORMATS, "onnx", lambda _, about: export.onnx_bytes(other, about))
     done = bnreg("export", run, "--format", "onnx", "--arm", "plain")
     assert (done.code, done.out) == (1, "")
     assert "the ONNX model's logits differ from the network's" in done.err

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors import safe_open
-from small_runs import train_here
+from support.small_runs import train_here
 
 EXPERIMENT = """\
 data: {dataset: mnist_5k, batch_size: 50, train_size: 300}
@@ -140,7 +140,7 @@ def test_mistakes_are_one_line_and_nothing_is_written(bnreg, run):
     assert_refused(bnreg("fold", "none"), "none: no such run")
     (run.parent / "another").mkdir()
     several = f"{run.parent}/*"
-    assert_refused(bnreg("fold", several), f"{several}: matches 2 runs; one is folded at a time")
+    assert_refused(bnreg("fold", several), f"{several}: matches 2 runs; give one to fold")
 
 
 def test_one_thread_is_used_for_measuring_only(bnreg, run, monkeypatch):

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_cli_train import EXPERIMENT, command_line
+from support.command_line import EXPERIMENT, command_line
 
 from bnreg.runs import UnfinishedRun, unfinished_runs
 
@@ -183,7 +183,7 @@ def test_what_has_changed_since_is_named_and_nothing_is_trained(stopped):
 
 
 def test_another_version_is_named(stopped, monkeypatch, bnreg):
-    from bnreg import beginning
+    from bnreg.experiment import beginning
 
     monkeypatch.setattr(beginning, "version", lambda package: "9.9" if package == "torch" else "2.0")
     done = bnreg("train", "--resume", stopped.folder)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_runs import flip, made_name, make_run, make_unfinished
+from support.made_runs import flip, made_name, make_run, make_unfinished
 
 ONE, TWO = made_name(number=1), made_name(number=2)
 
@@ -67,7 +67,7 @@ def test_without_a_terminal_nothing_is_removed(two, monkeypatch):
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
     before = everything()
     done = two("rm", ONE)
-    line = "rm: there is no terminal to ask on, and nothing was removed; --yes removes without asking\n"
+    line = "rm: no terminal to ask on, so nothing was removed; --yes removes without asking\n"
     assert (done.code, done.out, done.err) == (2, "", line)
     assert everything() == before
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_runs import flip, made_name, make_every_state, make_run
+from support.made_runs import flip, made_name, make_every_state, make_run
 
 
 def test_every_run_is_listed_in_its_state_newest_first(bnreg):

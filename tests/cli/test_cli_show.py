@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from made_runs import flip, made_name, make_every_state, make_run
+from support.made_runs import flip, made_name, make_every_state, make_run
 
 
 @pytest.mark.parametrize("argument", ["runs/" + made_name(), made_name(), "lift", "li"])
@@ -31,7 +31,7 @@ def test_several_runs_are_too_many(bnreg):
     for number in (1, 2):
         make_run("runs", made_name(number=number))
     done = bnreg("show", "lift")
-    assert (done.code, done.err) == (2, "lift: matches 2 runs; one is shown at a time\n")
+    assert (done.code, done.err) == (2, "lift: matches 2 runs; give one to show\n")
     assert bnreg("show", "li").err.startswith("li: 2 runs begin so: lift-2026")
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,30 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-
-EXPERIMENT = """\
-data: {dataset: mnist_5k, batch_size: 50, train_size: 500}
-model: {hidden: [16], activation: relu}
-optimizer: {lr: 0.01}
-training: {epochs: 2}
-arms:
-  bn: {model: {norm: batch}}
-  plain: {}
-baseline: plain
-seeds: 3
-jobs: 2
-"""
-
-
-def command_line(*arguments, **environment):
-    """Call bnreg in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "bnreg", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | environment,
-    )
+from support.command_line import EXPERIMENT, command_line
 
 
 @pytest.fixture(scope="module")

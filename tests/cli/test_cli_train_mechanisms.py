@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from bnreg.names import ReplicaId
 from bnreg.runs import read_run, read_weights, weights_file
 
 EVERYTHING = """\
@@ -70,7 +71,8 @@ def test_every_mechanism_is_reached_from_one_config(bnreg, config, tmp_path):
         assert float(row["final_test_input_gradient"]) > 0
         assert bool(row["final_test_accuracy_population"]) is (row["arm"] == "bn")
         assert bool(row["final_test_accuracy_running"]) is (row["arm"] == "bn")
-    files = [weights_file(arm, seed, point, 2) for point in (0, 1) for arm in ("bn", "plain") for seed in (0, 1)]
+    replicas = [ReplicaId(point, arm, seed) for point in (0, 1) for arm in ("bn", "plain") for seed in (0, 1)]
+    files = [weights_file(replica, 2) for replica in replicas]
     manifest = json.loads((folder / "manifest.json").read_text())["sha256"]
     assert {name for name in manifest if "/" in name} == set(files)
     arrays = read_weights(read_run(folder), files)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from config_case import CHOICES, PAIR, load, mistakes
 from hypothesis import given
 from hypothesis import strategies as st
+from support.config_case import CHOICES, PAIR, load, mistakes
 
-from bnreg.config import load_experiment
 from bnreg.config.cells import merge
+from bnreg.config.load import load_experiment
 from bnreg.errors import UserError
 
 FULL = """\

@@ -1,12 +1,11 @@
 """Settings: types, bounds, choices and the rules between them, each told with its line."""
 
 import pytest
-from config_case import CHOICES, mistakes
 from pydantic import ValidationError
+from support.config_case import CHOICES, mistakes
 
-from bnreg.config import Data, Model, Optimizer, Schedule, Settings, Training
 from bnreg.config.experiment_file import ExperimentFile
-from bnreg.config.schema import Augment, Penalty
+from bnreg.config.schema import Augment, Data, Model, Optimizer, Penalty, Schedule, Settings, Training
 
 ALL_KEYS = (
     "name, data, model, optimizer, training, arms, baseline, seeds, compare, sweep, device, jobs, snapshot_seconds"

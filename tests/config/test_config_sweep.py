@@ -1,9 +1,9 @@
 """Sweeps: which points they make, in which order, and what cannot be swept."""
 
 import pytest
-from config_case import PAIR, load, mistakes
+from support.config_case import PAIR, load, mistakes
 
-from bnreg.config import Model
+from bnreg.config.schema import Model
 
 NOT_SWEPT = "cannot be swept; sweep settings of data, model, optimizer, training, or of an arm (arms.NAME.model.norm)"
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import yaml
-from config_case import LARGEST_STARTS, LARGEST_UNITS, largest_file
+from support.config_case import LARGEST_STARTS, LARGEST_UNITS, largest_file
 
 from bnreg.config import strict_yaml
 from bnreg.config.strict_yaml import MAX_BYTES, parse, parse_value

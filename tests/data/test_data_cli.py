@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 import pytest
-from tiny_digits import SOURCE, tiny_archives, write_tiny
+from support.tiny_digits import SOURCE, tiny_archives, write_tiny
 from typer.testing import CliRunner
 
 from bnreg.cli.data import app

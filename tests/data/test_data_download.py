@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock, Timeout
-from tiny_digits import SOURCE, tiny_archives, tiny_resources, to_idx, write_tiny
+from support.tiny_digits import SOURCE, tiny_archives, tiny_resources, to_idx, write_tiny
 
 from bnreg.data import DATASETS, DownloadError, download, fetch, load_dataset
 from bnreg.errors import UserError

@@ -3,7 +3,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from tiny_digits import tiny_arrays, to_idx, write_tiny
+from support.tiny_digits import tiny_arrays, to_idx, write_tiny
 
 from bnreg.data.files import DamagedFileError, describe_file, find_file, missing_files, read_folder, read_idx
 

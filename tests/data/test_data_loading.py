@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 import pytest
-from tiny_digits import SOURCE, tiny_archives, tiny_arrays, tiny_resources, write_tiny
+from support.tiny_digits import SOURCE, tiny_archives, tiny_arrays, tiny_resources, write_tiny
 
 from bnreg.data import (
     DATASETS,

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from tiny_digits import tiny_arrays
+from support.tiny_digits import tiny_arrays
 
 from bnreg.data import Dataset, attach, fingerprint_of, share
 

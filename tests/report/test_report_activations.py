@@ -8,26 +8,25 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bnreg.nn.activations import ACTIVATIONS
-from bnreg.report.activations import (
-    ActivationView,
+from bnreg.lecture.activations import ActivationView, activation_views
+from bnreg.report.charts.drawing import PALETTE
+from bnreg.report.lecture.activations import (
     activation_figure,
     activation_note,
     activation_records,
     activation_table,
     saturation_text,
 )
-from bnreg.report.drawing import PALETTE
 
 INFINITY = math.inf
 EVERYWHERE = [(-INFINITY, INFINITY)]
 BOTH_SIDES = [(-INFINITY, -4.3565), (4.3565, INFINITY)]
 
 
-def make_view(name="sigmoid", regions=BOTH_SIDES, note="", values=None):
+def make_view(name="sigmoid", regions=BOTH_SIDES, values=None, **about):
     z = np.linspace(-6, 6, 25)
     function = 1 / (1 + np.exp(-z)) if values is None else values(z)
-    return ActivationView(name, z, function, np.gradient(function, z), 0.25, regions, note)
+    return ActivationView(name, z, function, np.gradient(function, z), 0.25, regions, **about)
 
 
 def panels(*views):
@@ -78,7 +77,7 @@ def test_unbounded_functions_are_cut_where_their_bend_is_still_to_be_seen():
 
 
 def test_a_panel_says_where_the_function_saturates_or_what_the_curves_do_not_say():
-    titles = [panel["title"]["subtitle"] for panel in panels(make_view(), make_view(note="α learnt, starts at 0.25"))]
+    titles = [panel["title"]["subtitle"] for panel in panels(make_view(), make_view(learnt_slope=0.25))]
     assert titles == ["saturates: |z| > 4.36", "α learnt, starts at 0.25"]
 
 
@@ -99,7 +98,7 @@ def test_regions_in_words(regions, text):
 
 
 def test_notes_are_on_those_functions_only_that_need_one():
-    notes = {name: activation_note(activation) for name, activation in ACTIVATIONS.items()}
+    notes = {view.name: activation_note(view) for view in activation_views()}
     assert {name: note for name, note in notes.items() if note} == {
         "step": "drawn only: no gradient to learn by",
         "prelu": "α learnt, starts at 0.25",
@@ -108,7 +107,7 @@ def test_notes_are_on_those_functions_only_that_need_one():
 
 def test_the_table_fits_a_terminal():
     """The longest name beside the longest note, in 80 columns, neither cut nor wrapped."""
-    view = make_view("leaky_relu", EVERYWHERE, "drawn only: no gradient to learn by")
+    view = make_view("leaky_relu", EVERYWHERE, trainable=False)
     console = Console(width=80)
     with console.capture() as capture:
         console.print(activation_table([view]))
@@ -117,11 +116,13 @@ def test_the_table_fits_a_terminal():
 
 
 def test_the_records_are_json_with_null_for_no_end():
-    first, second = json.loads(json.dumps(activation_records([make_view(), make_view("x", [], "so")]), allow_nan=False))
+    first, second = json.loads(
+        json.dumps(activation_records([make_view(), make_view("x", [], learnt_slope=0.5)]), allow_nan=False)
+    )
     assert first == {
         "name": "sigmoid",
         "saturated": [[None, -4.3565], [4.3565, None]],
         "largest_slope": 0.25,
         "note": None,
     }
-    assert (second["saturated"], second["note"]) == ([], "so")
+    assert (second["saturated"], second["note"]) == ([], "α learnt, starts at 0.5")

@@ -5,11 +5,12 @@ import re
 
 import pandas as pd
 import pytest
-from report_frames import make_view
+from support.made_runs import make_view
 
 from bnreg.errors import UserError
-from bnreg.report.charts import CHARTS, MAX_POINTS, curves
-from bnreg.report.drawing import FORMATS, PALETTE, render_chart, save_chart
+from bnreg.report.charts.curves import MAX_POINTS, curves
+from bnreg.report.charts.drawing import CHART_FORMATS, PALETTE, render_chart, save_chart
+from bnreg.report.charts.table import CHARTS
 
 
 def panels(view):
@@ -197,7 +198,7 @@ def test_a_chart_that_fails_leaves_the_former_file_untouched(tmp_path, monkeypat
     def fail(_):
         raise RuntimeError("no picture")
 
-    monkeypatch.setitem(FORMATS, "svg", fail)
+    monkeypatch.setitem(CHART_FORMATS, "svg", fail)
     with pytest.raises(RuntimeError, match="no picture"):
         save_chart(curves(make_view(num_epochs=1)), path)
     assert path.read_text() == "former"

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from made_runs import made_name
 from rich.console import Console
+from support.made_runs import made_name
 
 from bnreg.report.listing import headline, listing_lines, listing_records, minutes, removal_lines, size
 from bnreg.runs.listing import ListedRun

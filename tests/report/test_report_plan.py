@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from bnreg.report.plan import plan_table
-from bnreg.report.run_view import point_value
+from bnreg.wording import as_written
 
 
 def render(points, num_seeds=10):
@@ -69,5 +69,5 @@ def test_one_is_counted_as_one():
     ],
 )
 def test_a_swept_value_reads_as_in_the_config(value, text):
-    assert point_value(value) == text
+    assert as_written(value) == text
     assert any(line.startswith(f"{text}  ") for line in render([{"model.value": value}]))

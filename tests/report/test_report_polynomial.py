@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from bnreg.report.drawing import render_chart
-from bnreg.report.polynomial import polynomial_figure, polynomial_records
-from bnreg.statistics.polynomial import DegreeErrors, study_polynomials
+from bnreg.lecture.polynomial import DegreeErrors, study_polynomials
+from bnreg.report.charts.drawing import render_chart
+from bnreg.report.lecture.polynomial import polynomial_figure, polynomial_records
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from bnreg.report import progress
-from bnreg.report.progress import Progress, Track
+from bnreg.experiment import standing
+from bnreg.experiment.standing import Track
+from bnreg.report.progress import Progress
 from bnreg.training.messages import EpochDone, ShardDone, StepsDone
 
 STEPS_PER_EPOCH = 100
@@ -18,7 +19,7 @@ STEPS_PER_EPOCH = 100
 def clock(monkeypatch):
     """A clock that the test sets; each test starts at second 100."""
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(standing, "time", SimpleNamespace(monotonic=lambda: clock.now))
     monkeypatch.setenv("TERM", "xterm")
     return clock
 

@@ -1,13 +1,16 @@
 """One run on a screen, and the proof that its pairs are pairs."""
 
 import pytest
-from made_runs import CONFIG, flip, made_name, make_run
 from rich.console import Console
+from support.made_runs import CONFIG, flip, made_name, make_run
 
+from bnreg.analysis.about import about_run
+from bnreg.analysis.pairing import prove_pairing
+from bnreg.names import ReplicaId
 from bnreg.report.listing import size
-from bnreg.report.pairing import pairing_lines
-from bnreg.report.show import run_page, run_record
+from bnreg.report.show import pairing_lines, run_page, run_record
 from bnreg.runs import read_run
+from bnreg.training.messages import Proof
 
 
 def proof(num_seeds=3, points=(0,), arms=("bn", "plain"), **changes):
@@ -20,8 +23,12 @@ def proof(num_seeds=3, points=(0,), arms=("bn", "plain"), **changes):
                 row |= {
                     key: values[point, arm, seed] for key, values in changes.items() if (point, arm, seed) in values
                 }
-                rows.append({"point_index": point, "arm": arm, "seed": seed, **row})
+                rows.append(Proof(ReplicaId(point, arm, seed), **row))
     return rows
+
+
+def lines_of(proofs):
+    return pairing_lines(prove_pairing(proofs))
 
 
 @pytest.mark.parametrize(
@@ -52,25 +59,25 @@ def proof(num_seeds=3, points=(0,), arms=("bn", "plain"), **changes):
     ],
 )
 def test_the_proof_of_pairing_is_summed_up(rows, lines):
-    assert pairing_lines(rows) == lines
+    assert lines_of(rows) == lines
 
 
 def test_the_order_of_batches_is_compared_among_equally_long_trainings():
     """The hash goes over all batches seen: who stops earlier has another."""
     changes = {"epochs": {(0, "bn", 1): 1}, "batch_order": {(0, "bn", 1): "of one epoch"}}
-    assert pairing_lines(proof(**changes)) == ["initial weights and batch order equal in all arms of each of 3 seeds"]
+    assert lines_of(proof(**changes)) == ["initial weights and batch order equal in all arms of each of 3 seeds"]
 
 
 def test_points_are_not_paired_with_each_other():
     """Each point may have its own data."""
     rows = proof(points=(0, 1), batch_order={(1, arm, 0): "other" for arm in ("bn", "plain")})
-    assert len(pairing_lines(rows)) == 1
+    assert len(lines_of(rows)) == 1
 
 
 def page(path, width=80):
     console = Console(width=width, highlight=False)
     with console.capture() as capture:
-        console.print(run_page(run_record(read_run(path))), crop=False)
+        console.print(run_page(run_record(about_run(read_run(path)))), crop=False)
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
@@ -148,6 +155,6 @@ def test_an_older_run_is_shown_with_what_it_recorded(tmp_path):
 
 
 def test_the_record_holds_the_arms_changes_by_dotted_key(tmp_path):
-    record = run_record(read_run(make_run(tmp_path, made_name(), config=CONFIG)))
+    record = run_record(about_run(read_run(make_run(tmp_path, made_name(), config=CONFIG))))
     assert record["arms"][0] == {"name": "bn", "changes": {"model.norm": "batch"}, "num_parameters": [26570]}
     assert record["audit"] == []

@@ -16,16 +16,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from report_frames import make_view
 from rich.console import Console
+from support.made_runs import make_view
 
-from bnreg.report.comparison import compare_views
-from bnreg.report.interactions import interactions_of
-from bnreg.report.question import Question
-from bnreg.report.records import comparison_records
-from bnreg.report.run_view import short_names, view_of
-from bnreg.report.tables import comparison_markdown, comparison_tables
+from bnreg.analysis.comparison import compare_views
+from bnreg.analysis.interactions import interactions_of
+from bnreg.analysis.question import Question
+from bnreg.analysis.run_view import view_of
+from bnreg.report.comparison.records import block_record
+from bnreg.report.comparison.tables import block_markdown, block_tables
 from bnreg.statistics.intervals import example_error
+from bnreg.wording import short_names
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -53,9 +54,17 @@ VIEWS = {
 }
 
 
+def records_of(views):
+    return [block_record(block) for block in compare_views(views)]
+
+
+def markdown_of(view):
+    return block_markdown(compare_views([view]))
+
+
 def render(views, width):
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    console.print(comparison_tables(views), crop=False)
+    console.print(block_tables(compare_views(views)), crop=False)
     return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
 
 
@@ -109,10 +118,8 @@ def test_runs_of_one_experiment_are_told_apart_by_their_folders():
     ids = ["bn_vs_plain-20261123T025048Z-ba735d", "bn_vs_plain-20261124T025048Z-0c0ffe"]
     views = [make_view(id=run) for run in ids]
     assert [line.partition(":")[0] for line in render(views, 80).splitlines() if "mnist" in line] == ids
-    assert [(record["run"], record["name"]) for record in comparison_records(views)] == [
-        (run, "bn_vs_plain") for run in ids
-    ]
-    assert comparison_markdown(views[0]).startswith("**bn_vs_plain**: mnist, 5 epochs")
+    assert [(record["run"], record["name"]) for record in records_of(views)] == [(run, "bn_vs_plain") for run in ids]
+    assert markdown_of(views[0]).startswith("**bn_vs_plain**: mnist, 5 epochs")
 
 
 def test_the_title_breaks_between_facts():
@@ -127,26 +134,12 @@ def test_the_title_breaks_between_facts():
 def test_what_was_typed_in_place_of_the_configs_settings_is_shown():
     command = ["bnreg", "train", "configs/x.yaml", "--runs=a=b", "optimizer.lr=0.01", "arms.bn.model.norm=null"]
     plain = make_view()
-    info = {
-        "name": "x",
-        "id": "x-1",
-        "arms": plain.arms,
-        "baseline": plain.baseline,
-        "point_keys": [],
-        "data": plain.data,
-        "device": "cpu",
-        "seconds": 41.3,
-        "command": command,
-        "seeds": plain.seeds,
-        "points": plain.points,
-        "pairing": plain.pairing,
-        "config": plain.config,
-    }
+    info = replace(plain.info, name="x", id="x-1", command=tuple(command))
     view = view_of(info, plain.metrics, plain.summary)
     title = "mnist, 5 epochs, 10 seeds, cpu, 41 s, optimizer.lr=0.01, arms.bn.model.norm=null\n"
     assert render([view], 1000).startswith(f"x-1: {title}")
-    assert comparison_markdown(view).startswith(f"**x**: {title}")
-    assert comparison_records([view])[0]["overrides"] == ["optimizer.lr=0.01", "arms.bn.model.norm=null"]
+    assert markdown_of(view).startswith(f"**x**: {title}")
+    assert records_of([view])[0]["overrides"] == ["optimizer.lr=0.01", "arms.bn.model.norm=null"]
 
 
 def test_a_swept_setting_of_one_arm_names_the_arm():
@@ -167,14 +160,14 @@ def test_a_hundred_points_have_one_line_per_point_and_arm():
 def test_the_data_set_that_was_really_used_is_named():
     fallback = make_view(dataset="mnist_5k", requested_dataset="mnist")
     assert "mnist_5k (requested mnist)" in render([fallback], 80)
-    assert "mnist_5k (requested mnist)" in comparison_markdown(fallback)
+    assert "mnist_5k (requested mnist)" in markdown_of(fallback)
     assert "requested" not in render([make_view()], 80)
 
 
 def test_names_are_shown_as_they_are():
     """Neither rich's markup nor Markdown's may take a name for its own."""
     view = make_view(name="[bold]x_y", arms=("*c* _d_", "[red]a|b"), baseline="[red]a|b", missing=(("[red]a|b", 0),))
-    text, markdown = render([view], 80), comparison_markdown(view)
+    text, markdown = render([view], 80), markdown_of(view)
     assert text.startswith("[bold]x_y-20261123T025048Z-ba735d: mnist")
     assert "  [red]a|b (baseline)  " in text
     assert "  against [red]a|b  " in text
@@ -222,14 +215,14 @@ def test_only_a_baseline_makes_a_comparison():
     text = render([make_view(baseline=None)], 80)
     assert "±" in text
     assert "difference" not in text
-    assert comparison_records([make_view(baseline=None)])[0]["comparisons"] == []
+    assert records_of([make_view(baseline=None)])[0]["comparisons"] == []
 
 
 def test_arms_without_a_common_seed_are_not_compared():
     view = make_view(num_seeds=2, missing=(("bn", 0), ("plain", 1)))
     assert re.search(r"bn +– +– +– +– +0/0", render([view], 80))
     assert "seeds 0, 1 have no partner and are left out" in render([view], 80)
-    assert comparison_records([view])[0]["comparisons"][0]["difference"] is None
+    assert records_of([view])[0]["comparisons"][0]["difference"] is None
 
 
 def test_diverged_replicas_are_counted_where_there_are_any():
@@ -240,13 +233,13 @@ def test_diverged_replicas_are_counted_where_there_are_any():
 @pytest.mark.parametrize("name", VIEWS)
 def test_records_are_plain_data(name):
     """JSON has neither NaN nor numpy's numbers."""
-    records = comparison_records(VIEWS[name]())
+    records = records_of(VIEWS[name]())
     assert json.loads(json.dumps(records, allow_nan=False)) == records
 
 
 def test_records_hold_fractions_computed_from_the_summary():
     view = make_view(sweep={"optimizer.lr": [0.1, 0.01]})
-    record = comparison_records([view])[0]
+    record = records_of([view])[0]
     summary = pd.DataFrame(view.summary)
     rows = summary[summary["optimizer.lr"] == 0.01].set_index("seed")
     bn, plain = (rows[rows["arm"] == arm]["final_test_accuracy"] for arm in ("bn", "plain"))
@@ -260,7 +253,7 @@ def test_records_hold_fractions_computed_from_the_summary():
 @pytest.mark.parametrize("name", VIEWS)
 def test_markdown_has_the_same_cells_and_notes_as_the_table(name):
     for view in VIEWS[name]():
-        markdown, table = comparison_markdown(view), render([view], 1000)
+        markdown, table = markdown_of(view), render([view], 1000)
         cells = {cell.strip() for row in re.findall(r"^\|(.*)\|$", markdown, re.M) for cell in row.split(" | ")}
         cells = {cell.replace("\\~", "~") for cell in cells}
         assert all(cell in table for cell in cells if not cell.startswith(":") and not cell.endswith(":"))
@@ -272,7 +265,7 @@ def test_markdown_has_the_same_cells_and_notes_as_the_table(name):
 
 def test_tables_need_no_chart_library():
     """``bnreg compare`` draws nothing, so it does not wait for altair."""
-    code = "import sys, bnreg.report.tables; print({'altair', 'scipy', 'torch'} & set(sys.modules))"
+    code = "import sys, bnreg.report.comparison.tables; print({'altair', 'scipy', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -280,7 +273,7 @@ def test_tables_need_no_chart_library():
 def test_a_sweep_of_two_settings_tells_whether_they_change_the_advantage():
     """The difference of differences, seed by seed; one setting alone is told point by point."""
     view = make_view(sweep={"optimizer.lr": [0.1, 0.01], "model.width": [32, 64]})
-    (record,) = comparison_records([view])
+    (record,) = records_of([view])
     told = {(one["factor"], one["level"], *one["at"].values()): one["difference"] for one in record["interactions"]}
     advantage = {tuple(one["point"].values()): one["difference"] for one in record["comparisons"]}
     assert told == {
@@ -290,7 +283,7 @@ def test_a_sweep_of_two_settings_tells_whether_they_change_the_advantage():
         ("model.width", "64", "0.01"): pytest.approx(advantage[0.01, 64] - advantage[0.01, 32]),
     }
     assert re.search(r"^  bn +lr 0\.01 vs 0\.1 +width=32 +(~|equivalent) ", render([view], 120), re.M)
-    assert comparison_records([make_view(sweep={"optimizer.lr": [0.1, 0.01]})])[0]["interactions"] == []
+    assert records_of([make_view(sweep={"optimizer.lr": [0.1, 0.01]})])[0]["interactions"] == []
 
 
 def test_where_answers_are_kept_an_advantage_changes_over_seeds_and_examples():
@@ -298,23 +291,24 @@ def test_where_answers_are_kept_an_advantage_changes_over_seeds_and_examples():
     random = np.random.default_rng(0)
     flags = {point: random.random((2, 10, 300)) < random.random((2, 1, 300)) for point in range(4)}
     sweep = {"optimizer.lr": [0.1, 0.01], "model.dropout": [None, 0.5]}
-    view = make_view(sweep=sweep, load_correct=lambda: flags, diverged=(("bn", 3),))
+    view = replace(make_view(sweep=sweep, diverged=(("bn", 3),)), load_correct=lambda: flags)
     metrics = ("test_accuracy", "test_loss")
     (block,) = compare_views([view], Question(metrics=metrics))
     signed = np.array([1, -1])[:, None, None] * np.delete(flags[2] * 1 - flags[0], 3, axis=1)
-    found = interactions_of(block, "test_accuracy")[0].comparison
+    found = interactions_of(block, "test_accuracy")[0].evidence
     assert (found.interval_over, found.num_pairs) == ("seeds and examples", 10)
     assert found.floor_error > 0
     assert found.floor_error == pytest.approx(example_error(signed.sum(axis=0).astype(np.int8)))
-    assert {one.comparison.interval_over for one in interactions_of(block, "test_loss")} == {"seeds"}
+    assert {one.evidence.interval_over for one in interactions_of(block, "test_loss")} == {"seeds"}
     (at_an_epoch,) = compare_views([view], Question(metrics=metrics, at="epoch=2"))
-    assert {one.comparison.interval_over for one in interactions_of(at_an_epoch, "test_accuracy")} == {"seeds"}
+    assert {one.evidence.interval_over for one in interactions_of(at_an_epoch, "test_accuracy")} == {"seeds"}
 
 
 def test_no_examples_are_shared_between_two_data_sets():
     random = np.random.default_rng(0)
     flags = {point: random.random((2, 10, 300 - 100 * (point % 2))) < 0.9 for point in range(4)}
     view = make_view(sweep={"optimizer.lr": [0.1, 0.01], "data.dataset": ["mnist", "kmnist"]})
-    data = {name: {**view.data["mnist"], "name": name, "fingerprint": name} for name in ("mnist", "kmnist")}
-    (block,) = compare_views([replace(view, data=data, load_correct=lambda: flags)])
-    assert {one.comparison.interval_over for one in interactions_of(block, "test_accuracy")} == {"seeds"}
+    used = view.info.data["mnist"]
+    data = {name: replace(used, name=name, fingerprint=name) for name in ("mnist", "kmnist")}
+    (block,) = compare_views([replace(view, info=replace(view.info, data=data), load_correct=lambda: flags)])
+    assert {one.evidence.interval_over for one in interactions_of(block, "test_accuracy")} == {"seeds"}

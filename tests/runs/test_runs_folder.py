@@ -4,7 +4,7 @@ import errno
 import os
 
 import pytest
-from made_runs import new_run
+from support.made_runs import new_run
 
 from bnreg.errors import RunError, UserError
 

@@ -1,7 +1,7 @@
 """Every run below a folder is listed, in the state that its files prove."""
 
 import pytest
-from made_runs import flip, made_name, make_every_state, make_run, make_unfinished
+from support.made_runs import flip, made_name, make_every_state, make_run, make_unfinished
 
 from bnreg.errors import UserError
 from bnreg.runs.listing import STATES, list_runs, select_runs

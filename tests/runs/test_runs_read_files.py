@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from made_runs import CONFIG, flip, made_name, make_run
+from support.made_runs import CONFIG, flip, made_name, make_run
 
 from bnreg.errors import UserError
 from bnreg.runs import read_run

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from made_runs import made_name, make_run
+from support.made_runs import made_name, make_run
 
 from bnreg.errors import UserError
 from bnreg.runs import expand_runs

@@ -6,7 +6,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from bnreg.statistics.interaction import compare_interactions
-from bnreg.statistics.intervals import example_error, interval_of_mean
+from bnreg.statistics.intervals import example_error, over_seeds
 from bnreg.statistics.sign_flip import sign_flip_p_value
 
 METRIC = "final_test_accuracy"
@@ -50,38 +50,38 @@ def test_each_level_is_compared_with_the_first_at_equal_other_settings():
 
 def test_it_is_the_difference_of_differences_seed_by_seed():
     frame = make_summary()
-    comparison = compare(frame)[1].comparison
+    evidence = compare(frame)[1].evidence
     expected = (
         values(frame, 0.01, 0.5, "bn")
         - values(frame, 0.01, 0.5, "plain")
         - values(frame, 0.1, 0.5, "bn")
         + values(frame, 0.1, 0.5, "plain")
     ).to_numpy()
-    assert comparison.differences == pytest.approx(tuple(expected))
-    assert comparison.interval == pytest.approx(interval_of_mean(expected))
-    assert comparison.p_value == sign_flip_p_value(expected)
+    assert evidence.pairs.differences == pytest.approx(tuple(expected))
+    assert evidence.interval == pytest.approx(over_seeds(expected).interval())
+    assert evidence.p_value == sign_flip_p_value(expected)
 
 
 def test_a_greater_advantage_is_found_where_it_is_and_judged_as_one_family():
     found = compare(make_summary(num_seeds=12, gain=0.02), smallest_effect=0.002)
-    expected = multipletests([one.comparison.p_value for one in found], method="holm")[1]
-    assert [one.comparison.verdict.corrected_p for one in found] == pytest.approx(list(expected))
-    helped = [(one.factor, one.level) for one in found if one.comparison.verdict.word == "helped"]
+    expected = multipletests([one.evidence.p_value for one in found], method="holm")[1]
+    assert [one.evidence.verdict.corrected_p for one in found] == pytest.approx(list(expected))
+    helped = [(one.factor, one.level) for one in found if one.evidence.verdict.word == "helped"]
     assert helped == [(LR, 0.01)] * 2
 
 
 def test_of_a_loss_a_lower_difference_is_the_greater_advantage():
     frame = make_summary(num_seeds=12, gain=-0.02)
-    words = {one.level: one.comparison.verdict.word for one in compare(frame, higher_is_better=False)[:4]}
+    words = {one.level: one.evidence.verdict.word for one in compare(frame, higher_is_better=False)[:4]}
     assert words[0.01] == "helped"
 
 
 def test_a_seed_takes_part_where_both_arms_have_it_at_both_levels():
     frame = make_summary()
     lacking = (frame[LR] == 0.01) & (frame[DROPOUT] == 0.0) & (frame["arm"] == "plain") & (frame["seed"] == 3)
-    comparison = compare(frame[~lacking])[0].comparison
-    assert comparison.seeds == (0, 1, 2, 4, 5, 6)
-    assert comparison.unmatched_seeds == (3,)
+    evidence = compare(frame[~lacking])[0].evidence
+    assert evidence.pairs.seeds == (0, 1, 2, 4, 5, 6)
+    assert evidence.pairs.unmatched_seeds == (3,)
 
 
 def test_a_level_without_the_baseline_is_passed_over():
@@ -108,5 +108,5 @@ def test_where_correctness_is_known_the_interval_is_over_seeds_and_examples():
     }
     expected = example_error(of[0.01, "bn"] - of[0.01, "plain"] - of[0.1, "bn"] + of[0.1, "plain"])
     known, unknown, *_ = compare(frame, correctness=correctness)
-    assert known.comparison.floor_error == pytest.approx(expected)
-    assert (known.comparison.interval_over, unknown.comparison.interval_over) == ("seeds and examples", "seeds")
+    assert known.evidence.floor_error == pytest.approx(expected)
+    assert (known.evidence.interval_over, unknown.evidence.interval_over) == ("seeds and examples", "seeds")

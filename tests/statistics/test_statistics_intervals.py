@@ -10,14 +10,27 @@ from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
 
 from bnreg.statistics.intervals import (
-    corrected_interval,
     example_error,
-    interval_of_mean,
-    joint_interval,
     over_redrawn_splits,
     over_seeds,
     over_seeds_and_examples,
 )
+
+
+def interval_of_mean(differences):
+    estimate = over_seeds(differences)
+    return estimate.interval() if estimate else None
+
+
+def joint_interval(correct_arm, correct_baseline):
+    differences = correct_arm.astype(np.int8) - correct_baseline.astype(np.int8)
+    return over_seeds_and_examples(differences.mean(axis=1), example_error(differences)).interval()
+
+
+def corrected_interval(differences, ratio):
+    estimate = over_redrawn_splits(differences, ratio)
+    return estimate.interval() if estimate else None
+
 
 varied = st.lists(st.integers(-60, 60), min_size=2, max_size=25).filter(lambda values: len(set(values)) > 1)
 
@@ -58,7 +71,7 @@ def test_the_interval_of_equal_differences_is_their_value():
 @pytest.mark.parametrize("differences", [[], [0.3]])
 def test_a_single_pair_has_no_interval(differences):
     assert interval_of_mean(differences) is corrected_interval(differences, 0.2) is None
-    assert joint_interval(np.ones((len(differences), 9), bool), np.ones((len(differences), 9), bool)) is None
+    assert over_seeds_and_examples(differences, 0.01) is None
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from bnreg.statistics.intervals import interval_of_mean, over_redrawn_splits, over_seeds_and_examples
-from bnreg.statistics.paired import compare_pairs, judge
+from bnreg.statistics.evidence import judge
+from bnreg.statistics.intervals import over_redrawn_splits, over_seeds, over_seeds_and_examples
+from bnreg.statistics.paired import compare_pairs
 from bnreg.statistics.sign_flip import sign_flip_p_value
 
 
@@ -23,10 +24,10 @@ def test_arms_are_compared_seed_by_seed():
     comparison = compare_pairs(arm, baseline, higher_is_better=True)
     assert comparison.num_pairs == 4
     assert comparison.difference == pytest.approx((0.04 + 0.03 - 0.02 + 0.0) / 4)
-    assert (comparison.wins, comparison.losses, comparison.ties) == (2, 1, 1)
-    assert comparison.unmatched_seeds == (3, 7)
+    assert (comparison.pairs.wins, comparison.pairs.losses, comparison.pairs.ties) == (2, 1, 1)
+    assert comparison.pairs.unmatched_seeds == (3, 7)
     assert comparison.p_value == sign_flip_p_value([4, 3, -2, 0])
-    assert comparison.smallest_p == 2 / 2**4
+    assert comparison.pairs.smallest_p == 2 / 2**4
 
 
 def test_the_order_of_the_rows_does_not_matter():
@@ -40,16 +41,16 @@ def test_the_order_of_the_rows_does_not_matter():
 def test_for_a_loss_the_lower_value_wins():
     """The difference keeps its sign."""
     comparison = compare_pairs(by_seed(s0=0.1, s1=0.3), by_seed(s0=0.2, s1=0.2), higher_is_better=False)
-    assert (comparison.wins, comparison.losses) == (1, 1)
+    assert (comparison.pairs.wins, comparison.pairs.losses) == (1, 1)
     one_seed = compare_pairs(by_seed(s0=0.1), by_seed(s0=0.2), higher_is_better=False)
-    assert (one_seed.wins, one_seed.difference) == (1, pytest.approx(-0.1))
+    assert (one_seed.pairs.wins, one_seed.difference) == (1, pytest.approx(-0.1))
 
 
 def test_without_a_common_seed_nothing_is_claimed():
     comparison = compare_pairs(by_seed(s0=0.9), by_seed(s1=0.8), higher_is_better=True)
     assert math.isnan(comparison.difference)
     assert (comparison.num_pairs, comparison.p_value, comparison.interval) == (0, 1, None)
-    assert comparison.unmatched_seeds == (0, 1)
+    assert comparison.pairs.unmatched_seeds == (0, 1)
     assert comparison.verdict.word == "inconclusive"
 
 
@@ -63,11 +64,11 @@ def test_the_evidence_is_that_of_the_differences():
     arm, baseline = normal_pairs(0, 8)
     comparison = compare_pairs(arm, baseline, higher_is_better=True)
     differences = (arm - baseline).to_numpy()
-    assert comparison.differences == tuple(differences)
-    assert comparison.seeds == tuple(range(8))
+    assert comparison.pairs.differences == tuple(differences)
+    assert comparison.pairs.seeds == tuple(range(8))
     assert comparison.std == pytest.approx(differences.std(ddof=1))
-    assert comparison.d_z == pytest.approx(differences.mean() / differences.std(ddof=1))
-    assert comparison.interval == interval_of_mean(differences)
+    assert comparison.pairs.d_z == pytest.approx(differences.mean() / differences.std(ddof=1))
+    assert comparison.interval == over_seeds(differences).interval()
     assert (comparison.interval_over, comparison.interval_p, comparison.floor_error) == ("seeds", None, 0)
 
 
@@ -103,7 +104,7 @@ def test_a_small_p_over_seeds_says_nothing_of_other_test_examples():
 
 def test_equal_differences_have_no_d_z():
     comparison = compare_pairs(by_seed(s0=0.902, s1=0.938), by_seed(s0=0.901, s1=0.937), higher_is_better=True)
-    assert math.isnan(comparison.d_z)
+    assert math.isnan(comparison.pairs.d_z)
     assert comparison.std == 0
 
 
@@ -114,7 +115,8 @@ def test_exchanging_the_arms_mirrors_everything(higher_is_better):
     other = compare_pairs(baseline, arm, higher_is_better=higher_is_better, smallest_effect=0.002)
     assert one.difference == pytest.approx(-other.difference)
     assert one.interval == pytest.approx((-other.interval[1], -other.interval[0]))
-    assert (one.p_value, one.wins, one.d_z) == (other.p_value, other.losses, pytest.approx(-other.d_z))
+    assert (one.p_value, one.pairs.wins) == (other.p_value, other.pairs.losses)
+    assert one.pairs.d_z == pytest.approx(-other.pairs.d_z)
     assert {one.verdict.word, other.verdict.word} == {"helped", "hurt"}
 
 

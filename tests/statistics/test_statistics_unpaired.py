@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bnreg.statistics.paired import compare_pairs, judge
+from bnreg.statistics.evidence import judge
+from bnreg.statistics.paired import compare_pairs
 from bnreg.statistics.unpaired import compare_unpaired
 
 accuracies = st.lists(st.integers(9300, 9700).map(lambda count: count / 10_000), min_size=2, max_size=12)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnreg.statistics.verdict import ACCURACY_SMALLEST_EFFECT, decide, reach_verdict
+from bnreg.metrics import ACCURACY_SMALLEST_EFFECT
+from bnreg.statistics.verdict import decide, reach_verdict
 
 bounds = st.tuples(st.floats(-1, 1), st.floats(-1, 1)).map(sorted).map(tuple)
 p_values = st.floats(0, 1)

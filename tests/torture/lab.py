@@ -22,20 +22,26 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bnreg import cli, experiment, plan
+from bnreg import cli
+from bnreg.analysis import comparison
 from bnreg.cli import compare, train
-from bnreg.data import attach
 from bnreg.data.dataset import Arrays
 from bnreg.data.datasets import DATASETS
-from bnreg.report import comparison, progress, tables
+from bnreg.executors import processes
+from bnreg.executors.table import EXECUTORS
+from bnreg.experiment import story
+from bnreg.report import progress
+from bnreg.report.comparison import tables
 from bnreg.runs import UnfinishedRun, unfinished_runs
 from bnreg.runs.folder import checked_files
 from bnreg.runs.listing import list_runs
-from bnreg.training import engine, workers
-from bnreg.training.workers import train_and_keep
+from bnreg.training.stacked import engine
+
+sys.path.append(str(Path(__file__).parent.parent))
+from support.small_runs import in_this_process
 
 # What a command imports when it runs is here already when its process is forked.
-PRELOADED = (compare, comparison, progress, tables)
+PRELOADED = (compare, comparison, progress, story, tables)
 
 CONFIG = """\
 name: lab
@@ -222,14 +228,7 @@ def results_of(run: Path) -> dict[str, object]:
 
 def train_in_this_process() -> None:
     """A setup: shards are trained one after another by the coordinator itself, so that all is in one process."""
-
-    def train_shards(jobs, data_folders, *, snapshot_seconds, log, **_):
-        for shard, place in jobs:
-            dataset = attach(data_folders[shard.settings.data.dataset])
-            cpu = torch.device("cpu")
-            yield from train_and_keep(shard, place, dataset, cpu, snapshot_seconds=snapshot_seconds, log=log)
-
-    experiment.train_shards = train_shards
+    EXECUTORS["processes"] = in_this_process
 
 
 @functools.cache
@@ -262,10 +261,9 @@ def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Pat
 
     torch.set_num_threads(1)
     DATASETS["tiny"] = replace(DATASETS["mnist_5k"], num_train=200, num_test=100, read=_tiny, fingerprint=None)
-    plan.CHOICES = replace(plan.CHOICES, datasets=(*plan.CHOICES.datasets, "tiny"))
     train._draw_curves = lambda _: {"curves.svg": b"<svg/>"}
     engine.REPORT_SECONDS = 0.0
-    workers.CONTEXT = multiprocessing.get_context("fork")
+    processes.CONTEXT = multiprocessing.get_context("fork")
     if setup is not None:
         setup()
     sys.argv = ["bnreg", *arguments]

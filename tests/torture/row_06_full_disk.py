@@ -60,15 +60,15 @@ def _small_files(lab: Lab, num_bytes: int) -> None:
 
 
 def _limit_files(num_bytes: int) -> None:
-    from bnreg import experiment
+    from bnreg.experiment import story
 
-    real = experiment.share
+    real = story.share
 
     def share(*arguments: object) -> None:  # the data for the workers do not lie in the run folder
         real(*arguments)
         resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, resource.RLIM_INFINITY))
 
-    experiment.share = share
+    story.share = share
 
 
 def _can_mount(folder: Path) -> bool:

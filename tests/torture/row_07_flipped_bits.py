@@ -30,9 +30,9 @@ def cases(full: bool) -> Iterator[Case]:
         (snapshot,) = [*unfinished.folder.glob("shard-0001-step-*")][-1:]
         kinds: list[tuple[Path, Callable[[], Any]]] = [
             *((run / name, functools.partial(_read_complete, run)) for name in _names(run)),
-            (unfinished.folder / "plan.json", unfinished.plan),
+            (unfinished.folder / "plan.json", unfinished.beginning),
             (unfinished.folder / "config.yaml", unfinished.config),
-            (unfinished.folder / "manifest.json", lambda: (unfinished.plan(), unfinished.config())),
+            (unfinished.folder / "manifest.json", lambda: (unfinished.beginning(), unfinished.config())),
             *((path, unfinished.shard(0).result) for path in unfinished.shard(0).folder.iterdir()),
             *((path, unfinished.shard(1).load) for path in snapshot.iterdir()),
         ]

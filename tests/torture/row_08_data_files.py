@@ -17,8 +17,8 @@ from bnreg.data.files import STEMS
 from bnreg.data.loading import load_dataset
 from bnreg.errors import UserError
 
-sys.path.append(str(Path(__file__).parent.parent / "data"))
-from tiny_digits import SOURCE, tiny_archives, tiny_arrays, write_tiny
+sys.path.append(str(Path(__file__).parent.parent))
+from support.tiny_digits import SOURCE, tiny_archives, tiny_arrays, write_tiny
 
 TITLE = "data files truncated, flipped, exchanged, with label 10 or a wrong count, gz and extracted"
 PROMISE = "Data that are not what they should be are named, file by file, with the remedy, and never trained on."

@@ -14,7 +14,7 @@ from lab import Lab
 from torture import Case
 
 from bnreg.runs import unfinished_runs
-from bnreg.training import feed
+from bnreg.training.stacked import feed
 
 TITLE = "a worker killed; a limit on one worker's memory"
 PROMISE = "A worker that is killed is replaced; one without memory fails its shard in one line, and no other."

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from lab import Lab
 from torture import Case
 
-from bnreg import beginning
+from bnreg.experiment import beginning
 from bnreg.runs import names, unfinished, unfinished_runs
 
 TITLE = "the clock set back and forward by a day: order and liveness unchanged"

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from lab import HANGING
 from torture import FOLDER, Case
 
-sys.path.append(str(FOLDER.parent / "config"))
-from config_case import LARGEST_STARTS, LARGEST_UNITS, largest_file
-from test_config_fuzz import EXPERIMENTS, WORDS, is_told_plainly
+sys.path.append(str(FOLDER.parent))
+from support.config_case import LARGEST_STARTS, LARGEST_UNITS, largest_file
+from support.config_fuzz import EXPERIMENTS, WORDS, is_told_plainly
 
 TITLE = "configs by Hypothesis, the largest, and by atheris for a minute"
 PROMISE = "Whatever stands in a config, it is accepted, or each mistake is told in one line, within a second."
@@ -35,7 +35,7 @@ FUZZER = """
 import sys, atheris
 sys.path.append(sys.argv.pop())
 with atheris.instrument_imports(include=["bnreg.config"]):
-    from test_config_fuzz import is_told_plainly
+    from support.config_fuzz import is_told_plainly
 atheris.Setup(sys.argv, lambda source: is_told_plainly(source, []))
 atheris.Fuzz()
 """
@@ -87,7 +87,7 @@ def _fuzz() -> None:
             (corpus / config.name).write_bytes(config.read_bytes())
         limits = [f"-max_total_time={FUZZ_SECONDS}", f"-timeout={2 * SECONDS:.0f}", "-max_len=4096", "-verbosity=0"]
         done = subprocess.run(
-            [sys.executable, "-c", FUZZER, *limits, str(corpus), str(FOLDER.parent / "config")],
+            [sys.executable, "-c", FUZZER, *limits, str(corpus), str(FOLDER.parent)],
             cwd=folder,
             capture_output=True,
             text=True,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 from commands import Done, bnreg, empty_folder
-from made_runs import CONFIG, made_name, make_run  # found through commands
+from support.made_runs import CONFIG, made_name, make_run  # found through commands
 from torture import Case
 
 TITLE = "hostile strings through name, arm, config, path, table, CSV, page"

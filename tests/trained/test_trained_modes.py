@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import make_cell, make_tiny
+from support.cells import make_cell, make_tiny
 from torch import nn
 
 from bnreg.errors import RunError

@@ -10,7 +10,7 @@ import scipy.ndimage
 import torch
 
 from bnreg.config.schema import Augment
-from bnreg.training.augmentation import Augmentation
+from bnreg.training.stacked.augmentation import Augmentation
 
 SHAPE = (16, 22)  # not square, so that neither axis can pass for the other
 ALL = {"shift": 2, "rotate": 20.0, "elastic": 0.5}

@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from conftest import make_cell
+from support.cells import make_cell
 from torch import nn
 
 from bnreg.config.schema import Augment
 from bnreg.data import epoch_order, noisy_labels, split
 from bnreg.nn.architecture import Architecture
+from bnreg.nn.evaluation import evaluate
+from bnreg.nn.examples import Examples
 from bnreg.nn.network import StackedNetwork
-from bnreg.training.augmentation import Augmentation
-from bnreg.training.evaluation import batch_of, evaluate
-from bnreg.training.feed import Feed
+from bnreg.training.stacked.augmentation import Augmentation
+from bnreg.training.stacked.feed import Feed
 
 CPU = torch.device("cpu")
 MOVED = {"shift": 1, "rotate": 10.0, "elastic": 0.5}
@@ -29,8 +30,7 @@ def epoch_of(feed, epoch=1):
 
 
 def labels_of(examples):
-    _, labels, indices = examples
-    return torch.take_along_dim(labels, indices, dim=1)
+    return examples.labels_of(examples.indices)
 
 
 @pytest.mark.parametrize("train_size", [50, None])
@@ -51,13 +51,13 @@ def test_only_the_training_split_has_noisy_labels(tiny, train_size, device):
 
 
 def test_without_noise_all_seeds_share_one_row_of_labels(tiny):
-    for _, labels, _ in make_feed(tiny, validation_size=100).evaluation_sets().values():
-        assert labels.shape[0] == 1
+    for examples in make_feed(tiny, validation_size=100).evaluation_sets().values():
+        assert examples.labels.shape[0] == 1
 
 
 def test_shared_images_are_gathered_once_for_labels_of_each_seed(tiny):
-    images, labels, indices = make_feed(tiny, label_noise=0.4).evaluation_sets()["train"]
-    x, y = batch_of(images, labels, indices)
+    examples = make_feed(tiny, label_noise=0.4).evaluation_sets()["train"]
+    x, y = examples.batch(examples.indices)
     assert x.shape == (1, 400, 36)
     assert y.shape == (2, 400)
 
@@ -74,16 +74,16 @@ def test_each_replica_is_judged_by_its_own_seeds_labels(tiny, num_label_rows, nu
     labels = torch.stack([torch.from_numpy(noisy_labels(tiny.train_labels, 4, 0.5, seed)) for seed in (0, 1)])
     indices = torch.stack([torch.arange(300), torch.arange(400).flip(0)[:300]])
     labels, indices = labels[:num_label_rows], indices[:num_index_rows]
-    examples = (tensor.to(device) for tensor in (images, labels, indices))
-    loss, accuracy, _ = evaluate(network.to(device), *examples)
+    examples = Examples(*(tensor.to(device) for tensor in (images, labels, indices)))
+    means = evaluate(network.to(device), examples).means
     network.cpu()
     (linear,) = network.affine_layers
     for replica in range(4):
         mine = indices[replica % num_index_rows]
         y = labels[replica % num_label_rows, mine]
         logits = (images[mine] / 255).double() @ linear.weight[replica].T + linear.bias[replica]
-        assert loss[replica].item() == pytest.approx(nn.functional.cross_entropy(logits, y).item(), rel=1e-6)
-        assert accuracy[replica].item() == (logits.argmax(1) == y).double().mean().item()
+        assert means["loss"][replica].item() == pytest.approx(nn.functional.cross_entropy(logits, y).item(), rel=1e-6)
+        assert means["accuracy"][replica].item() == (logits.argmax(1) == y).double().mean().item()
 
 
 def test_training_images_are_moved_and_no_others(tiny, device):

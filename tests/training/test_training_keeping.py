@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from conftest import make_cell, make_tiny
-from test_training_laws import BN, CNN, CPU, PLAIN, trained
+from support.cells import make_cell, make_tiny
+from support.stacks import BN, CNN, CPU, PLAIN, replica_of, trained
 
+from bnreg.nn.evaluation import evaluate
 from bnreg.nn.network import StackedNetwork
-from bnreg.training.evaluation import evaluate
-from bnreg.training.feed import Feed
 from bnreg.training.shards import architecture, plan_shards
+from bnreg.training.stacked.feed import Feed
 
 DATASET = make_tiny()
 NOISY = {"batch_size": 20, "train_size": 60, "validation_size": 100}
@@ -21,9 +21,9 @@ def train(cells, seeds=(0, 1)):
     shards = plan_shards(cells, seeds, num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
     for shard in shards:
         result = trained(shard, DATASET)
-        rows |= {(r["arm"], r["seed"], r["epoch"]): r for r in result.metrics}
-        weights |= {(w.replica["arm"], w.replica["seed"]): (w.replica["epoch"], w.arrays) for w in result.weights}
-        summaries |= {(r["arm"], r["seed"]): r for r in result.summary}
+        rows |= {(r["arm"], r["seed"], r["epoch"]): r for r in result.tables["metrics"]}
+        weights |= {(w.replica.arm, w.replica.seed): (w.epoch, w.arrays) for w in result.weights}
+        summaries |= {(r["arm"], r["seed"]): r for r in result.tables["summary"]}
     return rows, summaries, weights
 
 
@@ -32,8 +32,8 @@ def metrics_on_test_set(cell, arrays, seed):
     network = StackedNetwork(architecture(cell.settings, (6, 6), 4), 1)
     network.restore(0, {name: torch.from_numpy(values) for name, values in arrays.items()})
     sets = Feed(DATASET, cell.settings.data, (seed,), CPU, drop_single=True).evaluation_sets()
-    found = evaluate(network, *sets["test"])
-    return found.loss.item(), found.accuracy.item()
+    means = evaluate(network, sets["test"]).means
+    return means["loss"].item(), means["accuracy"].item()
 
 
 @pytest.mark.parametrize("model", [BN, PLAIN, CNN | {"norm": "batch"}], ids=["bn", "plain", "cnn"])
@@ -185,8 +185,9 @@ def test_the_test_examples_that_the_final_network_gets_right_make_up_its_accurac
     )
     (shard,) = plan_shards([cell], (0, 1, 2), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
     done = trained(shard, DATASET)
-    assert len(done.test_correct) == len(done.summary) == 3
-    for packed, row in zip(done.test_correct, done.summary, strict=True):
+    assert len(done.correct) == len(done.tables["summary"]) == 3
+    for row in done.tables["summary"]:
+        packed = done.correct[replica_of(row)]
         assert packed.shape == (25,)
         assert np.unpackbits(packed).sum() / 200 == row["final_test_accuracy"]
 
@@ -195,11 +196,11 @@ def test_the_flags_of_a_replica_are_its_own_and_in_the_order_of_the_test_set():
     cells = [make_cell("bn", model=BN, training={"weights": "last"}), make_cell("plain", training={"weights": "last"})]
     (shard,) = plan_shards(cells, (0, 1), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
     done = trained(shard, DATASET)
-    arrays = {(w.replica["arm"], w.replica["seed"]): w.arrays for w in done.weights}
+    arrays = {w.replica: w.arrays for w in done.weights}
     images = torch.tensor(DATASET.test_images).flatten(1).float()[None] / 255
-    for packed, row in zip(done.test_correct, done.summary, strict=True):
-        cell = cells[row["arm"] == "plain"]
+    for replica, packed in done.correct.items():
+        cell = cells[replica.arm == "plain"]
         network = StackedNetwork(architecture(cell.settings, (6, 6), 4), 1).eval()
-        network.restore(0, {n: torch.from_numpy(values) for n, values in arrays[row["arm"], row["seed"]].items()})
+        network.restore(0, {n: torch.from_numpy(values) for n, values in arrays[replica].items()})
         right = network(images)[0].argmax(1).numpy() == DATASET.test_labels
         assert np.array_equal(np.unpackbits(packed), right)

@@ -3,53 +3,23 @@
 import numpy as np
 import pytest
 import torch
-from conftest import make_cell, make_tiny
+from support.cells import make_cell, make_tiny
+from support.stacks import BN, CNN, CPU, PLAIN, make_stack, run
+from support.torch_oracle import as_torch, assert_same_state
 from torch import nn
-from torch_oracle import as_torch, assert_same_state
 
 from bnreg.config.schema import Optimizer, Schedule
 from bnreg.data import Dataset
-from bnreg.training.engine import Engine
-from bnreg.training.evaluation import evaluate
-from bnreg.training.feed import Feed
+from bnreg.nn.evaluation import evaluate
+from bnreg.nn.examples import Examples
 from bnreg.training.messages import EpochDone
-from bnreg.training.optimizers import OPTIMIZERS
 from bnreg.training.schedules import lr_factor
 from bnreg.training.shards import Shard, architecture, estimate_bytes, plan_shards
-from bnreg.training.stack import Stack
+from bnreg.training.stacked.engine import StackedEngine
+from bnreg.training.stacked.feed import Feed
+from bnreg.training.stacked.optimizers import OPTIMIZERS
 
-CPU = torch.device("cpu")
 TORCH_OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-BN = {"hidden": (8, 6), "norm": "batch"}
-PLAIN = {"hidden": (8, 6), "norm": "none"}
-CNN = {"kind": "cnn", "channels": (3, 4), "hidden": (6,)}
-
-
-def trained(shard, dataset, device=CPU, state=None):
-    """Train a shard in this process, to the end; its result."""
-    engine = Engine(shard, dataset, device, state)
-    for _ in engine.train():
-        pass
-    return engine.result()
-
-
-def run(dataset, cells, seeds, device=CPU, **plan):
-    """Train in this process; returns metrics rows and summary and pairing rows by (point, arm, seed)."""
-    shards = plan_shards(
-        cells, seeds, **{"num_workers": 1, "image_shape": (6, 6), "num_classes": 4, "num_train": {"tiny": 400}, **plan}
-    )
-    rows, summary, pairing = {}, {}, {}
-    for shard in shards:
-        result = trained(shard, dataset, device)
-        rows |= {(r["point_index"], r["arm"], r["seed"], r["epoch"]): r for r in result.metrics}
-        summary |= {(r["point_index"], r["arm"], r["seed"]): r for r in result.summary}
-        pairing |= {(r["point_index"], r["arm"], r["seed"]): r for r in result.pairing}
-    return rows, summary, pairing
-
-
-def make_stack(cells, seeds, **arguments):
-    """A stack for the tiny images."""
-    return Stack(cells, seeds, architecture=architecture(cells[0].settings, (6, 6), 4), **arguments)
 
 
 def assert_same_metrics(rows, others):
@@ -160,10 +130,10 @@ def test_the_arms_of_a_seed_start_from_equal_weights_and_see_equal_batches(tiny)
     *_, pairing = run(tiny, [make_cell("bn", model=BN), make_cell("plain", model=PLAIN)], (0, 1, 2), num_workers=3)
     for seed in (0, 1, 2):
         bn, plain = pairing[0, "bn", seed], pairing[0, "plain", seed]
-        assert bn["initial_weights"] == plain["initial_weights"]
-        assert bn["batch_order"] == plain["batch_order"]
+        assert bn.initial_weights == plain.initial_weights
+        assert bn.batch_order == plain.batch_order
     for proof in ("initial_weights", "batch_order"):
-        assert len({row[proof] for row in pairing.values()}) == 3
+        assert len({getattr(row, proof) for row in pairing.values()}) == 3
 
 
 def test_both_arms_of_a_seed_are_given_equal_weights_and_batches(tiny, device):
@@ -221,9 +191,10 @@ def test_evaluation_uses_running_statistics_and_drops_nothing(tiny, device):
 
 def test_the_mode_is_restored_even_when_evaluation_fails():
     stack = make_stack([make_cell(model=BN)], (0,), steps_per_epoch=12, device=CPU)
-    broken = torch.zeros(3, 5, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64), torch.arange(3)[None]
+    labels = torch.zeros(1, 3, dtype=torch.int64)
+    broken = Examples(torch.zeros(3, 5, dtype=torch.uint8), labels, torch.arange(3)[None])
     with pytest.raises(RuntimeError):
-        evaluate(stack.network, *broken)
+        evaluate(stack.network, broken)
     assert stack.network.training
 
 
@@ -268,10 +239,10 @@ def test_a_last_batch_of_one_is_left_out_of_every_arm(tiny):
     data = {"batch_size": 32, "train_size": 33}
     cells = [make_cell("bn", model=BN, data=data), make_cell("plain", model=PLAIN, data=data)]
     (shard,) = plan_shards(cells, (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
-    steps = [message.steps for message in Engine(shard, tiny, CPU).train() if isinstance(message, EpochDone)]
+    steps = [message.steps for message in StackedEngine(shard, tiny, CPU).train() if isinstance(message, EpochDone)]
     assert steps == [1, 2]
     (shard,) = plan_shards(cells[1:], (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
-    steps = [message.steps for message in Engine(shard, tiny, CPU).train() if isinstance(message, EpochDone)]
+    steps = [message.steps for message in StackedEngine(shard, tiny, CPU).train() if isinstance(message, EpochDone)]
     assert steps == [2, 4]
 
 
@@ -284,7 +255,7 @@ def test_a_last_batch_of_one_is_left_out_also_of_arms_whose_examples_are_noisy_o
         make_cell("plain", model=PLAIN, data=data),
     ]
     *_, pairing = run(tiny, cells, (0,))
-    assert len({row["batch_order"] for row in pairing.values()}) == 1
+    assert len({row.batch_order for row in pairing.values()}) == 1
 
 
 def test_arms_that_read_different_batches_are_trained_in_different_shards():
@@ -343,7 +314,7 @@ def test_a_validation_split_is_measured_and_never_trained_on():
     feed = Feed(dataset, cell.settings.data, (0, 1), CPU, drop_single=False)
     sets = feed.evaluation_sets()
     for row in range(2):
-        train, validation = (set(sets[name][2][row].tolist()) for name in ("train", "validation"))
+        train, validation = (set(sets[name].indices[row].tolist()) for name in ("train", "validation"))
         assert len(train) == 40
         assert len(validation) == 20
         assert not train & validation

@@ -5,20 +5,20 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import make_cell, make_tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_training_laws import BN, CNN, CPU, PLAIN, make_stack
+from support.cells import make_cell, make_tiny
+from support.stacks import BN, CNN, CPU, PLAIN, make_stack
+from support.torch_oracle import as_torch, assert_same_state
 from torch import nn
-from torch_oracle import as_torch, assert_same_state
 
+from bnreg.nn import evaluation
 from bnreg.nn.batch_norm import StackedBatchNorm
-from bnreg.training import evaluation
-from bnreg.training.evaluation import evaluate
-from bnreg.training.feed import Feed
-from bnreg.training.optimizers import OPTIMIZERS
-from bnreg.training.population import correct_statistics
+from bnreg.nn.evaluation import evaluate
+from bnreg.nn.population import correct_statistics
 from bnreg.training.shards import architecture, count_parameters
+from bnreg.training.stacked.feed import Feed
+from bnreg.training.stacked.optimizers import OPTIMIZERS
 
 PLACEMENTS = ("pre_activation", "post_activation", "input")
 
@@ -66,10 +66,10 @@ def test_m5_a_network_whose_norms_begin_as_identity_begins_as_the_plain_network(
     bn = make_stack([make_cell(model=model)], (0, 1), steps_per_epoch=1, device=device)
     plain = make_stack([make_cell(model=model | {"norm": "none"})], (0, 1), steps_per_epoch=1, device=device)
     sets = make_feed(tiny, make_cell(), (0, 1), device).evaluation_sets()
-    correct_statistics(bn.network, *sets["train"], as_identity=True)
+    correct_statistics(bn.network, sets["train"], as_identity=True)
     for split in ("train", "test"):
-        ours, theirs = (evaluate(stack.network, *sets[split]) for stack in (bn, plain))
-        torch.testing.assert_close(ours.loss, theirs.loss, rtol=1e-10, atol=1e-12)
+        ours, theirs = (evaluate(stack.network, sets[split]) for stack in (bn, plain))
+        torch.testing.assert_close(ours.means["loss"], theirs.means["loss"], rtol=1e-10, atol=1e-12)
         assert torch.equal(ours.correct, theirs.correct)
     x = sets["train"][0][sets["train"][2]] / 255
     bn.network.train()
@@ -194,8 +194,9 @@ def test_m8_population_statistics_are_those_of_one_full_batch_in_train_mode(tiny
     cell = make_cell(model=model | {"norm_placement": placement, "dropout": 0.4})
     stack, feed = trained(tiny, cell, device=device)
     network = stack.network
-    images, labels, indices = feed.evaluation_sets()["train"]
-    correct_statistics(network, images, labels, indices)
+    examples = feed.evaluation_sets()["train"]
+    images, _, indices = examples
+    correct_statistics(network, examples)
     found = [(norm.running_mean.clone(), norm.running_variance.clone()) for _, norm in network.batch_norms]
 
     network.eval()
@@ -216,9 +217,10 @@ def test_m8_population_statistics_are_exact(device):
     dataset = make_tiny(num_train=2600)
     cell = make_cell(model=BN, data={"batch_size": 50, "train_size": 2300})
     stack, feed = trained(dataset, cell, device=device, epochs=1)
-    images, labels, indices = feed.evaluation_sets()["train"]
+    examples = feed.evaluation_sets()["train"]
+    images, _, indices = examples
     assert indices.shape == (2, 2300)
-    correct_statistics(stack.network, images, labels, indices)
+    correct_statistics(stack.network, examples)
     assert stack.network.training
     for replica in (0, 1):
         values = images[indices[replica]].double().cpu().numpy() / 255
@@ -237,9 +239,9 @@ def test_m8_population_statistics_are_accumulated_in_float64(tiny, monkeypatch):
     monkeypatch.setattr(evaluation, "CHUNK", 1)
     cell = make_cell(model=BN | {"norm_placement": "input"})
     network = make_stack([cell], (0,), steps_per_epoch=1, device=CPU).network
-    images, labels, indices = make_feed(tiny, cell, (0,)).evaluation_sets()["train"]
-    correct_statistics(network, images, labels, indices)
-    pixels = (images.float() / 255).double().numpy()
+    examples = make_feed(tiny, cell, (0,)).evaluation_sets()["train"]
+    correct_statistics(network, examples)
+    pixels = (examples.images.float() / 255).double().numpy()
     norm = network.batch_norms[0][1]
     np.testing.assert_allclose(norm.running_mean[0, 0].double().numpy(), pixels.mean(0), rtol=1e-7)
     np.testing.assert_allclose(norm.running_variance[0, 0].double().numpy(), pixels.var(0), rtol=1e-7)
@@ -248,12 +250,13 @@ def test_m8_population_statistics_are_accumulated_in_float64(tiny, monkeypatch):
 def test_m8_each_norm_is_fed_by_the_corrected_ones_before_it(tiny):
     """In one pass, under the running statistics of the first, the second norm would have come out otherwise."""
     stack, feed = trained(tiny, make_cell(model=BN))
-    images, labels, indices = feed.evaluation_sets()["train"]
+    examples = feed.evaluation_sets()["train"]
+    images, _, indices = examples
     x = images[indices].float() / 255
     up_to_second = stack.network.layers[:4]
     with torch.no_grad():
         in_one_pass = stack.network.eval() and up_to_second(x).var(1, correction=0, keepdim=True)
-        correct_statistics(stack.network, images, labels, indices)
+        correct_statistics(stack.network, examples)
         one_after_another = up_to_second(x).var(1, correction=0, keepdim=True)
     found = stack.network.batch_norms[1][1].running_variance
     torch.testing.assert_close(found, one_after_another, rtol=1e-5, atol=0)

@@ -6,16 +6,18 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import make_cell, make_tiny
-from test_training_laws import BN, CPU, PLAIN, make_stack, run
+from support.cells import make_cell, make_tiny
+from support.stacks import BN, CPU, PLAIN, make_stack, run
 from torch import nn
 
 from bnreg.data import epoch_order, split
+from bnreg.metrics import cross_entropy
+from bnreg.nn import evaluation
+from bnreg.nn.examples import for_replicas
 from bnreg.nn.network import StackedNetwork
-from bnreg.training import evaluation
-from bnreg.training.feed import Feed
 from bnreg.training.record import ReplicaRecord
 from bnreg.training.shards import architecture, plan_shards
+from bnreg.training.stacked.feed import Feed
 
 
 def test_the_hashes_are_of_the_very_weights_and_batches(tiny):
@@ -25,10 +27,10 @@ def test_the_hashes_are_of_the_very_weights_and_batches(tiny):
     stack = make_stack([make_cell(model=PLAIN)], (0, 1), steps_per_epoch=2, device=CPU)
     for row, seed in enumerate((0, 1)):
         weights = [layer.weight[row].detach().numpy().tobytes() for layer in stack.network.affine_layers]
-        assert pairing[0, "bn", seed]["initial_weights"] == hashlib.sha256(b"".join(weights)).hexdigest()
+        assert pairing[0, "bn", seed].initial_weights == hashlib.sha256(b"".join(weights)).hexdigest()
         train = split(400, 65, 0, seed).train
         seen = [epoch_order(train, seed, epoch)[:64].astype("<i8").tobytes() for epoch in (1, 2)]
-        assert pairing[0, "bn", seed]["batch_order"] == hashlib.sha256(b"".join(seen)).hexdigest()
+        assert pairing[0, "bn", seed].batch_order == hashlib.sha256(b"".join(seen)).hexdigest()
 
 
 def test_every_epoch_has_an_order_of_its_own(tiny):
@@ -99,7 +101,7 @@ def test_no_validation_example_is_trained_on():
     dataset = type(dataset)(**{**vars(dataset), "train_images": numbered})
     settings = make_cell(data={"batch_size": 10, "validation_size": 20}).settings.data
     feed = Feed(dataset, settings, (0, 1), CPU, drop_single=False)
-    held_out = feed.evaluation_sets()["validation"][2]
+    held_out = feed.evaluation_sets()["validation"].indices
     assert held_out[0].tolist() != held_out[1].tolist()
     for row in range(2):
         seen = {round(v) for x, _ in feed.batches(1) for v in (x[row, :, 0] * 255).tolist()}
@@ -120,7 +122,8 @@ def test_a_schedule_moves_each_cells_learning_rate_step_by_step(tiny):
     for epoch in (1, 2):
         for x, y in feed.batches(epoch):
             before = weight.detach().clone()
-            (gradient,) = torch.autograd.grad(evaluation.losses(stack.network(x), y).mean(1).sum(), weight)
+            loss = cross_entropy(stack.network(x), for_replicas(y, 2)).mean(1).sum()
+            (gradient,) = torch.autograd.grad(loss, weight)
             stack.step(x, y)
             factors = torch.tensor([1, (1 + np.cos(np.pi * step / num_steps)) / 2]).view(2, 1, 1)
             torch.testing.assert_close(weight.detach(), before - 0.5 * factors * gradient)

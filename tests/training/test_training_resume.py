@@ -1,18 +1,17 @@
 """An engine that goes on from a state is the engine that never stopped, to the bit."""
 
-import dataclasses
-
 import numpy as np
 import pytest
-from conftest import make_cell
-from test_training_laws import BN, CNN, CPU, PLAIN, trained
+from support.cells import make_cell
+from support.stacks import BN, CNN, CPU, PLAIN, trained
 
+from bnreg import stopping
 from bnreg.runs.shard import ShardPlace
-from bnreg.training import engine, stopping
-from bnreg.training.engine import Engine
 from bnreg.training.messages import ShardDone, ShardResult
+from bnreg.training.shard_job import train_and_keep
 from bnreg.training.shards import plan_shards
-from bnreg.training.workers import train_and_keep
+from bnreg.training.stacked import engine
+from bnreg.training.stacked.engine import StackedEngine
 
 DATA = {"batch_size": 30, "train_size": 80, "validation_size": 40}
 STOPPING = {"patience": 1, "metric": "validation_loss"}
@@ -52,12 +51,14 @@ def shard_of(cells, seeds=(3, 5)):
 
 def assert_same(result: ShardResult, other: ShardResult):
     """But for the seconds that it took."""
-    for name in ("metrics", "pairing"):
-        assert getattr(result, name) == getattr(other, name)
-    untimed = [[row | {"seconds": 0} for row in one.summary] for one in (result, other)]
+    assert result.tables.keys() == other.tables.keys()
+    assert result.tables["metrics"] == other.tables["metrics"]
+    assert result.pairing == other.pairing
+    untimed = [[row | {"seconds": 0} for row in one.tables["summary"]] for one in (result, other)]
     assert untimed[0] == untimed[1]
-    assert all(map(np.array_equal, result.test_correct, other.test_correct))
-    assert [weights.replica for weights in result.weights] == [weights.replica for weights in other.weights]
+    assert result.correct.keys() == other.correct.keys()
+    assert all(np.array_equal(result.correct[replica], other.correct[replica]) for replica in result.correct)
+    assert [weights[:2] for weights in result.weights] == [weights[:2] for weights in other.weights]
     for weights, others in zip(result.weights, other.weights, strict=True):
         assert weights.arrays.keys() == others.arrays.keys()
         assert all(np.array_equal(weights.arrays[name], others.arrays[name]) for name in weights.arrays)
@@ -70,7 +71,7 @@ def test_gone_on_with_from_any_step_the_results_are_the_same_to_the_bit(case, ti
     shard = shard_of(CASES[case])
     whole = trained(shard, tiny)
     place = ShardPlace(tmp_path, 0)
-    first = Engine(shard, tiny, CPU)
+    first = StackedEngine(shard, tiny, CPU)
     num_states = 0
     for _ in first.train():
         place.save(first.num_steps, first.state())
@@ -83,7 +84,7 @@ def test_gone_on_with_from_any_step_the_results_are_the_same_to_the_bit(case, ti
 
 def test_taking_the_state_changes_nothing(tiny):
     shard = shard_of(CASES["dropout and adam"])
-    watched = Engine(shard, tiny, CPU)
+    watched = StackedEngine(shard, tiny, CPU)
     for _ in watched.train():
         watched.state()
     assert_same(watched.result(), trained(shard, tiny))
@@ -109,14 +110,18 @@ def test_stopped_anywhere_a_shard_goes_on_to_the_same_results(case, tiny, tmp_pa
         place.run.mkdir()
         asked = 0
         try:
-            list(train_and_keep(shard, place, tiny, CPU, snapshot_seconds=1e9, log=pytest.fail))
+            list(
+                train_and_keep(shard, place, tiny, engine="torch", device="cpu", snapshot_seconds=1e9, log=pytest.fail)
+            )
         except stopping.StoppedError:
             num_stops += 1
         else:
             break
         with monkeypatch.context() as patch:
             patch.setattr(stopping._requested, "is_set", lambda: False)
-            list(train_and_keep(shard, place, tiny, CPU, snapshot_seconds=1e9, log=pytest.fail))
+            list(
+                train_and_keep(shard, place, tiny, engine="torch", device="cpu", snapshot_seconds=1e9, log=pytest.fail)
+            )
         assert_same(place.result(), whole)
     assert num_stops > 10
     assert_same(place.result(), whole)
@@ -127,8 +132,8 @@ def test_a_stop_is_answered_between_two_chunks_of_any_long_loop(tiny, monkeypatc
     monkeypatch.setattr(stopping._requested, "is_set", lambda: True)
     cell = make_cell(model=BN | {"norm_init": "identity"})
     with pytest.raises(stopping.StoppedError):
-        Engine(shard_of([cell]), tiny, CPU)
-    stack = Engine(shard_of([make_cell(model=BN, training={"measure": ("input_gradient",)})]), tiny, CPU)
+        StackedEngine(shard_of([cell]), tiny, CPU)
+    stack = StackedEngine(shard_of([make_cell(model=BN, training={"measure": ("input_gradient",)})]), tiny, CPU)
     with pytest.raises(stopping.StoppedError):
         stack._evaluate()
 
@@ -139,8 +144,10 @@ def test_a_shard_that_somebody_else_has_done_meanwhile_is_not_trained_again(tiny
     place = ShardPlace(tmp_path, 0)
     place.commit(trained(shard, tiny))
     before = place.result()
-    assert list(train_and_keep(shard, place, tiny, CPU, snapshot_seconds=1.0, log=pytest.fail)) == [ShardDone(0)]
-    assert place.result().summary == before.summary
+    assert list(
+        train_and_keep(shard, place, tiny, engine="torch", device="cpu", snapshot_seconds=1.0, log=pytest.fail)
+    ) == [ShardDone(0)]
+    assert place.result().tables == before.tables
 
 
 def test_results_survive_the_disk(tiny, tmp_path):
@@ -150,4 +157,4 @@ def test_results_survive_the_disk(tiny, tmp_path):
     place.commit(result)
     again = place.result()
     assert_same(again, result)
-    assert dataclasses.asdict(again)["summary"] == result.summary
+    assert again.tables["summary"] == result.tables["summary"]

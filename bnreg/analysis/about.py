@@ -1,0 +1,58 @@
+"""Everything about one run: how it came about, what was trained, whether it is fair, and its files."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from bnreg.analysis.audit import audit
+from bnreg.analysis.pairing import prove_pairing
+from bnreg.analysis.run_view import view_of_run
+from bnreg.config.cell_settings import flat_config
+from bnreg.runs import Run
+from bnreg.runs.folder import checked_files
+
+
+def about_run(run: Run) -> dict[str, Any]:
+    """Everything about one run as plain data; each of its files is held to its checksum."""
+    info, view = run.info, view_of_run(run)
+    files = checked_files(run.path)
+    summary = run.summary
+    sizes = {*zip(summary["arm"], summary["num_parameters"], strict=True)}
+    return {
+        "name": run.path.name,
+        "path": str(run.path),
+        "state": "complete" if all(file["state"] == "whole" for file in files) else "damaged",
+        "started": info.started,
+        "seconds": info.seconds,
+        "command": list(info.command),
+        "device": info.device,
+        "num_workers": info.num_workers,
+        "versions": dict(info.versions),
+        "platform": info.platform,
+        "git_commit": info.git_commit,
+        "data": {requested: asdict(used) for requested, used in info.data.items()},
+        "baseline": view.baseline,
+        "arms": [
+            {
+                "name": arm,
+                "changes": flat_config((run.config.get("arms") or {}).get(arm) or {}),
+                "num_parameters": sorted({number for name, number in sizes if name == arm}),
+            }
+            for arm in view.arms
+        ],
+        "sweep": {key: _distinct([point[key] for point in view.points]) for key in view.point_keys},
+        "num_points": len(view.points),
+        "seeds": list(view.seeds),
+        "pairing": prove_pairing(view.pairing),
+        "diverged": [
+            {"arm": proof.replica.arm, "seed": proof.replica.seed, "point": view.points[proof.replica.point_index]}
+            for proof, status in zip(view.pairing, summary["status"], strict=True)
+            if status == "diverged"
+        ],
+        "audit": audit(view),
+        "files": files,
+    }
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    return [value for index, value in enumerate(values) if value not in values[:index]]

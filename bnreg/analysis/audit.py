@@ -1,0 +1,265 @@
+"""The fairness audit: what in a run could give a difference between its arms another meaning than it seems to have."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Literal
+
+from bnreg.analysis.run_view import RunView
+from bnreg.config.cell_settings import cell_settings
+from bnreg.config.key_paths import Point
+from bnreg.data import num_batches
+from bnreg.nn.architecture import Architecture
+from bnreg.nn.norms import NORMS
+from bnreg.statistics.power import MIN_SEEDS
+from bnreg.statistics.sign_flip import smallest_p_value
+
+# What γ and β of batch norm add to a network is less than this share of its parameters.
+SLIGHT = 0.05
+LEARNING_RATE = "optimizer.lr"
+
+Cells = Mapping[tuple[int, str], Mapping[str, Any]]
+ByCell = Mapping[tuple[int, str], float]
+
+
+@dataclass(frozen=True)
+class UnequalArms:
+    """The arms differ in what they were given.
+
+    Attributes:
+        what: In epochs, in epochs through early stopping, in steps or in parameters.
+        by_arm: Its amount for each arm, at the first point where they differ.
+        point: That point.
+        num_other_points: How many others there are.
+    """
+
+    what: Literal["epochs", "stopped epochs", "steps", "parameters"]
+    by_arm: Mapping[str, float]
+    point: Point
+    num_other_points: int
+
+
+@dataclass(frozen=True)
+class UnequalTuning:
+    """An arm whose own settings are swept has more tries than one that has none.
+
+    Attributes:
+        tries: Arm → how many of its own settings were tried.
+        keys: The swept keys that belong to one arm.
+    """
+
+    tries: Mapping[str, int]
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True)
+class RateAtEdge:
+    """An arm's best learning rate is the first or last of those tried, so a better one may lie beyond.
+
+    Attributes:
+        arm: The arm.
+        split: The split by whose accuracy it is the best.
+        rates: All that were tried, ascending.
+        best: The best of them.
+    """
+
+    arm: str
+    split: str
+    rates: Sequence[float]
+    best: float
+
+
+@dataclass(frozen=True)
+class ChoiceByTest:
+    """What is usually tuned was swept without a validation split to choose a point by.
+
+    Attributes:
+        num_points: How many points there are.
+        keys: What was swept.
+    """
+
+    num_points: int
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True)
+class DropoutBeforeNorm:
+    """An arm drops values before a batch norm, at the highest of these rates."""
+
+    arm: str
+    rate: float
+
+
+@dataclass(frozen=True)
+class TooFewSeeds:
+    """No exact test of so many seeds can reach p < 0.05.
+
+    Attributes:
+        num_seeds: How many seeds.
+        smallest_p: The smallest p that they can reach.
+        enough: How many it takes.
+    """
+
+    num_seeds: int
+    smallest_p: float
+    enough: int
+
+
+Finding = UnequalArms | UnequalTuning | RateAtEdge | ChoiceByTest | DropoutBeforeNorm | TooFewSeeds
+
+
+def audit(view: RunView) -> list[Finding]:
+    """What is unfair, or seems to be, in one run.
+
+    Looked for: unequal epochs, steps and parameters of the arms; one arm tuned more than another; a best learning rate
+    at the edge of its grid; a sweep of what is usually tuned, of which only the test split could choose a point;
+    dropout before a batch norm; too few seeds.
+
+    Not looked for, because it is impossible: that a network is evaluated in train mode (every evaluation puts the whole
+    stack into eval mode), and that the test split stops a training or chooses an epoch or weights (a config that asks
+    for either without a validation split is refused, and so is a comparison of best epochs).
+
+    Args:
+        view: The run. Of one that recorded no config or no pairing, less can be found.
+    """
+    cells = {
+        (index, arm): cell_settings(view.config, arm, point)
+        for index, point in enumerate(view.points if view.config else ())
+        for arm in view.arms
+    }
+    return [
+        *_unequal_training(view, cells),
+        *_unequal_parameters(view),
+        *_unequal_tuning(view),
+        *_rates_at_edges(view, cells),
+        *_choice_by_test(view),
+        *_dropout_before_norm(cells),
+        *_few_seeds(view),
+    ]
+
+
+def _unequal_training(view: RunView, cells: Cells) -> Iterator[Finding]:
+    findings = _unequal(view, "epochs", {cell: settings["training.epochs"] for cell, settings in cells.items()})
+    yield from findings
+    if not findings:
+        done = _means(view, [proof.epochs for proof in view.pairing])
+        yield from _unequal(view, "stopped epochs", done, slight=SLIGHT)
+    yield from _unequal(view, "steps", _num_steps(view, cells))
+
+
+def _num_steps(view: RunView, cells: Cells) -> dict[tuple[int, str], int]:
+    """The optimiser's steps in all epochs, if nothing stops early."""
+    num_steps = {}
+    for cell, settings in cells.items():
+        used = view.info.data.get(settings["data.dataset"])
+        if used is None:
+            return {}
+        num_train = settings["data.train_size"] or used.num_train - settings["data.validation_size"]
+        batch_size = num_train if settings["data.batch_size"] == "all" else settings["data.batch_size"]
+        # As in training, where one arm's batch norm shortens the epochs of all arms that read the same batches.
+        data = _section(settings, "data.")
+        drop_single = any(_needs_batch(s) for s in cells.values() if _section(s, "data.") == data)
+        num_steps[cell] = settings["training.epochs"] * num_batches(num_train, batch_size, drop_single=drop_single)
+    return num_steps
+
+
+def _needs_batch(settings: Mapping[str, Any]) -> bool:
+    norm = NORMS.get(settings["model.norm"])
+    return norm is not None and norm.needs_batch
+
+
+def _section(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key.startswith(prefix)}
+
+
+def _unequal_parameters(view: RunView) -> list[Finding]:
+    return _unequal(view, "parameters", _means(view, view.summary["num_parameters"]), slight=SLIGHT)
+
+
+def _unequal_tuning(view: RunView) -> Iterator[Finding]:
+    own = {arm: [key for key in view.point_keys if key.startswith(f"arms.{arm}.")] for arm in view.arms}
+    tries = {arm: len({tuple(repr(point[key]) for key in keys) for point in view.points}) for arm, keys in own.items()}
+    if len(set(tries.values())) > 1:
+        yield UnequalTuning(tries, [key for keys in own.values() for key in keys])
+
+
+def _rates_at_edges(view: RunView, cells: Cells) -> Iterator[Finding]:
+    split = "validation" if _has_validation(view) else "test"
+    accuracy = _means(view, view.summary[f"final_{split}_accuracy"])
+    for arm in view.arms:
+        by_rate: dict[float, float] = {}
+        for index in range(len(view.points)):
+            if (index, arm) in cells and (index, arm) in accuracy:
+                rate = cells[index, arm][LEARNING_RATE]
+                by_rate[rate] = max(accuracy[index, arm], by_rate.get(rate, 0.0))
+        rates = sorted(by_rate)
+        if len(rates) < 2:
+            continue
+        best = max(by_rate, key=by_rate.__getitem__)
+        if best in (rates[0], rates[-1]):
+            yield RateAtEdge(arm, split, rates, best)
+
+
+def _choice_by_test(view: RunView) -> Iterator[Finding]:
+    tuned = [key for key in view.point_keys if key.startswith(("arms.", "optimizer."))]
+    if tuned and len(view.points) > 1 and not _has_validation(view):
+        yield ChoiceByTest(len(view.points), tuned)
+
+
+def _dropout_before_norm(cells: Cells) -> Iterator[Finding]:
+    rates: dict[str, float] = {}
+    for (_, arm), settings in cells.items():
+        rate = settings.get("model.dropout", 0.0)
+        if rate > 0 and _architecture(settings).has_dropout_before_norm:
+            rates[arm] = max(rate, rates.get(arm, 0.0))
+    for arm, rate in rates.items():
+        yield DropoutBeforeNorm(arm, rate)
+
+
+def _architecture(settings: Mapping[str, Any]) -> Architecture:
+    """The network as far as the order of its layers goes; a config that is older than a setting has its default."""
+    optional = {key: settings.get(f"model.{key}") for key in ("norm_placement", "dropout_placement")}
+    channels = settings.get("model.channels", (8, 16)) if settings.get("model.kind") == "cnn" else ()
+    return Architecture(
+        image_shape=(1, 1),
+        num_classes=2,
+        hidden=tuple(settings["model.hidden"]),
+        channels=tuple(channels),
+        norm=settings["model.norm"],
+        **{key: value for key, value in optional.items() if value is not None},
+    )
+
+
+def _few_seeds(view: RunView) -> Iterator[Finding]:
+    if len(view.arms) > 1 and view.num_seeds < MIN_SEEDS:
+        yield TooFewSeeds(view.num_seeds, smallest_p_value(view.num_seeds), MIN_SEEDS)
+
+
+def _unequal(
+    view: RunView,
+    what: Literal["epochs", "stopped epochs", "steps", "parameters"],
+    amounts: ByCell,
+    slight: float = 0.0,
+) -> list[Finding]:
+    """The arms' amounts at the first point of the sweep at which they differ by more than a slight share, if any."""
+    unequal = []
+    for index, point in enumerate(view.points):
+        by_arm = {arm: amounts[index, arm] for arm in view.arms if (index, arm) in amounts}
+        if by_arm and max(by_arm.values()) > (1 + slight) * min(by_arm.values()):
+            unequal.append((point, by_arm))
+    if not unequal:
+        return []
+    point, by_arm = unequal[0]
+    return [UnequalArms(what, by_arm, point, len(unequal) - 1)]
+
+
+def _means(view: RunView, values: Sequence[float]) -> dict[tuple[int, str], float]:
+    """The mean over the seeds of one value for each replica, by point and arm."""
+    groups: dict[tuple[int, str], list[float]] = {}
+    for proof, value in zip(view.pairing, values, strict=False):
+        groups.setdefault((proof.replica.point_index, proof.replica.arm), []).append(value)
+    return {cell: fmean(group) for cell, group in groups.items()}
+
+
+def _has_validation(view: RunView) -> bool:
+    return "final_validation_accuracy" in view.summary

@@ -1,0 +1,262 @@
+"""The answer to a question about runs, as data: blocks of groups with the verdicts on them."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bnreg.analysis.groups import ReplicaGroup, changed_keys, distinct, pooled_groups, rank, run_groups
+from bnreg.analysis.judged import TEST_ACCURACY, Judged, judge_groups
+from bnreg.analysis.query import check_keys, parse_filter
+from bnreg.analysis.question import Question
+from bnreg.analysis.replicas import LAST, Replica, check_at, check_metrics, metric_names, replicas_of
+from bnreg.analysis.run_view import RunView
+from bnreg.config.cell_settings import cell_settings
+from bnreg.errors import UserError
+from bnreg.metrics import metric_of
+from bnreg.wording import as_written, listed, point_label
+
+DEFAULT_METRICS = (TEST_ACCURACY, "test_loss")
+RUNNING_ACCURACY = "test_accuracy_running"  # beside the accuracy where that is with population statistics
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Groups that stand in one table, and the comparisons between them.
+
+    Attributes:
+        views: The runs they come from.
+        is_run: Whether they are one run as it is, rather than a choice from runs.
+        point_keys: Keys that tell the points apart.
+        along: The key along which groups are compared, ``arm`` as a rule.
+        baseline: The side with which the others are compared, if any.
+        groups: By point and side.
+        metrics: What is shown.
+        judged: The comparisons, metric by metric.
+        columns: Further settings to show.
+        question: What was asked.
+    """
+
+    views: tuple[RunView, ...]
+    is_run: bool
+    point_keys: tuple[str, ...]
+    along: str
+    baseline: str | None
+    groups: list[ReplicaGroup]
+    metrics: tuple[str, ...]
+    judged: list[Judged]
+    columns: tuple[str, ...]
+    question: Question
+
+
+def compare_views(views: Sequence[RunView], question: Question | None = None) -> list[Block]:
+    """The answer to a question about runs.
+
+    Raises:
+        UserError: If something is asked for that the runs do not have.
+    """
+    question = question or Question()
+    check_at(question.at)
+    check_metrics(views, question.metrics)
+    metrics = [_read(view, question) for view in views]
+    by_view = [replicas_of(view, names, question.at) for view, names in zip(views, metrics, strict=True)]
+    everything = [replica for replicas in by_view for replica in replicas]
+    keys = distinct(key for settings in _cells(everything) for key in settings)
+    along, baseline = _baseline(question.baseline, views, keys)
+    check_keys(question.columns, keys, "--columns")
+    check_keys(question.group_by or (), keys, "--group-by")
+    if question.sort is not None:
+        check_keys([question.sort.removeprefix("-")], [*keys, *everything[0].values], "--sort")
+
+    chosen = _chosen(everything, question.where, keys)
+    columns = _columns(chosen, question)
+    if question.group_by is None and along == "arm":
+        blocks = [
+            _run_block(view, names, [one for one in replicas if one in chosen], baseline, columns, question)
+            for view, names, replicas in zip(views, metrics, by_view, strict=True)
+        ]
+    else:
+        blocks = [_pooled_block(views, [*chosen], along, baseline, columns, question)]
+    return _sorted([block for block in blocks if block.groups], question.sort)
+
+
+def _read(view: RunView, question: Question) -> tuple[str, ...]:
+    """The metrics that the tables need of a run."""
+    if question.metrics:
+        return question.metrics
+    beside = question.at == LAST and RUNNING_ACCURACY in metric_names(view) and _predicts_by_population(view)
+    return (*DEFAULT_METRICS, RUNNING_ACCURACY) if beside else DEFAULT_METRICS
+
+
+def _predicts_by_population(view: RunView) -> bool:
+    """Whether some network's final accuracy is by population statistics."""
+    cells = (cell_settings(view.config, arm, point) for point in view.points for arm in view.arms)
+    return any(settings.get("model.inference_statistics") == "population" for settings in cells)
+
+
+def _cells(replicas: Sequence[Replica]) -> list[dict[str, Any]]:
+    """The different settings, each once."""
+    return [dict(settings) for settings in {one.cell: one.settings for one in replicas}.values()]
+
+
+def _chosen(replicas: Sequence[Replica], where: str | None, keys: Sequence[str]) -> dict[Replica, None]:
+    """The replicas that fulfil all conditions, in order."""
+    if where is None:
+        return dict.fromkeys(replicas)
+    conditions = parse_filter(where)
+    check_keys([condition.key for condition in conditions], [*keys, "seed"], "--where")
+    chosen = [
+        one for one in replicas if all(condition.holds({**one.settings, "seed": one.seed}) for condition in conditions)
+    ]
+    if not chosen:
+        raise UserError(f"--where {where!r}: none of the {len(replicas)} replicas fulfils it")
+    return dict.fromkeys(chosen)
+
+
+def _columns(chosen: dict[Replica, None], question: Question) -> tuple[str, ...]:
+    if not question.only_changed:
+        return question.columns
+    changed = changed_keys(_cells([*chosen]))
+    if question.columns:
+        return tuple(key for key in question.columns if key in changed)
+    shown = {"arm", "name", "run", *(question.group_by or ())}
+    return tuple(key for key in changed if key not in shown)
+
+
+def _baseline(asked: str | None, views: Sequence[RunView], keys: Sequence[str]) -> tuple[str, str | None]:
+    """The key along which to compare, and the side to compare with where one was asked for."""
+    if asked is None:
+        return "arm", None
+    key, equals, value = asked.partition("=")
+    arms = distinct(arm for view in views for arm in view.arms)
+    if asked not in arms and equals:
+        check_keys([key], keys, "--baseline")
+        return key, value
+    for view in views:
+        if asked not in view.arms and len(views) == 1:
+            raise UserError(f"--baseline {asked}: no such arm in {view.id} ({listed(view.arms)})")
+    if asked not in arms:
+        raise UserError(f"--baseline {asked}: no run has such an arm ({listed(arms)})")
+    return "arm", asked
+
+
+def _run_block(
+    view: RunView,
+    metrics: tuple[str, ...],
+    replicas: Sequence[Replica],
+    asked: str | None,
+    columns: tuple[str, ...],
+    question: Question,
+) -> Block:
+    if asked is not None and asked not in view.arms:
+        raise UserError(f"--baseline {asked}: {view.id} has no such arm (its arms: {', '.join(view.arms)})")
+    baseline = asked or view.baseline
+    block = Block(
+        views=(view,),
+        is_run=question.where is None,
+        point_keys=view.point_keys,
+        along="arm",
+        baseline=baseline,
+        groups=run_groups(view, replicas),
+        metrics=metrics,
+        judged=[],
+        columns=tuple(key for key in columns if key not in view.point_keys),
+        question=question,
+    )
+    return _judged(block)
+
+
+def _pooled_block(
+    views: Sequence[RunView],
+    replicas: Sequence[Replica],
+    along: str,
+    asked: str | None,
+    columns: tuple[str, ...],
+    question: Question,
+) -> Block:
+    group_by = [key for key in distinct(question.group_by or ()) if key != along]
+    point_keys = group_by if along == "arm" or "arm" in group_by else ["arm", *group_by]
+    groups = pooled_groups(replicas, point_keys, along)
+    sides = distinct(group.side for group in groups)
+    declared = distinct(view.baseline for view in views if view.baseline is not None)
+    if asked is None and len(declared) > 1:
+        raise UserError(f"--baseline: the runs name different ones ({', '.join(declared)}); choose one")
+    baseline = asked or (declared[0] if declared else None)
+    if baseline is not None and baseline not in sides:
+        raise UserError(f"--baseline {question.baseline or baseline}: not among what is compared ({', '.join(sides)})")
+    known_to_all = tuple(name for name in DEFAULT_METRICS if all(name in one.values for one in replicas))
+    block = Block(
+        views=tuple(dict.fromkeys(one.view for one in replicas)),
+        is_run=False,
+        point_keys=tuple(point_keys),
+        along=along,
+        baseline=baseline,
+        groups=groups,
+        metrics=question.metrics or known_to_all,
+        judged=[],
+        columns=tuple(key for key in columns if key not in point_keys and key != along),
+        question=question,
+    )
+    return _judged(block)
+
+
+def _judged(block: Block) -> Block:
+    """The block with its comparisons: each group with the baseline's at the same point."""
+    if block.baseline is None:
+        return block
+    question = block.question
+    if question.only_common:
+        sides = Counter(point_label(group.point) for group in block.groups)
+        block = replace(block, groups=[one for one in block.groups if sides[point_label(one.point)] > 1])
+    baselines = {point_label(group.point): group for group in block.groups if group.side == block.baseline}
+    others = [group for group in block.groups if group.side != block.baseline]
+    lacking = distinct(point_label(group.point) for group in others if point_label(group.point) not in baselines)
+    if lacking:
+        where = f" at {'; '.join(lacking)}" if lacking != [""] else ""
+        remedy = "choose another --baseline, or leave this out with --where"
+        raise UserError(f"the baseline {block.baseline} has no replica{where}; {remedy}")
+    pairs = [(group, baselines[point_label(group.point)]) for group in others]
+    compared = question.metrics or (TEST_ACCURACY,)
+    effects = {metric: _smallest_effect(block, metric) for metric in compared}
+    return replace(block, judged=judge_groups(pairs, compared, effects, stored_final=question.at == LAST))
+
+
+def _smallest_effect(block: Block, metric: str) -> float | None:
+    """The smallest effect of interest in the metric's unit; a loss has none unless it is asked for."""
+    asked, natural = block.question.smallest_effect, metric_of(metric).smallest_effect
+    if asked is not None:
+        if natural is None and len(block.question.metrics) > 1:
+            return None
+        return asked or None
+    if natural is None:
+        return None
+    declared = {(view.config.get("compare") or {}).get("smallest_effect", natural) for view in block.views}
+    if len(declared) > 1:
+        values = ", ".join(map(as_written, sorted(declared)))
+        raise UserError(f"the runs declare different smallest effects ({values}); choose one with --smallest-effect")
+    return declared.pop() or None
+
+
+def _sorted(blocks: list[Block], sort: str | None) -> list[Block]:
+    """Groups within each block, and the blocks by their first group."""
+    if sort is None:
+        return blocks
+    key, descending = sort.removeprefix("-"), sort.startswith("-")
+
+    def order(group: ReplicaGroup) -> tuple[bool, float, str]:
+        if key in group.replicas[0].values:
+            mean = group.moments(key).mean
+            return rank(None if math.isnan(mean) else mean)
+        return rank(group.replicas[0].settings.get(key))
+
+    blocks = [replace(block, groups=sorted(block.groups, key=order, reverse=descending)) for block in blocks]
+    blocks = [_resorted(block) for block in blocks]
+    return sorted(blocks, key=lambda block: order(block.groups[0]), reverse=descending)
+
+
+def _resorted(block: Block) -> Block:
+    """Its comparisons in the order of its groups."""
+    place = {group: index for index, group in enumerate(block.groups)}
+    metrics = block.question.metrics or (TEST_ACCURACY,)
+    return replace(block, judged=sorted(block.judged, key=lambda one: (metrics.index(one.metric), place[one.arm])))

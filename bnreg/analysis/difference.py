@@ -1,0 +1,48 @@
+"""Two runs: what differs in their configs, and what it did to each arm that both have."""
+
+from dataclasses import replace
+from typing import Any
+
+from bnreg.analysis.comparison import Block, compare_views
+from bnreg.analysis.question import Question
+from bnreg.analysis.run_view import RunView
+from bnreg.config.cell_settings import flat_config
+from bnreg.wording import as_written
+
+# What says how a run was carried out, rather than what was trained.
+_UNIMPORTANT = ("name", "device", "jobs", "data.root")
+FIRST, SECOND = "first", "second"
+
+
+class Absent:
+    """Stands for the value of a key that a config lacks."""
+
+
+ABSENT = Absent()
+
+
+def config_differences(first: RunView, second: RunView) -> list[tuple[str, Any, Any]]:
+    """Key and both values for each key of the configs whose values differ; ``ABSENT`` where one lacks it."""
+    configs = flat_config(first.config), flat_config(second.config)
+    keys = [key for key in dict.fromkeys([*configs[0], *configs[1]]) if key not in _UNIMPORTANT]
+    values = [(key, *(config.get(key, ABSENT) for config in configs)) for key in keys]
+    return [(key, one, other) for key, one, other in values if _differ(one, other)]
+
+
+def compare_two(first: RunView, second: RunView, question: Question | None = None) -> list[Block]:
+    """The second run against the first, for each arm and point that both have; nothing if there is none."""
+    keys = [key for key in first.point_keys if key in second.point_keys and not key.startswith("arms.")]
+    if not {*first.arms} & {*second.arms}:
+        return []
+    question = replace(question or Question(), baseline=f"run={FIRST}", group_by=("arm", *keys), only_common=True)
+    return compare_views([_renamed(first, FIRST), _renamed(second, SECOND)], question)
+
+
+def _differ(one: Any, other: Any) -> bool:
+    if ABSENT in (one, other):
+        return one is not other
+    return as_written(one) != as_written(other)
+
+
+def _renamed(view: RunView, name: str) -> RunView:
+    return replace(view, info=replace(view.info, id=name))

@@ -1,0 +1,168 @@
+"""Replicas in groups: those of one arm at one point, within a run or over several."""
+
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from bnreg.analysis.replicas import DATASET_KEY, Replica
+from bnreg.analysis.run_view import RunView
+from bnreg.config.key_paths import Point
+from bnreg.errors import UserError
+from bnreg.wording import as_written, point_label
+
+if TYPE_CHECKING:
+    from bnreg.statistics.intervals import Flags
+
+
+class Moments(NamedTuple):
+    """A metric over the seeds of a group.
+
+    Attributes:
+        mean: NaN without a value.
+        std: Standard deviation; NaN for fewer than two values.
+    """
+
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True, eq=False)
+class ReplicaGroup:
+    """Replicas that differ in nothing that is asked about.
+
+    Attributes:
+        point: Key → value, for the keys other than the one that is compared along.
+        side: The value of that one: the arm's name, as a rule.
+        replicas: One for each seed and, over several runs, perhaps more.
+    """
+
+    point: Point
+    side: str
+    replicas: list[Replica]
+
+    @property
+    def label(self) -> str:
+        """The side and the point in one line."""
+        return f"{self.side} at {point_label(self.point)}" if self.point else self.side
+
+    @cached_property
+    def by_seed(self) -> dict[int, list[Replica]]:
+        """Its replicas, seeds ascending."""
+        seeds: dict[int, list[Replica]] = {}
+        for replica in sorted(self.replicas, key=lambda one: one.seed):
+            seeds.setdefault(replica.seed, []).append(replica)
+        return seeds
+
+    @property
+    def diverged_seeds(self) -> list[int]:
+        """Those with a diverged replica."""
+        return [seed for seed, replicas in self.by_seed.items() if any(replica.diverged for replica in replicas)]
+
+    def values(self, metric: str) -> dict[int, float]:
+        """The metric by seed, averaged where a seed has several replicas; without seeds that lack it."""
+        values = {}
+        for seed, replicas in self.by_seed.items():
+            known = [value for replica in replicas if not math.isnan(value := replica.values[metric])]
+            if known:
+                values[seed] = sum(known) / len(known)
+        return values
+
+    def moments(self, metric: str) -> Moments:
+        """Mean and standard deviation of the metric over the seeds."""
+        values = [*self.values(metric).values()]
+        mean = float(np.mean(values)) if values else math.nan
+        return Moments(mean, float(np.std(values, ddof=1)) if len(values) > 1 else math.nan)
+
+    @property
+    def seconds(self) -> float:
+        """The time that training took, all its replicas together."""
+        return sum(replica.seconds for replica in self.replicas)
+
+    def answers(self, seed: int) -> "Flags | None":
+        """Which test examples its network of a seed gets right, shape (examples,).
+
+        None where that was not recorded, where there are several networks, and where it diverged: it answers nothing.
+        """
+        only, *others = self.by_seed[seed]
+        return None if others or only.diverged else only.correct()
+
+    def settings(self, key: str) -> list[str]:
+        """The different values of a setting among its replicas, as a config writes them."""
+        return distinct(as_written(one.settings[key]) for one in self.replicas if key in one.settings)
+
+
+def run_groups(view: RunView, replicas: Sequence[Replica]) -> list[ReplicaGroup]:
+    """The groups of one run: each arm at each point of its sweep, in the config's order."""
+    cells: dict[tuple[int, str], list[Replica]] = {}
+    for replica in replicas:
+        cells.setdefault((replica.id.point_index, replica.id.arm), []).append(replica)
+    return [ReplicaGroup(view.points[point], arm, members) for (point, arm), members in cells.items()]
+
+
+def pooled_groups(replicas: Sequence[Replica], point_keys: Sequence[str], along: str) -> list[ReplicaGroup]:
+    """The groups of all runs together.
+
+    Args:
+        replicas: Of any number of runs.
+        point_keys: The keys that tell points apart.
+        along: The key along which groups are compared, such as ``arm``.
+
+    Returns:
+        By point, numbers ascending, then by side in the order of appearance.
+
+    Raises:
+        UserError: If a group would mix data sets.
+    """
+    points: dict[Hashable, Point] = {}
+    cells: dict[Hashable, dict[str, list[Replica]]] = {}
+    for replica in replicas:
+        point = {key: replica.settings.get(key) for key in point_keys}
+        name = tuple(map(as_written, point.values()))
+        points.setdefault(name, point)
+        side = as_written(replica.settings.get(along))
+        cells.setdefault(name, {}).setdefault(side, []).append(replica)
+    sides = distinct(side for at_point in cells.values() for side in at_point)
+    ordered = sorted(points, key=lambda name: tuple(map(rank, points[name].values())))
+    groups = [
+        ReplicaGroup(points[name], side, cells[name][side]) for name in ordered for side in sides if side in cells[name]
+    ]
+    _refuse_mixed_data(groups)
+    return groups
+
+
+def varying_keys(groups: Iterable[ReplicaGroup]) -> list[str]:
+    """The settings that differ within a group: what its mean is taken over, besides the seeds."""
+    keys = []
+    for group in groups:
+        cells = {replica.cell: replica.settings for replica in group.replicas}
+        keys += changed_keys([*cells.values()]) if len(cells) > 1 else []
+    return [key for key in distinct(keys) if key not in ("run", "name", "device")]
+
+
+def changed_keys(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys whose values are not equal everywhere."""
+    keys = distinct(key for settings in cells for key in settings)
+    return [key for key in keys if len({as_written(settings.get(key)) for settings in cells}) > 1]
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Each once, in the order of appearance."""
+    return [*dict.fromkeys(names)]
+
+
+def _refuse_mixed_data(groups: Sequence[ReplicaGroup]) -> None:
+    for group in groups:
+        if len({replica.fingerprint for replica in group.replicas}) > 1:
+            names = distinct(str(replica.settings[DATASET_KEY]) for replica in group.replicas)
+            remedy = f"add --group-by {DATASET_KEY}, or --where {DATASET_KEY}={names[0]}"
+            raise UserError(f"{group.label}: the runs mix data sets ({', '.join(names)}), which have no mean; {remedy}")
+
+
+def rank(value: Any) -> tuple[bool, float, str]:
+    """Sorts values: numbers first, ascending; then words."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return (False, float(value), "") if is_number else (True, 0.0, as_written(value))

@@ -1,0 +1,63 @@
+"""Whether an arm's advantage depends on what is swept: the difference of differences, between two settings or more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bnreg.analysis.groups import distinct
+from bnreg.metrics import metric_of
+from bnreg.wording import as_written
+
+if TYPE_CHECKING:
+    from bnreg.analysis.comparison import Block
+    from bnreg.statistics.interaction import Interaction
+    from bnreg.statistics.points import Correctness
+
+MIN_FACTORS = 2
+
+
+def interactions_of(block: Block, metric: str) -> list[Interaction]:
+    """Each arm's advantage at every level of a swept setting, against that at its first; a family of their own.
+
+    Nothing for fewer than two settings (which run it is, is none), or where arms must not be paired.
+    """
+    settings = [key for key in block.point_keys if key not in ("run", "name")]
+    if len(settings) < MIN_FACTORS or block.along != "arm" or block.baseline is None:
+        return []
+    if any(one.unpaired for one in block.judged):
+        return []
+    import pandas as pd
+
+    from bnreg.statistics.interaction import compare_interactions
+
+    rows = [
+        {key: as_written(value) for key, value in group.point.items()}
+        | {"arm": group.side, "seed": seed, metric: value}
+        for group in block.groups
+        for seed, value in group.values(metric).items()
+    ]
+    arms = distinct(group.side for group in block.groups if group.side != block.baseline)
+    judged = next(one for one in block.judged if one.metric == metric)
+    return compare_interactions(
+        pd.DataFrame(rows),
+        block.point_keys,
+        arms,
+        block.baseline,
+        metric,
+        metric_of(metric).higher_is_better,
+        smallest_effect=judged.evidence.verdict.smallest_effect,
+        correctness=_correctness(block) if judged.is_answered else None,
+    )
+
+
+def _correctness(block: Block) -> Correctness | None:
+    """Which examples each network gets right, see ``ReplicaGroup.answers``, where all have one test set."""
+    if len({one.fingerprint for group in block.groups for one in group.replicas}) > 1:
+        return None
+    correctness = {}
+    for group in block.groups:
+        point = tuple(map(as_written, group.point.values()))
+        for seed in group.by_seed:
+            if (flags := group.answers(seed)) is not None:
+                correctness[point, group.side, seed] = flags
+    return correctness

@@ -1,0 +1,40 @@
+"""What so few pairs can say at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bnreg.analysis.judged import Judged
+from bnreg.statistics.power import fewest_pairs
+from bnreg.statistics.sign_flip import smallest_p_value
+
+
+@dataclass(frozen=True)
+class TooFewPairs:
+    """A number of pairs whose corrected p cannot fall below 0.05.
+
+    Attributes:
+        num_pairs: How many pairs.
+        has_interval: Whether they have an interval all the same.
+        smallest_p: The smallest p that they can reach, corrected for the family.
+        family_size: How many comparisons p is corrected for.
+        enough: The smallest number that can; None for a family so large that no number can.
+    """
+
+    num_pairs: int
+    has_interval: bool
+    smallest_p: float
+    family_size: int
+    enough: int | None
+
+
+def too_few_pairs(judged: Sequence[Judged]) -> list[TooFewPairs]:
+    """One entry for each number of pairs that is too small, ascending."""
+    by_number = {one.evidence.num_pairs: one.evidence for one in judged if one.evidence.num_pairs}
+    found = []
+    for num_pairs, evidence in sorted(by_number.items()):
+        family_size = evidence.verdict.family_size
+        enough = fewest_pairs(family_size)
+        if enough is None or num_pairs < enough:
+            smallest = min(1.0, smallest_p_value(num_pairs) * family_size)
+            found.append(TooFewPairs(num_pairs, evidence.interval is not None, smallest, family_size, enough))
+    return found

@@ -1,0 +1,113 @@
+"""The language of ``--where``: ``KEY OP VALUE``, joined by commas or ``and``; and the keys that it may name."""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bnreg.errors import UserError
+from bnreg.wording import as_written, unknown
+
+_SPACE = re.compile(r"\s*")
+_KEY = re.compile(r"[A-Za-z_][\w.-]*")
+_OPERATOR = re.compile(r"<=|>=|!=|<|>|=")
+_VALUE = re.compile(r"""'(?P<single>[^']*)'|"(?P<double>[^"]*)"|(?P<list>\[[^\]]*\])|(?P<bare>[^\s,<>=!'"\[\]]+)""")
+_JOINT = re.compile(r",|and(?!\S)")
+_NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
+
+_ORDERS: dict[str, Callable[[float, float], bool]] = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One ``KEY OP VALUE``.
+
+    Attributes:
+        key: A dotted key of the config, or one of a run's own such as ``arm``.
+        operator: ``<``, ``<=``, ``>``, ``>=``, ``=`` or ``!=``.
+        value: A number where the text is one, else the text as a config would write it.
+    """
+
+    key: str
+    operator: str
+    value: float | str
+
+    def holds(self, settings: Mapping[str, Any]) -> bool:
+        """Whether settings fulfil it. What lacks the key fulfils nothing; only numbers are smaller or greater."""
+        if self.key not in settings:
+            return False
+        given = settings[self.key]
+        is_number = isinstance(given, (int, float)) and not isinstance(given, bool)
+        if self.operator in _ORDERS:
+            assert isinstance(self.value, float)
+            return is_number and _ORDERS[self.operator](float(given), self.value)
+        if isinstance(self.value, float) and is_number:
+            equal = bool(given == self.value)
+        else:
+            equal = as_written(given) == (self.value if isinstance(self.value, str) else as_written(self.value))
+        return equal == (self.operator == "=")
+
+
+def parse_filter(text: str) -> list[Condition]:
+    """The conditions that a ``--where`` joins; all must hold.
+
+    Raises:
+        UserError: One line with a caret at the place from which on the text makes no sense.
+    """
+    conditions = []
+    position = _end(_SPACE, text, 0)
+    while True:
+        key, position = _token(_KEY, text, position, "a key such as optimizer.lr")
+        operator, position = _token(_OPERATOR, text, position, "one of < <= > >= = !=")
+        start = position
+        value, position = _token(_VALUE, text, position, "a number or a word")
+        meant = _meant(value)
+        if operator in _ORDERS and isinstance(meant, str):
+            raise _misread(text, start, f"a number after {operator}")
+        conditions.append(Condition(key, operator, meant))
+        if position == len(text):
+            return conditions
+        _, position = _token(_JOINT, text, position, "a comma, 'and' or the end")
+
+
+def check_keys(keys: Sequence[str], known: Collection[str], option: str) -> None:
+    """Refuse keys that no run has.
+
+    Raises:
+        UserError: One line for each, with the nearest that there is.
+    """
+    mistakes = [f"{option}: {unknown('key', key, known)}" for key in dict.fromkeys(keys) if key not in known]
+    if mistakes:
+        raise UserError(*mistakes)
+
+
+def _token(pattern: re.Pattern[str], text: str, position: int, expected: str) -> tuple[str, int]:
+    """What the pattern matches at the position, and where the next token begins."""
+    match = pattern.match(text, position)
+    if not match:
+        raise _misread(text, position, expected)
+    return match[0], _end(_SPACE, text, match.end())
+
+
+def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
+    match = pattern.match(text, position)
+    return match.end() if match else position
+
+
+def _meant(value: str) -> float | str:
+    """A number, or the text without its quotes; a list as a config writes it."""
+    if value[0] in "'\"":
+        return value[1:-1]
+    if value.startswith("["):
+        return f"[{', '.join(item.strip() for item in value[1:-1].split(','))}]"
+    return float(value) if _NUMBER.fullmatch(value) else value
+
+
+def _misread(text: str, position: int, expected: str) -> UserError:
+    marked = f"{text[:position]}^{text[position:]}"
+    return UserError(f"--where: {marked!r}: expected {expected} at column {position + 1}, where the ^ is")

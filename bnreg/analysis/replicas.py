@@ -1,0 +1,174 @@
+"""The replicas of a run as a comparison sees them: one network each, with its settings and the metrics asked for."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bnreg.analysis.run_view import RunView
+from bnreg.config.cell_settings import cell_settings
+from bnreg.errors import UserError
+from bnreg.names import ReplicaId
+from bnreg.training.messages import Proof
+from bnreg.wording import unknown
+
+DATASET_KEY = "dataset"
+EPOCHS_KEY = "training.epochs"
+LAST = "last"
+BEST = "best"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Replica:
+    """One network.
+
+    Attributes:
+        view: The run it belongs to.
+        id: Which of its replicas it is.
+        diverged: Whether it did; it then has the metrics of a guess.
+        seconds: How long its training took.
+        settings: Dotted key → value; also ``arm``, ``run``, ``name``, ``dataset`` and ``device``.
+        fingerprint: Of the data that it saw.
+        proof: What it was trained from.
+        values: Metric → value; NaN where it has none.
+    """
+
+    view: RunView
+    id: ReplicaId
+    diverged: bool
+    seconds: float
+    settings: Mapping[str, Any]
+    fingerprint: str
+    proof: Proof
+    values: Mapping[str, float]
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+        return self.id.seed
+
+    @property
+    def cell(self) -> tuple[RunView, int, str]:
+        """Its run, point and arm: replicas of one cell have the same settings."""
+        return self.view, self.id.point_index, self.id.arm
+
+    def correct(self) -> npt.NDArray[np.bool_] | None:
+        """Which test examples it classifies right, shape (examples,); None where that was not recorded."""
+        of_point = self.view.correct.get(self.id.point_index)
+        if of_point is None:
+            return None
+        correct: npt.NDArray[np.bool_] = of_point[self.view.arms.index(self.id.arm), self.view.seeds.index(self.seed)]
+        return correct
+
+
+def metric_names(view: RunView) -> list[str]:
+    """The metrics that a run has: its summary's final ones, without ``final_``."""
+    names = [column.removeprefix("final_") for column in view.summary if column.startswith("final_")]
+    return [name for name in names if name != "epoch"]
+
+
+def check_metrics(views: Sequence[RunView], metrics: Sequence[str]) -> None:
+    """Refuse metrics that a run does not have.
+
+    Raises:
+        UserError: One line for each: unknown to all runs, or only to those named.
+    """
+    by_run = {view.id: metric_names(view) for view in views}
+    known = [*dict.fromkeys(name for names in by_run.values() for name in names)]
+    mistakes = []
+    for metric in metrics:
+        lacking = [run for run, names in by_run.items() if metric not in names]
+        if metric not in known:
+            mistakes.append(f"--metric: {unknown('metric', metric, known)}")
+        elif lacking:
+            mistakes.append(f"--metric {metric}: not measured in {', '.join(lacking)}; compare the other runs only")
+    if mistakes:
+        raise UserError(*mistakes)
+
+
+def check_at(at: str) -> None:
+    """Refuse what is neither ``best`` nor ``last`` nor ``epoch=N``."""
+    number = at.removeprefix("epoch=")
+    if at not in (BEST, LAST) and not (at.startswith("epoch=") and number.isdecimal() and int(number) > 0):
+        raise UserError(f"--at: {at!r}: expected best, last or epoch=N")
+
+
+def replicas_of(view: RunView, metrics: Sequence[str], at: str = LAST) -> list[Replica]:
+    """All networks of a run, by point, arm and seed.
+
+    Args:
+        view: The run.
+        metrics: Names without ``final_`` or ``best_``.
+        at: ``last``: the final metrics; ``best``: of the best epoch on the validation split; ``epoch=N``.
+
+    Raises:
+        UserError: If the run has no validation split to choose by, or no such epoch.
+    """
+    columns = {metric: _values(view, metric, at) for metric in metrics}
+    cells = {(point, arm): _settings(view, point, arm) for point in range(len(view.points)) for arm in view.arms}
+    fingerprints = {cell: view.used_data(settings).fingerprint for cell, settings in cells.items()}
+    status, seconds = view.summary["status"], view.summary["seconds"]
+    replicas = []
+    for row, proof in enumerate(view.pairing):
+        cell = proof.replica.point_index, proof.replica.arm
+        replicas.append(
+            Replica(
+                view=view,
+                id=proof.replica,
+                diverged=status[row] == "diverged",
+                seconds=seconds[row],
+                settings=cells[cell],
+                fingerprint=fingerprints[cell],
+                proof=proof,
+                values={metric: column[row] for metric, column in columns.items()},
+            )
+        )
+    return replicas
+
+
+def _settings(view: RunView, point: int, arm: str) -> dict[str, Any]:
+    """The arm's settings at a point, and what the run is besides."""
+    settings = cell_settings(view.config, arm, view.points[point])
+    used = view.used_data(settings).name
+    about = {"arm": arm, "run": view.id, "name": view.name, DATASET_KEY: used, "device": view.info.device}
+    return about | settings
+
+
+def _values(view: RunView, metric: str, at: str) -> list[float]:
+    """The metric of each replica; where one has diverged, what a guess would reach."""
+    final = view.summary[f"final_{metric}"]
+    if at == LAST:
+        return final
+    if at == BEST:
+        if "best_epoch" not in view.summary:
+            reason = "no validation split, and the test set selects nothing; train with data.validation_size"
+            raise UserError(f"--at best: {view.id}: {reason}")
+        if f"best_{metric}" not in view.summary:
+            raise UserError(f"--at best: {view.id}: {metric} was only measured after the last epoch")
+        wanted = view.summary[f"best_{metric}"]
+    else:
+        wanted = _at_epoch(view, metric, int(at.removeprefix("epoch=")))
+    return [
+        guess if status == "diverged" and math.isnan(value) else value
+        for value, guess, status in zip(wanted, final, view.summary["status"], strict=True)
+    ]
+
+
+def _at_epoch(view: RunView, metric: str, epoch: int) -> list[float]:
+    """The metric after an epoch; NaN for replicas that had stopped before, or were no numbers any more."""
+    num_epochs = [proof.epochs for proof in view.pairing]
+    if epoch > max(num_epochs):
+        raise UserError(f"--at epoch={epoch}: {view.id}: was trained for {max(num_epochs)} epochs")
+    if metric not in view.metrics:
+        raise UserError(f"--at epoch={epoch}: {view.id}: {metric} was only measured after the last epoch")
+    # metrics.csv holds each replica's epochs in a row, and the replicas in the order of the summary.
+    history = view.metrics[metric].tolist()
+    starts = accumulate(num_epochs, initial=0)
+    return [
+        history[start + epoch - 1] if epoch <= count else math.nan
+        for start, count in zip(starts, num_epochs, strict=False)
+    ]

@@ -1,0 +1,159 @@
+"""A run as a question sees it, whatever its folder looks like."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bnreg.config.key_paths import Point
+from bnreg.runs import RunInfo, UsedData
+from bnreg.training.messages import Proof
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bnreg.runs import Run
+
+Correct = Mapping[int, npt.NDArray[np.bool_]]
+
+_OVERRIDE = re.compile(r"[A-Za-z0-9_][\w.-]*=")
+
+
+def nothing_correct() -> Correct:
+    """For a run that does not record which test examples its networks got right."""
+    return {}
+
+
+@dataclass(frozen=True, eq=False)
+class RunView:
+    """One run's results with what a reader must know about how they came about.
+
+    Attributes:
+        info: What the run recorded of itself.
+        summary: Column → one value per replica; diverged ones carry chance values.
+        config: The resolved config; empty if the run recorded none.
+        load_metrics: Gives one row per replica and epoch; NaN from where a replica diverged.
+        load_correct: Gives for each point which test examples are classified right, shape (arms, seeds, examples).
+    """
+
+    info: RunInfo
+    summary: Mapping[str, list[Any]]
+    config: Mapping[str, Any]
+    load_metrics: Callable[[], "pd.DataFrame"]
+    load_correct: Callable[[], Correct] = nothing_correct
+
+    @cached_property
+    def metrics(self) -> "pd.DataFrame":
+        """One row per replica and epoch; NaN from where a replica diverged."""
+        return self.load_metrics()
+
+    @cached_property
+    def correct(self) -> Correct:
+        """For each point which test examples are classified right, shape (arms, seeds, examples)."""
+        return self.load_correct()
+
+    @property
+    def name(self) -> str:
+        """The experiment's."""
+        return self.info.name
+
+    @property
+    def id(self) -> str:
+        """The name of the run's folder, which tells runs of one experiment apart."""
+        return self.info.id
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """In the config's order."""
+        return self.info.arms
+
+    @property
+    def baseline(self) -> str | None:
+        """The arm that the others are compared with, if any."""
+        return self.info.baseline
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """In the config's order."""
+        return self.info.seeds
+
+    @property
+    def point_keys(self) -> tuple[str, ...]:
+        """Dotted keys of the swept settings; empty without a sweep."""
+        return self.info.point_keys
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """Of the sweep; one without keys where there is none."""
+        return self.info.points
+
+    @property
+    def pairing(self) -> tuple[Proof, ...]:
+        """What each replica was trained from, in the order of the summary."""
+        return self.info.pairing
+
+    @property
+    def num_seeds(self) -> int:
+        """How many seeds it has."""
+        return len(self.seeds)
+
+    @property
+    def num_epochs(self) -> int:
+        """The last epoch that any replica reached."""
+        return max(proof.epochs for proof in self.pairing)
+
+    @property
+    def dataset(self) -> str:
+        """The data set that was really used, or several."""
+        return ", ".join(used.name for used in self.info.data.values())
+
+    @property
+    def requested_dataset(self) -> str:
+        """The one that the config asked for."""
+        return ", ".join(self.info.data)
+
+    @property
+    def used_fallback(self) -> bool:
+        """Whether another data set stood in for the requested one."""
+        return self.dataset != self.requested_dataset
+
+    @property
+    def dataset_label(self) -> str:
+        """The data set that was really used, and the requested one where that was another."""
+        return f"{self.dataset} (requested {self.requested_dataset})" if self.used_fallback else self.dataset
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The settings that replaced the config's, as they were typed."""
+        return tuple(word for word in self.info.command if _OVERRIDE.match(word))
+
+    def requested(self, settings: Mapping[str, Any]) -> str:
+        """The name under which the data of a cell with these settings was asked for."""
+        only, *others = self.info.data
+        return str(settings["data.dataset"]) if others else only
+
+    def used_data(self, settings: Mapping[str, Any]) -> UsedData:
+        """The data that a cell with these settings was trained on."""
+        return self.info.data[self.requested(settings)]
+
+
+def view_of(info: RunInfo, metrics: "pd.DataFrame", summary: Mapping[str, list[Any]]) -> RunView:
+    """A run whose results are at hand.
+
+    Args:
+        info: What the run recorded of itself.
+        metrics: One row per replica and epoch.
+        summary: Column → one value per replica.
+    """
+    return RunView(info, summary, info.config or {}, lambda: metrics)
+
+
+def view_of_run(run: "Run") -> RunView:
+    """A run as its folder describes it; large files are read when they are needed."""
+    from bnreg.runs import read_correct
+
+    return RunView(run.info, run.summary, run.config, lambda: run.metrics, lambda: read_correct(run))

@@ -1,0 +1,1 @@
+"""Hypotheses about runs and the verdicts on them."""

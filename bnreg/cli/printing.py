@@ -1,0 +1,31 @@
+"""How commands print: plain data as JSON, and everything else through one console."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def as_json(value: Any) -> str:
+    """Plain data as JSON; NaN and infinity are refused, because JSON has no such numbers."""
+    return json.dumps(value, indent=2, allow_nan=False)
+
+
+def print_json(value: Any) -> None:
+    """Print plain data to stdout."""
+    typer.echo(as_json(value))
+
+
+def print_parts(*parts: "RenderableType", width: int | None = None) -> None:
+    """Print tables and text to stdout; lines that are wider than the terminal are left whole.
+
+    Args:
+        parts: What to print, one below the other.
+        width: Columns; None: those of the terminal.
+    """
+    from rich.console import Console
+
+    Console(highlight=False, width=width).print(*parts, sep="\n", crop=False)

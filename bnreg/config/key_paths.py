@@ -1,0 +1,55 @@
+"""Paths of keys through nested mappings, and the dotted keys that stand for them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bnreg.wording import dotted, show
+
+KeyPath = tuple[str | int, ...]
+
+# A point of a sweep: dotted key → value; without keys where nothing is swept.
+Point = Mapping[str, Any]
+
+
+def has(content: Mapping[str, Any], path: KeyPath) -> bool:
+    """Whether the content holds something at this path."""
+    value: Any = content
+    for part in path:
+        if isinstance(part, int):
+            if not isinstance(value, tuple) or part >= len(value):
+                return False
+        elif not isinstance(value, Mapping) or part not in value:
+            return False
+        value = value[part]
+    return True
+
+
+def assign(mapping: Mapping[str, Any], path: Sequence[str | int], value: Any) -> dict[str, Any]:
+    """A copy of nested mappings with one value set; what is absent or null on the way becomes a mapping.
+
+    Raises:
+        ValueError: If the path leads through something that is not a mapping; names it.
+    """
+    top = dict(mapping)
+    inner = top
+    for length, part in enumerate(path[:-1], 1):
+        below = inner.get(str(part))
+        if below is not None and not isinstance(below, Mapping):
+            raise ValueError(f"{dotted(path[:length])} is {show(below)}, not a mapping")
+        inner[str(part)] = dict(below or {})
+        inner = inner[str(part)]
+    inner[str(path[-1])] = value
+    return top
+
+
+def split_key(content: Mapping[str, Any], key: str) -> KeyPath:
+    """The path that a dotted key means in a config; arm names and the keys of a sweep may contain dots themselves."""
+    head, _, rest = key.partition(".")
+    if head == "sweep" and rest:
+        return ("sweep", "zip", rest[4:]) if rest.startswith("zip.") else ("sweep", rest)
+    parts = rest.split(".")
+    for length in range(len(parts), 0, -1) if head == "arms" else ():
+        arm = ".".join(parts[:length])
+        if has(content, ("arms", arm)):
+            return ("arms", arm, *parts[length:])
+    return tuple(key.split("."))

@@ -1,0 +1,1 @@
+"""Where shards are trained, and the machine to train on."""

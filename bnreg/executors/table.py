@@ -1,0 +1,30 @@
+"""The executors: places where shards can be trained."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from bnreg.executors import processes
+from bnreg.training.messages import Progressed
+from bnreg.training.shard_job import Job
+
+
+class Executor(Protocol):
+    """Trains shards and yields the messages of their engines in the order of their arrival."""
+
+    def __call__(
+        self,
+        jobs: Sequence[Job],
+        data_folders: Mapping[str, Path],
+        *,
+        engine: str,
+        device: str,
+        num_workers: int,
+        snapshot_seconds: float,
+        log: Callable[[str], None],
+    ) -> Generator[Progressed, None, None]:
+        """Train; closing the generator stops the workers, which first save their states."""
+
+
+EXECUTORS: dict[str, Executor] = {"processes": processes.train_shards}
+DEFAULT_EXECUTOR = "processes"

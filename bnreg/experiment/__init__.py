@@ -1,0 +1,1 @@
+"""The story of an experiment: plan, check, begin, train, collect."""

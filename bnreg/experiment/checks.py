@@ -1,0 +1,203 @@
+"""Mistakes in an experiment, and notices on it, that show only once its data and networks are known."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from bnreg.config.experiment import Cell, Experiment
+from bnreg.config.schema import Data, Model
+from bnreg.nn.architecture import Architecture
+from bnreg.statistics.power import MIN_SEEDS
+from bnreg.statistics.sign_flip import smallest_p_value
+from bnreg.wording import VARIANCE_SHIFT, counted, show
+
+Networks = Callable[[Cell], Architecture]
+
+
+def check_experiment(
+    experiment: Experiment, num_train: Mapping[str, int], network: Networks
+) -> tuple[list[str], list[str]]:
+    """Hold an experiment to its data and networks.
+
+    Args:
+        experiment: The experiment.
+        num_train: For each data set by the name in the config, the examples in its training set, before a validation
+            split is taken from it.
+        network: The network of a cell.
+
+    Returns:
+        Errors, which forbid the run, and notices, which do not; each a line.
+    """
+    errors = [
+        *(error for cell in experiment.cells for error in _errors_on_sizes(experiment, cell, num_train, network)),
+        *_errors_on_test_sets(experiment),
+        *_errors_on_sources(experiment),
+        *_errors_on_shapes(experiment, network),
+    ]
+    if errors:
+        return list(dict.fromkeys(errors)), []
+    notices = [
+        *_notices_on_batches(experiment, num_train, network),
+        *_notices_on_differences(experiment, num_train),
+        *_notices_without_effect(experiment),
+        *_notices_on_pairs(experiment),
+        *_notices_on_dropout(experiment, network),
+        *_notices_on_shapes(experiment, network),
+    ]
+    return [], list(dict.fromkeys(notices))
+
+
+def _errors_on_sizes(
+    experiment: Experiment, cell: Cell, num_train: Mapping[str, int], network: Networks
+) -> Iterator[str]:
+    data = cell.settings.data
+    num_examples = num_train[data.dataset]
+    left = num_examples - data.validation_size
+    train_size = data.num_train(num_examples)
+    if left < 1:
+        place = experiment.locate(cell, "data.validation_size")
+        most = num_examples - 1
+        yield f"{place}: {data.validation_size} of {num_examples} examples leave none to train on; at most {most}"
+        return
+    if train_size > left:
+        kept = f" beside {data.validation_size} for validation" if data.validation_size else ""
+        place = experiment.locate(cell, "data.train_size")
+        yield f"{place}: {train_size} of {num_examples} examples are too many{kept}; at most {left}"
+        return
+    place = experiment.locate(cell, "data.batch_size")
+    batch_size = data.examples_per_batch(num_examples)
+    if batch_size > train_size:
+        yield f"{place}: {batch_size} is larger than the training set; at most {train_size}, or all"
+    elif batch_size == 1 and network(cell).needs_batch:
+        yield f"{place}: batch norm needs batches of at least 2, got 1"
+
+
+def _errors_on_sources(experiment: Experiment) -> Iterator[str]:
+    first = experiment.cells[0].settings.data
+    for cell in experiment.cells:
+        for key in ("root", "fallback"):
+            if getattr(cell.settings.data, key) != getattr(first, key):
+                place = experiment.locate(cell, f"data.{key}")
+                yield f"{place}: the data lie in one place for the whole experiment; set it outside arms and sweep"
+
+
+def _compared(experiment: Experiment) -> Iterator[tuple[Cell, Cell]]:
+    """At each point, the baseline's cell with that of each other arm."""
+    baselines = {cell.point_index: cell for cell in experiment.cells if cell.arm == experiment.baseline}
+    for cell in experiment.cells:
+        baseline = baselines.get(cell.point_index)
+        if baseline is not None and cell is not baseline:
+            yield baseline, cell
+
+
+def _errors_on_test_sets(experiment: Experiment) -> Iterator[str]:
+    key = "data.dataset"
+    for baseline, cell in _compared(experiment):
+        datasets = [each.settings.data.dataset for each in (baseline, cell)]
+        if datasets[0] != datasets[1]:
+            place = experiment.locate(cell, key)
+            if place == experiment.locate(None, key):  # this arm says nothing of its own, so the baseline does
+                place = experiment.locate(baseline, key)
+            yield (
+                f"{place}: arms {show(baseline.arm)} and {show(cell.arm)} would be tested on different examples "
+                f"({' and '.join(datasets)}) and cannot be compared; sweep {key} instead"
+            )
+
+
+def _notices_on_differences(experiment: Experiment, num_train: Mapping[str, int]) -> Iterator[str]:
+    """What besides the model sets two arms apart, a line for each pair of arms, as it is at the first such point."""
+    on_batches: dict[tuple[str, str], str] = {}
+    on_epochs: dict[tuple[str, str], str] = {}
+    for baseline, cell in _compared(experiment):
+        pair = (baseline.arm, cell.arm)
+        arms = f"arms {show(baseline.arm)} and {show(cell.arm)}"
+        if differences := list(_differences(baseline.settings.data, cell.settings.data, num_train)):
+            on_batches.setdefault(pair, f"{arms} do not see the same batches: {', '.join(differences)}")
+        epochs = [each.settings.training.epochs for each in (baseline, cell)]
+        if epochs[0] != epochs[1]:
+            on_epochs.setdefault(pair, f"{arms} train for different numbers of epochs ({epochs[0]}, {epochs[1]})")
+    yield from on_batches.values()
+    yield from on_epochs.values()
+
+
+def _differences(one: Data, other: Data, num_train: Mapping[str, int]) -> Iterator[str]:
+    num_examples, num_others = num_train[one.dataset], num_train[other.dataset]
+    values = {
+        "batch_size": (one.examples_per_batch(num_examples), other.examples_per_batch(num_others)),
+        "validation_size": (one.validation_size, other.validation_size),
+        "label_noise": (one.label_noise, other.label_noise),
+    }
+    if one.train_size != other.train_size:  # null may mean what the other arm says in numbers
+        values["train_size"] = (one.num_train(num_examples), other.num_train(num_others))
+    for key, (value, other_value) in values.items():
+        if value != other_value:
+            yield f"data.{key} differs ({show(value)}, {show(other_value)})"
+    if one.augment != other.augment:
+        yield "data.augment differs"
+
+
+def _has_hidden_layers(model: Model) -> bool:
+    return bool(model.hidden) or model.kind == "cnn"
+
+
+def _notices_without_effect(experiment: Experiment) -> Iterator[str]:
+    """What was asked for and changes nothing."""
+    default = Model()
+    for cell in experiment.cells:
+        model, penalty = cell.settings.model, cell.settings.training.penalty
+        chosen = (model.norm, model.activation, model.dropout)
+        if not _has_hidden_layers(model) and chosen != (default.norm, default.activation, default.dropout):
+            yield "without hidden layers, norm, activation and dropout have no effect"
+        if penalty.kind != "none" and (penalty.strength == 0 or not penalty.on):
+            why = "its strength is 0" if penalty.strength == 0 else "it is on no kind of parameters"
+            yield f"{experiment.locate(cell, 'training.penalty')}: the penalty has no effect: {why}"
+
+
+def _notices_on_batches(experiment: Experiment, num_train: Mapping[str, int], network: Networks) -> Iterator[str]:
+    for data in {
+        cell.settings.data.order: cell.settings.data for cell in experiment.cells if network(cell).needs_batch
+    }.values():
+        num_examples = num_train[data.dataset]
+        if data.num_train(num_examples) % data.examples_per_batch(num_examples) == 1:
+            yield (
+                "the last batch of each epoch would hold 1 example, too few for batch norm: it is dropped in every arm"
+            )
+
+
+def _notices_on_pairs(experiment: Experiment) -> Iterator[str]:
+    num_pairs = len(experiment.seeds)
+    if experiment.baseline is not None and len(experiment.arms) > 1 and num_pairs < MIN_SEEDS:
+        yield (
+            f"{counted(num_pairs, 'pair')}: no two-sided exact test can reach p < 0.05 "
+            f"(smallest p = {smallest_p_value(num_pairs):g}); use at least {MIN_SEEDS} seeds"
+        )
+
+
+def _errors_on_shapes(experiment: Experiment, network: Networks) -> Iterator[str]:
+    """A line for each cell whose network cannot be built for these images."""
+    for cell in experiment.cells:
+        try:
+            network(cell).layers()
+        except ValueError as error:
+            model = cell.settings.model
+            key = next((key for key in ("stride", "pool") if getattr(model, key) != getattr(Model(), key)), "channels")
+            place = experiment.locate(cell, f"model.{key}")
+            yield f"{place}: {error}; use fewer layers, a smaller model.stride or a smaller model.pool"
+
+
+def _notices_on_dropout(experiment: Experiment, network: Networks) -> Iterator[str]:
+    for cell in experiment.cells:
+        if cell.settings.model.dropout > 0 and network(cell).has_dropout_before_norm:
+            yield f"arm {cell.arm!r}: dropout {VARIANCE_SHIFT}"
+
+
+def _notices_on_shapes(experiment: Experiment, network: Networks) -> Iterator[str]:
+    """A line for each arm whose layers cannot start from the baseline's weights."""
+
+    def shapes(cell: Cell) -> list[tuple[str, int, int]]:
+        return [(layer.kind, layer.fan_in, layer.num_outputs) for layer in network(cell).layers()]
+
+    for baseline, cell in _compared(experiment):
+        if shapes(cell) != shapes(baseline):
+            yield (
+                f"arm {cell.arm!r} has layers of other shapes than {baseline.arm!r}: those cannot start from equal "
+                "weights"
+            )

@@ -1,0 +1,27 @@
+"""The names that a config may use: those of every table, read without importing torch."""
+
+from bnreg.config.schema import Choices
+from bnreg.data import DATASETS
+from bnreg.diagnostics.table import DIAGNOSTICS
+from bnreg.nn.activations import ACTIVATIONS
+from bnreg.nn.architecture import MODELS
+from bnreg.nn.init import INITS
+from bnreg.nn.norms import NORMS
+from bnreg.nn.penalties import PENALTIES
+from bnreg.training.schedules import SCHEDULES
+from bnreg.training.stacked.optimizers import OPTIMIZERS
+
+
+def all_choices() -> Choices:
+    """What the tables offer now."""
+    return Choices(
+        datasets=tuple(DATASETS),
+        activations=tuple(name for name, activation in ACTIVATIONS.items() if activation.trainable),
+        norms=tuple(NORMS),
+        inits=tuple(INITS),
+        measurements=tuple(DIAGNOSTICS),
+        models=MODELS,
+        optimizers={name: kind.settings for name, kind in OPTIMIZERS.items()},
+        schedules={name: kind.settings for name, kind in SCHEDULES.items()},
+        penalties={name: kind.settings for name, kind in PENALTIES.items()},
+    )

@@ -1,0 +1,115 @@
+"""From the results of the shards to a run's folder: every table, whoever yields it, in the order of the plan."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnreg.config.cell_settings import plain
+from bnreg.config.experiment import Experiment
+from bnreg.errors import RunError
+from bnreg.experiment.plan import Plan
+from bnreg.names import ReplicaId
+from bnreg.runs import (
+    CONFIG,
+    CORRECT,
+    RUN,
+    DamagedError,
+    Draft,
+    RunInfo,
+    UnfinishedRun,
+    correct_bytes,
+    table_file,
+    weights_bytes,
+    weights_file,
+)
+from bnreg.training.messages import Row, Weights
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a finished run has measured.
+
+    Attributes:
+        info: What will be its ``run.json``.
+        tables: Name → rows of the CSV file, by point, arm and seed.
+        correct: For each replica, which test examples are classified right, eight to a byte.
+    """
+
+    info: RunInfo
+    tables: dict[str, list[Row]] = field(default_factory=dict)
+    correct: dict[ReplicaId, NDArray[np.uint8]] = field(default_factory=dict)
+
+
+def collect(plan: Plan, run: UnfinishedRun, draft: Draft) -> Results:
+    """Put the results of all shards together; the weights go into the draft of the run's folder at once.
+
+    Raises:
+        RunError: If the results of a shard are damaged.
+    """
+    experiment = plan.experiment
+    attempt = run.attempt()
+    results = Results(replace(run.beginning().info, attempts=attempt.number if attempt else 1))
+    pairing = []
+    for shard in plan.shards:
+        try:
+            result = run.shard(shard.index).result()
+        except DamagedError as damage:
+            raise RunError(f"{damage}; resumed, the run trains this shard again") from damage
+        for name, rows in result.tables.items():
+            results.tables.setdefault(name, []).extend(rows)
+        results.correct.update(result.correct)
+        pairing += result.pairing
+        for weights in result.weights:
+            _write_weights(draft, experiment, weights)
+    place = {replica: number for number, replica in enumerate(_replicas(experiment))}
+    pairing.sort(key=lambda proof: place[proof.replica])
+    tables = {name: _with_points(experiment, rows, place) for name, rows in results.tables.items()}
+    return replace(results, info=replace(results.info, pairing=tuple(pairing)), tables=tables)
+
+
+def write_results(plan: Plan, results: Results, config: bytes, draft: Draft) -> None:
+    """Write everything but the weights and the charts."""
+    draft.write(CONFIG, config)
+    draft.write_json(RUN, results.info.to_json())
+    for name, rows in results.tables.items():
+        draft.write_csv(table_file(name), list(dict.fromkeys(key for row in rows for key in row)), rows)
+    draft.write(CORRECT, _correct_bytes(plan, results.correct))
+
+
+def _replicas(experiment: Experiment) -> list[ReplicaId]:
+    """All replicas in the order of a run's files: the order in which workers finish must not show."""
+    return [ReplicaId(cell.point_index, cell.arm, seed) for cell in experiment.cells for seed in experiment.seeds]
+
+
+def _with_points(experiment: Experiment, rows: list[Row], place: Mapping[ReplicaId, int]) -> list[Row]:
+    """The rows in order, each with its point in columns of its own, in front.
+
+    Lists and mappings are the text that the CSV will hold.
+    """
+    placed = []
+    for row in sorted(rows, key=lambda row: place[ReplicaId(*(row[name] for name in ReplicaId._fields))]):
+        point = plain(experiment.points[row["point_index"]]).items()
+        columns = {key: json.dumps(value) if isinstance(value, (list, dict)) else value for key, value in point}
+        placed.append(columns | {key: value for key, value in row.items() if key != "point_index"})
+    return placed
+
+
+def _write_weights(draft: Draft, experiment: Experiment, weights: Weights) -> None:
+    replica = weights.replica
+    name = weights_file(replica, len(experiment.points))
+    draft.write(name, weights_bytes(weights.arrays, about=replica._asdict() | {"epoch": weights.epoch}))
+
+
+def _correct_bytes(plan: Plan, correct: Mapping[ReplicaId, NDArray[np.uint8]]) -> bytes:
+    experiment = plan.experiment
+    packed: dict[int, NDArray[np.uint8]] = {}
+    num_examples: dict[int, int] = {}
+    for cell in experiment.cells:
+        index = cell.point_index
+        num_examples[index] = len(plan.datasets[cell.settings.data.dataset].test_labels)
+        flags = np.stack([correct[ReplicaId(index, cell.arm, seed)] for seed in experiment.seeds])[None]
+        packed[index] = np.concatenate([packed[index], flags]) if index in packed else flags
+    return correct_bytes(packed, num_examples)

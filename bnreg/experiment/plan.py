@@ -1,0 +1,212 @@
+"""Before anything is trained: config → data → device → shards, with every mistake found on the way."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bnreg.config.cell_settings import plain
+from bnreg.config.experiment import Cell, Experiment
+from bnreg.config.load import load_experiment
+from bnreg.data import DATASETS, Dataset, data_root, load_dataset, locate_dataset, num_batches
+from bnreg.errors import UserError
+from bnreg.executors.machine import choose_device, memory_bytes, num_cores
+from bnreg.executors.table import DEFAULT_EXECUTOR
+from bnreg.experiment.checks import check_experiment
+from bnreg.experiment.choices import all_choices
+from bnreg.nn.architecture import Architecture
+from bnreg.training.engines import DEFAULT_ENGINE
+from bnreg.training.shards import SHARD_BYTES, Shard, architecture, count_parameters, estimate_bytes, plan_shards
+
+# What a worker needs before it trains anything: Python, torch and the mapped data.
+WORKER_BYTES = 400_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment with everything decided: what is read, where it is trained, and in which shards.
+
+    Attributes:
+        experiment: The config.
+        datasets: What was really loaded, by the name that the config asked for; empty if nothing is to be trained.
+        num_train: Training examples, by the same names.
+        image_shape: Height and width of an image.
+        num_classes: Of the labels.
+        device: ``cpu`` or ``cuda:N``.
+        num_workers: How many processes train at a time.
+        cut_for: How many the shards were cut for.
+        shards: What they train.
+        notices: What the user should know before it starts, a line each.
+        engine: What trains, a name in ``ENGINES``.
+        executor: Where, a name in ``EXECUTORS``.
+    """
+
+    experiment: Experiment
+    datasets: Mapping[str, Dataset]
+    num_train: Mapping[str, int]
+    image_shape: tuple[int, int]
+    num_classes: int
+    device: str
+    num_workers: int
+    cut_for: int
+    shards: tuple[Shard, ...]
+    notices: tuple[str, ...]
+    engine: str = DEFAULT_ENGINE
+    executor: str = DEFAULT_EXECUTOR
+
+    @property
+    def num_replicas(self) -> int:
+        """How many networks are trained."""
+        return sum(shard.num_replicas for shard in self.shards)
+
+    def num_steps(self, shard: Shard) -> int:
+        """How many optimiser steps a shard takes, if nothing stops early."""
+        data = shard.settings.data
+        num_examples = self.num_train[data.dataset]
+        batch_size = data.examples_per_batch(num_examples)
+        num_steps = num_batches(data.num_train(num_examples), batch_size, drop_single=shard.drop_single)
+        return shard.settings.training.epochs * num_steps
+
+    def architecture(self, cell: Cell) -> Architecture:
+        """The network of a cell."""
+        return architecture(cell.settings, self.image_shape, self.num_classes)
+
+    def num_bytes_per_replica(self, cell: Cell) -> int:
+        """Roughly the memory that one replica takes while it trains."""
+        data = cell.settings.data
+        return estimate_bytes(self.architecture(cell), data.examples_per_batch(self.num_train[data.dataset]))
+
+    def num_bytes(self, shard: Shard) -> int:
+        """Roughly the memory that a shard takes while it trains."""
+        return len(shard.seeds) * sum(self.num_bytes_per_replica(cell) for stack in shard.stacks for cell in stack)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Roughly the memory that all workers take at a time."""
+        largest = sorted(map(self.num_bytes, self.shards), reverse=True)[: self.num_workers]
+        return sum(largest) + WORKER_BYTES * self.num_workers
+
+    def describe(self) -> dict[str, Any]:
+        """The plan as plain data."""
+        experiment = self.experiment
+        cells = [
+            {
+                "point": plain(cell.point),
+                "arm": cell.arm,
+                "data": cell.settings.data.dataset,
+                "layers": list(self.architecture(cell).sizes()),
+                "num_parameters": count_parameters(self.architecture(cell)),
+                "bytes_per_replica": self.num_bytes_per_replica(cell),
+            }
+            for cell in experiment.cells
+        ]
+        return {
+            "name": experiment.name,
+            "num_points": len(experiment.points),
+            "arms": list(experiment.arms),
+            "baseline": experiment.baseline,
+            "seeds": list(experiment.seeds),
+            "num_replicas": self.num_replicas,
+            "device": self.device,
+            "num_workers": self.num_workers,
+            "memory_bytes": self.memory_bytes,
+            "shards": [
+                {
+                    "seeds": list(shard.seeds),
+                    "replicas": shard.num_replicas,
+                    "epochs": shard.settings.training.epochs,
+                    "steps": self.num_steps(shard),
+                    "bytes": self.num_bytes(shard),
+                }
+                for shard in self.shards
+            ],
+            "cells": cells,
+        }
+
+
+def plan_experiment(
+    config: Path,
+    overrides: Sequence[str],
+    *,
+    data_folder: Path | None,
+    log: Callable[[str], None],
+    load_data: bool = True,
+    cut_for: int | None = None,
+) -> Plan:
+    """Read a config and decide everything that training needs; nothing is written but the data that is downloaded.
+
+    Args:
+        config: The experiment's file.
+        overrides: Settings that replace the file's, as ``key.path=value``.
+        data_folder: The data root, if the user chose one.
+        log: Takes warnings, a line each.
+        load_data: Whether to load the data sets, downloading what is absent; if not, the plan goes by their table.
+        cut_for: For how many processes side by side to cut the shards, if not for those that train: a run that is
+            gone on with keeps its shards.
+
+    Raises:
+        UserError: With a line for each mistake.
+    """
+    experiment = load_experiment(config, overrides, all_choices())
+    errors: list[str] = []
+    device = "cpu"
+    try:
+        device = choose_device(experiment.device, experiment.locate(None, "device"))
+    except UserError as error:
+        errors += error.lines
+
+    requested = {cell.settings.data.dataset: cell.settings.data for cell in experiment.cells}
+    datasets: dict[str, Dataset] = {}
+    absent: list[str] = []
+    for name, data in requested.items():
+        root = data_root(data_folder, data.root)
+        if load_data and not errors:
+            datasets[name] = load_dataset(name, root, fallback=data.fallback, log=log)
+        elif not locate_dataset(name, root):
+            absent.append(f"{name} is not in {root}: training downloads it")
+    num_train = {name: DATASETS[datasets[name].name if datasets else name].num_train for name in requested}
+    shapes = {(DATASETS[name].image_shape, DATASETS[name].num_classes) for name in requested}
+    assert len(shapes) == 1, "the data sets of the table have one shape"
+    ((height, width), num_classes), *_ = shapes
+
+    def network(cell: Cell) -> Architecture:
+        return architecture(cell.settings, (height, width), num_classes)
+
+    mistakes, notices = check_experiment(experiment, num_train, network)
+    if errors or mistakes:
+        raise UserError(*errors, *mistakes)
+    num_workers = experiment.jobs or (1 if device.startswith("cuda") else num_cores())
+    cut_for = cut_for or num_workers
+    shards = plan_shards(
+        experiment.cells,
+        experiment.seeds,
+        num_workers=cut_for,
+        image_shape=(height, width),
+        num_classes=num_classes,
+        num_train=num_train,
+        max_bytes=SHARD_BYTES[device.partition(":")[0]],
+    )
+    plan = Plan(
+        experiment=experiment,
+        datasets=datasets,
+        num_train=num_train,
+        image_shape=(height, width),
+        num_classes=num_classes,
+        device=device,
+        num_workers=min(num_workers, len(shards)),
+        cut_for=cut_for,
+        shards=shards,
+        notices=(*absent, *notices),
+    )
+    _check_memory(plan)
+    return plan
+
+
+def _check_memory(plan: Plan) -> None:
+    there = memory_bytes()
+    if there is not None and plan.device == "cpu" and plan.memory_bytes > there:
+        raise UserError(
+            f"{plan.experiment.locate(None, 'model.hidden')}: training needs about {plan.memory_bytes / 1e9:,.0f} GB "
+            f"of memory, and this machine has {there / 1e9:,.0f} GB; "
+            "use a smaller model.hidden, data.batch_size or jobs"
+        )

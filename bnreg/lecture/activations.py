@@ -1,0 +1,52 @@
+"""The activation functions with their derivatives, ready to be drawn."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bnreg.lecture.saturation import Array, Region, saturation, values_and_slopes
+from bnreg.nn.activations import ACTIVATIONS
+
+WIDEST = 6.0  # from so far on both sides of 0
+NUM_POINTS = 241
+
+
+class ActivationView(NamedTuple):
+    """An activation function as a drawing and a table show it.
+
+    Attributes:
+        name: Its key in ``ACTIVATIONS``.
+        z: Where it is drawn, in rising order, shape (points,).
+        values: τ(z), shape (points,).
+        slopes: τ′(z), shape (points,).
+        largest_slope: The largest |τ′| anywhere.
+        regions: Where it saturates: open intervals of z, with ±infinity for an end that is none.
+        trainable: Whether a network can be trained with it.
+        learnt_slope: Initial value of its slope where that is learnt.
+    """
+
+    name: str
+    z: Array
+    values: Array
+    slopes: Array
+    largest_slope: float
+    regions: Sequence[Region]
+    trainable: bool = True
+    learnt_slope: float | None = None
+
+
+def activation_views() -> list[ActivationView]:
+    """All of ``ACTIVATIONS``."""
+    z = np.linspace(-WIDEST, WIDEST, NUM_POINTS)
+    return [
+        ActivationView(
+            name,
+            z,
+            *values_and_slopes(activation, z),
+            *saturation(activation),
+            trainable=activation.trainable,
+            learnt_slope=activation.learnt_slope,
+        )
+        for name, activation in ACTIVATIONS.items()
+    ]

@@ -1,0 +1,112 @@
+"""Learning curves: the lecture's figure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from bnreg.analysis.curves import SPREAD, learning_curves
+from bnreg.analysis.run_view import RunView
+from bnreg.config.key_paths import Point
+from bnreg.errors import UserError
+from bnreg.metrics import METRICS
+from bnreg.report.charts.drawing import DASHES, PALETTE, SHAPES, themed
+from bnreg.wording import counted, point_label
+
+MAX_POINTS = 12
+MAX_EPOCHS_WITH_MARKS = 12
+
+
+def curves(view: RunView) -> alt.VConcatChart:
+    """The lecture's figure: loss and accuracy by epoch for each arm, on each split.
+
+    A line is the mean over the seeds, its band reaches from the lowest seed to the highest. A sweep has a row of
+    panels for each of its first 12 points.
+
+    Raises:
+        UserError: If all replicas diverged before anything could be measured.
+    """
+    points = learning_curves(view)
+    if not points:
+        raise UserError(f"{view.id}: there is nothing to draw: every replica diverged in its first epoch")
+    shown = points[:MAX_POINTS]
+    figure = alt.vconcat(*(_row(view, point, spreads) for point, spreads in shown), spacing=28)
+    return themed(figure, f"{view.name}: {view.dataset_label}", _reading_notes(view, len(shown), len(points)))
+
+
+def _reading_notes(view: RunView, num_shown: int, num_points: int) -> list[str]:
+    num_seeds = view.num_seeds
+    notes = ["one seed"] if num_seeds == 1 else [f"mean of {num_seeds} seeds; band: lowest to highest seed"]
+    num_diverged = view.summary["status"].count("diverged")
+    if num_diverged:
+        notes.append(f"{counted(num_diverged, 'diverged replica')}: drawn while finite")
+    if num_shown < num_points:
+        notes.append(f"the first {num_shown} of {num_points} points")
+    return notes
+
+
+def _row(view: RunView, point: Point, spreads: pd.DataFrame) -> alt.HConcatChart:
+    row = alt.hconcat(*(_panel(view, spreads, measure) for measure in METRICS), spacing=32)
+    if point:
+        row.title = alt.TitleParams(point_label(point), anchor="start", fontSize=14)
+    return row
+
+
+def _panel(view: RunView, spreads: pd.DataFrame, measure: str) -> alt.LayerChart | alt.FacetChart:
+    data = spreads[spreads["measure"] == measure].drop(columns="measure")
+    data[SPREAD] = (data[SPREAD] * METRICS[measure].scale).round(5)
+    unit = METRICS[measure].unit
+    title = f"{measure}, {unit}" if unit else measure
+    layers = _bars(view, data) if view.metrics["epoch"].nunique() == 1 else _lines(view, data)
+    low, mean = (alt.Y(f"{name}:Q", title=title, scale=alt.Scale(zero=False)) for name in ("low", "mean"))
+    color = alt.Color(
+        "arm:N",
+        sort=None,
+        scale=alt.Scale(domain=list(view.arms), range=PALETTE),
+        legend=alt.Legend(symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=4),
+    )
+    spread, *means = (layer.encode(color=color) for layer in layers)
+    panel = alt.layer(spread.encode(y=low, y2="high:Q", detail="split:N"), *(layer.encode(y=mean) for layer in means))
+    return panel.properties(width=320, height=250)
+
+
+def _lines(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
+    """A band and a line along the epochs, with marks where there are few of them or a line would be a mere dot."""
+    first, last = int(view.metrics["epoch"].min()), view.num_epochs
+    has_few_epochs = last <= MAX_EPOCHS_WITH_MARKS
+    # Left to choose, Vega puts ticks on halves where there are two or three epochs, and rounds their labels.
+    ticks: dict[str, Any] = {"values": [*range(first, last + 1)]} if has_few_epochs else {"tickMinStep": 1}
+    x = alt.X(
+        "epoch:Q",
+        axis=alt.Axis(format="d", grid=False, **ticks),
+        scale=alt.Scale(domain=[first, last], nice=False, padding=8),
+    )
+    dash = alt.StrokeDash("split:N", scale=_split_scale(view, DASHES), legend=alt.Legend(symbolSize=350))
+    marked = data if has_few_epochs else data[data["num_epochs"] == 1]
+    chart = alt.Chart(data.drop(columns="num_epochs")).encode(x=x)
+    marks = alt.Chart(marked.drop(columns="num_epochs")).encode(x=x, detail="split:N")
+    return [
+        chart.mark_area(opacity=0.15, aria=False),
+        chart.mark_line(strokeWidth=2).encode(strokeDash=dash),
+        marks.mark_circle(size=30, opacity=1, aria=False),
+    ]
+
+
+def _bars(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
+    """For a single epoch: a bar and a mark, the arms side by side."""
+    chart = alt.Chart(data.drop(columns="num_epochs")).encode(
+        x=alt.X("epoch:O", axis=alt.Axis(labelAngle=0)), xOffset=alt.XOffset("arm:N", sort=list(view.arms))
+    )
+    shape = alt.Shape("split:N", scale=_split_scale(view, SHAPES))
+    return [
+        chart.mark_rule(opacity=0.25, strokeWidth=8, aria=False),
+        chart.mark_point(filled=True, opacity=1, size=50).encode(shape=shape),
+    ]
+
+
+def _split_scale(view: RunView, looks: Mapping[str, Any]) -> alt.Scale:
+    """The run's splits, the same for all panels, whether or not one has values of each: they share a legend."""
+    measured = view.metrics.dropna(axis="columns", how="all").columns
+    splits = [split for split in looks if any(f"{split}_{measure}" in measured for measure in METRICS)]
+    return alt.Scale(domain=splits, range=[looks[split] for split in splits])

@@ -1,0 +1,57 @@
+"""The findings of the fairness audit, each in one line with its numbers."""
+
+from collections.abc import Mapping
+
+from bnreg.analysis.audit import (
+    ChoiceByTest,
+    DropoutBeforeNorm,
+    Finding,
+    RateAtEdge,
+    TooFewSeeds,
+    UnequalArms,
+    UnequalTuning,
+)
+from bnreg.wording import VARIANCE_SHIFT, counted, point_label
+
+_UNEQUAL = {
+    "epochs": "unequal epochs",
+    "stopped epochs": "unequal epochs by early stopping, on average",
+    "steps": "unequal steps",
+    "parameters": "unequal parameters",
+}
+
+
+def finding_text(finding: Finding) -> str:
+    """One finding in words."""
+    match finding:
+        case UnequalArms():
+            others = f" and at {counted(finding.num_other_points, 'other point')}" if finding.num_other_points else ""
+            where = f" at {point_label(finding.point)}{others}" if finding.point else ""
+            return f"{_UNEQUAL[finding.what]}: {_amounts(finding.by_arm)}{where}"
+        case UnequalTuning():
+            return f"unequal tuning, settings tried: {_amounts(finding.tries)} ({', '.join(finding.keys)})"
+        case RateAtEdge():
+            low, high = finding.rates[0], finding.rates[-1]
+            edge = "lowest" if finding.best == low else "highest"
+            return (
+                f"the best learning rate of {finding.arm} by {finding.split} accuracy, {finding.best:g}, is the {edge} "
+                f"of {len(finding.rates)} tried ({low:g} to {high:g}): a better one may lie beyond"
+            )
+        case ChoiceByTest():
+            return (
+                f"no validation split: to choose among the {finding.num_points} points ({', '.join(finding.keys)}) by "
+                "test accuracy is to choose by the test split; data.validation_size gives one to choose by"
+            )
+        case DropoutBeforeNorm():
+            return f"{finding.arm}: dropout of {finding.rate:g} {VARIANCE_SHIFT}"
+        case TooFewSeeds():
+            return (
+                f"too few seeds: with {finding.num_seeds} the smallest p is {finding.smallest_p:.3g}; "
+                f"at least {finding.enough} can reach p < 0.05"
+            )
+
+
+def _amounts(by_arm: Mapping[str, float]) -> str:
+    return ", ".join(
+        f"{arm} {value:,.0f}" if float(value).is_integer() else f"{arm} {value:,.1f}" for arm, value in by_arm.items()
+    )

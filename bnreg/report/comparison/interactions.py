@@ -1,0 +1,26 @@
+"""The table of interactions: how an arm's advantage changes with what is swept."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bnreg.report.comparison.numbers import differences, p_text, unit
+from bnreg.report.grid import Grid
+from bnreg.wording import MISSING, point_label, short_names
+
+if TYPE_CHECKING:
+    from bnreg.statistics.interaction import Interaction
+
+
+def interactions_grid(interactions: Sequence["Interaction"], metric: str, styles: dict[str, str]) -> Grid:
+    """A row for each: by how much the advantage is greater at the level than at the reference."""
+    evidence = [one.evidence for one in interactions]
+    names = [
+        [one.arm, f"{short_names([one.factor])[0]} {one.level} vs {one.reference}", point_label(one.others)]
+        for one in interactions
+    ]
+    shift = differences(metric, [one.difference for one in evidence], [one.interval for one in evidence])
+    words = ["~" if one.verdict.word == "inconclusive" else one.verdict.word for one in evidence]
+    p_values = [p_text(one.verdict.corrected_p) if one.num_pairs else MISSING for one in evidence]
+    rows = [[*name, *cells] for name, cells in zip(names, zip(words, shift, p_values, strict=True), strict=True)]
+    headers = ["advantage of", "between", "at", "verdict", f"change [95 %]{unit(metric, of_difference=True)}", "p"]
+    return Grid(headers, rows, num_names=4, styles=styles)

@@ -1,0 +1,164 @@
+"""The lines under a table: what keeps a reader from taking its figures for more than they are."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bnreg.analysis.audit import TooFewSeeds, audit
+from bnreg.analysis.comparison import RUNNING_ACCURACY, Block
+from bnreg.analysis.groups import distinct, varying_keys
+from bnreg.analysis.judged import Judged
+from bnreg.analysis.power import too_few_pairs
+from bnreg.metrics import label_of, metric_of
+from bnreg.report.comparison.findings import finding_text
+from bnreg.report.comparison.numbers import p_text, seeds_text
+from bnreg.wording import counted, point_label
+
+if TYPE_CHECKING:
+    from bnreg.statistics.evidence import Evidence
+
+MAX_LISTED = 8
+
+_DECIDED = "inconclusive; {} seeds would decide it in 80 % of cases"
+
+
+def notes_on(block: Block) -> list[str]:
+    """One line each, the weightiest first."""
+    return [
+        *_on_replicas(block),
+        *_on_pairing(block),
+        *_on_power(block.judged),
+        *_on_fairness(block),
+        *_on_method(block.judged),
+    ]
+
+
+def _on_replicas(block: Block) -> list[str]:
+    notes = []
+    if RUNNING_ACCURACY in block.metrics and not block.question.metrics:
+        notes.append("batch norm by population statistics; the accuracy by running ones stands beside")
+    diverged: dict[str, list[str]] = {}
+    for group in block.groups:
+        if group.diverged_seeds:
+            diverged.setdefault(f"{group.side}, {seeds_text(group.diverged_seeds)}", []).append(
+                point_label(group.point)
+            )
+    if diverged:
+        told = [f"{who}{_at_points(points)}" for who, points in diverged.items()]
+        notes.append(f"diverged, and counted as chance: {_listed(told)}")
+    if not block.is_run and (keys := varying_keys(block.groups)):
+        notes.append(f"each seed's mean is over {', '.join(keys)}; --group-by keeps them apart")
+    if not block.is_run and len(block.views) > 1:
+        for side in distinct(group.side for group in block.groups):
+            runs = {one.view for group in block.groups if group.side == side for one in group.replicas}
+            if len(runs) < len(block.views) and block.along == "arm" and "run" not in block.point_keys:
+                notes.append(f"{side} is in {len(runs)} of {counted(len(block.views), 'run')}")
+    return notes
+
+
+def _on_pairing(block: Block) -> list[str]:
+    notes = []
+    if not block.judged:
+        return []
+    of_one_metric = [one for one in block.judged if one.metric == block.judged[0].metric]
+    for reason in distinct(one.unpaired for one in of_one_metric if one.unpaired):
+        names = [one.arm.label for one in of_one_metric if one.unpaired == reason]
+        notes.append(
+            f"warning: {_listed(names)} against {block.baseline}: unpaired, for the {reason} differ: "
+            "Welch's interval and p, over the seeds of each"
+        )
+    for one in of_one_metric:
+        if one.evidence.pairs and one.evidence.pairs.unmatched_seeds:
+            alone = one.evidence.pairs.unmatched_seeds
+            verb = "has no partner and is left out" if len(alone) == 1 else "have no partner and are left out"
+            notes.append(f"{one.arm.label} against {one.baseline.side}: {seeds_text(alone)} {verb}")
+    return notes
+
+
+def _on_power(judged: Sequence[Judged]) -> list[str]:
+    """Too few pairs, ties, and what each verdict's reader should know beside it."""
+    notes = []
+    for few in too_few_pairs(judged):
+        are = "is" if few.num_pairs == 1 else "are"
+        interval = "" if few.has_interval else "an interval or "
+        after = f" after Holm for {few.family_size} comparisons" if few.family_size > 1 else ""
+        remedy = f"use at least {few.enough} seeds" if few.enough else "compare fewer"
+        notes.append(
+            f"{counted(few.num_pairs, 'pair')} {are} too few for {interval}a p below "
+            f"{p_text(few.smallest_p)}{after}: {remedy}"
+        )
+    if num_ties := sum(one.evidence.pairs.ties for one in judged if one.evidence.pairs):
+        notes.append(f"{counted(num_ties, 'pair')} tied, which nobody won")
+    return [*notes, *_remarks(judged)]
+
+
+def _remarks(judged: Sequence[Judged]) -> list[str]:
+    """What the verdicts say beside their words: one line for all of which the same is said."""
+    several = len({one.metric for one in judged}) > 1
+    by_remark: dict[str, list[str]] = {}
+    needed: list[int] = []
+    for one in judged:
+        verdict = one.evidence.verdict
+        if verdict.remark and one.evidence.interval is not None:
+            name = f"{label_of(one.metric)} of {one.arm.label}" if several else one.arm.label
+            by_remark.setdefault(_DECIDED if verdict.seeds_needed else verdict.remark, []).append(name)
+            needed += [verdict.seeds_needed] if verdict.seeds_needed else []
+    notes = []
+    for remark, names in by_remark.items():
+        said = remark
+        if remark == _DECIDED:
+            least, most = min(needed), max(needed)
+            said = remark.format(f"{least:,}" if least == most else f"{least:,} to {most:,}")
+        who = f"all {len(names)} comparisons" if 1 < len(names) == len(judged) else _listed(names)
+        notes.append(f"{who}: {said}")
+    return notes
+
+
+def _on_fairness(block: Block) -> list[str]:
+    """What the audit finds in the runs; of too few seeds the comparisons themselves tell."""
+    if not block.judged:
+        return []
+    findings = Counter(
+        finding_text(finding) for view in block.views for finding in audit(view) if not isinstance(finding, TooFewSeeds)
+    )
+    if len(block.views) == 1:
+        return [f"audit: {line}" for line in findings]
+    runs = counted(len(block.views), "run")
+    return [f"audit: {line} (in {number} of {runs})" for line, number in findings.items()]
+
+
+def _on_method(judged: Sequence[Judged]) -> list[str]:
+    """What the verdicts go by: the smallest effect of interest, the kind of interval, the correction of p."""
+    tested = [one for one in judged if one.evidence.is_tested]
+    if not tested:
+        return []
+    effects = []
+    for metric in distinct(one.metric for one in tested):
+        effect = next(one.evidence.verdict.smallest_effect for one in tested if one.metric == metric)
+        if effect is not None:
+            shown = metric_of(metric)
+            effects.append(f"±{effect * shown.scale:.{shown.digits}f} {shown.difference_unit}".rstrip())
+    parts = [f"equivalent: within {' and '.join(distinct(effects))}"] if effects else []
+    bases = distinct(one.evidence.interval_over for one in tested if one.evidence.interval)
+    if bases:
+        parts.append(f"[95 % interval] over {' or '.join(bases)}")
+    family = tested[0].evidence.verdict.family_size
+    parts.append(f"p after Holm for {family} comparisons" if family > 1 else f"p of {_test_of(tested[0].evidence)}")
+    if any(one.evidence.verdict.word == "inconclusive" for one in tested):
+        parts.append("~ inconclusive")
+    return ["; ".join(parts)]
+
+
+def _test_of(evidence: "Evidence") -> str:
+    return "sign flips" if evidence.pairs else "Welch's test"
+
+
+def _at_points(labels: Sequence[str]) -> str:
+    if len(labels) == 1:
+        return f", at {labels[0]}" if labels[0] else ""
+    return f", at {len(labels)} points"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return f"{'; '.join(names[:MAX_LISTED])}{more}"

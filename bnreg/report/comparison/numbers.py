@@ -1,0 +1,90 @@
+"""How numbers are shown: the decimals of a column below each other, accuracies in percent."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from bnreg.metrics import label_of, metric_of
+
+MISSING = "–"
+
+
+def header(column: str, *, of_difference: bool = False) -> str:
+    """A table's header: the label of a column, or ``difference [95 %]``, and the unit behind it."""
+    label = "difference [95 %]" if of_difference else label_of(column)
+    return f"{label}{unit(column, of_difference=of_difference)}"
+
+
+def unit(column: str, *, of_difference: bool = False) -> str:
+    """What stands behind a header: ``, %``, for differences ``, pp``, nothing for a pure number."""
+    metric = metric_of(column)
+    name = metric.difference_unit if of_difference else metric.unit
+    return f", {name}" if name else ""
+
+
+def means(metric: str, pairs: Sequence[tuple[float, float]]) -> list[str]:
+    """``95.93 ± 0.21`` for each mean and spread; the mean alone where every spread is missing."""
+    scale, digits = metric_of(metric).scale, metric_of(metric).digits
+    written = [number(mean * scale, digits) for mean, _ in pairs]
+    if all(math.isnan(std) for _, std in pairs):
+        return written
+    spreads = padded([number(std * scale, digits) for _, std in pairs])
+    return [f"{mean} ± {spread}" if mean != MISSING else mean for mean, spread in zip(written, spreads, strict=True)]
+
+
+def differences(metric: str, values: Sequence[float], intervals: Sequence[tuple[float, float] | None]) -> list[str]:
+    """``+1.36 [+1.25, +1.45]`` for each difference with its interval."""
+    scale, digits = metric_of(metric).scale, metric_of(metric).digits
+    means_ = [MISSING if math.isnan(value) else signed(value * scale, digits) for value in values]
+    if not any(intervals):
+        return means_
+    highs = padded([signed(one[1] * scale, digits) if one else "" for one in intervals])
+    brackets = padded(
+        [
+            f"[{signed(one[0] * scale, digits)}, {high}]" if one else MISSING
+            for one, high in zip(intervals, highs, strict=True)
+        ]
+    )
+    return [f"{mean} {bracket}" for mean, bracket in zip(means_, brackets, strict=True)]
+
+
+def number(value: float, digits: int) -> str:
+    """With so many decimals; a dash for NaN."""
+    return MISSING if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def signed(value: float, digits: int) -> str:
+    """With a sign; zero has a plus."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
+def p_text(p_value: float) -> str:
+    """Three decimals, and never zero."""
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def out_of(parts: Iterable[int], wholes: Iterable[int]) -> list[str]:
+    """``9 of 10``."""
+    widths = padded([str(whole) for whole in wholes])
+    return [f"{part} of {whole}" for part, whole in zip(parts, widths, strict=True)]
+
+
+def padded(cells: list[str]) -> list[str]:
+    """Each as wide as the widest, flush right."""
+    width = max(map(len, cells), default=0)
+    return [cell.rjust(width) for cell in cells]
+
+
+def duration(seconds: float) -> str:
+    """``9.1 s`` or ``1 min 40 s``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def seeds_text(seeds: Sequence[int], num_shown: int = 10) -> str:
+    """``seed 3`` or ``seeds 1, 2 and 5 more``."""
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    more = f" and {len(seeds) - num_shown} more" if len(seeds) > num_shown else ""
+    return f"seeds {', '.join(map(str, seeds[:num_shown]))}{more}"

@@ -1,0 +1,186 @@
+"""A comparison as plain data: fractions instead of percent, None for what is missing."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bnreg.analysis.comparison import Block
+from bnreg.analysis.groups import ReplicaGroup
+from bnreg.analysis.interactions import interactions_of
+from bnreg.analysis.judged import Judged
+from bnreg.analysis.secondary import secondary_p_values
+from bnreg.report.comparison.notes import notes_on
+
+if TYPE_CHECKING:
+    from bnreg.statistics.evidence import Evidence
+    from bnreg.statistics.interaction import Interaction
+
+
+def block_record(block: Block) -> dict[str, Any]:
+    """One record for a block: a run, or what was chosen from several."""
+    first = block.views[0]
+    about: dict[str, Any] = {"runs": [view.id for view in block.views]}
+    if len(block.views) == 1:
+        about = {
+            "run": first.id,
+            "name": first.name,
+            "dataset": first.dataset,
+            "requested_dataset": first.requested_dataset,
+            "num_epochs": first.num_epochs,
+            "num_seeds": first.num_seeds,
+            "device": first.info.device,
+            "seconds": first.info.seconds,
+            "overrides": list(first.overrides),
+        }
+    return {
+        **about,
+        "along": block.along,
+        "baseline": block.baseline,
+        "at": block.question.at,
+        "arms": [_group_record(block, group) for group in block.groups],
+        "comparisons": [_comparison_record(block, one) for one in block.judged],
+        "interactions": [
+            _interaction_record(one, metric)
+            for metric in dict.fromkeys(one.metric for one in block.judged)
+            for one in interactions_of(block, metric)
+        ],
+        "notes": notes_on(block),
+    }
+
+
+def _group_record(block: Block, group: ReplicaGroup) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "point": group.point,
+        "arm": group.side,
+        "num_seeds": len(group.by_seed),
+        "num_diverged": len(group.diverged_seeds),
+        "seconds": group.seconds,
+    }
+    record |= {key: group.settings(key) for key in block.columns}
+    for metric in block.metrics:
+        record[metric] = {name: _or_none(value) for name, value in group.moments(metric)._asdict().items()}
+        if block.question.seeds:
+            record[metric]["by_seed"] = {str(seed): value for seed, value in group.values(metric).items()}
+    return record
+
+
+def _comparison_record(block: Block, judged: Judged) -> dict[str, Any]:
+    evidence, verdict, pairs = judged.evidence, judged.evidence.verdict, judged.evidence.pairs
+    tests = {name: _or_none(p) for name, p in secondary_p_values(judged).items()} if block.question.tests else None
+    return {
+        "point": judged.arm.point,
+        "arm": judged.arm.side,
+        "metric": judged.metric,
+        **_evidence_record(evidence),
+        "remark": verdict.remark,
+        "smallest_effect": verdict.smallest_effect,
+        "interval_over": evidence.interval_over,
+        "family_size": verdict.family_size,
+        "smallest_p": pairs.smallest_p if pairs else None,
+        "d_z": _or_none(pairs.d_z) if pairs else None,
+        "wins": pairs.wins if pairs else None,
+        "losses": pairs.losses if pairs else None,
+        "ties": pairs.ties if pairs else None,
+        "seeds_needed": verdict.seeds_needed,
+        "unmatched_seeds": list(pairs.unmatched_seeds) if pairs else [],
+        "diverged_seeds": list(pairs.diverged_seeds) if pairs else [],
+        "diverged_baseline_seeds": list(pairs.diverged_baseline_seeds) if pairs else [],
+        "unpaired": judged.unpaired,
+        **({"tests": tests} if tests is not None else {}),
+    }
+
+
+def _interaction_record(one: "Interaction", metric: str) -> dict[str, Any]:
+    return {
+        "arm": one.arm,
+        "metric": metric,
+        "factor": one.factor,
+        "level": one.level,
+        "reference": one.reference,
+        "at": one.others,
+        **_evidence_record(one.evidence),
+    }
+
+
+def _evidence_record(evidence: "Evidence") -> dict[str, Any]:
+    return {
+        "verdict": evidence.verdict.word if evidence.is_tested else None,
+        "num_pairs": evidence.num_pairs,
+        "difference": _or_none(evidence.difference),
+        "interval": list(evidence.interval) if evidence.interval else None,
+        "p_value": evidence.p_value,
+        "corrected_p": evidence.verdict.corrected_p,
+    }
+
+
+def block_csv(blocks: Sequence[Block]) -> str:
+    """A row for each group and metric, with its comparison where it has one; with ``seeds`` one for each seed."""
+    rows = [row for block in blocks for row in (_seed_rows(block) if block.question.seeds else _group_rows(block))]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: _inert(cell) for key, cell in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _inert(cell: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula, whatever a setting is called."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@")) else cell
+
+
+def _group_rows(block: Block) -> list[dict[str, Any]]:
+    judged = {(one.arm, one.metric): one for one in block.judged}
+    rows = []
+    for group in block.groups:
+        for metric in block.metrics:
+            row = _identity(block, group) | {
+                "metric": metric,
+                "num_seeds": len(group.values(metric)),
+                "num_diverged": len(group.diverged_seeds),
+                **{name: _or_none(value) for name, value in group.moments(metric)._asdict().items()},
+            }
+            one = judged.get((group, metric))
+            evidence = _comparison_record(block, one) if one else dict.fromkeys(_CSV_EVIDENCE)
+            low, high = evidence.pop("interval", None) or (None, None)
+            rows.append(
+                row
+                | {"against": block.baseline if one else None, "low": low, "high": high}
+                | {key: evidence[key] for key in _CSV_EVIDENCE}
+            )
+    return rows
+
+
+_CSV_EVIDENCE = (
+    "verdict",
+    "difference",
+    "num_pairs",
+    "wins",
+    "losses",
+    "p_value",
+    "corrected_p",
+    "d_z",
+    "seeds_needed",
+    "unpaired",
+)
+
+
+def _seed_rows(block: Block) -> list[dict[str, Any]]:
+    return [
+        _identity(block, group)
+        | {"seed": seed, "diverged": int(seed in group.diverged_seeds)}
+        | {metric: group.values(metric).get(seed) for metric in block.metrics}
+        for group in block.groups
+        for seed in group.by_seed
+    ]
+
+
+def _identity(block: Block, group: ReplicaGroup) -> dict[str, Any]:
+    runs = dict.fromkeys(replica.view.id for replica in group.replicas)
+    settings = {key: "; ".join(group.settings(key)) for key in block.columns}
+    return {"runs": " ".join(runs), **group.point, block.along: group.side, **settings}
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

@@ -1,0 +1,236 @@
+"""A comparison as its reader sees it: as tables for the terminal, in Markdown and in LaTeX.
+
+All come from the same grids of text, so that they never disagree in a figure or a word.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.text import Text
+
+from bnreg.analysis.comparison import RUNNING_ACCURACY, Block
+from bnreg.analysis.groups import ReplicaGroup, distinct
+from bnreg.analysis.interactions import interactions_of
+from bnreg.analysis.judged import Judged
+from bnreg.metrics import label_of, metric_of
+from bnreg.report.comparison.interactions import interactions_grid
+from bnreg.report.comparison.notes import notes_on
+from bnreg.report.comparison.numbers import (
+    differences,
+    duration,
+    header,
+    means,
+    number,
+    out_of,
+    p_text,
+    padded,
+)
+from bnreg.report.comparison.tests_grid import tests_grid
+from bnreg.report.grid import Grid, escaped, latex, latex_escaped, markdown
+from bnreg.wording import MISSING, as_written, counted, point_label, short_names
+
+if TYPE_CHECKING:
+    from bnreg.config.key_paths import Point
+
+# More swept settings than these share one column, which can wrap; else figures would not fit 80 columns.
+MAX_POINT_COLUMNS = 2
+
+# The words carry the meaning; colour only repeats it.
+VERDICT_STYLES = {"helped": "green", "hurt": "red", "equivalent": "cyan", "~": "dim"}
+
+
+class _Phrases:
+    """Phrases in a line of text, which is broken between them where there is no room."""
+
+    def __init__(self, phrases: Iterable[Text]) -> None:
+        self._phrases = tuple(phrases)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        first, *others = self._phrases
+        line = first.copy()
+        for phrase in others:
+            if line.cell_len + 1 + phrase.cell_len > options.max_width:
+                yield line
+                line = phrase.copy()
+            else:
+                line = Text.assemble(line, " ", phrase)
+        yield line
+
+
+def block_tables(blocks: Sequence[Block]) -> Group:
+    """For the terminal."""
+    parts: list[RenderableType] = []
+    for block in blocks:
+        parts += [_Phrases(_title(block)), ""]
+        for heading, grid in grids(block):
+            parts += [*([Text(heading)] if heading else []), grid, ""]
+        notes = notes_on(block)
+        parts += [Text("\n".join([*notes, ""]))] if notes else []
+    return Group(*parts)
+
+
+def block_markdown(blocks: Sequence[Block]) -> str:
+    """In GitHub's Markdown."""
+    parts = []
+    for block in blocks:
+        name, facts = _name(block), ", ".join(_facts(block))
+        parts.append(f"**{escaped(name)}**: {escaped(facts)}")
+        for heading, grid in grids(block):
+            parts += [*([escaped(heading)] if heading else []), markdown(grid)]
+        parts += map(escaped, notes_on(block))
+    return "\n\n".join(parts) + "\n"
+
+
+def block_latex(blocks: Sequence[Block]) -> str:
+    """As LaTeX tables, what is said about them as comments."""
+    parts = []
+    for block in blocks:
+        parts.append(f"% {_name(block)}: {', '.join(_facts(block))}")
+        for heading, grid in grids(block):
+            parts += [*([latex_escaped(heading)] if heading else []), latex(grid)]
+        parts += [f"% {note}" for note in notes_on(block)]
+    return "\n".join(parts) + "\n"
+
+
+def grids(block: Block) -> list[tuple[str, Grid]]:
+    """The tables of a block, with a heading where one is needed."""
+    tables = [("", _seed_grid(block) if block.question.seeds else _arm_grid(block))]
+    by_metric = distinct(one.metric for one in block.judged)
+    for metric in by_metric:
+        judged = [one for one in block.judged if one.metric == metric]
+        heading = f"{label_of(metric)}:" if len(by_metric) > 1 else ""
+        tables.append((heading, _comparison_grid(block, metric, judged)))
+        if interactions := interactions_of(block, metric):
+            tables.append(("", interactions_grid(interactions, metric, VERDICT_STYLES)))
+        if block.question.tests:
+            tables.append(("", tests_grid(judged, *_names(block, [one.arm for one in judged]))))
+    return tables
+
+
+def _name(block: Block) -> str:
+    return block.views[0].name if len(block.views) == 1 else counted(len(block.views), "run")
+
+
+def _title(block: Block) -> list[Text]:
+    """A run by its folder's name, for the experiment's is that of all its runs."""
+    view = block.views[0]
+    suffix = view.id.removeprefix(view.name) if len(block.views) == 1 else ""
+    fallback = len(block.views) == 1 and view.used_fallback
+    first, *facts = _facts(block)
+    texts = [Text(first, "bold yellow" if fallback else ""), *map(Text, facts)]
+    *but_last, last = texts
+    return [
+        Text.assemble((_name(block), "bold"), (suffix, "dim"), ":"),
+        *(Text.assemble(text, ",") for text in but_last),
+        last,
+    ]
+
+
+def _facts(block: Block) -> list[str]:
+    datasets = distinct(view.dataset_label for view in block.views)
+    epochs = sorted({view.num_epochs for view in block.views})
+    seeds = {replica.seed for group in block.groups for replica in group.replicas}
+    facts = [
+        ", ".join(datasets),
+        counted(epochs[0], "epoch") if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs",
+        counted(len(seeds), "seed"),
+    ]
+    if block.question.at != "last":
+        facts.append(f"at {block.question.at.replace('=', ' ')}")
+    if len(block.views) == 1:
+        view = block.views[0]
+        facts += [view.info.device, duration(view.info.seconds), *view.overrides]
+    if block.question.where is not None:
+        facts.append(f"where {block.question.where}")
+    return facts
+
+
+def _arm_grid(block: Block) -> Grid:
+    groups = block.groups
+    columns: dict[str, list[str]] = {}
+    for metric in block.metrics:
+        moments = [group.moments(metric) for group in groups]
+        if metric == RUNNING_ACCURACY and not block.question.metrics:
+            shown = metric_of(metric)
+            columns["by running, %"] = [number(mean * shown.scale, shown.digits) for mean, _ in moments]
+        else:
+            columns[header(metric)] = means(metric, moments)
+    if not block.question.metrics:
+        running = {"by running, %": columns.pop("by running, %")} if "by running, %" in columns else {}
+        if len(block.views) == 1:
+            columns["seconds"] = [f"{group.seconds:.1f}" for group in groups]
+        columns |= running
+    if len(block.views) > 1:
+        columns["seeds"] = [str(len(group.by_seed)) for group in groups]
+    if any(group.diverged_seeds for group in groups):
+        columns["diverged"] = out_of(
+            [len(group.diverged_seeds) for group in groups], [len(group.by_seed) for group in groups]
+        )
+    return _grid(block, groups, columns)
+
+
+def _seed_grid(block: Block) -> Grid:
+    """A row for each seed of each group."""
+    rows = [(group, seed) for group in block.groups for seed in group.by_seed]
+    columns = {"seed": [str(seed) for _, seed in rows]}
+    for metric in block.metrics:
+        shown = metric_of(metric)
+        values = [group.values(metric).get(seed, math.nan) * shown.scale for group, seed in rows]
+        columns[header(metric)] = [number(value, shown.digits) for value in values]
+    if any(group.diverged_seeds for group in block.groups):
+        columns["diverged"] = ["diverged" if seed in group.diverged_seeds else "" for group, seed in rows]
+    return _grid(block, [group for group, _ in rows], columns)
+
+
+def _grid(block: Block, groups: Sequence[ReplicaGroup], columns: dict[str, list[str]]) -> Grid:
+    """The columns behind those that name each row's group and show its further settings."""
+    headers, names = _names(block, groups, baseline=True)
+    headers[-1] = block.along
+    headers += short_names(block.columns)
+    settings = [[", ".join(group.settings(key)) or MISSING for key in block.columns] for group in groups]
+    cells = zip(*columns.values(), strict=True)
+    rows = [[*name, *written, *figures] for name, written, figures in zip(names, settings, cells, strict=True)]
+    return Grid([*headers, *columns], rows, num_names=len(headers))
+
+
+def _comparison_grid(block: Block, metric: str, judged: Sequence[Judged]) -> Grid:
+    evidence = [one.evidence for one in judged]
+    shift = differences(metric, [one.difference for one in evidence], [one.interval for one in evidence])
+    pairs = [one.pairs for one in evidence]
+    columns = {
+        "verdict": [_verdict(one) for one in judged],
+        header(metric, of_difference=True): shift,
+        "p": [p_text(one.verdict.corrected_p) if one.is_tested else MISSING for one in evidence],
+        "d_z": padded([number(one.d_z, 2) if one else MISSING for one in pairs]),
+        "won": [f"{one.wins}/{len(one.seeds)}" if one else MISSING for one in pairs],
+    }
+    headers, names = _names(block, [one.arm for one in judged])
+    rows = [[*name, *cells] for name, cells in zip(names, zip(*columns.values(), strict=True), strict=True)]
+    return Grid([*headers, *columns], rows, num_names=len(headers) + 1, styles=VERDICT_STYLES)
+
+
+def _verdict(judged: Judged) -> str:
+    if not judged.evidence.is_tested:
+        return MISSING
+    word = judged.evidence.verdict.word
+    return "~" if word == "inconclusive" else word
+
+
+def _names(
+    block: Block, groups: Sequence[ReplicaGroup], *, baseline: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """Headers and cells of the columns that name each group: those of its point, then its side."""
+    label: Callable[[Point], list[str]]
+    if len(block.point_keys) <= MAX_POINT_COLUMNS:
+        headers = short_names(block.point_keys)
+        label = lambda point: [as_written(value) for value in point.values()]  # noqa: E731 # one of two, as a value
+    else:
+        headers = ["point"]
+        label = lambda point: [point_label(point)]  # noqa: E731
+    mark = " (baseline)" if baseline else ""
+    rows = [
+        [*label(group.point), f"{group.side}{mark}" if group.side == block.baseline else group.side] for group in groups
+    ]
+    return [*headers, f"against {block.baseline}"], rows

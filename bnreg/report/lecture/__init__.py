@@ -1,0 +1,1 @@
+"""The lecture's drawings, as charts and tables."""

@@ -1,0 +1,64 @@
+"""The job of a worker: train one shard from wherever it was left, and keep its snapshots and results."""
+
+import time
+from collections.abc import Callable, Generator
+
+from bnreg import stopping
+from bnreg.data import Dataset
+from bnreg.errors import RunError
+from bnreg.training.engines import ENGINES
+from bnreg.training.messages import Progressed, ShardDone, Store
+from bnreg.training.shards import Shard
+
+Job = tuple[Shard, Store]
+
+
+def train_and_keep(
+    shard: Shard,
+    store: Store,
+    dataset: Dataset,
+    *,
+    engine: str,
+    device: str,
+    snapshot_seconds: float,
+    log: Callable[[str], None],
+) -> Generator[Progressed, None, None]:
+    """Train a shard from where it was left, keep its state now and then, and in the end its results.
+
+    Its state is kept, too, when a stop is asked for, or when nobody listens any more and the generator is closed.
+
+    Args:
+        shard: What to train.
+        store: Where its state and results are kept.
+        dataset: The data.
+        engine: A name in ``ENGINES``.
+        device: ``cpu`` or ``cuda:N``.
+        snapshot_seconds: The time between two snapshots.
+        log: Takes warnings, a line each.
+
+    Raises:
+        StoppedError: If a stop was asked for.
+        RunError: If the results cannot be kept.
+    """
+    with store.locked():
+        if store.is_done(log):  # by a worker that has outlived its coordinator
+            yield ShardDone(shard.index)
+            return
+        trainer = ENGINES[engine].make(shard, dataset, device, store.load())
+        try:
+            last_saved = time.monotonic()
+            for message in trainer.train():
+                yield message
+                stopping.heed_stop()
+                if time.monotonic() - last_saved > snapshot_seconds:
+                    try:
+                        store.save(trainer.num_steps, trainer.state())
+                    except RunError as error:
+                        log(f"{error}; training goes on without this snapshot")
+                    last_saved = time.monotonic()
+            result = trainer.result()
+        except (stopping.StoppedError, GeneratorExit):
+            store.save(trainer.num_steps, trainer.state())
+            raise
+        store.commit(result)
+    yield ShardDone(shard.index)

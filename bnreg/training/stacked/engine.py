@@ -1,0 +1,137 @@
+"""The torch engine: a shard's replicas as stacks with a leading replica axis, on CPU and CUDA."""
+
+import time
+from collections.abc import Iterator
+
+import torch
+
+from bnreg.data import Dataset
+from bnreg.training.messages import EngineState, EpochDone, Row, ShardResult, StepsDone
+from bnreg.training.shards import Shard, architecture
+from bnreg.training.stacked.feed import Feed
+from bnreg.training.stacked.in_training import StackInTraining
+from bnreg.training.stacked.stack import Stack
+
+REPORT_SECONDS = 0.2
+
+
+class StackedEngine:
+    """Trains all replicas of a shard; see ``engines.Engine``.
+
+    Args:
+        shard: What to train.
+        dataset: The data.
+        device: Where to train.
+        state: Where to continue; None: at the beginning.
+    """
+
+    def __init__(
+        self, shard: Shard, dataset: Dataset, device: str | torch.device, state: EngineState | None = None
+    ) -> None:
+        self._shard = shard
+        self._device = torch.device(device)
+        self._feed = Feed(dataset, shard.settings.data, shard.seeds, self._device, drop_single=shard.drop_single)
+        self._sets = self._feed.evaluation_sets()
+        self._stacks = [
+            StackInTraining(
+                Stack(
+                    cells,
+                    shard.seeds,
+                    architecture=architecture(cells[0].settings, dataset.train_images.shape[1:], dataset.num_classes),
+                    steps_per_epoch=self._feed.num_steps,
+                    device=self._device,
+                ),
+                dataset.num_classes,
+            )
+            for cells in shard.stacks
+        ]
+        self._order_hashes: list[dict[int, str]] = []  # of each epoch that is over, by seed
+        self._epochs = 0  # those that were evaluated
+        self._steps_in_epoch = 0
+        self._rows: list[Row] = []
+        if state is not None:
+            self._restore(state)
+            return
+        for one in self._stacks:
+            one.begin(self._sets)
+
+    @property
+    def num_steps(self) -> int:
+        """Optimiser steps done."""
+        return self._epochs * self._feed.num_steps + self._steps_in_epoch
+
+    def train(self) -> Iterator[StepsDone | EpochDone]:
+        """Train to the end and report progress.
+
+        Nothing inside an epoch waits for the device; the metrics are read after its last step.
+        """
+        yield StepsDone(self._shard.index, self.num_steps)
+        while self._epochs < self._shard.settings.training.epochs and not all(one.has_stopped for one in self._stacks):
+            yield from self._train_epoch()
+            rows = self._evaluate()
+            yield EpochDone(self._shard.index, self._epochs, self.num_steps, rows)
+
+    def _train_epoch(self) -> Iterator[StepsDone]:
+        """The remaining steps of the epoch."""
+        last_report = time.monotonic()
+        start = time.perf_counter()
+        seconds_before = [one.seconds for one in self._stacks]
+        for x, y in self._feed.batches(self._epochs + 1, skip=self._steps_in_epoch):
+            for one in self._stacks:
+                one.timed_step(x, y)
+            self._steps_in_epoch += 1
+            if time.monotonic() - last_report > REPORT_SECONDS:
+                last_report = time.monotonic()
+                yield StepsDone(self._shard.index, self.num_steps)
+        if self._device.type != "cpu":  # a step returns before it is done: only the epoch can be timed, and shared out
+            torch.cuda.synchronize(self._device)
+            each = (time.perf_counter() - start) / self._shard.num_replicas
+            for one, before in zip(self._stacks, seconds_before, strict=True):
+                one.seconds = before + each * one.num_replicas
+
+    def _evaluate(self) -> list[Row]:
+        """Evaluate all replicas, and only once that is done take note of it: the epoch is then over."""
+        evaluated = [one.evaluate(self._sets) for one in self._stacks]
+        self._epochs, self._steps_in_epoch = self._epochs + 1, 0
+        self._order_hashes.append(self._feed.order_hashes())
+        noted = [one.note(self._epochs, found) for one, found in zip(self._stacks, evaluated, strict=True)]
+        rows = [row for of_stack in noted for row in of_stack]
+        self._rows += rows
+        return rows
+
+    def result(self) -> ShardResult:
+        """The results of the trained shard; the state stays as it is."""
+        result = ShardResult(tables={"metrics": self._rows, "summary": []})
+        for one in self._stacks:
+            one.add_to(result, self._sets, self._order_hashes)
+        return result
+
+    def state(self) -> EngineState:
+        """A copy of everything that is needed to continue."""
+        arrays = {
+            f"stack{i}/{name}": values.detach().cpu().numpy().copy()
+            for i, one in enumerate(self._stacks)
+            for name, values in one.arrays().items()
+        }
+        facts = {
+            "epochs": self._epochs,
+            "steps_in_epoch": self._steps_in_epoch,
+            "rows": self._rows,
+            "stacks": [one.facts() for one in self._stacks],
+        }
+        return EngineState(arrays, facts)
+
+    def _restore(self, state: EngineState) -> None:
+        self._epochs, self._steps_in_epoch = state.facts["epochs"], state.facts["steps_in_epoch"]
+        self._rows = state.facts["rows"]
+        for i, (one, facts) in enumerate(zip(self._stacks, state.facts["stacks"], strict=True)):
+            prefix = f"stack{i}/"
+            arrays = {
+                name.removeprefix(prefix): torch.from_numpy(values)
+                for name, values in state.arrays.items()
+                if name.startswith(prefix)
+            }
+            one.restore(arrays, facts, self.num_steps)
+        for epoch in range(1, self._epochs + 1):  # a hash in progress cannot be saved, so the orders are hashed again
+            self._feed.order(epoch)
+            self._order_hashes.append(self._feed.order_hashes())

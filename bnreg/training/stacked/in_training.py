@@ -1,0 +1,111 @@
+"""One stack with everything that accompanies its training: records, what is kept, and the time it took."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from bnreg.nn.examples import Examples
+from bnreg.nn.population import correct_statistics
+from bnreg.training.messages import Proof, Row, ShardResult
+from bnreg.training.record import ReplicaRecord
+from bnreg.training.shards import count_parameters
+from bnreg.training.stacked.keeping import Keeper
+from bnreg.training.stacked.stack import Stack
+
+
+class Evaluated(NamedTuple):
+    """An evaluation that was not taken note of yet: each replica's metrics, and the examples that it gets right."""
+
+    metrics: list[dict[str, float]]
+    correct: Tensor
+
+
+class StackInTraining:
+    """A stack, and what is known of each of its replicas so far.
+
+    Attributes:
+        stack: The stack.
+        num_replicas: How many networks that is.
+        seconds: The time that its steps took.
+
+    Args:
+        stack: The stack, freshly initialised.
+        num_classes: Of the data set.
+    """
+
+    def __init__(self, stack: Stack, num_classes: int) -> None:
+        self.stack = stack
+        self.num_replicas = len(stack.replicas)
+        self.seconds = 0.0
+        self._records = [ReplicaRecord(cell, seed, num_classes) for cell, seed in stack.replicas]
+        self._keeper = Keeper(stack, self._records)
+        self._weight_hashes = stack.weight_hashes()
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether no replica counts any longer."""
+        return all(record.stopped for record in self._records)
+
+    def begin(self, sets: Mapping[str, Examples]) -> None:
+        """Do what the settings ask for before the first step."""
+        if self.stack.settings.model.norm_init == "identity":
+            correct_statistics(self.stack.network, sets["train"], as_identity=True)
+
+    def timed_step(self, x: Tensor, y: Tensor) -> None:
+        """Train on one batch; on a device that is not waited for, the time is meaningless."""
+        start = time.perf_counter()
+        self.stack.step(x, y)
+        self.seconds += time.perf_counter() - start
+
+    def evaluate(self, sets: Mapping[str, Examples]) -> Evaluated:
+        """Evaluate all replicas; nothing is noted yet, so this may be stopped halfway."""
+        return Evaluated(*self.stack.evaluate(sets))
+
+    def note(self, epoch: int, evaluated: Evaluated) -> list[Row]:
+        """Take note of an epoch's evaluation; returns a row for each replica that still counts."""
+        noted = (record.add(epoch, one) for record, one in zip(self._records, evaluated.metrics, strict=True))
+        rows = [row for row in noted if row]
+        self._keeper.keep(evaluated.correct)
+        return rows
+
+    def add_to(
+        self, result: ShardResult, sets: Mapping[str, Examples], order_hashes: Sequence[Mapping[int, str]]
+    ) -> None:
+        """Add the replicas' final results; the stack itself stays as it is.
+
+        Args:
+            result: The shard's, to be added to.
+            sets: The examples of each split.
+            order_hashes: For each epoch, by seed the hash of the order of examples up to its end.
+        """
+        with self.stack.preserved():
+            by_population = self._keeper.finish(sets)
+            result.weights.extend(self._keeper.weights(sets))
+        result.correct.update(self._keeper.correct())
+        cost = {
+            "seconds": self.seconds / self.num_replicas,
+            "num_parameters": count_parameters(self.stack.network.architecture),
+        }
+        for record, weights, metrics in zip(self._records, self._weight_hashes, by_population, strict=True):
+            result.tables["summary"].append(record.summary(metrics) | cost)
+            order = order_hashes[record.num_epochs - 1][record.replica.seed]
+            result.pairing.append(Proof(record.replica, weights, order, record.num_epochs))
+
+    def arrays(self) -> dict[str, Tensor]:
+        """The tensors of its state by name, not copied."""
+        return self.stack.state() | self._keeper.state()
+
+    def facts(self) -> dict[str, Any]:
+        """The rest of its state, as JSON can hold it."""
+        return {"seconds": self.seconds, "records": [record.state() for record in self._records]}
+
+    def restore(self, arrays: Mapping[str, Tensor], facts: Mapping[str, Any], num_steps: int) -> None:
+        """Continue from a state, after so many steps."""
+        self._keeper.restore(arrays)
+        self.stack.restore(arrays)
+        self.stack.optimizer.num_steps = num_steps
+        self.seconds = facts["seconds"]
+        for record, state in zip(self._records, facts["records"], strict=True):
+            record.restore(state)

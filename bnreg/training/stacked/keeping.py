@@ -1,0 +1,117 @@
+"""What is kept of trained networks: the best epoch's state, population statistics, the weights to save."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bnreg.names import ReplicaId
+from bnreg.nn.evaluation import evaluate
+from bnreg.nn.examples import Examples
+from bnreg.nn.population import correct_statistics
+from bnreg.training.messages import Weights
+from bnreg.training.record import ReplicaRecord
+from bnreg.training.stacked.stack import Stack
+
+Sets = Mapping[str, Examples]
+
+
+class Keeper:
+    """Watches a stack while it trains and says in the end what has become of it.
+
+    A replica's final network is that of its last epoch or, with early stopping, of its best: the one whose metrics are
+    its final ones.
+
+    Args:
+        stack: The stack.
+        records: Its replicas' records, which know which epoch is the best.
+    """
+
+    def __init__(self, stack: Stack, records: Sequence[ReplicaRecord]) -> None:
+        self._stack = stack
+        self._records = records
+        self._training = [cell.settings.training for cell, _ in stack.replicas]
+        self._by_population = stack.settings.model.inference_statistics == "population"
+        self._best: dict[int, dict[str, Tensor]] = {}
+        self._correct: dict[int, Tensor] = {}
+
+    def keep(self, test_correct: Tensor) -> None:
+        """After an epoch: keep of each replica what may turn out to be its final network's.
+
+        Args:
+            test_correct: Whether each test example is classified right, shape (R, n).
+        """
+        has_norms = bool(self._stack.network.batch_norms)
+        for replica, (record, training) in enumerate(zip(self._records, self._training, strict=True)):
+            if training.early_stopping is None or record.is_best or replica not in self._correct:
+                self._correct[replica] = test_correct[replica]
+            wanted = training.weights == "best" or (training.early_stopping is not None and has_norms)
+            if wanted and record.is_best:
+                self._best[replica] = self._stack.network.state_of(replica)
+
+    def state(self) -> dict[str, Tensor]:
+        """What it has kept so far, by name."""
+        best = {f"best/{r}/{name}": values for r, state in self._best.items() for name, values in state.items()}
+        return best | {f"correct/{replica}": flags for replica, flags in self._correct.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Have kept what another keeper's ``state`` was; other names are passed over."""
+        for name, values in state.items():
+            kind, _, rest = name.partition("/")
+            replica, _, parameter = rest.partition("/")
+            there = values.to(self._stack.device)
+            if kind == "best":
+                self._best.setdefault(int(replica), {})[parameter] = there
+            elif kind == "correct":
+                self._correct[int(replica)] = there
+
+    def finish(self, sets: Sets) -> list[dict[str, float]]:
+        """Metrics of the final networks by population statistics, one dictionary per replica, empty without batch norm.
+
+        The networks keep these statistics where they are to predict by them. Where they predict by running ones, only
+        the test set is looked at, and the statistics are put back.
+        """
+        network = self._stack.network
+        if not network.batch_norms:
+            return [{} for _ in self._records]
+        self._restore(replica for replica, training in enumerate(self._training) if training.early_stopping is not None)
+        if self._by_population:
+            correct_statistics(network, sets["train"])
+            metrics, test_correct = self._stack.evaluate(sets)
+            self._correct = dict(enumerate(test_correct))
+            return metrics
+        with self._stack.preserved():
+            correct_statistics(network, sets["train"])
+            means = evaluate(network, sets["test"]).means
+        columns = {f"test_{name}": values.tolist() for name, values in means.items()}
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+    def correct(self) -> dict[ReplicaId, NDArray[np.uint8]]:
+        """Which test examples each replica's final network gets right, eight to a byte; after ``finish``."""
+        return {
+            record.replica: np.packbits(self._correct[index].cpu().numpy())
+            for index, record in enumerate(self._records)
+        }
+
+    def weights(self, sets: Sets) -> Iterator[Weights]:
+        """The weights that are to be saved; after ``finish``.
+
+        A diverged replica has none that are worth it.
+        """
+        wanted = [replica for replica, training in enumerate(self._training) if training.weights != "none"]
+        best = [replica for replica in wanted if self._training[replica].weights == "best"]
+        self._restore(best)
+        if best and self._by_population:
+            correct_statistics(self._stack.network, sets["train"])
+        for replica in wanted:
+            record = self._records[replica]
+            if not record.has_diverged:
+                epoch = record.best_epoch if replica in best else record.num_epochs
+                arrays = {name: values.cpu().numpy() for name, values in self._stack.network.state_of(replica).items()}
+                yield Weights(record.replica, epoch, arrays)
+
+    def _restore(self, replicas: Iterator[int] | Sequence[int]) -> None:
+        for replica in replicas:
+            if replica in self._best:
+                self._stack.network.restore(replica, self._best[replica])

@@ -1,0 +1,187 @@
+"""The optimisers of a stack: torch's fused ones, with each cell's own settings.
+
+A cell's replicas are neighbours along the first axis of every parameter, so a cell's share of a parameter is a
+contiguous view. Views with equal settings form a group and are updated at once; that is how learning rates, decays and
+moments may differ between the cells of a stack.
+
+torch's optimisers are used in their functional form: their classes import torch's compiler, which takes longer than
+all else that a worker needs to start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from bnreg.training.schedules import lr_factor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from bnreg.config.schema import Optimizer
+    from bnreg.nn.network import StackedNetwork
+
+
+@dataclass
+class ParameterGroup:
+    """Shares of parameters that are updated with the same settings.
+
+    Attributes:
+        settings: Of the cells.
+        weight_decay: As the settings have it for this kind of parameters, or 0.
+        parameters: The whole parameters, whose gradients are read.
+        rows: Which replicas the group updates, for each parameter.
+        views: The parameters' rows.
+        moments: What the optimiser remembers of past gradients: one list per moment, one tensor per view.
+        num_steps: The count of updates, one scalar per view, as torch's functions want it.
+    """
+
+    settings: Optimizer
+    weight_decay: float
+    parameters: list[Tensor] = field(default_factory=list)
+    rows: list[slice] = field(default_factory=list)
+    views: list[Tensor] = field(default_factory=list)
+    moments: list[list[Tensor]] = field(default_factory=list)
+    num_steps: list[Tensor] = field(default_factory=list)
+
+    def add(self, parameter: Tensor, rows: slice, num_moments: int) -> None:
+        """Take in some rows of a parameter."""
+        view = parameter.detach()[rows]
+        self.parameters.append(parameter)
+        self.rows.append(rows)
+        self.views.append(view)
+        self.num_steps.append(view.new_zeros(()))
+        self.moments = self.moments or [[] for _ in range(num_moments)]
+        for moment in self.moments:
+            moment.append(view.new_zeros(view.shape))
+
+    def gradients(self) -> list[Tensor]:
+        """The gradients of the views."""
+        gradients = []
+        for parameter, rows in zip(self.parameters, self.rows, strict=True):
+            assert parameter.grad is not None
+            gradients.append(parameter.grad[rows])
+        return gradients
+
+
+@dataclass(frozen=True)
+class OptimizerKind:
+    """One kind of optimiser.
+
+    Attributes:
+        update: (group, learning rate): moves the group's views along their gradients.
+        num_moments: How many tensors it remembers per parameter.
+        settings: The settings that this kind takes beside lr and weight_decay.
+    """
+
+    update: Callable[[ParameterGroup, float], None]
+    num_moments: int
+    settings: tuple[str, ...]
+
+
+def _sgd(group: ParameterGroup, lr: float) -> None:
+    from torch.optim.sgd import sgd
+
+    (momenta,) = group.moments
+    sgd(
+        group.views,
+        group.gradients(),
+        list(momenta),
+        fused=True,
+        lr=lr,
+        weight_decay=group.weight_decay,
+        momentum=group.settings.momentum,
+        nesterov=group.settings.nesterov,
+        dampening=0.0,
+        maximize=False,
+    )
+
+
+def _adam(group: ParameterGroup, lr: float, *, decoupled: bool = False) -> None:
+    from torch.optim.adam import adam
+
+    beta1, beta2 = group.settings.betas
+    first_moments, second_moments = group.moments
+    adam(
+        group.views,
+        group.gradients(),
+        first_moments,
+        second_moments,
+        [],
+        group.num_steps,
+        fused=True,
+        lr=lr,
+        weight_decay=group.weight_decay,
+        decoupled_weight_decay=decoupled,
+        beta1=beta1,
+        beta2=beta2,
+        eps=group.settings.eps,
+        amsgrad=False,
+        maximize=False,
+    )
+
+
+def _adamw(group: ParameterGroup, lr: float) -> None:
+    _adam(group, lr, decoupled=True)
+
+
+OPTIMIZERS: dict[str, OptimizerKind] = {
+    "sgd": OptimizerKind(_sgd, 1, ("momentum", "nesterov")),
+    "adam": OptimizerKind(_adam, 2, ("betas", "eps")),  # its weight decay is an L2 term in the gradient
+    "adamw": OptimizerKind(_adamw, 2, ("betas", "eps")),  # its weight decay is decoupled, arXiv:1711.05101
+}
+
+
+class StackedOptimizer:
+    """Updates the parameters of a stack.
+
+    Attributes:
+        num_steps: How many updates there were.
+
+    Args:
+        network: The stack.
+        settings: One per cell, all of one kind of optimiser.
+        steps_per_epoch: For the schedule.
+        epochs: For the schedule.
+    """
+
+    def __init__(
+        self, network: StackedNetwork, settings: Sequence[Optimizer], *, steps_per_epoch: int, epochs: int
+    ) -> None:
+        self._kind = OPTIMIZERS[settings[0].name]
+        self._duration = (steps_per_epoch, epochs)
+        self.num_steps = 0
+        self._parameters = list(network.parameters())
+        self._groups: list[ParameterGroup] = []
+        first = 0
+        for setting, equal in groupby(settings):
+            last = first + len(list(equal))
+            groups: dict[float, ParameterGroup] = {}
+            for kind, parameter in network.parameters_with_kinds():
+                num_seeds = parameter.shape[0] // len(settings)
+                decay = setting.weight_decay if kind in setting.weight_decay_on else 0.0
+                group = groups.setdefault(decay, ParameterGroup(setting, decay))
+                group.add(parameter, slice(first * num_seeds, last * num_seeds), self._kind.num_moments)
+            self._groups += groups.values()
+            first = last
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What the groups remember, by name: the tensors themselves."""
+        found: dict[str, Tensor] = {}
+        for i, group in enumerate(self._groups):
+            for kind, kept in enumerate((group.num_steps, *group.moments)):
+                found |= {f"{i}/{kind}/{j}": values for j, values in enumerate(kept)}
+        return found
+
+    def step(self) -> None:
+        """Update the parameters by their gradients, then forget the gradients."""
+        for group in self._groups:
+            schedule = group.settings.schedule
+            lr = group.settings.lr * lr_factor(schedule, self.num_steps, *self._duration)
+            self._kind.update(group, lr)
+        self.num_steps += 1
+        for parameter in self._parameters:
+            parameter.grad = None

@@ -1,0 +1,150 @@
+"""A stack: replicas of one structure that train as one program."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from bnreg.config.experiment import Cell
+from bnreg.diagnostics.table import DIAGNOSTICS
+from bnreg.metrics import cross_entropy
+from bnreg.nn.architecture import Architecture
+from bnreg.nn.evaluation import evaluate
+from bnreg.nn.examples import Examples, for_replicas
+from bnreg.nn.network import StackedNetwork
+from bnreg.nn.penalties import PENALTIES, penalty
+from bnreg.streams import stream
+from bnreg.training.stacked.optimizers import StackedOptimizer
+
+
+class Stack:
+    """The replicas of some cells of one structure, cell by cell and within a cell seed by seed.
+
+    Attributes:
+        replicas: The cell and seed of each replica.
+        settings: Those of the first cell, for what is the same in all of them.
+        network: The stacked network.
+        optimizer: What trains it.
+        device: Where they are.
+
+    Args:
+        cells: A cells that differ in numbers only.
+        seeds: S seeds.
+        architecture: That of all cells.
+        steps_per_epoch: For the schedules.
+        device: Where to train.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        seeds: Sequence[int],
+        *,
+        architecture: Architecture,
+        steps_per_epoch: int,
+        device: torch.device,
+    ) -> None:
+        self.settings = cells[0].settings
+        self.replicas = [(cell, seed) for cell in cells for seed in seeds]
+        self._generators = [_dropout_generator(cell, seed, device) for cell, seed in self.replicas]
+        self.network = StackedNetwork(
+            architecture,
+            len(self.replicas),
+            dropout_rates=[cell.settings.model.dropout for cell, _ in self.replicas],
+            generators=self._generators,
+        )
+        for replica, (cell, seed) in enumerate(self.replicas):
+            init = cell.settings.model.init
+            self.network.initialise(replica, seed=seed, scheme=init.scheme, gain=init.gain)
+        self.network.to(device)
+        self.device = device
+        self._penalised = self._find_penalised()
+        self.optimizer = StackedOptimizer(
+            self.network,
+            [cell.settings.optimizer for cell in cells],
+            steps_per_epoch=steps_per_epoch,
+            epochs=cells[0].settings.training.epochs,
+        )
+
+    def step(self, x: Tensor, y: Tensor) -> None:
+        """Train on one batch: x of shape (S, batch, pixels), y of shape (S, batch).
+
+        The replicas' mean losses are summed before differentiating, so that each replica's gradient is its own.
+        """
+        loss = cross_entropy(self.network(x), for_replicas(y, len(self.replicas))).mean(1).sum()
+        if self._penalised:
+            loss = loss + penalty(self._penalised).sum()
+        loss.backward()  # type: ignore[no-untyped-call] # torch's own
+        self.optimizer.step()
+
+    def evaluate(self, sets: Mapping[str, Examples]) -> tuple[list[dict[str, float]], Tensor]:
+        """Evaluate on each split, and on the test set measure what else is wanted.
+
+        Returns:
+            One dictionary of metrics per replica, and whether each test example is classified right, shape (R, n).
+        """
+        columns: dict[str, list[float]] = {}
+        found = {split: evaluate(self.network, examples) for split, examples in sets.items()}
+        for split, one in found.items():
+            columns |= {f"{split}_{name}": means.tolist() for name, means in one.means.items()}
+        for name in self.settings.training.measure:
+            columns[f"test_{name}"] = DIAGNOSTICS[name](self.network, sets["test"]).tolist()
+        metrics = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        return metrics, found["test"].correct
+
+    def _find_penalised(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Each parameter that some replica penalises, with every replica's strengths of ‖w‖₁ and of ½‖w‖²."""
+        settings = [cell.settings.training.penalty for cell, _ in self.replicas]
+        shares = [PENALTIES[setting.kind].l1_share(setting.l1_share) for setting in settings]
+        penalised: list[tuple[Tensor, Tensor, Tensor]] = []
+        for kind, parameter in self.network.parameters_with_kinds():
+            strengths = [s.strength if s.kind != "none" and kind in s.on else 0.0 for s in settings]
+            if any(strengths):
+                strength, share = (parameter.new_tensor(values) for values in (strengths, shares))
+                penalised.append((parameter, strength * share, strength * (1 - share)))
+        return penalised
+
+    def state(self) -> dict[str, Tensor]:
+        """Parameters, statistics, moments and the state of each dropout generator, by name."""
+        generators = {f"generator/{r}": generator.get_state() for r, generator in enumerate(self._generators)}
+        return self._live_tensors() | generators
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take on another stack's ``state``, in place; other names are passed over."""
+        for name, values in self._live_tensors().items():
+            values.copy_(state[name].view(values.shape))
+        for replica, generator in enumerate(self._generators):
+            generator.set_state(state[f"generator/{replica}"])
+
+    def _live_tensors(self) -> dict[str, Tensor]:
+        network = {f"network/{name}": values for name, values in self.network.state_dict().items()}
+        return network | {f"optimizer/{name}": values for name, values in self.optimizer.tensors().items()}
+
+    @contextmanager
+    def preserved(self) -> Iterator[None]:
+        """Within this block the network may be changed; afterwards it is as it was, to the bit."""
+        before = {name: values.clone() for name, values in self.network.state_dict().items()}
+        try:
+            yield
+        finally:
+            self.network.load_state_dict(before)
+
+    def weight_hashes(self) -> list[str]:
+        """One SHA-256 per replica over the weights of its linear and convolutional layers."""
+        layers = [layer.weight.detach().cpu().numpy() for layer in self.network.affine_layers]
+        hashes = []
+        for replica in range(len(self.replicas)):
+            digest = hashlib.sha256()
+            for weight in layers:
+                digest.update(weight[replica].tobytes())
+            hashes.append(digest.hexdigest())
+        return hashes
+
+
+def _dropout_generator(cell: Cell, seed: int, device: torch.device) -> torch.Generator:
+    """A stream per replica, named by its arm and point: masks are not paired, for arms' layers need not be alike."""
+    name = stream(seed, "dropout", cell.arm, *map(str, cell.point.items()))
+    return torch.Generator(device).manual_seed(int(name.integers(2**63)))

@@ -1,0 +1,129 @@
+"""Words for a person: values, keys and counts as text, and the nearest of some choices."""
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+MISSING = "–"
+
+# The end of a sentence that begins with "dropout".
+VARIANCE_SHIFT = (
+    "comes before a batch norm, so the variance that the norm learns in training is not the one that it meets "
+    "afterwards (variance shift); model.dropout_placement: last_layer avoids it"
+)
+
+MAX_SHOWN = 40
+MIN_STEM = 3  # shorter choices are the start of too many words by chance
+
+_WORD = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
+
+
+def printable(text: str) -> str:
+    """The text with its unprintable characters escaped, so that it stays on one line and moves no cursor."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 seed``, ``2 seeds``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def as_written(value: object) -> str:
+    """A value as a config would write it, whole numbers without a decimal point: 1.0 and 1 read alike."""
+    return _text(value, str, lambda number: repr(number).removesuffix(".0"))
+
+
+def show(value: object) -> str:
+    """A value in a message: text in quotes, and at most ``MAX_SHOWN`` characters."""
+    text = _text(value, lambda text: repr(text[: MAX_SHOWN + 1]), repr, MAX_SHOWN)
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+def _text(
+    value: object, of_text: Callable[[str], str], of_number: Callable[[float], str], limit: int | None = None
+) -> str:
+    def inner(item: object) -> str:
+        return _text(item, of_text, of_number, limit)
+
+    match value:
+        case bool() | None:
+            return {True: "true", False: "false", None: "null"}[value]
+        case str():
+            return of_text(value)
+        case Mapping():
+            return "{" + ", ".join(f"{inner(key)}: {inner(item)}" for key, item in islice(value.items(), limit)) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(inner, islice(value, limit))) + "]"
+        case float():
+            return of_number(value)
+        case _:
+            return repr(value)
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """A path of keys in a message: ``model.hidden[1]``."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + (part if _WORD.fullmatch(part) and len(part) <= 80 else show(part))
+    return text
+
+
+def short_names(point_keys: Sequence[str]) -> list[str]:
+    """The last part of each dotted key, after the arm if it is one arm's; the whole key where two would read alike."""
+    names = [_short_name(key) for key in point_keys]
+    return [name if names.count(name) == 1 else key for key, name in zip(point_keys, names, strict=True)]
+
+
+def _short_name(key: str) -> str:
+    parts = key.split(".")
+    if parts[0] == "arms" and len(parts) > 2:
+        return f"{parts[1]} {parts[-1]}"
+    return parts[-1]
+
+
+def point_label(point: Mapping[str, Any]) -> str:
+    """A point in one line, e.g. ``lr=0.01, norm=batch``."""
+    values = map(as_written, point.values())
+    return ", ".join(f"{name}={value}" for name, value in zip(short_names([*point]), values, strict=True))
+
+
+def nearest(given: str, choices: Collection[str]) -> str | None:
+    """The choice that was probably meant, if any is close; case does not matter."""
+    given = given[:80].casefold()
+    folded = {choice.casefold(): choice for choice in choices}
+    # Close in letters; an abbreviation or its long form (lr and learning_rate); the last part of a dotted key; a word
+    # that starts with a choice (batch_normalization).
+    close = (
+        difflib.get_close_matches(given, folded, n=1)
+        or [choice for choice in folded if _initials(given) == choice or _initials(choice) == given]
+        or sorted(choice for choice in folded if choice.rpartition(".")[2] == given)
+        or [choice for choice in folded if len(choice) >= MIN_STEM and given.startswith(choice)]
+    )
+    return folded[close[0]] if close else None
+
+
+def did_you_mean(given: str, choices: Collection[str]) -> str:
+    """``; did you mean 'lr'?`` where a choice is close to what was given, else nothing."""
+    choice = nearest(given, choices)
+    return f"; did you mean {show(choice)}?" if choice else ""
+
+
+def unknown(kind: str, given: str, choices: Collection[str]) -> str:
+    """``unknown activation 'rleu'; did you mean 'relu'? (choices: elu, relu)``."""
+    return f"unknown {kind} {show(given)}{did_you_mean(given, choices)} ({listed(choices)})"
+
+
+def listed(choices: Collection[str]) -> str:
+    """``choices: elu, relu``."""
+    names = [printable(choice[:MAX_SHOWN]) for choice in islice(choices, MAX_SHOWN)]
+    more = ["…"] if len(choices) > MAX_SHOWN else []
+    return f"choices: {', '.join(names + more)}" if names else "there are none"
+
+
+def _initials(name: str) -> str:
+    return "".join(word[0] for word in re.split("[_-]", name) if word)

@@ -1,0 +1,102 @@
+"""The filter language: what it accepts, what it means, and where it says that a text makes no sense."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bnreg.analysis.query import Condition, check_keys, parse_filter
+from bnreg.errors import UserError
+
+SETTINGS = {
+    "optimizer.lr": 0.01,
+    "training.epochs": 5,
+    "model.norm": "batch",
+    "model.hidden": [32, 32],
+    "optimizer.nesterov": False,
+    "training.early_stopping": None,
+    "arm": "bn 2",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("optimizer.lr<0.1", True),
+        ("optimizer.lr < 1e-2", False),
+        ("optimizer.lr<=1e-2", True),
+        ("training.epochs>=5, optimizer.lr>.001", True),
+        ("training.epochs>5 and optimizer.lr>0.001", False),
+        ("training.epochs=5.0", True),
+        ("model.norm=batch", True),
+        ("model.norm!=batch", False),
+        ("model.norm!=none", True),
+        ("model.norm<1", False),
+        ("model.hidden=[32,32]", True),
+        ("model.hidden=[32, 64]", False),
+        ("optimizer.nesterov=false", True),
+        ("optimizer.nesterov=0", False),
+        ("training.early_stopping=null", True),
+        ("arm='bn 2'", True),
+        ('arm="bn 2"andtraining.epochs=5', None),
+        ("unknown.key!=1", False),
+    ],
+)
+def test_a_filter_means_what_it_says(text, holds):
+    """Only numbers are smaller or greater, and what lacks a key fulfils nothing."""
+    if holds is None:
+        with pytest.raises(UserError):
+            parse_filter(text)
+    else:
+        assert all(condition.holds(SETTINGS) for condition in parse_filter(text)) is holds
+
+
+@pytest.mark.parametrize(
+    ("text", "marked", "expected"),
+    [
+        ("optimizer.lr<<0.1", "optimizer.lr<^<0.1", "expected a number or a word at column 14"),
+        ("optimizer.lr", "optimizer.lr^", "expected one of < <= > >= = != at column 13"),
+        ("", "^", "expected a key such as optimizer.lr at column 1"),
+        ("lr<0.1 or lr>1", "lr<0.1 ^or lr>1", "expected a comma, 'and' or the end at column 8"),
+        ("lr<small", "lr<^small", "expected a number after < at column 4"),
+        ("lr<0.1,", "lr<0.1,^", "expected a key such as optimizer.lr at column 8"),
+        ("__import__('os')", "__import__^('os')", "expected one of < <= > >= = != at column 11"),
+        ("lr==1", "lr=^=1", "expected a number or a word at column 4"),
+    ],
+)
+def test_what_makes_no_sense_is_shown_at_its_place(text, marked, expected):
+    with pytest.raises(UserError) as error:
+        parse_filter(text)
+    assert error.value.lines == (f"--where: {marked!r}: {expected}, where the ^ is",)
+
+
+@given(st.text(alphabet="abz.=<>!,'\"[] 019-\n\\", max_size=30))
+def test_any_text_is_read_or_refused_in_one_line(text):
+    try:
+        conditions = parse_filter(text)
+    except UserError as error:
+        (line,) = error.lines
+        assert "^" in line
+        assert "\n" not in line
+    else:
+        assert all(isinstance(condition, Condition) for condition in conditions)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
+def test_orders_are_those_of_numbers(given_value, bound):
+    def holds(operator):
+        (condition,) = parse_filter(f"x{operator}{bound!r}")
+        return condition.holds({"x": given_value})
+
+    assert holds("<") is (given_value < bound)
+    assert holds(">=") is (given_value >= bound)
+    assert holds("=") is (given_value == bound)
+    assert holds("!=") is (given_value != bound)
+
+
+def test_unknown_keys_are_named_with_the_nearest_one():
+    with pytest.raises(UserError) as error:
+        check_keys(["lr", "optimzer.lr", "model.norm"], ["optimizer.lr", "model.norm"], "--group-by")
+    assert error.value.lines == (
+        "--group-by: unknown key 'lr'; did you mean 'optimizer.lr'? (choices: optimizer.lr, model.norm)",
+        "--group-by: unknown key 'optimzer.lr'; did you mean 'optimizer.lr'? (choices: optimizer.lr, model.norm)",
+    )

@@ -1,0 +1,140 @@
+"""Worker processes that die at awkward moments: nothing that was finished is lost, and the others go on."""
+
+import multiprocessing
+import os
+import signal
+import struct
+from contextlib import nullcontext
+
+import pytest
+
+from bnreg import signals
+from bnreg.errors import RunError
+from bnreg.executors import processes as workers
+from bnreg.training.messages import ShardDone, StepsDone
+from bnreg.training.shards import Shard
+
+
+class Nowhere:
+    """A store that keeps nothing."""
+
+    def locked(self):
+        return nullcontext()
+
+    def is_done(self, _log):
+        return False
+
+    def load(self):
+        return None
+
+
+JOBS = [(Shard(index, (index,), (), drop_single=False), Nowhere()) for index in range(3)]
+
+
+def train(jobs, *, num_workers=1, folders=(), log=pytest.fail):
+    return workers.train_shards(
+        jobs, dict(folders), engine="torch", device="cpu", num_workers=num_workers, snapshot_seconds=30.0, log=log
+    )
+
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_in_the_middle_of_a_message(pipe, *_):
+    pipe.recv()
+    os.write(pipe.fileno(), struct.pack("!i", 100_000) + b"only the beginning")
+    die()
+
+
+def die_after_the_first_shard(pipe, *_):
+    shard, _ = pipe.recv()
+    pipe.send(ShardDone(shard.index))
+    die()
+
+
+def die_of_one_shard(pipe, *_):
+    while (job := pipe.recv()) is not None:
+        if job[0].index == 1:
+            die()
+        pipe.send(ShardDone(job[0].index))
+
+
+def talk_without_end(pipe, *_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        pipe.send(StepsDone(0, 1))
+
+
+@pytest.mark.parametrize("work", [die, die_in_the_middle_of_a_message])
+def test_a_shard_whose_worker_dies_is_tried_again_a_few_times(monkeypatch, work):
+    monkeypatch.setattr(workers, "_work", work)
+    warnings = []
+    with pytest.raises(RunError, match=r"^the worker process that trained seed 0 was ended by signal 9; .*attempt 3$"):
+        list(train(JOBS[:1], log=warnings.append))
+    assert len(warnings) == 2
+    assert all(line.endswith("another one goes on from the last snapshot") for line in warnings)
+
+
+def test_the_other_shards_go_on_when_one_is_lost(monkeypatch):
+    monkeypatch.setattr(workers, "_work", die_of_one_shard)
+    said = []
+    with pytest.raises(RunError, match="seed 1"):
+        said.extend(message.shard for message in train(JOBS, log=lambda _: None))
+    assert sorted(said) == [0, 2]
+
+
+def test_a_worker_that_dies_after_its_last_shard_loses_nothing(monkeypatch):
+    monkeypatch.setattr(workers, "_work", die_after_the_first_shard)
+    assert list(train(JOBS[:1])) == [ShardDone(0)]
+
+
+def test_a_worker_that_dies_between_two_shards_loses_neither(monkeypatch):
+    monkeypatch.setattr(workers, "_work", die_after_the_first_shard)
+    assert sorted(message.shard for message in train(JOBS, log=lambda _: None)) == [0, 1, 2]
+
+
+def test_an_unforeseen_error_in_a_worker_comes_with_its_traceback(tmp_path):
+    with pytest.raises(RunError, match=r"(?s)Traceback.*training of seed 0 failed: IndexError"):
+        list(train(JOBS[:1], folders={"mnist": tmp_path}))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_a_lack_of_memory_is_one_line(error):
+    failure = workers._failure(error)
+    assert failure.traceback == ""
+    assert failure.line == "not enough memory; try a smaller jobs=N, model.hidden or data.batch_size"
+
+
+@pytest.mark.parametrize("work", [die_after_the_first_shard, talk_without_end])
+def test_no_worker_outlives_a_coordinator_that_stops_listening(monkeypatch, work):
+    monkeypatch.setattr(workers, "_work", work)
+    monkeypatch.setattr(workers, "STOP_SECONDS", 0.2)
+    said = train(JOBS, num_workers=2, log=lambda _: None)
+    next(said)
+    said.close()
+    assert not multiprocessing.active_children()
+
+
+def test_a_signal_that_comes_while_a_worker_starts_leaves_none_behind(monkeypatch):
+    """It is answered once the worker is known, and so is ended."""
+
+    def start(*arguments):
+        started = real(*arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return started
+
+    real = workers._start
+    monkeypatch.setattr(workers, "_start", start)
+    monkeypatch.setattr(workers, "_work", die_after_the_first_shard)
+    with pytest.raises(signals.Stopped), signals.handled():
+        list(train(JOBS))
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_without_a_shard_heeds_a_stop(monkeypatch):
+    monkeypatch.setattr(workers, "IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(workers.stopping._requested, "is_set", lambda: True)
+    ours, theirs = multiprocessing.Pipe()
+    with ours, theirs, pytest.raises(workers.stopping.StoppedError):
+        workers._next_job(theirs)

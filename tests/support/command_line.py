@@ -1,0 +1,29 @@
+"""The command line in a process of its own, and a small experiment for it."""
+
+import os
+import subprocess
+import sys
+
+EXPERIMENT = """\
+data: {dataset: mnist_5k, batch_size: 50, train_size: 500}
+model: {hidden: [16], activation: relu}
+optimizer: {lr: 0.01}
+training: {epochs: 2}
+arms:
+  bn: {model: {norm: batch}}
+  plain: {}
+baseline: plain
+seeds: 3
+jobs: 2
+"""
+
+
+def command_line(*arguments, **environment):
+    """Call bnreg in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "bnreg", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )

@@ -1,0 +1,67 @@
+"""Small tables and short cuts that the tests of the config room share."""
+
+from pathlib import Path
+
+from bnreg.config.experiment import Experiment
+from bnreg.config.load import load_experiment
+from bnreg.config.schema import Choices
+from bnreg.config.strict_yaml import MAX_BYTES
+from bnreg.errors import UserError
+
+CHOICES = Choices(
+    datasets=("mnist", "mnist_5k"),
+    activations=("relu", "tanh", "sigmoid"),
+    norms=("none", "batch"),
+    inits=("torch", "he"),
+    measurements=("input_gradient",),
+    models={"mlp": (), "cnn": ("channels", "kernel", "stride", "pool")},
+    optimizers={"sgd": ("momentum", "nesterov"), "adam": ("betas", "eps"), "adamw": ("betas", "eps")},
+    schedules={"constant": (), "cosine": ("final_factor",), "step": ("step_epochs", "step_factor")},
+    penalties={"none": ("l1_share",), "l1": (), "l2": (), "elastic": ("l1_share",)},
+)
+
+PAIR = """\
+arms:
+  bn: {model: {norm: batch}}
+  plain: {model: {norm: none}}
+baseline: plain
+"""
+
+# What a file of the largest size may hold: a beginning, and then one thing over and over.
+LARGEST_STARTS = {"bare": b"", "list": b"a: [", "quote": b'a: "', "block": b"a: |\n "}
+LARGEST_UNITS = [
+    b"\n",
+    b"#",
+    b"[",
+    b"- ",
+    b"? ",
+    b"a:\n",
+    b" ",
+    b"--- ",
+    b"%TAG !a! b\n",
+    b"'",
+    b"{a: ",
+    b"&a ",
+    b"x, ",
+]
+
+
+def largest_file(start: bytes, unit: bytes) -> bytes:
+    """As many bytes as are read at all."""
+    return (start + unit * MAX_BYTES)[:MAX_BYTES]
+
+
+def load(folder: Path, text: str | bytes, *overrides: str, file: str = "a.yaml") -> Experiment:
+    """The experiment that a file of this text describes."""
+    path = folder / file
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return load_experiment(path, overrides, CHOICES)
+
+
+def mistakes(folder: Path, text: str | bytes, *overrides: str, file: str = "a.yaml") -> list[str]:
+    """The lines that tell what is wrong with such a file, without its folder."""
+    try:
+        load(folder, text, *overrides, file=file)
+    except UserError as error:
+        return [line.replace(f"{folder}/", "") for line in error.lines]
+    return []

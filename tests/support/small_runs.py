@@ -1,0 +1,34 @@
+"""Runs that are trained in this process, which spares the start of workers and of the command line."""
+
+import pytest
+
+from bnreg.data import attach
+from bnreg.executors.table import EXECUTORS
+from bnreg.experiment.beginning import describe_beginning
+from bnreg.experiment.plan import plan_experiment
+from bnreg.experiment.story import begin_experiment, run_experiment
+from bnreg.training.shard_job import train_and_keep
+
+
+def in_this_process(jobs, data_folders, *, engine, device, snapshot_seconds, log, **_):
+    """An executor without processes of its own."""
+    for shard, place in jobs:
+        dataset = attach(data_folders[shard.settings.data.dataset])
+        options = {"engine": engine, "device": device, "snapshot_seconds": snapshot_seconds, "log": log}
+        yield from train_and_keep(shard, place, dataset, **options)
+
+
+def train_plan(plan, root, *, watch=lambda _: None, log=print):
+    """Begin a run below a folder and train it, without charts; its folder."""
+    beginning = describe_beginning(plan, command=["bnreg", "train"], data_folder=None)
+    return run_experiment(plan, begin_experiment(plan, beginning, root), watch=watch, draw=lambda _: {}, log=log)
+
+
+def train_here(folder, text):
+    """Train an experiment in this process, without charts; the run folder."""
+    config = folder / "small.yaml"
+    config.write_text(text)
+    plan = plan_experiment(config, ["device=cpu"], data_folder=None, log=pytest.fail, load_data=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(EXECUTORS, plan.executor, in_this_process)
+        return train_plan(plan, folder / "runs", log=pytest.fail)

@@ -1,0 +1,45 @@
+"""Stacks and shards of tiny networks, trained in this process."""
+
+import torch
+
+from bnreg.names import ReplicaId
+from bnreg.training.shards import architecture, plan_shards
+from bnreg.training.stacked.engine import StackedEngine
+from bnreg.training.stacked.stack import Stack
+
+CPU = torch.device("cpu")
+BN = {"hidden": (8, 6), "norm": "batch"}
+PLAIN = {"hidden": (8, 6), "norm": "none"}
+CNN = {"kind": "cnn", "channels": (3, 4), "hidden": (6,)}
+
+
+def trained(shard, dataset, device=CPU, state=None):
+    """Train a shard in this process, to the end; its result."""
+    engine = StackedEngine(shard, dataset, device, state)
+    for _ in engine.train():
+        pass
+    return engine.result()
+
+
+def run(dataset, cells, seeds, device=CPU, **plan):
+    """Train in this process; returns metrics rows by replica and epoch, summary rows and proofs by replica."""
+    shards = plan_shards(
+        cells, seeds, **{"num_workers": 1, "image_shape": (6, 6), "num_classes": 4, "num_train": {"tiny": 400}, **plan}
+    )
+    rows, summary, pairing = {}, {}, {}
+    for shard in shards:
+        result = trained(shard, dataset, device)
+        rows |= {(*replica_of(r), r["epoch"]): r for r in result.tables["metrics"]}
+        summary |= {replica_of(r): r for r in result.tables["summary"]}
+        pairing |= {proof.replica: proof for proof in result.pairing}
+    return rows, summary, pairing
+
+
+def replica_of(row):
+    """The replica that a row is about."""
+    return ReplicaId(*(row[name] for name in ReplicaId._fields))
+
+
+def make_stack(cells, seeds, **arguments):
+    """A stack for the tiny images."""
+    return Stack(cells, seeds, architecture=architecture(cells[0].settings, (6, 6), 4), **arguments)

@@ -1,0 +1,168 @@
+"""An addition costs one entry of its table: each is made here, and used from a config or a command at once.
+
+Each test puts an entry into a table as a developer would, touches nothing else, and looks at what comes of it.
+"""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import altair as alt
+import numpy as np
+import pytest
+import torch
+from support.small_runs import in_this_process, train_here, train_plan
+from torch import nn
+
+from bnreg.cli import add_commands, build_app
+from bnreg.data.datasets import DATASETS
+from bnreg.diagnostics.table import DIAGNOSTICS
+from bnreg.executors.table import EXECUTORS
+from bnreg.experiment.plan import plan_experiment
+from bnreg.metrics import METRICS, Metric
+from bnreg.nn.activations import ACTIVATIONS, Activation
+from bnreg.nn.init import INITS, InitScheme
+from bnreg.nn.norms import NORMS, Norm
+from bnreg.nn.penalties import PENALTIES, PenaltyKind
+from bnreg.report.charts.table import CHARTS
+from bnreg.runs import read_run
+from bnreg.training.engines import ENGINES, EngineKind
+from bnreg.training.schedules import SCHEDULES, ScheduleKind
+from bnreg.training.stacked.optimizers import OPTIMIZERS, OptimizerKind
+
+EXPERIMENT = """\
+name: added
+data: {dataset: mnist_5k, batch_size: 50, train_size: 100}
+model: {hidden: [4]}
+optimizer: {lr: 0.1}
+training: {epochs: 1}
+arms:
+  one: {CHANGES}
+  plain: {}
+baseline: plain
+seeds: 2
+"""
+
+
+@pytest.fixture
+def train(tmp_path):
+    """Train the arm ``one`` with some changes, beside ``plain``; the run."""
+    return lambda changes: read_run(train_here(tmp_path, EXPERIMENT.replace("{CHANGES}", changes)))
+
+
+class Halved(nn.Module):
+    """A norm that needs no batch and learns no shift."""
+
+    def forward(self, z):
+        return z / 2
+
+
+def descend_by_sign(group, lr):
+    for view, gradient in zip(group.views, group.gradients(), strict=True):
+        view -= lr * gradient.sign()
+
+
+ENTRIES = {
+    "activation": (ACTIVATIONS, Activation(lambda z: z**3), "model: {activation: added}"),
+    "norm": (NORMS, Norm(lambda *_: Halved(), needs_batch=False, has_shift=False), "model: {norm: added}"),
+    "initialisation": (INITS, InitScheme(lambda _, shape, __: np.zeros(shape)), "model: {init: {scheme: added}}"),
+    "optimiser": (OPTIMIZERS, OptimizerKind(descend_by_sign, 0, ()), "optimizer: {name: added}"),
+    "schedule": (SCHEDULES, ScheduleKind(lambda *_: 0.0), "optimizer: {schedule: {name: added}}"),
+    "penalty": (PENALTIES, PenaltyKind(lambda _: 0.25), "training: {penalty: {kind: added, strength: 0.5}}"),
+}
+
+
+@pytest.mark.parametrize("what", ENTRIES)
+def test_a_part_of_a_network_or_its_training_is_one_entry_of_its_table(what, train, monkeypatch):
+    """It can be named in a config, and what it does shows in the results."""
+    table, entry, changes = ENTRIES[what]
+    monkeypatch.setitem(table, "added", entry)
+    losses = dict(train(f"{{{changes}}}").metrics.groupby("arm")["test_loss"].mean())
+    assert losses["one"] != losses["plain"]
+
+
+def test_a_data_set_is_one_entry(tmp_path, monkeypatch):
+    monkeypatch.setitem(DATASETS, "added", replace(DATASETS["mnist_5k"], description="the same by another name"))
+    experiment = EXPERIMENT.replace("mnist_5k", "added").replace("{CHANGES}", "{model: {norm: batch}}")
+    assert read_run(train_here(tmp_path, experiment)).info.data["added"].name == "added"
+
+
+def test_a_metric_is_one_entry(train, monkeypatch, bnreg):
+    """It is measured on every split, written, and compared with its own unit and direction."""
+    error = Metric(lambda logits, labels: logits.argmax(2) != labels, is_share=True, chance=lambda n: 1 - 1 / n)
+    monkeypatch.setitem(METRICS, "error", error)
+    run = train("{model: {norm: batch}}")
+    assert run.metrics["train_error"].tolist() == pytest.approx((1 - run.metrics["train_accuracy"]).tolist())
+    assert run.summary["final_test_error"] == pytest.approx([1 - value for value in run.summary["final_test_accuracy"]])
+    assert "test error, %" in bnreg("compare", run.path, "--metric", "test_error").out
+
+
+def test_a_diagnostic_is_one_entry(train, monkeypatch):
+    monkeypatch.setitem(DIAGNOSTICS, "largest_weight", lambda network, _: network.layers[0].weight.abs().amax((1, 2)))
+    run = train("{training: {measure: [largest_weight]}}")
+    assert run.metrics.groupby("arm")["test_largest_weight"].count().to_dict() == {"one": 2, "plain": 0}
+
+
+def test_a_chart_is_one_entry(train, monkeypatch, bnreg):
+    run = train("{model: {norm: batch}}")
+    mark = alt.Chart(alt.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q")
+    monkeypatch.setitem(CHARTS, "added", lambda view: mark.properties(title=view.name))
+    assert bnreg("plot", run.path, "--chart", "added", "-o", "added.svg").code == 0
+
+
+class Watched:
+    """An engine that has the torch engine train, and yields a table of its own."""
+
+    def __init__(self, *arguments):
+        self._inner = ENGINES["torch"].make(*arguments)
+        self.train, self.state = self._inner.train, self._inner.state
+
+    @property
+    def num_steps(self):
+        return self._inner.num_steps
+
+    def result(self):
+        result = self._inner.result()
+        rows = [
+            proof.replica._asdict() | {"layer": "linear0", "name": "spread", "value": 0.5} for proof in result.pairing
+        ]
+        result.tables["diagnostics"] = rows[::-1]
+        return result
+
+
+def plan_of(tmp_path):
+    (tmp_path / "added.yaml").write_text(EXPERIMENT.replace("{CHANGES}", "{model: {norm: batch}}"))
+    return plan_experiment(tmp_path / "added.yaml", ["device=cpu"], data_folder=None, log=pytest.fail)
+
+
+def test_an_engine_and_a_table_are_one_entry_each(tmp_path, monkeypatch):
+    """Whatever rows an engine yields are written, sealed and read back in the order of the run's replicas."""
+    monkeypatch.setitem(ENGINES, "added", EngineKind(prepare_process=lambda: None, make=Watched))
+    monkeypatch.setitem(EXECUTORS, "processes", in_this_process)
+    run = read_run(train_plan(replace(plan_of(tmp_path), engine="added"), tmp_path / "runs"))
+    table = run.table("diagnostics")
+    assert list(table.columns) == ["arm", "seed", "layer", "name", "value"]
+    assert list(zip(table["arm"], table["seed"], strict=True)) == [("one", 0), ("one", 1), ("plain", 0), ("plain", 1)]
+
+
+def test_an_executor_is_one_entry(tmp_path, monkeypatch):
+    monkeypatch.setitem(EXECUTORS, "added", in_this_process)
+    monkeypatch.setitem(EXECUTORS, "processes", lambda *_, **__: pytest.fail("the other executor was asked"))
+    assert train_plan(replace(plan_of(tmp_path), executor="added"), tmp_path / "runs").is_dir()
+
+
+def test_a_command_is_one_module():
+    """Its function has the module's name, and its panel is where the help lists it."""
+
+    def added() -> None:
+        """Do something."""
+
+    app = build_app()
+    add_commands(app, [SimpleNamespace(__name__="bnreg.cli.added", PANEL="Runs", added=added)])
+    assert "added" in {command.name or command.callback.__name__ for command in app.registered_commands}
+
+
+def test_the_entries_are_gone_again():
+    """The tables of the product are as they were."""
+    for table in (ACTIVATIONS, NORMS, INITS, OPTIMIZERS, SCHEDULES, PENALTIES, METRICS, DIAGNOSTICS, CHARTS, ENGINES):
+        assert not {"added", "error", "largest_weight"} & table.keys()
+    assert torch.get_default_dtype() == torch.float32

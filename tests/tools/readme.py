@@ -1,0 +1,163 @@
+"""Writes the generated parts of the README and of the pages beside what they describe.
+
+    make readme
+
+Each part lies between two marker comments; ``test_readme.py`` holds the pages to what is generated here.
+"""
+
+import html
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+from typer.cli import get_docs_for_click
+
+sys.path.append(str(Path(__file__).parent.parent / "torture"))
+from torture import read_results, rows
+
+from bnreg.analysis.comparison import compare_views
+from bnreg.analysis.run_view import view_of_run
+from bnreg.cli import app
+from bnreg.config.cell_settings import SECTIONS
+from bnreg.config.experiment_file import ExperimentFile
+from bnreg.config.schema import Settings
+from bnreg.experiment.choices import all_choices
+from bnreg.report.comparison.tables import block_markdown
+from bnreg.runs import read_run
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def committed_run(experiment: str) -> Path:
+    """The experiment's run folder that .gitignore lets through."""
+    (name,) = re.findall(rf"^!/runs/({experiment}-.+)/$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
+    return ROOT / "runs" / name
+
+
+def result(experiment: str = "bn_vs_plain", to_root: str = "") -> str:
+    """The comparison of a committed run."""
+    run = read_run(committed_run(experiment))
+    folder = run.path.relative_to(ROOT).as_posix()
+    source = (
+        f"From [`{folder}`]({to_root}{folder}): torch {run.info.versions['torch']}, `{' '.join(run.info.command)}`."
+    )
+    return f"{block_markdown(compare_views([view_of_run(run)]))}\n{source}\n"
+
+
+def verdicts() -> str:
+    """Each of the four verdicts, in one committed run."""
+    return result("verdicts", to_root="../../")
+
+
+def figure() -> str:
+    """The figure of the committed run."""
+    return f"![loss and accuracy by epoch]({committed_run('bn_vs_plain').relative_to(ROOT).as_posix()}/curves.svg)\n"
+
+
+def settings() -> str:
+    """Every key of a config with its default and meaning, and the names that tables offer."""
+    lines = ["| key | default | meaning |", "|---|---|---|"]
+    lines += [f"| `{key}` | {default} | {meaning} |" for key, default, meaning in _fields(ExperimentFile, ())]
+    choices = all_choices()
+    tables = {
+        "data.dataset": choices.datasets,
+        "model.kind": choices.models,
+        "model.activation": choices.activations,
+        "model.norm": choices.norms,
+        "model.init.scheme": choices.inits,
+        "optimizer.name": choices.optimizers,
+        "optimizer.schedule.name": choices.schedules,
+        "training.penalty.kind": choices.penalties,
+        "training.measure": choices.measurements,
+    }
+    lines += ["", "| names for | choices |", "|---|---|"]
+    lines += [f"| `{key}` | {', '.join(f'`{name}`' for name in names)} |" for key, names in tables.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _fields(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    for name, field in model.model_fields.items():
+        if not path and name in SECTIONS:
+            yield from _fields(Settings.model_fields[name].annotation, (name,))  # type: ignore[arg-type] # a section
+            continue
+        nested = _section_of(field.annotation)
+        if nested is not None:
+            yield from _fields(nested, (*path, name))
+            continue
+        default = "required" if field.default is PydanticUndefined else f"`{_as_yaml(field.default)}`"
+        if (*path, name) == ("seeds",):
+            default = "`10`"
+        yield ".".join((*path, name)), default, field.description or ""
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    candidates = (annotation, *getattr(annotation, "__args__", ()))
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+
+
+def _as_yaml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_as_yaml, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def commands() -> str:
+    """The reference of all commands, from the command line itself."""
+    command = typer.main.get_command(app)
+    text = html.unescape(get_docs_for_click(obj=command, ctx=typer.Context(command), name="bnreg"))
+    text = text.partition("**Commands**")[2].partition("## ")[2]
+    text = re.sub(r"^\* `--help`.*\n", "", f"## {text}", flags=re.MULTILINE)
+    text = re.sub(r"^Example:\n((?:\nbnreg .*\n)+)", _example, text, flags=re.MULTILINE)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _example(found: re.Match[str]) -> str:
+    lines = [line for line in found[1].splitlines() if line]
+    return "\n".join(["**Example**:", "", "```console", *(f"$ {line}" for line in lines), "```", ""])
+
+
+def promises() -> str:
+    """Each promise with what its row of the torture came to when it was last run in full."""
+    results = read_results()
+    lines = ["| promise | row | what was done | survived | on |", "|---|--:|---|--:|---|"]
+    for number, row in rows().items():
+        result = results.get(number)
+        survived = f"{result['survived']:,} of {result['tried']:,} | {result['date']}" if result else "not yet | –"
+        lines.append(f"| {row.PROMISE} | {number} | {row.TITLE} | {survived} |")
+    return "\n".join(lines) + "\n"
+
+
+# Page → the parts that are generated in it, in order.
+PAGES: dict[str, tuple[Callable[[], str], ...]] = {
+    "README.md": (result, figure),
+    "bnreg/cli/README.md": (commands,),
+    "bnreg/statistics/README.md": (verdicts,),
+    "configs/README.md": (settings,),
+    "tests/torture/README.md": (promises,),
+}
+
+
+def regenerated(page: str) -> str:
+    """A page with its generated parts written again."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for generate in PAGES[page]:
+        begin, end = f"<!-- {generate.__name__} -->\n", f"<!-- end of {generate.__name__} -->"
+        before, found, rest = text.partition(begin)
+        _, found_end, after = rest.partition(end)
+        assert found, f"{page} lacks {begin!r}"
+        assert found_end, f"{page} lacks {end!r}"
+        text = f"{before}{begin}\n{generate()}\n{end}{after}"
+    return text
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        content = regenerated(page)
+        (ROOT / page).write_text(content, encoding="utf-8")
