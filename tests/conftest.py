@@ -43,6 +43,10 @@ def device(request):
     """The same test on the CPU and, where there is one, on a CUDA device."""
     import torch
 
+    from bnreg.training.stacked.process import prepare_process
+
+    if request.param == "cuda":
+        prepare_process()  # as in the workers, whose results repeat bit for bit
     return torch.device(request.param)
 
 

@@ -63,7 +63,8 @@ def evaluate(network: StackedNetwork, examples: Examples) -> Evaluation:
                 totals[name] = totals[name] + values.sum(1, dtype=torch.float64)
                 if name == ACCURACY:
                     correct.append(values)
-    num_examples = examples.indices.shape[1]
+    # As a tensor: CUDA multiplies by the reciprocal of a plain number, which can round the last bit differently.
+    num_examples = torch.tensor(examples.indices.shape[1], device=examples.indices.device)
     return Evaluation({name: total / num_examples for name, total in totals.items()}, torch.cat(correct, dim=1))
 
 

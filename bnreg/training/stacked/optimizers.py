@@ -53,7 +53,7 @@ class ParameterGroup:
         self.parameters.append(parameter)
         self.rows.append(rows)
         self.views.append(view)
-        self.num_steps.append(view.new_zeros(()))
+        self.num_steps.append(view.new_zeros(()).float())  # the only type that fused Adam reads on CUDA
         self.moments = self.moments or [[] for _ in range(num_moments)]
         for moment in self.moments:
             moment.append(view.new_zeros(view.shape))
