@@ -99,7 +99,7 @@ def nearest(given: str, choices: Collection[str]) -> str | None:
     # Close in letters; an abbreviation or its long form (lr and learning_rate); the last part of a dotted key; a word
     # that starts with a choice (batch_normalization).
     close = (
-        difflib.get_close_matches(given, folded, n=1)
+        difflib.get_close_matches(given, folded, n=1, cutoff=0.65)
         or [choice for choice in folded if _initials(given) == choice or _initials(choice) == given]
         or sorted(choice for choice in folded if choice.rpartition(".")[2] == given)
         or [choice for choice in folded if len(choice) >= MIN_STEM and given.startswith(choice)]
