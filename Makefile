@@ -17,7 +17,8 @@ help: ## List the targets.
 $(VENV)/.installed: pyproject.toml .constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint .constraints.txt --editable '.[dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint .constraints.txt --compile-bytecode --editable '.[dev]'
+	$(BIN)/python -m compileall -q bnreg
 	touch $@
 
 demo: $(VENV)/.installed ## Train the lecture's pair of networks over 10 seeds and compare them.
