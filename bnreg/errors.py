@@ -1,8 +1,8 @@
-"""The two ways in which a command ends badly, as exceptions that the command line turns into exit codes."""
+"""The two kinds of failure of a command, as exceptions that the command line turns into exit codes."""
 
 
 class UserError(Exception):
-    """Mistakes of the user's, each worded in one line; the command prints them all and exits with 2."""
+    """Mistakes of the user, one line each; the command prints them all and exits with 2."""
 
     def __init__(self, *lines: str) -> None:
         super().__init__("\n".join(lines))
@@ -10,7 +10,7 @@ class UserError(Exception):
 
 
 class RunError(Exception):
-    """A run that could not be carried through; the command prints it and exits with 1.
+    """A run could not be completed; the command prints the error and exits with 1.
 
-    It is worded in one line, which an unforeseen error's traceback precedes.
+    The message is one line; for an unexpected error its traceback comes first.
     """

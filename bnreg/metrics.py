@@ -1,7 +1,7 @@
-"""The metrics: what is measured of every network on every split, and what each number means.
+"""The metrics that are measured for every network on every split, and the meaning of each number.
 
-A column such as ``test_accuracy`` or ``validation_loss`` is a split and one of these. They are written with the methods
-of tensors, so that the table can be read without importing torch.
+A column name such as ``test_accuracy`` or ``validation_loss`` is a split and a metric. The metrics only call methods of
+tensors, so that the table can be read without importing torch.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class Metric:
 
     Attributes:
         per_example: (logits of shape (R, batch, classes), labels of shape (R, batch)) → one value for each example, of
-            shape (R, batch); the metric is their mean. None for what is measured otherwise, such as a diagnostic.
-        higher_is_better: Which direction is better.
+            shape (R, batch); the metric is their mean. None if it is measured differently, such as a diagnostic.
+        higher_is_better: Whether a higher value is better.
         is_share: Whether it is a share of examples, shown in percent.
-        chance: Number of classes → its value where a network guesses; None where a guess says nothing about it.
-        smallest_effect: The smallest difference that matters unless a config declares another, in its own unit; None
-            where there is no natural one.
+        chance: Number of classes → its value for a network that guesses; None if guessing does not determine it.
+        smallest_effect: The smallest difference that matters unless a config sets another, in the metric's own unit;
+            None without a natural choice.
     """
 
     per_example: Callable[[Tensor, Tensor], Tensor] | None = None
@@ -38,17 +38,17 @@ class Metric:
 
     @property
     def scale(self) -> float:
-        """Factor from its value to what is shown."""
+        """Factor from its value to the displayed number."""
         return 100.0 if self.is_share else 1.0
 
     @property
     def digits(self) -> int:
-        """Decimals of what is shown."""
+        """Decimals of the displayed number."""
         return 2 if self.is_share else 4
 
     @property
     def unit(self) -> str:
-        """Unit of what is shown; empty for a pure number."""
+        """Unit of the displayed number; empty for a dimensionless number."""
         return "%" if self.is_share else ""
 
     @property
@@ -69,7 +69,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """
     from torch.nn.functional import cross_entropy
 
-    # With the classes in the middle, torch takes the softmax of many examples in one instruction.
+    # With the classes in the middle, torch computes the softmax of many examples in one instruction.
     return cross_entropy(logits.mT, labels, reduction="none")
 
 
@@ -89,9 +89,9 @@ METRICS: dict[str, Metric] = {
         smallest_effect=ACCURACY_SMALLEST_EFFECT,
     ),
 }
-# What is measured beside them: a plain number, of which less is better.
+# All other measurements: a plain number; lower is better.
 DIAGNOSTIC = Metric()
-# By which statistics of batch norm a network was tested, where a column says so: ``test_accuracy_population``.
+# The batch norm statistics that a network was tested with, if a column names them: ``test_accuracy_population``.
 STATISTICS = ("running", "population")
 
 

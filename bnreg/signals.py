@@ -1,4 +1,4 @@
-"""What a signal does to a command: the first stops it in good order, the second at once."""
+"""Signal handling of a command: the first signal stops it cleanly, the second at once."""
 
 import multiprocessing
 import os
@@ -15,10 +15,10 @@ _held: list[bool] = []
 
 
 class Stopped(BaseException):
-    """A signal to stop, as an exception, so that what is open gets closed on the way out.
+    """A signal to stop, raised as an exception so that open resources are closed on the way out.
 
     Attributes:
-        number: The signal's.
+        number: The number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -28,11 +28,11 @@ class Stopped(BaseException):
 
 @contextmanager
 def handled() -> Iterator[None]:
-    """Within this block a signal to stop becomes an exception."""
+    """Within this block, a signal to stop raises an exception."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     _received.clear()
     for number, handler in before.items():
-        if handler != signal.SIG_IGN:  # nohup and background jobs ask for a signal to be ignored
+        if handler != signal.SIG_IGN:  # nohup and background jobs want a signal to be ignored
             signal.signal(number, _stop)
     try:
         yield
@@ -42,17 +42,17 @@ def handled() -> Iterator[None]:
 
 
 def heed() -> None:
-    """Raise ``Stopped`` if a signal has come: Python drops exceptions in some places, such as between two processes."""
+    """Raise ``Stopped`` if a signal has arrived: Python drops exceptions in some places, such as finalisers."""
     if _received:
         raise Stopped(_received[0])
 
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Within this block no signal raises; one that comes does so at its end. A process started in it begins deaf.
+    """Within this block, signals raise no exception until the end. A process that is started in it blocks them, too.
 
-    To block signals is not enough: any other thread, such as those of a library, would take them, and Python then
-    calls the handler here all the same.
+    Blocking signals is not enough: another thread, such as one of a library, would receive them, and Python would then
+    still call the handler here.
     """
     _held.append(True)
     can_block = hasattr(signal, "pthread_sigmask")
@@ -67,7 +67,7 @@ def held_back() -> Iterator[None]:
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    """Stop in good order, which takes a moment; a second signal is not so patient."""
+    """Stop cleanly, which takes a moment; a second signal stops at once."""
     _received.append(number)
     for other in SIGNALS:
         if signal.getsignal(other) == _stop:
@@ -77,9 +77,9 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 
 def _stop_at_once(number: int, _frame: FrameType | None) -> None:
-    """Stop without another thought: run folders are such that they can be left at any moment."""
+    """Stop without cleaning up: run folders stay valid at any moment."""
     for worker in multiprocessing.active_children():
         worker.kill()
     if sys.stderr.isatty():
-        os.write(2, b"\x1b[?25h\n")  # the display has hidden the cursor, and cannot bring it back any more
+        os.write(2, b"\x1b[?25h\n")  # the display hid the cursor and can no longer restore it
     os._exit(128 + number)

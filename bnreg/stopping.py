@@ -1,6 +1,6 @@
-"""A request to stop, which every loop that may take long heeds, so that a signal is answered within a moment.
+"""A request to stop. Every loop that may take long checks it, so that a signal takes effect within a moment.
 
-A signal comes to a process, not to a network; hence the request stands here, once for the process.
+A signal is sent to a process, not to a network, so the request is stored here, once per process.
 """
 
 import threading
@@ -13,25 +13,25 @@ _requested = threading.Event()
 
 
 class StoppedError(Exception):
-    """Training, evaluation or statistics were left where they were; what they are about is as it was before."""
+    """Training, evaluation or statistics stopped halfway; the objects that they work on are unchanged."""
 
 
 def request_stop(*_: Any) -> None:
-    """Ask for a stop; may be called by a signal."""
+    """Request a stop; may be used as a signal handler."""
     _requested.set()
 
 
 def heed_stop() -> None:
-    """Raise ``StoppedError`` if a stop was asked for."""
+    """Raise ``StoppedError`` if a stop was requested."""
     if _requested.is_set():
         raise StoppedError
 
 
 def unless_stopped(items: Iterable[Item]) -> Iterator[Item]:
-    """The items one by one, as long as nobody has asked for a stop.
+    """The items one by one, until a stop is requested.
 
     Raises:
-        StoppedError: Instead of the next item, once somebody has.
+        StoppedError: Instead of the next item, after a stop was requested.
     """
     for item in items:
         heed_stop()

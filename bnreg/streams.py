@@ -1,7 +1,7 @@
-"""Named streams of random numbers: the root of pairing.
+"""Named streams of random numbers, the basis of pairing.
 
-Everything random in an experiment is drawn from a stream that is named by a seed and a purpose, never from a global
-generator. Two arms that ask for the same stream get the same numbers, and no stream notices that others are drawn.
+Every random number in an experiment is drawn from a stream that is named by a seed and a purpose, never from a global
+generator. Two arms that use the same stream get the same numbers, and draws from one stream do not affect the others.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ def stream(seed: int, *purpose: str | int) -> np.random.Generator:
 
     Args:
         seed: The replica's seed, at least 0.
-        purpose: What the numbers are for, e.g. ``("order", epoch)`` or ``("init", "hidden.0.weight")``.
+        purpose: The use of the numbers, e.g. ``("order", epoch)`` or ``("init", "hidden.0.weight")``.
 
     References:
         Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011 (Philox)

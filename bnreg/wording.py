@@ -1,4 +1,4 @@
-"""Words for a person: values, keys and counts as text, and the nearest of some choices."""
+"""Text for users: values, keys and counts as text, and the nearest of some choices."""
 
 import difflib
 import re
@@ -10,18 +10,18 @@ MISSING = "–"
 
 # The end of a sentence that begins with "dropout".
 VARIANCE_SHIFT = (
-    "comes before a batch norm, so the variance that the norm learns in training is not the one that it meets "
+    "comes before a batch norm, so the variance that the norm learns in training differs from the one that it sees "
     "afterwards (variance shift); model.dropout_placement: last_layer avoids it"
 )
 
 MAX_SHOWN = 40
-MIN_STEM = 3  # shorter choices are the start of too many words by chance
+MIN_STEM = 3  # too many words start with a shorter choice by chance
 
 _WORD = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
 
 
 def printable(text: str) -> str:
-    """The text with its unprintable characters escaped, so that it stays on one line and moves no cursor."""
+    """The text with its unprintable characters escaped, so that it stays on one line and cannot move the cursor."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
@@ -31,12 +31,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def as_written(value: object) -> str:
-    """A value as a config would write it, whole numbers without a decimal point: 1.0 and 1 read alike."""
+    """A value as written in a config, whole numbers without a decimal point: 1.0 and 1 look the same."""
     return _text(value, str, lambda number: repr(number).removesuffix(".0"))
 
 
 def show(value: object) -> str:
-    """A value in a message: text in quotes, and at most ``MAX_SHOWN`` characters."""
+    """A value in a message: text in quotes, at most ``MAX_SHOWN`` characters."""
     text = _text(value, lambda text: repr(text[: MAX_SHOWN + 1]), repr, MAX_SHOWN)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
@@ -74,7 +74,7 @@ def dotted(path: Sequence[str | int]) -> str:
 
 
 def short_names(point_keys: Sequence[str]) -> list[str]:
-    """The last part of each dotted key, after the arm if it is one arm's; the whole key where two would read alike."""
+    """The last part of each dotted key, after the arm if it has one; the full key if two would look the same."""
     names = [_short_name(key) for key in point_keys]
     return [name if names.count(name) == 1 else key for key, name in zip(point_keys, names, strict=True)]
 
@@ -93,10 +93,10 @@ def point_label(point: Mapping[str, Any]) -> str:
 
 
 def nearest(given: str, choices: Collection[str]) -> str | None:
-    """The choice that was probably meant, if any is close; case does not matter."""
+    """The choice that the user probably meant, if any is close; case does not matter."""
     given = given[:80].casefold()
     folded = {choice.casefold(): choice for choice in choices}
-    # Close in letters; an abbreviation or its long form (lr and learning_rate); the last part of a dotted key; a word
+    # Similar letters; an abbreviation or its long form (lr and learning_rate); the last part of a dotted key; a word
     # that starts with a choice (batch_normalization).
     close = (
         difflib.get_close_matches(given, folded, n=1, cutoff=0.65)
@@ -108,7 +108,7 @@ def nearest(given: str, choices: Collection[str]) -> str | None:
 
 
 def did_you_mean(given: str, choices: Collection[str]) -> str:
-    """``; did you mean 'lr'?`` where a choice is close to what was given, else nothing."""
+    """``; did you mean 'lr'?`` if a choice is close to the given text, else an empty text."""
     choice = nearest(given, choices)
     return f"; did you mean {show(choice)}?" if choice else ""
 
@@ -122,7 +122,7 @@ def listed(choices: Collection[str]) -> str:
     """``choices: elu, relu``."""
     names = [printable(choice[:MAX_SHOWN]) for choice in islice(choices, MAX_SHOWN)]
     more = ["…"] if len(choices) > MAX_SHOWN else []
-    return f"choices: {', '.join(names + more)}" if names else "there are none"
+    return f"choices: {', '.join(names + more)}" if names else "no choices"
 
 
 def _initials(name: str) -> str:

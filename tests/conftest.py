@@ -1,4 +1,4 @@
-"""What many tests need: tiny data, cells, and the command line called in this process."""
+"""Shared fixtures: tiny data, devices, float64, and the command line called in this process."""
 
 import os
 import sys
@@ -10,18 +10,18 @@ from hypothesis import settings
 from support.cells import make_tiny
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the workers; read when torch is first imported
-# The many processes that tests start would each compile all that they import: a quarter of the time of such tests.
+# Without bytecode files, each process that a test starts would compile all its imports: a quarter of the test's time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# The same code gets the same examples, so that what turns a test red is the change at hand, on machines of any speed;
-# new examples are drawn with --hypothesis-profile=explore.
+# The same code gets the same examples, so that only a change of the code turns a test red, on machines of any speed;
+# --hypothesis-profile=explore draws new examples.
 settings.register_profile("repeat", derandomize=True, deadline=None)
 settings.register_profile("explore", derandomize=False, deadline=None)
 settings.load_profile("repeat")
 
 
 def pytest_collection_modifyitems(items):
-    """Say why a test is left out: no CUDA device, or no MNIST files."""
+    """Give the reason for skipping a test: no CUDA device, or no MNIST files."""
     for item in items:
         if item.get_closest_marker("cuda"):
             import torch
@@ -40,7 +40,7 @@ def tiny():
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
 def device(request):
-    """The same test on the CPU and, where there is one, on a CUDA device."""
+    """The same test on the CPU and, if there is one, on a CUDA device."""
     import torch
 
     from bnreg.training.stacked.process import prepare_process
@@ -52,7 +52,7 @@ def device(request):
 
 @pytest.fixture
 def float64():
-    """Within the test, torch computes in float64, where rounding leaves laws visible to twelve digits."""
+    """Within the test, torch computes in float64, which is precise enough to check laws to twelve digits."""
     import torch
 
     torch.set_default_dtype(torch.float64)
@@ -61,8 +61,8 @@ def float64():
 
 
 @pytest.fixture
-def float64_on_device(device, float64):  # noqa: ARG001 # float64 is wanted for what it sets
-    """The same, and tensors are made on the device; torch's own random numbers are the same in each test."""
+def float64_on_device(device, float64):  # noqa: ARG001 # float64 is used for its side effect
+    """The same, and tensors are created on the device; torch's own random numbers are the same in each test."""
     import torch
 
     torch.manual_seed(0)

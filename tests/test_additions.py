@@ -1,6 +1,6 @@
-"""An addition costs one entry of its table: each is made here, and used from a config or a command at once.
+"""An addition costs one entry in its table: each test makes one and uses it from a config or a command.
 
-Each test puts an entry into a table as a developer would, touches nothing else, and looks at what comes of it.
+Each test puts an entry into a table as a developer would, changes nothing else, and checks the result.
 """
 
 from dataclasses import replace
@@ -45,7 +45,7 @@ seeds: 2
 
 @pytest.fixture
 def train(tmp_path):
-    """Train the arm ``one`` with some changes, beside ``plain``; the run."""
+    """Train the arm ``one`` with some changes, beside ``plain``; return the run."""
     return lambda changes: read_run(train_here(tmp_path, EXPERIMENT.replace("{CHANGES}", changes)))
 
 
@@ -73,7 +73,7 @@ ENTRIES = {
 
 @pytest.mark.parametrize("what", ENTRIES)
 def test_a_part_of_a_network_or_its_training_is_one_entry_of_its_table(what, train, monkeypatch):
-    """It can be named in a config, and what it does shows in the results."""
+    """A config can name it, and its effect shows in the results."""
     table, entry, changes = ENTRIES[what]
     monkeypatch.setitem(table, "added", entry)
     losses = dict(train(f"{{{changes}}}").metrics.groupby("arm")["test_loss"].mean())
@@ -87,7 +87,7 @@ def test_a_data_set_is_one_entry(tmp_path, monkeypatch):
 
 
 def test_a_metric_is_one_entry(train, monkeypatch, bnreg):
-    """It is measured on every split, written, and compared with its own unit and direction."""
+    """It is measured on every split, saved, and compared with its own unit and direction."""
     error = Metric(lambda logits, labels: logits.argmax(2) != labels, is_share=True, chance=lambda n: 1 - 1 / n)
     monkeypatch.setitem(METRICS, "error", error)
     run = train("{model: {norm: batch}}")
@@ -110,7 +110,7 @@ def test_a_chart_is_one_entry(train, monkeypatch, bnreg):
 
 
 class Watched:
-    """An engine that has the torch engine train, and yields a table of its own."""
+    """An engine that lets the torch engine train, and adds its own table."""
 
     def __init__(self, *arguments):
         self._inner = ENGINES["torch"].make(*arguments)
@@ -135,7 +135,7 @@ def plan_of(tmp_path):
 
 
 def test_an_engine_and_a_table_are_one_entry_each(tmp_path, monkeypatch):
-    """Whatever rows an engine yields are written, sealed and read back in the order of the run's replicas."""
+    """All rows that an engine yields are written, sealed and read back in the order of the run's replicas."""
     monkeypatch.setitem(ENGINES, "added", EngineKind(prepare_process=lambda: None, make=Watched))
     monkeypatch.setitem(EXECUTORS, "processes", in_this_process)
     run = read_run(train_plan(replace(plan_of(tmp_path), engine="added"), tmp_path / "runs"))
@@ -151,7 +151,7 @@ def test_an_executor_is_one_entry(tmp_path, monkeypatch):
 
 
 def test_a_command_is_one_module():
-    """Its function has the module's name, and its panel is where the help lists it."""
+    """Its function has the name of the module, and the help lists it under the module's panel."""
 
     def added() -> None:
         """Do something."""
@@ -162,7 +162,7 @@ def test_a_command_is_one_module():
 
 
 def test_the_entries_are_gone_again():
-    """The tables of the product are as they were."""
+    """The tables are unchanged after these tests."""
     for table in (ACTIVATIONS, NORMS, INITS, OPTIMIZERS, SCHEDULES, PENALTIES, METRICS, DIAGNOSTICS, CHARTS, ENGINES):
         assert not {"added", "error", "largest_weight"} & table.keys()
     assert torch.get_default_dtype() == torch.float32

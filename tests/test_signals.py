@@ -1,4 +1,4 @@
-"""A signal stops a command once, wherever it comes."""
+"""A signal stops a command once, wherever it arrives."""
 
 import os
 import signal
@@ -10,13 +10,13 @@ from bnreg import signals
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_signal_whose_exception_was_dropped_is_heeded_later():
-    """Python ignores what is raised in a finaliser, for instance."""
+def test_a_signal_whose_exception_was_dropped_takes_effect_later():
+    """For example, Python ignores exceptions in a finaliser."""
 
     class Finalised:
         def __del__(self):
             os.kill(os.getpid(), signal.SIGTERM)
-            for _ in range(1000):  # somewhere here the handler is called
+            for _ in range(1000):  # the handler is called somewhere in this loop
                 pass
 
     def stop_in_a_finaliser():
@@ -29,8 +29,8 @@ def test_a_signal_whose_exception_was_dropped_is_heeded_later():
     assert stopped.value.number == signal.SIGTERM
 
 
-def test_no_signal_comes_while_it_is_held_back_not_even_by_way_of_another_thread():
-    """It is answered at the end of the block."""
+def test_no_signal_arrives_while_it_is_held_back_not_even_through_another_thread():
+    """It takes effect at the end of the block."""
     done = threading.Event()
     other = threading.Thread(target=done.wait)
     other.start()
@@ -50,7 +50,7 @@ def test_no_signal_comes_while_it_is_held_back_not_even_by_way_of_another_thread
     assert len(reached) == 1000
 
 
-def test_the_handlers_are_what_they_were_afterwards():
+def test_the_handlers_are_restored_afterwards():
     before = [signal.getsignal(number) for number in signals.SIGNALS]
     with signals.handled():
         assert [signal.getsignal(number) for number in signals.SIGNALS] != before

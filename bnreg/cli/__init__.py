@@ -1,4 +1,4 @@
-"""The command line: one file per command; this one puts them together and turns errors into exit codes."""
+"""The command line: one file per command. This file assembles them and turns errors into exit codes."""
 
 import importlib
 import inspect
@@ -23,7 +23,7 @@ PANELS = ("Train", "Compare", "Runs", "Trained networks", "The lecture", "Data")
 
 
 def build_app() -> typer.Typer:
-    """The command line, still without commands."""
+    """The command line without its commands."""
     app = typer.Typer(
         name="bnreg",
         help="Paired experiments on MNIST: did it help, by how much, and how sure can we be?",
@@ -39,8 +39,8 @@ def build_app() -> typer.Typer:
 def add_commands(app: typer.Typer, modules: Iterable[ModuleType]) -> None:
     """Add the command of each module.
 
-    That is the function named like the module, or ``app`` where it has commands of its own; ``PANEL`` is its place in
-    the help, ``EXAMPLES`` are the command lines that its help ends with.
+    The command is the function with the module's name, or ``app`` if the module has subcommands. ``PANEL`` is its panel
+    in the help; ``EXAMPLES`` are the command lines at the end of its help.
     """
     for module in sorted(modules, key=lambda module: (PANELS.index(module.PANEL), module.__name__)):
         name = module.__name__.rpartition(".")[2]
@@ -53,13 +53,13 @@ def add_commands(app: typer.Typer, modules: Iterable[ModuleType]) -> None:
 
 
 def _modules() -> list[ModuleType]:
-    """The modules beside this one that hold a command."""
+    """The modules in this folder that define a command."""
     names = (f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__))
     return [module for module in map(importlib.import_module, names) if hasattr(module, "PANEL")]
 
 
 def _reflowed(function: object) -> str:
-    """A docstring whose paragraphs are one line each, so that they fill any terminal."""
+    """A function's docstring with each paragraph on one line, so that it fills a terminal of any width."""
     paragraphs = (inspect.getdoc(function) or "").split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
@@ -87,8 +87,8 @@ add_commands(app, _modules())
 def main() -> None:
     """Run the command line.
 
-    Exit codes: 0 done, 1 a run failed, 2 a mistake in usage or config, 3 a ``--fail-if`` came true, 130 interrupted,
-    143 terminated.
+    Exit codes: 0 done, 1 a run failed, 2 a mistake in usage or config, 3 a ``--fail-if`` condition is true,
+    130 interrupted, 143 terminated.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -98,7 +98,7 @@ def main() -> None:
             try:
                 app()
             finally:
-                sys.stdout.flush()  # now, while a full disk can still be reported
+                sys.stdout.flush()  # here, where a full disk can still be reported
     except UserError as error:
         sys.exit(_complain(error.lines, code=2))
     except RunError as error:
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def _discard_stdout() -> None:
-    """Drop what could not be written, or Python would complain about it again when it exits."""
+    """Drop unwritten output; otherwise Python would report the same error again when it exits."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

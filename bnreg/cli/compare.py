@@ -1,4 +1,4 @@
-"""``bnreg compare``: the arms of any number of runs, side by side, with a verdict on each."""
+"""``bnreg compare``: the arms of any number of runs side by side, with a verdict on each."""
 
 import io
 from collections.abc import Sequence
@@ -138,23 +138,24 @@ def compare(
     put(blocks, format_name=formats[0] if formats else "text", left_out=left_out, output=output, width=width)
     if failures:
         for block, judged in failures:
-            who = comparison_label(block, judged)
-            typer.echo(f"--fail-if {fail_if}: {who}: {judged.evidence.verdict.word}", err=True)
+            label = comparison_label(block, judged)
+            typer.echo(f"--fail-if {fail_if}: {label}: {judged.evidence.verdict.word}", err=True)
         raise typer.Exit(FAILED_IF)
 
 
 def read_views(
     arguments: Sequence[str], root: Path, *, refuse_damaged: bool = False
 ) -> tuple[list["RunView"], list[str]]:
-    """The runs that the arguments mean, and a line for each that cannot be compared: unfinished, damaged, or no run.
+    """Read the runs that the arguments name; also return a line for each unfinished, damaged or foreign folder.
 
     Args:
-        arguments: As they were typed, or as the shell expanded them.
+        arguments: As typed, or as the shell expanded them.
         root: The folder that holds the runs.
-        refuse_damaged: Whether a damaged one is a mistake, rather than left out: where a program goes by the answer.
+        refuse_damaged: Whether a damaged run is an error instead of being left out. A program that relies on the
+            result needs this.
 
     Raises:
-        UserError: One line for each, if there is no complete run at all; or for each damaged one that is refused.
+        UserError: If no run is complete, with a line for each folder; or with a line for each damaged run.
     """
     from bnreg.analysis.run_view import view_of_run
     from bnreg.errors import UserError
@@ -196,9 +197,9 @@ def put(
     Args:
         blocks: The comparison.
         format_name: ``text``, ``json``, ``csv``, ``md`` or ``latex``.
-        left_out: A line for each run that could not be compared: below the tables, or on stderr beside data.
-        output: The file, if it shall be one.
-        width: Columns of the tables; None: those of the terminal.
+        left_out: A line for each run that could not be compared, printed below the tables or, beside data, on stderr.
+        output: The file; None for stdout.
+        width: Width of the tables in columns; None for the terminal's.
     """
     from rich.console import Console, Group
     from rich.text import Text
@@ -234,5 +235,5 @@ def put(
 
 
 def _split(keys: Sequence[str]) -> tuple[str, ...]:
-    """Keys may be repeated options or joined by commas."""
+    """Keys from repeated options, each of which may hold several, separated by commas."""
     return tuple(key for text in keys for key in text.split(",") if key)

@@ -1,4 +1,4 @@
-"""``bnreg data``: which data sets are here, and the download of those that are not."""
+"""``bnreg data``: list the data sets and download missing ones."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def list_datasets(context: typer.Context, data_root: DataRoot = None, json: Json = False) -> None:
-    """List the data sets: what is here, verified, and where."""
+    """List the data sets: which are present and verified, and where."""
     if context.invoked_subcommand is not None:
         return
     from bnreg.data import loading
@@ -49,7 +49,7 @@ def fetch(
     ] = None,
     data_root: DataRoot = None,
 ) -> None:
-    """Download a data set, verified, unless it is already here."""
+    """Download a data set and verify it, unless it is already present."""
     from bnreg.data import download, loading
 
     listed_root = context.parent.params["data_root"] if context.parent else None  # bnreg data --data-root … fetch …

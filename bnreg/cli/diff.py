@@ -1,4 +1,4 @@
-"""``bnreg diff``: two runs, what differs in their configs and in their results."""
+"""``bnreg diff``: the differences between two runs, in their configs and in their results."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +24,7 @@ def diff(
 ) -> None:
     """Compare two runs: which settings differ, and the verdict on each arm of the second against the first's.
 
-    Networks are paired by seed where both runs saw the same batches of the same data.
+    Networks are paired by seed if both runs used the same batches of the same data.
     """
     from bnreg.analysis.difference import compare_two
     from bnreg.analysis.question import Question
@@ -36,7 +36,7 @@ def diff(
     for argument in (first, second):
         found, left_out = read_views([argument], root)
         if len(found) + len(left_out) > 1:
-            raise UserError(f"{argument}: matches {len(found) + len(left_out)} runs; give one on either side")
+            raise UserError(f"{argument}: matches {len(found) + len(left_out)} runs; name one run on each side")
         views += found
     question = Question(metrics=tuple(dict.fromkeys(metrics or ())), smallest_effect=smallest_effect)
     blocks = compare_two(views[0], views[1], question)

@@ -1,4 +1,4 @@
-"""``bnreg export``: one trained network as a file that others can read."""
+"""``bnreg export``: write one trained network as a file for other programs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -72,7 +72,7 @@ def export(
         agreement = check_onnx(content, chosen.network, dataset)
         typer.echo(
             f"checked with onnxruntime on {agreement.num_images:,} test images: the logits differ by at most "
-            f"{agreement.largest_difference:.1e}, {agreement.num_agreeing:,} predictions are the same",
+            f"{agreement.largest_difference:.1e}, {agreement.num_agreeing:,} predictions agree",
             err=True,
         )
     write_file(file, content, option="--output")

@@ -1,4 +1,4 @@
-"""``bnreg fold``: batch norm folded into the layers before it, with a certificate."""
+"""``bnreg fold``: fold batch norm into the preceding layers, with a certificate."""
 
 import os
 from pathlib import Path

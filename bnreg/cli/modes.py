@@ -1,4 +1,4 @@
-"""``bnreg modes``: what evaluation in train mode would cost."""
+"""``bnreg modes``: measure the cost of evaluation in train mode."""
 
 from pathlib import Path
 

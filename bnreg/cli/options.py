@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and the one run that a command is about."""
+"""Arguments and options shared by several commands, and the run that a command works on."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,10 +77,15 @@ DrawingFile = Annotated[
 
 
 def read_one_run(argument: str, why: str, root: Path = Path("runs")) -> "Run":
-    """Read the run that an argument means: a folder, a pattern or a name below the folder of runs.
+    """Read the run that an argument names: a folder, a pattern or a run's name.
+
+    Args:
+        argument: As typed.
+        why: The remedy in the error message if the argument matches several runs.
+        root: The folder that holds the runs.
 
     Raises:
-        UserError: If it means none or, with the reason why that is a mistake, several; or see ``read_run``.
+        UserError: If it matches no run or several; also see ``read_run``.
     """
     from bnreg.errors import UserError
     from bnreg.runs import expand_runs, read_run

@@ -1,4 +1,4 @@
-"""``bnreg polynomial``: under- and overfitting, seen on polynomials of several degrees."""
+"""``bnreg polynomial``: under- and overfitting, shown on polynomials of several degrees."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ FEWEST_SAMPLES = 13
 # More marks would hide the curves, and make the drawing huge.
 MOST_SAMPLES = 1_000
 
-# Far beyond any picture, yet no error's square overflows.
+# Far more than any chart shows, yet no squared error overflows.
 MOST_NOISE = 1_000
 
 

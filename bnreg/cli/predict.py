@@ -1,4 +1,4 @@
-"""``bnreg predict``: ask a run's networks what is in an image."""
+"""``bnreg predict``: classify images with a run's networks."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""How commands print: plain data as JSON, and everything else through one console."""
+"""Printing for all commands: plain data as JSON, everything else through one console."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,11 @@ def print_json(value: Any) -> None:
 
 
 def print_parts(*parts: "RenderableType", width: int | None = None) -> None:
-    """Print tables and text to stdout; lines that are wider than the terminal are left whole.
+    """Print tables and text to stdout; lines wider than the terminal are not cut.
 
     Args:
-        parts: What to print, one below the other.
-        width: Columns; None: those of the terminal.
+        parts: The tables and texts, printed one below the other.
+        width: Width in columns; None for the terminal's.
     """
     from rich.console import Console
 

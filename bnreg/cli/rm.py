@@ -1,4 +1,4 @@
-"""``bnreg rm``: remove runs, and nothing but runs."""
+"""``bnreg rm``: remove runs and nothing else."""
 
 import sys
 from pathlib import Path
@@ -20,12 +20,13 @@ def rm(
 ) -> None:
     """Remove runs, after listing them and asking.
 
-    Only run folders below the folder of runs are removed, finished or not, and never through a symbolic link. If any
-    argument is something else, nothing is removed.
+    Only runs in the runs folder are removed, finished or not, and never through a symbolic link. If any argument is
+    something else, nothing is removed.
     """
     from bnreg.errors import UserError
     from bnreg.report.listing import removal_lines
     from bnreg.runs.removal import removable_runs, remove_run
+    from bnreg.wording import counted
 
     found = removable_runs(runs, root)
     if not yes and not sys.stdin.isatty():
@@ -37,4 +38,4 @@ def rm(
         return
     for one in found:
         remove_run(one.path)
-    typer.echo(f"removed {len(found)} {'run' if len(found) == 1 else 'runs'}")
+    typer.echo(f"removed {counted(len(found), 'run')}")

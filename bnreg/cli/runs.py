@@ -1,4 +1,4 @@
-"""``bnreg runs``: which runs there are, in which state, and what they found."""
+"""``bnreg runs``: list the runs with their states and results."""
 
 from pathlib import Path
 from typing import Annotated
@@ -38,7 +38,7 @@ def runs(
     json: Json = False,
     root: RunsRoot = Path("runs"),
 ) -> None:
-    """List the runs: their state, when they began, their arms and seeds, and the test accuracy they found.
+    """List the runs: their state, start, arms, seeds and test accuracy.
 
     A run is complete only if its files match their checksums. Otherwise it is created, running, interrupted, failed,
     abandoned (its process died without recording why), damaged, or written by a newer bnreg; such runs are listed with

@@ -1,4 +1,4 @@
-"""``bnreg show``: everything about one run on a screen."""
+"""``bnreg show``: everything about one run on one screen."""
 
 from pathlib import Path
 

@@ -88,7 +88,7 @@ def train(
             settings, config = [str(config), *settings], None
         run = find_unfinished(resume, runs)
         if run.final.is_dir():
-            say(f"{run.final}: is complete, there is nothing to go on with")
+            say(f"{run.final}: already complete")
             run.discard()
             _conclude(run.final, as_json=json)
             return
@@ -102,7 +102,7 @@ def train(
         from bnreg.experiment.beginning import describe_beginning
         from bnreg.experiment.story import begin_experiment
 
-        _tell_of_unfinished(plan, runs, say)
+        _report_unfinished(plan, runs, say)
         beginning = describe_beginning(plan, command=["bnreg", *sys.argv[1:]], data_folder=data_root)
         run = begin_experiment(plan, beginning, runs)
     _conclude(_train(plan, run, say, progress=progress), as_json=json)
@@ -125,7 +125,7 @@ def _train(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], None], *, pr
         raise
     except BaseException:
         if run.folder.is_dir():
-            say(f"{run.folder}: what was trained is kept; go on with `bnreg train --resume {run.final}`")
+            say(f"{run.folder}: the training so far is saved; resume it with `bnreg train --resume {run.final}`")
         raise
 
 
@@ -137,17 +137,17 @@ def _conclude(folder: Path, *, as_json: bool) -> None:
         typer.echo(f"{folder}{os.sep}")
 
 
-def _tell_of_unfinished(plan: "Plan", root: Path, say: Callable[[str], None]) -> None:
-    """Say which runs of the same experiment were left unfinished, and how to go on with them."""
+def _report_unfinished(plan: "Plan", root: Path, say: Callable[[str], None]) -> None:
+    """Report unfinished runs of the same experiment and the command that resumes each."""
     from bnreg.errors import UserError
     from bnreg.runs import unfinished_runs
 
     for run in unfinished_runs(root):
-        with suppress(UserError):  # a damaged one is told of by `bnreg runs`
+        with suppress(UserError):  # `bnreg runs` reports a damaged run
             state, progress = run.state()
             if state != "running" and run.beginning().info.config == plan.experiment.resolved:
-                way = f"`bnreg train --resume {run.final}` goes on with it"
-                say(f"note: {run.final.name} is {state} ({progress}); {way}")
+                remedy = f"resume it with `bnreg train --resume {run.final}`"
+                say(f"note: {run.final.name} is {state} ({progress}); {remedy}")
 
 
 def _draw_curves(results: "Results") -> Mapping[str, bytes]:

@@ -1,1 +1,1 @@
-"""What a user asks for: experiments as YAML, read strictly and resolved into cells. Knows nothing of torch."""
+"""The user's experiments: YAML, read strictly and resolved into cells. Independent of torch."""

@@ -1,6 +1,6 @@
-"""The settings of a cell: what a point of the sweep and an arm make of the base. Nothing else resolves them.
+"""The settings of a cell: the base, changed by a point of the sweep and by an arm. Nothing else resolves them.
 
-It is the same for a config that is read and for one that a finished run has recorded.
+The same code serves a config that is read and one that a finished run recorded.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,25 +8,25 @@ from typing import Any
 
 from bnreg.config.key_paths import Point, assign, split_key
 
-# The sections of settings, which arms and sweeps may change.
+# The sections of settings; arms and sweeps may change them.
 SECTIONS = ("data", "model", "optimizer", "training")
 ONLY_ARM = "base"
 
 
 def arms_of(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """What each arm changes; a single arm without changes where none is written."""
+    """The changes of each arm; a single arm without changes if the config has no arms."""
     raw = content.get("arms")
     arms = {arm: changes or {} for arm, changes in raw.items()} if isinstance(raw, Mapping) else {}
     return {arm: changes for arm, changes in arms.items() if isinstance(changes, Mapping)} or {ONLY_ARM: {}}
 
 
 def base_of(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections of settings, before any arm has changed them."""
+    """The sections of settings before any arm changes them."""
     return {section: content[section] for section in SECTIONS if section in content}
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The base with changes: mappings merge key by key, everything else replaces."""
+    """Apply changes to the base: mappings merge key by key, everything else is replaced."""
     merged = dict(base)
     for key, value in changes.items():
         below = merged.get(key)
@@ -40,7 +40,7 @@ def cell_settings(config: Mapping[str, Any], arm: str, point: Point) -> dict[str
     Args:
         config: The run's resolved config.
         arm: Name of the arm.
-        point: Dotted key → value; a key below ``arms`` belongs to the arm that it names.
+        point: Dotted key → value; a key under ``arms`` belongs to the arm that it names.
 
     Returns:
         Dotted key → value.
@@ -51,12 +51,12 @@ def cell_settings(config: Mapping[str, Any], arm: str, point: Point) -> dict[str
 
 
 def flat_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """All of a resolved config by dotted key, with the arms' changes as they are written."""
+    """All settings of a resolved config by dotted key, with the arms' changes as written."""
     return dict(_flat(config))
 
 
 def plain(value: Any) -> Any:
-    """A swept value, or a whole point, as lists and dictionaries."""
+    """Convert a swept value, or an entire point, to lists and dictionaries."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value

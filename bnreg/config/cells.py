@@ -1,4 +1,4 @@
-"""From what was written to the settings of every cell: the base, a point's values, an arm's changes."""
+"""From the document to the settings of every cell: the base, a point's values, an arm's changes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,16 +19,16 @@ from bnreg.wording import show
 def resolve_cells(
     document: Document, sweep: Sweep, choices: Choices, complete: bool
 ) -> tuple[tuple[Cell, ...], list[Mistake]]:
-    """All cells by point, then by arm, and what is wrong with any of them or with the base.
+    """All cells by point, then by arm, and the mistakes in any of them or in the base.
 
     Args:
-        document: What was written.
-        sweep: Which values to combine.
+        document: The content that the user wrote.
+        sweep: The values to combine.
         choices: The names that settings may use.
-        complete: Whether the sweep is as it was meant; if not, rules between settings are not held against it.
+        complete: Whether the sweep is as the user meant it; if not, rules between settings are not checked.
     """
     cells = []
-    # Values that every point replaces never reach a cell, but a mistake in them is a mistake.
+    # Values that every point replaces never reach a cell, but mistakes in them still count.
     mistakes = list(_mistakes_of_unswept(document, choices)) if sweep.keys else []
     for index, point in enumerate(sweep.points()):
         for arm, raw in _variants(sweep.apply(document.content, point)):
@@ -44,7 +44,7 @@ def resolve_cells(
 
 
 def equal_arms(document: Document, cells: tuple[Cell, ...]) -> list[Mistake]:
-    """A line for each arm whose settings are those of an earlier arm at every point."""
+    """A line for each arm whose settings equal those of an earlier arm at every point."""
     by_arm: dict[str, list[Settings]] = {}
     for cell in cells:
         by_arm.setdefault(cell.arm, []).append(cell.settings)
@@ -85,7 +85,7 @@ def _mistake(document: Document, sweep: Sweep, point: Mapping[str, Any], arm: st
     path = nearest_written(document, sweep, point, arm, fault.location)
     label = path
     if fault.unknown_key:
-        # A swept key is told whole, once for all its values; any other unknown key belongs to the section around it.
+        # An unknown swept key is reported in full, once for all its values; any other one with the section around it.
         sources = {swept.source for swept in sweep.keys}
         path = path[:-1] if path[:-1] in sources else path
         label = path if path in sources else path[:-1]

@@ -1,4 +1,4 @@
-"""What the user wrote, in the file and after it on the command line, and where each thing was written."""
+"""The content that the user wrote, in the file and then on the command line, with the place of each key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,25 +10,25 @@ from bnreg.config.mistakes import Mistake, Place
 
 @dataclass(frozen=True)
 class Document:
-    """The raw content of an experiment with the place of each key."""
+    """The raw content of an experiment and the place of each key."""
 
     file: str
     content: Mapping[str, Any]
     places: Mapping[KeyPath, Place]
 
     def place(self, path: KeyPath) -> Place:
-        """Where a path was written, or the nearest key around it, or else the file."""
+        """The place of a path, or else of the nearest key around it, or else the file."""
         for length in range(len(path), 0, -1):
             if found := self.places.get(path[:length]):
                 return found
         return Place(0, self.file)
 
     def has(self, path: KeyPath) -> bool:
-        """Whether the content holds something at this path."""
+        """Whether the content has a value at this path."""
         return has(self.content, path)
 
     def is_mapping(self, path: KeyPath) -> bool:
-        """Whether the content holds a mapping at this path."""
+        """Whether the content has a mapping at this path."""
         value: Any = self.content
         for part in path:
             value = value.get(part) if isinstance(value, Mapping) else None
@@ -39,7 +39,7 @@ class Document:
         return [path for path, place in self.places.items() if place.override == path]
 
     def mistake(self, path: KeyPath, sentence: str, label: KeyPath | None = None) -> Mistake:
-        """The line that tells a mistake at a path, under another label where one is given."""
+        """The mistake at a path as one line, with another label than the path if one is given."""
         place = self.place(path)
         return Mistake(place.order, f"{place.told(path if label is None else label)}: {sentence}")
 
@@ -47,7 +47,7 @@ class Document:
         """The document after an override.
 
         Raises:
-            ValueError: If the path leads through something that is not a mapping; names it.
+            ValueError: If the path leads through something that is not a mapping; the message names it.
         """
         content = assign(self.content, path, value)
         places = {key: old for key, old in self.places.items() if key[: len(path)] != path}
@@ -58,5 +58,5 @@ class Document:
         return replace(self, content=content, places=places)
 
     def split_key(self, key: str) -> KeyPath:
-        """The path that a dotted key means, see ``key_paths.split_key``."""
+        """The path of a dotted key, see ``key_paths.split_key``."""
         return split_key(self.content, key)

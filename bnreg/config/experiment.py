@@ -1,4 +1,4 @@
-"""A loaded experiment: every cell with its settings, and where each setting was written."""
+"""A loaded experiment: every cell with its settings, and the place where each setting was written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ class Cell:
     """An arm at a point.
 
     Args:
-        point_index: The point's place among the experiment's points.
-        point: Dotted key → value; empty where nothing is swept.
+        point_index: The point's index among the experiment's points.
+        point: Dotted key → value; empty without a sweep.
         arm: The arm's name.
         settings: All its settings.
     """
@@ -34,18 +34,18 @@ class Experiment:
     Args:
         name: Its name.
         arms: The arms' names in the order written.
-        baseline: The arm with which the others are compared; None where there is a single arm.
+        baseline: The arm that the others are compared with; None if there is only one arm.
         seeds: The seeds, each once.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        jobs: Processes side by side; None where that is left to the machine.
+        jobs: Number of parallel processes; None to choose it for the machine.
         snapshot_seconds: Time between two snapshots.
         points: The points of the sweep, in order; one empty point without a sweep.
         point_keys: The swept keys in the order written.
         cells: All cells, by point, then by arm.
         resolved: The config with overrides applied and defaults filled in, as plain data; loading it gives the same
             cells.
-        document: What was written, and where.
-        sweep: The sweep behind the points.
+        document: The content that the user wrote, with the place of each key.
+        sweep: The sweep that the points come from.
     """
 
     name: str
@@ -63,11 +63,11 @@ class Experiment:
     sweep: Sweep = field(repr=False)
 
     def locate(self, cell: Cell | None, key: str) -> str:
-        """Where a setting was written, to begin a line about it: ``configs/a.yaml:5: data.batch_size``.
+        """The place where a setting was written, to start a line about it: ``configs/a.yaml:5: data.batch_size``.
 
         Args:
-            cell: The cell whose setting is meant; None for the base.
-            key: The setting, with dots.
+            cell: The cell that has the setting; None for the base.
+            key: The dotted key of the setting.
         """
         arm, point = (None, {}) if cell is None else (cell.arm, cell.point)
         path = tuple(key.split("."))

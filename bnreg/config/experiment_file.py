@@ -26,13 +26,13 @@ def _valid_name(value: str) -> str:
 
 
 def _seeds(value: object) -> tuple[int, ...]:
-    """The seeds that a number (so many, from 0) or a list stands for."""
+    """The seeds that a number (that many, from 0) or a list stands for."""
     if isinstance(value, int) and not isinstance(value, bool):
         if not 1 <= value <= MAX_SEEDS:
             raise fault(f"expected 1 to {MAX_SEEDS} seeds, got {show(value)}")
         return tuple(range(value))
     if not isinstance(value, tuple):
-        raise fault(f"expected how many seeds, or a list of seeds, got {show(value)}")
+        raise fault(f"expected a number of seeds or a list of seeds, got {show(value)}")
     if not value:
         raise fault("expected at least one seed, got []")
     if len(value) > MAX_SEEDS:
@@ -52,7 +52,7 @@ def _valid_device(value: str) -> str:
 
 
 class Compare(Section):
-    """What the comparison of the arms goes by."""
+    """Settings for comparing the arms."""
 
     smallest_effect: float = Field(
         default=ACCURACY_SMALLEST_EFFECT,
@@ -66,26 +66,26 @@ Name = Annotated[str, AfterValidator(_valid_name)]
 
 
 class ExperimentFile(Section):
-    """The keys of an experiment's file; the four sections are checked as ``Settings``, cell by cell."""
+    """The keys of an experiment's file. The four sections are checked as ``Settings``, cell by cell."""
 
     name: Name | None = Field(default=None, description="the experiment's name; null: the file's stem")
-    data: Any = Field(default=None, description="which examples, and how they come")
+    data: Any = Field(default=None, description="the examples and how they are presented")
     model: Any = Field(default=None, description="the network")
-    optimizer: Any = Field(default=None, description="how the weights follow the gradient")
+    optimizer: Any = Field(default=None, description="how gradients update the weights")
     training: Any = Field(default=None, description="how long a network trains")
     arms: dict[Name, dict[str, Any] | None] | None = Field(
-        default=None, description="name of each arm → what it changes; none: one arm, 'base'"
+        default=None, description="name of each arm → its changes; none: one arm, 'base'"
     )
-    baseline: str | None = Field(default=None, description="the arm with which the others are compared")
+    baseline: str | None = Field(default=None, description="the arm that the others are compared with")
     seeds: Annotated[tuple[int, ...], PlainValidator(_seeds)] = Field(
-        default=tuple(range(10)), description="how many seeds, from 0, or a list of seeds"
+        default=tuple(range(10)), description="number of seeds, counted from 0, or a list of seeds"
     )
-    compare: Compare = Field(default=Compare(), description="what the comparison of the arms goes by")
+    compare: Compare = Field(default=Compare(), description="settings for comparing the arms")
     sweep: dict[str, Any] | None = Field(default=None, description="dotted key → list of values to combine")
     device: Annotated[str, AfterValidator(_valid_device)] = Field(
         default="auto", description="auto, cpu, cuda or cuda:N"
     )
-    jobs: int | None = Field(default=None, gt=0, description="processes side by side; null: chosen for the machine")
+    jobs: int | None = Field(default=None, gt=0, description="parallel processes; null: chosen for the machine")
     snapshot_seconds: float = Field(
-        default=30.0, gt=0, description="time between two snapshots, from which a run that was stopped goes on"
+        default=30.0, gt=0, description="time between two snapshots; a stopped run resumes from the last one"
     )

@@ -1,4 +1,4 @@
-"""Faults: what pydantic finds wrong with a value, in the words of a config."""
+"""Faults: pydantic's validation errors in the words of a config."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ _EXPECTED = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One mistake in a value: where in it, a sentence, and whether an unknown key or a rule between settings is meant.
+    """One mistake in a value: its location, a sentence, and whether it is an unknown key or breaks a rule.
 
-    A rule between settings may hold again once something else is changed; every other mistake is one by itself.
+    A rule between settings may hold again once another setting changes; every other mistake is independent.
     """
 
     location: tuple[str | int, ...]
@@ -40,21 +40,21 @@ class Fault:
 
 
 def fault(sentence: str, key: str | None = None, between_settings: bool = False) -> PydanticCustomError:
-    """The exception by which a validator tells a mistake in its own words.
+    """The exception that a validator raises to report a mistake in its own words.
 
     Args:
-        sentence: What is wrong.
-        key: The key within the validated value that is to blame.
-        between_settings: Whether the value is wrong only beside others.
+        sentence: The mistake.
+        key: The key inside the validated value that is wrong.
+        between_settings: Whether the value is wrong only in combination with others.
     """
     context = {"sentence": sentence, "key": key, "between_settings": between_settings}
     return PydanticCustomError("fault", "{sentence}", context)
 
 
 def faults(error: ValidationError, model: type[BaseModel]) -> Iterator[Fault]:
-    """Everything that pydantic found wrong with a ``model``, in the words of a config."""
+    """All mistakes that pydantic found in a ``model``, in the words of a config."""
     for details in error.errors(include_url=False):
-        # pydantic marks a mapping's key with a further part, "[key]"; the key itself is the location.
+        # pydantic marks a mapping's key with an extra part, "[key]"; the key itself is the location.
         location = tuple(part for part in details["loc"] if part != "[key]")
         context = details.get("ctx", {})
         if details["type"] == "extra_forbidden":
@@ -68,7 +68,7 @@ def faults(error: ValidationError, model: type[BaseModel]) -> Iterator[Fault]:
 
 
 def model_in(model: type[BaseModel], name: str) -> type[BaseModel] | None:
-    """The model that a field holds, if it holds one."""
+    """The model in a field, if it has one."""
     annotation = model.model_fields[name].annotation
     candidates = getattr(annotation, "__args__", (annotation,))
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
@@ -84,7 +84,7 @@ def _sentence(details: ErrorDetails) -> str:
 
 
 def _keys(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
-    """The keys that the section at a location knows."""
+    """The valid keys of the section at a location."""
     for part in location:
         inner = model_in(model, str(part))
         assert inner is not None

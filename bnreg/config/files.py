@@ -1,4 +1,4 @@
-"""Opening an experiment's file, and what to say where it cannot be opened."""
+"""Open an experiment's file, and explain why if it cannot be opened."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ MAX_LISTED = 10
 
 
 def read_document(path: Path) -> Document:
-    """The content of an experiment's file.
+    """Read the content of an experiment's file.
 
     Raises:
-        UserError: If there is no such file, or it cannot be read, or it is no strict YAML.
+        UserError: If the file does not exist, cannot be read, or is not valid strict YAML.
     """
     file = printable(str(path))
     try:
@@ -25,9 +25,9 @@ def read_document(path: Path) -> Document:
     except FileNotFoundError:
         raise UserError(f"{file}: no such file{_nearest(path)}") from None
     except IsADirectoryError:
-        raise UserError(f"{file}: a folder; give one of its files{_listed(path)}") from None
+        raise UserError(f"{file}: is a folder; give one of its files{_listed(path)}") from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a file name"
+        reason = error.strerror if isinstance(error, OSError) else "not a valid file name"
         raise UserError(f"{file}: cannot be read ({reason})") from None
     try:
         parsed = parse(source)

@@ -1,4 +1,4 @@
-"""Paths of keys through nested mappings, and the dotted keys that stand for them."""
+"""Paths of keys through nested mappings, and their dotted form."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,12 +7,12 @@ from bnreg.wording import dotted, show
 
 KeyPath = tuple[str | int, ...]
 
-# A point of a sweep: dotted key → value; without keys where nothing is swept.
+# A point of a sweep: dotted key → value; empty without a sweep.
 Point = Mapping[str, Any]
 
 
 def has(content: Mapping[str, Any], path: KeyPath) -> bool:
-    """Whether the content holds something at this path."""
+    """Whether the content has a value at this path."""
     value: Any = content
     for part in path:
         if isinstance(part, int):
@@ -25,10 +25,10 @@ def has(content: Mapping[str, Any], path: KeyPath) -> bool:
 
 
 def assign(mapping: Mapping[str, Any], path: Sequence[str | int], value: Any) -> dict[str, Any]:
-    """A copy of nested mappings with one value set; what is absent or null on the way becomes a mapping.
+    """Copy nested mappings and set one value; absent or null keys on the way become mappings.
 
     Raises:
-        ValueError: If the path leads through something that is not a mapping; names it.
+        ValueError: If the path leads through something that is not a mapping; the message names it.
     """
     top = dict(mapping)
     inner = top
@@ -43,7 +43,7 @@ def assign(mapping: Mapping[str, Any], path: Sequence[str | int], value: Any) ->
 
 
 def split_key(content: Mapping[str, Any], key: str) -> KeyPath:
-    """The path that a dotted key means in a config; arm names and the keys of a sweep may contain dots themselves."""
+    """The path of a dotted key in a config. Arm names and the keys of a sweep may contain dots themselves."""
     head, _, rest = key.partition(".")
     if head == "sweep" and rest:
         return ("sweep", "zip", rest[4:]) if rest.startswith("zip.") else ("sweep", rest)

@@ -1,4 +1,4 @@
-"""From a file and overrides to an experiment, or to all that is wrong with it."""
+"""Load an experiment from a file and overrides, or report all mistakes in it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ from bnreg.wording import dotted, listed, unknown
 
 
 def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> Experiment:
-    """The experiment that a file describes.
+    """Load the experiment that a file describes.
 
     Args:
         path: The YAML file.
@@ -62,7 +62,7 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
 
 
 def _header(document: Document, stem: str) -> tuple[ExperimentFile | None, list[Mistake]]:
-    """The top level of the file; its name is the file's where it gives none."""
+    """The top level of the file; the name defaults to the file's stem."""
     name = document.content.get("name")
     raw = {**document.content, "name": stem if name is None else name}
     try:
@@ -80,13 +80,13 @@ def _baseline_mistakes(document: Document, arms: Mapping[str, Any]) -> list[Mist
     if isinstance(baseline, str) and baseline not in arms:
         return [document.mistake(("baseline",), unknown("arm", baseline, list(arms)))]
     if baseline is None and len(arms) > 1:
-        sentence = f"missing; name the arm with which the others are compared ({listed(arms)})"
+        sentence = f"missing; name the arm that the others are compared with ({listed(arms)})"
         return [document.mistake(("baseline",), sentence)]
     return []
 
 
 def _idle_overrides(document: Document, arms: Mapping[str, Any]) -> list[Mistake]:
-    """Overrides of the base that no cell would feel, because every arm sets the same itself."""
+    """Overrides of the base that affect no cell because every arm sets the same key itself."""
     mistakes = []
     for path in document.overridden():
         if not document.is_mapping(path) and all(document.has(("arms", arm, *path)) for arm in arms):

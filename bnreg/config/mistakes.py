@@ -1,4 +1,4 @@
-"""A user's mistakes: each one line, told in the order of the file."""
+"""A user's mistakes: one line each, reported in the order of the file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MAX_MISTAKES = 50
 
 @dataclass(frozen=True, order=True)
 class Mistake:
-    """One line for the user; lines are told in the order in which the mistakes were written."""
+    """One line for the user; lines are reported in the order in which the mistakes were written."""
 
     order: int
     line: str
@@ -20,12 +20,12 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Place:
-    """Where something was written.
+    """The place where something was written.
 
     Args:
-        order: The line; overrides count on after all lines.
-        text: As it is told, ``configs/a.yaml:7`` or ``override 'seeds=3'``.
-        override: The path that an override sets, which its text names already.
+        order: The line number; overrides are numbered after all lines.
+        text: The place as shown to the user, ``configs/a.yaml:7`` or ``override 'seeds=3'``.
+        override: The path that an override sets; its text already names it.
     """
 
     order: int
@@ -33,12 +33,12 @@ class Place:
     override: KeyPath | None = None
 
     def told(self, label: KeyPath) -> str:
-        """The place followed by a key, unless the place says the key itself."""
+        """The place followed by a key, unless the place already names the key."""
         return self.text if not label or label == self.override else f"{self.text}: {dotted(label)}"
 
 
 def tell(mistakes: Sequence[Mistake]) -> UserError:
-    """All mistakes as one exception: by line, each once, and at most ``MAX_MISTAKES``."""
+    """All mistakes as one exception: sorted by line, each once, at most ``MAX_MISTAKES``."""
     lines = [mistake.line for mistake in sorted(dict.fromkeys(mistakes), key=lambda mistake: mistake.order)]
     if len(lines) > MAX_MISTAKES:
         lines = [*lines[:MAX_MISTAKES], f"… and {len(lines) - MAX_MISTAKES} more"]

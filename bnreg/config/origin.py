@@ -1,4 +1,4 @@
-"""Where a cell's setting comes from: its arm, the sweep or the base."""
+"""The origin of a cell's setting: its arm, the sweep or the base."""
 
 from bnreg.config.document import Document
 from bnreg.config.key_paths import KeyPath, Point
@@ -6,7 +6,7 @@ from bnreg.config.sweep import Sweep, touches
 
 
 def written(document: Document, sweep: Sweep, point: Point, arm: str | None, setting: KeyPath) -> KeyPath | None:
-    """The path in the document that decides a setting of a cell, or None where it was never written."""
+    """The path in the document that decides a setting of a cell, or None if it was never written."""
     candidates = [setting] if arm is None else [("arms", arm, *setting), setting]
     for candidate in candidates:
         swept = next((s for s in sweep.keys if s.key in point and touches(s.target, candidate)), None)
@@ -22,7 +22,7 @@ def written(document: Document, sweep: Sweep, point: Point, arm: str | None, set
 
 
 def nearest_written(document: Document, sweep: Sweep, point: Point, arm: str | None, setting: KeyPath) -> KeyPath:
-    """The same for a setting that may be absent: it counts as absent from the innermost key that was written."""
+    """The same for a setting that may be absent: it counts as missing from the innermost key that was written."""
     for length in range(len(setting), 0, -1):
         found = written(document, sweep, point, arm, setting[:length])
         if found is not None:

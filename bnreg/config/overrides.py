@@ -1,4 +1,4 @@
-"""Settings from the command line, ``optimizer.lr=0.01 seeds=20``, laid over what the file says."""
+"""Settings from the command line, ``optimizer.lr=0.01 seeds=20``, which override the file."""
 
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -13,7 +13,7 @@ MAX_TOLD = 80
 
 
 def with_overrides(document: Document, overrides: Sequence[str]) -> tuple[Document, list[Mistake]]:
-    """The document after all overrides, in order, and what was wrong with those that could not be applied."""
+    """The document after all overrides, in order, and the mistakes in those that could not be applied."""
     mistakes = []
     for number, override in enumerate(overrides):
         place = Place(MAX_BYTES + 1 + number, f"override {_quoted(override)}")

@@ -1,4 +1,4 @@
-"""The resolved config as plain data: what was written, with overrides applied and defaults filled in."""
+"""The resolved config as plain data: the user's content with overrides applied and defaults filled in."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -14,9 +14,9 @@ from bnreg.config.schema import Choices, Model, Optimizer, Penalty, Schedule, Se
 
 
 class QuotedText(str):
-    """Text that YAML 1.2 would read as something else unless it is quoted, such as an arm that is named ``1e-3``.
+    """Text that YAML 1.2 would read as another type unless it is quoted, such as an arm named ``1e-3``.
 
-    PyYAML writes by the rules of YAML 1.1 and would leave some of these bare.
+    PyYAML follows the rules of YAML 1.1 and would leave some of these unquoted.
     """
 
 
@@ -28,10 +28,10 @@ yaml.SafeDumper.add_representer(QuotedText, _represent_quoted)
 
 
 def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices: Choices) -> dict[str, Any]:
-    """Plain data that ``yaml.safe_dump(…, sort_keys=False)`` writes, and whose loading gives the same cells.
+    """Plain data that ``yaml.safe_dump(…, sort_keys=False)`` can write; loading it gives the same cells.
 
     Settings that only some kinds of network, optimizers, schedules or penalties take are left out unless they were
-    written: an arm or a point may choose another one.
+    written, because an arm or a point may choose another kind.
     """
     optional: dict[type[BaseModel], frozenset[str]] = {
         Model: frozenset().union(*choices.models.values()),
@@ -56,7 +56,7 @@ def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices:
 
 
 def _filled(model: type[BaseModel] | None, raw: Any, optional: Mapping[type[BaseModel], Collection[str]]) -> Any:
-    """A section's raw settings with the defaults of all others."""
+    """A section's raw settings, with defaults for the missing ones."""
     if model is None or not isinstance(raw, Mapping):
         return raw
     filled = {}

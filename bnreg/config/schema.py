@@ -1,8 +1,8 @@
-"""What a config may say: the settings of one network's training, and the experiment around them.
+"""The schema of a config: the settings for training one network.
 
-Each class's fields are its settings. Which data sets, activations, optimizers and so on exist is not known here: their
-tables are passed in as ``Choices``, pydantic's validation context. Settings that are built in Python, without that
-context, are trusted with their names.
+The fields of each class are its settings. This module does not know which data sets, activations, optimizers and so on
+exist: their tables are passed in as ``Choices``, pydantic's validation context. Settings that are built in Python,
+without that context, may use any name.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,7 +23,7 @@ from pydantic import (
 from bnreg.config.faults import fault
 from bnreg.wording import listed, show, unknown
 
-# Far beyond any use, and within what counts of steps, pixels and bytes can hold.
+# Far beyond any use, yet small enough that counts of steps, pixels and bytes do not overflow.
 MAX_EXAMPLES = 2**31
 MAX_EPOCHS = 1_000_000
 MAX_WIDTH = 1_000_000
@@ -43,8 +43,8 @@ class Choices:
         activations: Names of the activations.
         norms: Names of the normalisations, ``none`` among them.
         inits: Names of the initialisation schemes.
-        measurements: Names of what can be measured besides loss and accuracy.
-        models: For each kind of network, those of its settings that not all kinds take.
+        measurements: Names of the measurements besides loss and accuracy.
+        models: For each kind of network, its settings that other kinds lack.
         optimizers: The same for each optimizer.
         schedules: The same for each schedule.
         penalties: The same for each penalty, ``none`` among them.
@@ -62,7 +62,7 @@ class Choices:
 
 
 def _known(kind: str, table: str) -> AfterValidator:
-    """Hold a name to one of the tables of ``Choices``."""
+    """Check a name against one of the tables of ``Choices``."""
 
     def check(value: str, info: ValidationInfo) -> str:
         choices = info.context and getattr(info.context, table)
@@ -86,18 +86,19 @@ def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-# What a setting may reach: linear or convolutional weights, biases, γ and β of norms, PReLU's α.
+# The kinds of parameters that a setting may affect: linear or convolutional weights, biases, γ and β of norms,
+# PReLU's α.
 Kinds = Annotated[tuple[Literal["weights", "biases", "norm", "prelu"], ...], AfterValidator(_distinct)]
 
 
 class Section(BaseModel):
-    """Settings that cannot be changed, without conversions and without unknown keys."""
+    """Immutable settings, without type conversions and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Augment(Section):
-    """How each training image is moved anew whenever it is seen; equal for all arms of a seed."""
+    """Random motion of each training image, drawn again on every pass; equal for all arms of a seed."""
 
     shift: int = Field(default=0, ge=0, le=14, description="largest shift along each axis, in whole pixels")
     rotate: float = Field(default=0.0, ge=0, le=180, description="largest rotation to either side, in degrees")
@@ -107,12 +108,12 @@ class Augment(Section):
 
     @property
     def is_on(self) -> bool:
-        """Whether anything is done to the images."""
+        """Whether the images are changed at all."""
         return self != Augment()
 
 
 class Data(Section):
-    """Which examples a network learns from, and how they come."""
+    """The examples that a network learns from, and how they are presented."""
 
     dataset: Annotated[str, _known("data set", "datasets")] = Field(default="mnist", description="name of the data set")
     batch_size: Annotated[int | Literal["all"], PlainValidator(_batch_size)] = Field(
@@ -128,30 +129,30 @@ class Data(Section):
         default=0, ge=0, le=MAX_EXAMPLES, description="examples of the training set kept for validation"
     )
     label_noise: float = Field(
-        default=0.0, ge=0, le=1, description="share of the training examples whose label is replaced by another class"
+        default=0.0, ge=0, le=1, description="share of training examples whose label is replaced by another class"
     )
     augment: Augment = Field(default=Augment(), description="how training images are moved")
     fallback: Literal["mnist_5k", "none"] = Field(
-        default="mnist_5k", description="what to use where MNIST is neither present nor to be downloaded"
+        default="mnist_5k", description="data set to use if MNIST is neither present nor downloadable"
     )
     root: str | None = Field(default=None, description="folder of the data sets; null: BNREG_DATA or the user's cache")
 
     def num_train(self, num_examples: int) -> int:
-        """How many examples are trained on, of so many in the data set's training set."""
+        """The number of examples to train on if the data set's training set has ``num_examples``."""
         return num_examples - self.validation_size if self.train_size is None else self.train_size
 
     @property
     def order(self) -> tuple[object, ...]:
-        """What decides which examples make up which batch; what is done to them is another matter."""
+        """The settings that decide which examples are in which batch, but not how they are changed."""
         return self.dataset, self.batch_size, self.train_size, self.validation_size
 
     def examples_per_batch(self, num_examples: int) -> int:
-        """How many examples a batch has, of so many in the data set's training set."""
+        """The number of examples in a batch if the data set's training set has ``num_examples``."""
         return self.num_train(num_examples) if self.batch_size == "all" else self.batch_size
 
 
 class Init(Section):
-    """How the linear weights begin."""
+    """The initial linear weights."""
 
     scheme: Annotated[str, _known("scheme", "inits")] = Field(default="torch", description="name of the initialisation")
     gain: float = Field(default=1.0, gt=0, description="factor on the initial weights")
@@ -167,9 +168,14 @@ class Model(Section):
         default=(32, 32), description="widths of the hidden layers; none: a linear classifier"
     )
     channels: tuple[Width, ...] = Field(default=(8, 16), description="cnn: feature maps of each convolutional layer")
-    kernel: int = Field(default=3, gt=0, le=MAX_KERNEL, description="cnn: side of the kernels, odd; borders are padded")
-    stride: int = Field(default=1, gt=0, le=MAX_KERNEL, description="cnn: step between two places of a kernel")
-    pool: int = Field(default=2, gt=0, le=MAX_KERNEL, description="cnn: side of the max pooling after each; 1: none")
+    kernel: int = Field(default=3, gt=0, le=MAX_KERNEL, description="cnn: kernel size, odd; borders are padded")
+    stride: int = Field(default=1, gt=0, le=MAX_KERNEL, description="cnn: stride of the kernels")
+    pool: int = Field(
+        default=2,
+        gt=0,
+        le=MAX_KERNEL,
+        description="cnn: size of the max pooling after each convolutional layer; 1: none",
+    )
     activation: Annotated[str, _known("activation", "activations")] = Field(
         default="relu", description="activation of the hidden layers"
     )
@@ -185,15 +191,16 @@ class Model(Section):
     )
     norm_init: Literal["standard", "identity"] = Field(
         default="standard",
-        description="γ = 1, β = 0; or γ = √(Var + ε), β = E over the training set, so that the norm begins as identity",
+        description="γ = 1, β = 0; or γ = √(Var + ε), β = E over the training set, so the norm starts as identity",
     )
     inference_statistics: Literal["running", "population"] = Field(
-        default="running", description="what the trained network normalises by; summary.csv has the accuracy by either"
+        default="running",
+        description="statistics that the trained network normalises with; summary.csv has the accuracy with either",
     )
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of hidden units dropped while training")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of hidden units dropped during training")
     dropout_placement: Literal["each_layer", "before_norm", "last_layer"] = Field(
         default="each_layer",
-        description="at the end of each hidden layer, right before where its norm is, or at the end of the last only",
+        description="at the end of each hidden layer, right before its norm's position, or at the end of the last only",
     )
     init: Init = Field(default=Init(), description="initial linear weights")
 
@@ -221,17 +228,17 @@ class Model(Section):
     @classmethod
     def _some(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if not value:
-            raise fault("expected at least one layer, got []; kind: mlp has no convolutional layers")
+            raise fault("expected at least one layer, got []; use kind: mlp for no convolutional layers")
         return value
 
 
 class Schedule(Section):
-    """How the learning rate changes while training."""
+    """The change of the learning rate during training."""
 
     name: Annotated[str, _known("schedule", "schedules")] = Field(
         default="constant", description="name of the schedule"
     )
-    warmup_epochs: float = Field(default=0.0, ge=0, description="epochs over which the rate rises linearly from 0")
+    warmup_epochs: float = Field(default=0.0, ge=0, description="epochs in which the rate rises linearly from 0")
     step_epochs: int | None = Field(
         default=None, gt=0, validate_default=True, description="step: epochs between two drops of the rate"
     )
@@ -250,16 +257,16 @@ class Schedule(Section):
 
 
 class Optimizer(Section):
-    """How the weights follow the gradient."""
+    """The optimizer: how gradients update the weights."""
 
     name: Annotated[str, _known("optimizer", "optimizers")] = Field(default="adam", description="name of the optimizer")
     lr: float = Field(default=1e-3, gt=0, description="learning rate")
-    weight_decay: float = Field(default=0.0, ge=0, description="weight decay, in the optimizer's own sense")
+    weight_decay: float = Field(default=0.0, ge=0, description="weight decay, as the optimizer defines it")
     weight_decay_on: Kinds = Field(
         default=("weights",), description="kinds of parameters that decay: weights, biases, norm (γ and β), prelu (α)"
     )
     momentum: float = Field(default=0.0, ge=0, lt=1, description="sgd: momentum")
-    nesterov: bool = Field(default=False, description="sgd: whether the momentum looks ahead (Nesterov)")
+    nesterov: bool = Field(default=False, description="sgd: use Nesterov momentum, which looks ahead")
     betas: tuple[Beta, Beta] = Field(default=(0.9, 0.999), description="adam: decay of the two running means")
     eps: float = Field(default=1e-8, gt=0, description="adam: added to the denominator")
     schedule: Schedule = Field(default=Schedule(), description="how the learning rate changes")
@@ -274,29 +281,29 @@ class Optimizer(Section):
     @classmethod
     def _has_momentum(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("momentum") == 0:
-            raise fault("Nesterov's momentum needs optimizer.momentum greater than 0", between_settings=True)
+            raise fault("Nesterov momentum needs optimizer.momentum greater than 0", between_settings=True)
         return value
 
 
 class EarlyStopping(Section):
-    """When to stop before the last epoch."""
+    """The rule for stopping before the last epoch."""
 
     patience: int = Field(gt=0, description="epochs without improvement after which training stops")
     metric: Literal["validation_loss", "validation_accuracy"] = Field(
-        default="validation_loss", description="what must improve"
+        default="validation_loss", description="metric that must improve"
     )
     min_delta: float = Field(default=0.0, ge=0, description="smallest change that counts as improvement")
 
 
 class Penalty(Section):
-    """What is added to the loss: J_reg(Θ) = J(Θ) + λ R(Θ)."""
+    """The penalty added to the loss: J_reg(Θ) = J(Θ) + λ R(Θ)."""
 
     kind: Annotated[str, _known("penalty", "penalties")] = Field(
-        default="none", description="l1: R = ‖w‖₁; l2: R = ½‖w‖²; elastic: a mixture of both"
+        default="none", description="l1: R = ‖w‖₁; l2: R = ½‖w‖²; elastic: a mix of both"
     )
     strength: float = Field(default=0.0, ge=0, description="λ")
     l1_share: float = Field(default=0.5, ge=0, le=1, description="elastic: share of ‖w‖₁, the rest is ½‖w‖²")
-    on: Kinds = Field(default=("weights",), description="kinds of parameters that are penalised, as weight_decay_on")
+    on: Kinds = Field(default=("weights",), description="kinds of parameters to penalise, as in weight_decay_on")
 
     @field_validator("l1_share")
     @classmethod
@@ -313,16 +320,16 @@ class Penalty(Section):
 
 
 class Training(Section):
-    """How long a network trains, by which loss, and what is kept of it."""
+    """The length of training, the loss, and what is measured and saved."""
 
     epochs: int = Field(default=5, gt=0, le=MAX_EPOCHS, description="passes over the training set")
-    penalty: Penalty = Field(default=Penalty(), description="what is added to the loss")
+    penalty: Penalty = Field(default=Penalty(), description="penalty added to the loss")
     early_stopping: EarlyStopping | None = Field(default=None, description="when to stop early; null: never")
     measure: tuple[Annotated[str, _known("measurement", "measurements")], ...] = Field(
-        default=(), description="what to measure on the test set after each epoch, besides loss and accuracy"
+        default=(), description="measurements on the test set after each epoch, besides loss and accuracy"
     )
     weights: Literal["last", "best", "none"] = Field(
-        default="none", description="which trained weights are saved: the last epoch's, the best validation epoch's"
+        default="none", description="weights to save: of the last epoch, of the best validation epoch, or none"
     )
 
     @field_validator("measure")
@@ -339,7 +346,7 @@ class Training(Section):
 
 
 class Settings(Section):
-    """All settings of one cell: what a point and an arm make of the base."""
+    """All settings of one cell: the base, changed by a point and an arm."""
 
     data: Data = Data()
     model: Model = Model()
@@ -359,7 +366,7 @@ class Settings(Section):
 
 
 def _refuse_foreign(info: ValidationInfo, by: str, table: Mapping[str, Collection[str]] | None) -> None:
-    """Refuse a setting that was given although what was chosen ``by`` that key does not take it."""
+    """Refuse a setting that does not belong to the choice made with the key ``by``."""
     setting, name = str(info.field_name), str(info.data.get(by))
     if table is None or name not in table or setting in table[name]:
         return

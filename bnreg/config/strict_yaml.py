@@ -1,8 +1,8 @@
-"""A strict reading of YAML that remembers the line on which each key was written.
+"""A strict YAML reader that remembers the line of each key.
 
-Only what a config needs is accepted: one document, mappings with text keys, lists and scalars. Anchors, aliases, merge
-keys, tags and directives are refused as they are met, before anything could expand; depth and size are bounded, and
-nothing here recurses, so that no file can exhaust memory or the stack.
+It accepts only what a config needs: one document, mappings with text keys, lists and scalars. It refuses anchors,
+aliases, merge keys, tags and directives on sight, before anything can expand. Depth and size are bounded, and nothing
+here recurses, so no file can exhaust memory or the stack.
 """
 
 import re
@@ -19,9 +19,9 @@ from bnreg.wording import show
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 20
-MAX_VALUES = 20_000  # twice as many as there can be seeds
+MAX_VALUES = 20_000  # twice the largest number of seeds
 
-# libyaml reads the largest file in a tenth of a second; without it the same rules hold at a fiftieth of the speed.
+# libyaml reads the largest file in a tenth of a second; without it the rules are the same, at a fiftieth of the speed.
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -38,7 +38,7 @@ class Parsed:
 
 
 def parse(source: bytes) -> Parsed:
-    """The value of a file's one YAML document.
+    """Parse a file with one YAML document.
 
     Raises:
         StrictYamlError: At the first thing that is not allowed.
@@ -59,19 +59,19 @@ def parse(source: bytes) -> Parsed:
 
 
 def parse_value(text: str) -> Any:
-    """The value of one line of YAML as an override writes it: a scalar, ``[…]`` or ``{…}``.
+    """Parse the value in an override, one line of YAML: a scalar, ``[…]`` or ``{…}``.
 
     Raises:
         StrictYamlError: At the first thing that is not allowed.
     """
     if "\n" in text or "\r" in text:
-        raise StrictYamlError(1, "expected a value of one line")
+        raise StrictYamlError(1, "expected a value on one line")
     parsed = _build(text, flow_only=True)
     return None if parsed is None else parsed.value
 
 
 def _build(text: str, flow_only: bool = False) -> Parsed | None:
-    """The text's value, or None where it holds none."""
+    """Parse a text; None if it has no value."""
     _refuse_characters(text)
     builder = _Builder(flow_only=flow_only)
     for event in _events(text):
@@ -108,12 +108,12 @@ class _Frame:
     block: bool
     key: str | None = None
     key_line: int = 0
-    last: str = ""  # the plain scalar that was put last, as it was written
+    last: str = ""  # the plain scalar that was added last, as written
 
 
 @dataclass
 class _Builder:
-    """Builds values from events with a stack of its own."""
+    """Builds values from events, with its own stack."""
 
     flow_only: bool
     frames: list[_Frame] = field(default_factory=list)
@@ -151,7 +151,7 @@ class _Builder:
         frame = self.frames[-1] if self.frames else None
         is_key = frame is not None and isinstance(frame.items, dict) and frame.key is None
         plain = event.implicit[0]
-        # A value that starts below its key was meant as a mapping; beside its key it may be 'cuda:0' or a path.
+        # A value that starts below its key was meant as a mapping; one beside its key may be 'cuda:0' or a path.
         below = frame is None or (frame.block and frame.key is not None and line > frame.key_line)
         if plain and (is_key or below) and not self.flow_only and (glued := glued_colon(event.value)):
             raise StrictYamlError(line, glued)
@@ -175,7 +175,7 @@ class _Builder:
             remedy = decimal_comma(next(reversed(frame.items), ""), frame.last, written)
             if frame.block or remedy is None:
                 raise refusal
-            self.doubt = (refusal, StrictYamlError(line, remedy))  # the next event shows whether it was meant as a key
+            self.doubt = (refusal, StrictYamlError(line, remedy))  # the next event shows whether a key was meant
             return
         if plain and key == "<<":
             raise StrictYamlError(line, "merge keys ('<<') are not supported; write the values out")
@@ -209,14 +209,14 @@ class _Builder:
             raise StrictYamlError(line, f"more than {MAX_VALUES} values: not an experiment")
 
     def _path(self) -> KeyPath:
-        """The path of the value that comes next."""
+        """The path of the next value."""
         if not self.frames:
             return ()
         frame = self.frames[-1]
         return (*frame.path, len(frame.items) if frame.key is None else frame.key)
 
     def _note(self, line: int) -> None:
-        """Remember where a list item starts; a mapping's value counts as written where its key is."""
+        """Remember the line of a list item; the value of a mapping has the line of its key."""
         if self.frames and isinstance(self.frames[-1].items, list):
             self.lines[self._path()] = line
 

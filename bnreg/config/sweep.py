@@ -1,7 +1,7 @@
-"""A sweep: which values of which keys are combined into points.
+"""A sweep: the values of some keys, combined into points.
 
-Lists under dotted keys multiply (the first key varies slowest); the lists under ``zip`` advance together and multiply
-with the rest at the place where ``zip`` is written.
+Lists under dotted keys multiply (the first key varies slowest). The lists under ``zip`` advance together and multiply
+with the others at the position of ``zip``.
 """
 
 import math
@@ -26,10 +26,10 @@ class SweptKey:
     """One key of a sweep.
 
     Args:
-        key: As it is written, with dots.
+        key: The dotted key, as written.
         target: The path in the document that it sets.
         source: The path in the document where its values are listed.
-        values: Those values.
+        values: These values.
     """
 
     key: str
@@ -42,7 +42,7 @@ class SweptKey:
         return {distinct(value): position for position, value in enumerate(self.values)}
 
     def source_of(self, point: Point, path: KeyPath) -> KeyPath:
-        """Where the sweep says what a path holds in a point, given that the path touches the target."""
+        """The path in the sweep that sets the value of a path at a point, if the path touches the target."""
         if len(path) < len(self.target):
             return self.source
         return (*self.source, self._positions[distinct(point[self.key])], *path[len(self.target) :])
@@ -60,20 +60,20 @@ class Sweep:
         return tuple(swept for axis in self.axes for swept in axis)
 
     def points(self) -> tuple[Point, ...]:
-        """All points; one without keys where nothing is swept."""
+        """All points; without a sweep, one point without keys."""
         rows = [list(zip(*(swept.values for swept in axis), strict=True)) for axis in self.axes]
         names = [swept.key for swept in self.keys]
         return tuple(dict(zip(names, sum(combination, ()), strict=True)) for combination in product(*rows))
 
     def apply(self, content: Mapping[str, Any], point: Point) -> Mapping[str, Any]:
-        """The document's content with a point's values."""
+        """The document's content with the values of a point."""
         for swept in self.keys:
             content = assign(content, swept.target, point[swept.key])
         return content
 
 
 def read_sweep(document: Document, arms: Mapping[str, Mapping[str, Any]]) -> tuple[Sweep, list[Mistake]]:
-    """The sweep that a document asks for, without those keys that cannot be swept, and what is wrong with them."""
+    """The sweep in a document, without the keys that cannot be swept, and the mistakes in these keys."""
     raw = document.content.get("sweep")
     mistakes: list[Mistake] = []
     axes: list[tuple[SweptKey, ...]] = []
@@ -96,18 +96,18 @@ def read_sweep(document: Document, arms: Mapping[str, Mapping[str, Any]]) -> tup
         lengths = {swept.key: len(swept.values) for swept in axis}
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"{dotted([name])} has {length}" for name, length in lengths.items())
-            mistakes.append(document.mistake(source, f"expected lists of one length; {told}"))
+            mistakes.append(document.mistake(source, f"expected lists of equal length; {told}"))
         elif axis:
             axes.append(tuple(axis))
     num_points = math.prod(len(axis[0].values) for axis in axes)
     if num_points > MAX_POINTS:
-        mistakes.append(document.mistake(("sweep",), f"{num_points} points; at most {MAX_POINTS} are possible"))
+        mistakes.append(document.mistake(("sweep",), f"{num_points} points; at most {MAX_POINTS} are allowed"))
         return Sweep(), mistakes
     return Sweep(tuple(axes)), mistakes
 
 
 def distinct(value: Any) -> Any:
-    """A hashable stand-in that is equal for equal settings: 1 and 1.0, but not 1 and true."""
+    """A hashable key that is equal for equal settings: for 1 and 1.0, but not for 1 and true."""
     match value:
         case bool():
             return ("bool", value)
@@ -122,7 +122,7 @@ def distinct(value: Any) -> Any:
 def _problem(
     document: Document, swept: SweptKey, taken: Sequence[SweptKey], arms: Mapping[str, Mapping[str, Any]]
 ) -> str | None:
-    """Why a key cannot be swept, if so."""
+    """The reason why a key cannot be swept, or None."""
     if not isinstance(swept.values, tuple):
         return f"expected a list of values, got {show(swept.values)}"
     if not swept.values:
@@ -136,7 +136,7 @@ def _problem(
 
 
 def _target_problem(document: Document, swept: SweptKey, arms: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Why a key leads to nothing that can be swept, if so; unknown settings are found later, with all others."""
+    """The reason why a key's target cannot be swept, or None; unknown settings are found later, with all others."""
     arm, setting = _scope(swept.target) if len(swept.target) > 1 else (None, swept.target)
     if arm is not None and arm not in arms:
         return unknown("arm", arm, list(arms))
@@ -152,7 +152,7 @@ def _target_problem(document: Document, swept: SweptKey, arms: Mapping[str, Mapp
 def _overlap(
     document: Document, swept: SweptKey, taken: Sequence[SweptKey], arms: Mapping[str, Mapping[str, Any]]
 ) -> str | None:
-    """Which other setting would replace what the sweep sets, or be replaced, if any."""
+    """A conflict with another setting that would replace the swept one or be replaced by it, or None."""
     for path in document.overridden():
         if path[: len(swept.target)] == swept.target:
             return f"would replace {document.place(path).text}; override {dotted(swept.source)} instead"
@@ -160,19 +160,19 @@ def _overlap(
     for other in taken:
         other_arm, other_setting = _scope(other.target)
         if touches(setting, other_setting) and (arm == other_arm or None in (arm, other_arm)):
-            return f"sets the same as {dotted(other.source)}"
+            return f"sets the same setting as {dotted(other.source)}"
     for name in arms if arm is None else ():
         if document.has(("arms", name, *setting)):
-            return f"arm {show(name)} sets {dotted(setting)} too and would ignore the sweep"
+            return f"arm {show(name)} also sets {dotted(setting)} and would ignore the sweep"
     return None
 
 
 def _scope(target: KeyPath) -> tuple[str | None, KeyPath]:
-    """The arm in which a key is set, None for the base, and the setting."""
+    """The arm that a key belongs to (None for the base) and the setting."""
     return (str(target[1]), target[2:]) if target[0] == "arms" else (None, target)
 
 
 def touches(path: KeyPath, other: KeyPath) -> bool:
-    """Whether one path is the other or leads to it."""
+    """Whether one path equals the other or is a prefix of it."""
     length = min(len(path), len(other))
     return path[:length] == other[:length]

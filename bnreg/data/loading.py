@@ -1,4 +1,4 @@
-"""From a data set's name to its arrays: found, downloaded, or replaced by the digits that are always there."""
+"""From a data set's name to its arrays: found, downloaded, or replaced by the digits that need no download."""
 
 import os
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from bnreg.errors import UserError
 
 
 def data_root(option: Path | None, configured: str | None) -> Path:
-    """The folder below which data sets lie.
+    """The folder that contains the data sets.
 
     The first of these that is given: the option ``--data-root``, the environment variable ``BNREG_DATA``, the
-    config's ``data.root``, and ``data`` in the user's cache folder for bnreg. ``~`` stands for the home folder.
+    config's ``data.root``, and ``data`` in the user's cache folder for bnreg. ``~`` means the home folder.
     """
     given = option or os.environ.get("BNREG_DATA") or configured
     if given:
@@ -27,7 +27,7 @@ def data_root(option: Path | None, configured: str | None) -> Path:
 
 
 def locate_dataset(name: str, root: Path) -> bool:
-    """Whether a data set's files are there, in a package or below the data root; none of them is read.
+    """Whether a data set's files exist, in a package or in the data root; no file is read.
 
     Raises:
         UserError: If there is no such data set.
@@ -42,20 +42,20 @@ def load_dataset(
     fallback: Literal["mnist_5k", "none"] = "mnist_5k",
     log: Callable[[str], None],
 ) -> Dataset:
-    """Load a data set, verified; downloaded first if it is not there.
+    """Load a data set and verify it; download it first if it is missing.
 
     Args:
         name: The data set.
-        root: The data root; it is written to only by a download.
-        fallback: The data set that may stand in for ``mnist`` when it can be neither found nor downloaded, after a
-            warning; ``none`` makes that an error.
-        log: Takes the warning, and the lines that say what is being downloaded.
+        root: The data root; only a download writes to it.
+        fallback: The data set that may replace ``mnist``, after a warning, if it can be neither found nor downloaded;
+            ``none`` makes that an error.
+        log: Takes the warning and the progress of the download, a line each.
 
     Returns:
-        The data set; its ``name`` says what was really loaded.
+        The data set; its ``name`` is that of the data that was actually loaded.
 
     Raises:
-        UserError: If there is no such data set, if it is damaged, or if it cannot be had and nothing may stand in.
+        UserError: If there is no such data set, if it is damaged, or if it is unavailable and nothing may replace it.
     """
     source = source_of(name)
     if not locate_dataset(name, root):
@@ -68,7 +68,7 @@ def load_dataset(
                 raise UserError(f"{problem}: {error}; remedies: {ways}") from error
             stand_in = source_of(fallback)
             log(
-                f"warning: {problem} ({error.reason}); going on with {fallback!r} instead ({stand_in.num_train:,} + "
+                f"warning: {problem} ({error.reason}); using {fallback!r} instead ({stand_in.num_train:,} + "
                 f"{stand_in.num_test:,} images); see {ways}, data.fallback: none"
             )
             name = fallback
@@ -79,11 +79,11 @@ def load_dataset(
 
 
 def describe_datasets(root: Path) -> list[dict[str, Any]]:
-    """What lies below a data root, one entry per data set; everything there is read and verified.
+    """Describe the content of a data root, one entry per data set; all existing files are read and verified.
 
     Returns:
         For each: name, description, num_train, num_test; state, one of ``here``, ``embedded``, ``not here`` and
-        ``damaged: …``; where, the folder that holds it or would; fingerprint, None unless it could be read; and
+        ``damaged: …``; where, the folder of its files, existing or not; fingerprint, None unless it could be read; and
         files, each with path, size_bytes and sha256.
     """
     entries = []

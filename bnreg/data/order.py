@@ -1,4 +1,4 @@
-"""The order in which a seed's training examples are seen: the same for every arm."""
+"""The order of the training examples for a seed, the same in every arm."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ def epoch_order(train_indices: npt.NDArray[np.int64], seed: int, epoch: int) -> 
     Args:
         train_indices: Indices into the data set's training examples, shape (num_train,).
         seed: The replica's seed.
-        epoch: Which epoch.
+        epoch: The number of the epoch.
 
     Returns:
         The same indices shuffled, shape (num_train,).
@@ -21,13 +21,13 @@ def epoch_order(train_indices: npt.NDArray[np.int64], seed: int, epoch: int) -> 
 
 
 def num_batches(num_train: int, batch_size: int, drop_single: bool) -> int:
-    """How many batches an epoch has, the last one perhaps smaller than the others.
+    """Number of batches in an epoch; the last one may be smaller than the others.
 
     Args:
-        num_train: How many examples an epoch has.
-        batch_size: How many of them a batch has.
-        drop_single: Whether a last batch of one example is left out: batch normalisation cannot normalise it, and
-            for the sake of pairing it is left out in every arm.
+        num_train: Number of examples in an epoch.
+        batch_size: Number of examples in a batch.
+        drop_single: Whether to drop a last batch of one example: batch normalisation cannot normalise it, and to keep
+            the pairing it is dropped in every arm.
     """
     num_full, num_left = divmod(num_train, batch_size)
     return num_full + (num_left > int(drop_single))

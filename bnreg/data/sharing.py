@@ -1,4 +1,4 @@
-"""One copy of the data for all worker processes: written once, then mapped into each of them."""
+"""One copy of the data for all worker processes: written once, then mapped into each process."""
 
 import io
 import json
@@ -10,10 +10,10 @@ from bnreg.data.dataset import Arrays, Dataset
 
 
 def share(dataset: Dataset, folder: Path) -> None:
-    """Write a data set's arrays into a folder, from which ``attach`` maps them; the folder is created if need be."""
+    """Write a data set's arrays into a folder for ``attach``; the folder is created if necessary."""
     folder.mkdir(parents=True, exist_ok=True)
     for field in Arrays._fields:
-        content = io.BytesIO()  # written straight to a full disk, an array is cut off without an error
+        content = io.BytesIO()  # an array that is written directly to a full disk is cut off without an error
         np.save(content, getattr(dataset, field))
         (folder / f"{field}.npy").write_bytes(content.getbuffer())
     scalars = {
@@ -26,8 +26,8 @@ def share(dataset: Dataset, folder: Path) -> None:
 
 
 def attach(folder: Path) -> Dataset:
-    """Map a data set that ``share`` wrote: read-only, and in memory once, however many processes map it."""
+    """Map a data set that ``share`` wrote: read-only, and only once in memory for any number of processes."""
     scalars = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-    # A plain array that keeps the map alive: numpy's memmap class would add nothing but overhead.
+    # Plain arrays keep the map alive; numpy's memmap class would only add overhead.
     arrays = Arrays(*(np.asarray(np.load(folder / f"{field}.npy", mmap_mode="r")) for field in Arrays._fields))
     return Dataset(scalars.pop("name"), *arrays, **scalars)

@@ -1,4 +1,4 @@
-"""Which training examples are trained on, and which are held out for validation."""
+"""The split of the training examples: some to train on, others held out for validation."""
 
 from dataclasses import dataclass
 
@@ -25,13 +25,13 @@ class Split:
 def split(num_examples: int, train_size: int | None, validation_size: int, seed: int) -> Split:
     """Draw a split for a seed.
 
-    The validation examples are drawn first and then the training examples, so that for one seed and validation size
-    every train size is validated on the same examples, and a smaller training set is part of each larger one.
+    The validation examples are drawn first and then the training examples. So, for one seed and validation size, every
+    train size is validated on the same examples, and a smaller training set is part of each larger one.
 
     Args:
-        num_examples: How many training examples the data set has.
-        train_size: How many of them to train on; None for all that are not held out.
-        validation_size: How many of them to hold out.
+        num_examples: Number of training examples in the data set.
+        train_size: Number of examples to train on; None for all that are not held out.
+        validation_size: Number of examples to hold out.
         seed: The replica's seed.
 
     Raises:
@@ -43,7 +43,7 @@ def split(num_examples: int, train_size: int | None, validation_size: int, seed:
     num_asked = (train_size or 1) + validation_size
     if num_asked > num_examples:
         raise UserError(
-            f"train_size {train_size or 'all'} and validation_size {validation_size} ask for at least {num_asked} "
+            f"train_size {train_size or 'all'} and validation_size {validation_size} need at least {num_asked} "
             f"training examples, but the data set has {num_examples}; make one of them smaller"
         )
     drawn = stream(seed, "split").permutation(num_examples)

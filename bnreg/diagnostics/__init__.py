@@ -1,1 +1,1 @@
-"""What may be measured of a network besides loss and accuracy."""
+"""Measurements of a network besides loss and accuracy."""

@@ -1,4 +1,4 @@
-"""The smoothness of what was learnt: how fast each example's loss changes with its input."""
+"""The smoothness of the learnt function: how fast each example's loss changes with its input."""
 
 import torch
 from torch import Tensor, nn
@@ -8,18 +8,18 @@ from bnreg.nn.evaluation import evaluating
 from bnreg.nn.examples import Examples, for_replicas
 from bnreg.stopping import unless_stopped
 
-CHUNK = 100  # examples at a time: as many as in a usual training batch, for the same memory is needed
+CHUNK = 100  # examples at a time: as many as in a usual training batch, because the same memory is needed
 
 
 def input_gradient_norm(network: nn.Module, examples: Examples) -> Tensor:
-    """Mean of ‖∇ₓ loss‖₂ over some examples for every replica, in eval mode and without a trace.
+    """Mean of ‖∇ₓ loss‖₂ over some examples for every replica, in eval mode; the network does not change.
 
-    The smoothness prior holds that inputs that lie close together have like outputs. It is the better kept, the
-    smaller the gradient of an example's own loss with respect to its own input.
+    The smoothness prior says that similar inputs have similar outputs. The smaller the gradient of an example's own
+    loss with respect to its own input, the better the network satisfies it.
 
     Args:
-        network: A stack of R replicas, which lie along the first axis of every parameter.
-        examples: On which to measure it.
+        network: A stack of R replicas along the first axis of every parameter.
+        examples: The examples to measure on.
 
     Returns:
         float64 of shape (R,), in nats per unit of the Euclidean distance between images with pixels in [0, 1].
@@ -33,9 +33,9 @@ def input_gradient_norm(network: nn.Module, examples: Examples) -> Tensor:
     with evaluating(network), torch.enable_grad():
         for chunk in unless_stopped(torch.split(examples.indices, CHUNK, dim=1)):
             x, y = examples.batch(chunk)
-            # Each replica has an input of its own: in a shared one the gradients of all replicas would add up.
+            # Each replica has its own input: with a shared one, the gradients of all replicas would add up.
             x = x.repeat(num_replicas // x.shape[0], 1, 1).requires_grad_()
-            # In eval mode no example sees another, so the gradient of the sum holds that of each example's own loss.
+            # In eval mode no example affects another, so the gradient of the sum contains each example's own gradient.
             (gradient,) = torch.autograd.grad(cross_entropy(network(x), for_replicas(y, num_replicas)).sum(), x)
             total += torch.linalg.vector_norm(gradient, dim=2, dtype=torch.float64).sum(1)
     return total / examples.indices.shape[1]

@@ -1,4 +1,4 @@
-"""The table of diagnostics: what may be measured of a stack on the test set, besides the metrics."""
+"""The table of diagnostics: measurements of a stack on the test set, besides the metrics."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def _input_gradient(network: nn.Module, examples: Examples) -> Tensor:
     return input_gradient_norm(network, examples)
 
 
-# Each takes a network of R replicas and some examples, and returns one number per replica, of shape (R,), leaving no
-# trace in the network.
+# Each takes a network of R replicas and some examples, and returns one number per replica, shape (R,). It does not
+# change the network.
 DIAGNOSTICS: dict[str, Callable[[nn.Module, Examples], Tensor]] = {"input_gradient": _input_gradient}

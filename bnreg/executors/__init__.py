@@ -1,1 +1,1 @@
-"""Where shards are trained, and the machine to train on."""
+"""Executors, which train shards, and the hardware of the machine."""

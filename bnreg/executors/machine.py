@@ -1,4 +1,4 @@
-"""What the machine has to train on, answered without importing torch."""
+"""The hardware to train on, found without importing torch."""
 
 import ctypes
 import importlib.util
@@ -10,7 +10,7 @@ from bnreg.errors import UserError
 
 
 def num_cuda_devices() -> int:
-    """How many CUDA devices the installed torch could use; 0 where torch or the driver has no CUDA."""
+    """Number of CUDA devices that the installed torch could use; 0 if torch or the driver has no CUDA."""
     spec = importlib.util.find_spec("torch")
     windows = sys.platform == "win32"
     library = "torch_cuda.dll" if windows else "libtorch_cuda.so"
@@ -30,11 +30,11 @@ def choose_device(wanted: str, where: str) -> str:
     """The device to train on: ``cpu`` or ``cuda:N``.
 
     Args:
-        wanted: auto, cpu, cuda or cuda:N; auto takes CUDA where there is some.
-        where: Where the user asked for it, for the message.
+        wanted: auto, cpu, cuda or cuda:N; auto takes CUDA if it is available.
+        where: The place where the user chose it, for the message.
 
     Raises:
-        UserError: If the device is not there.
+        UserError: If the device is not available.
     """
     if wanted == "cpu":
         return "cpu"
@@ -43,13 +43,13 @@ def choose_device(wanted: str, where: str) -> str:
         return "cuda:0" if count else "cpu"
     index = int(wanted.partition(":")[2] or 0)
     if index >= count:
-        there = f"the CUDA devices here are {', '.join(f'cuda:{i}' for i in range(count))}" if count else "no CUDA here"
-        raise UserError(f"{where}: {wanted!r} is not there: {there}; use device=cpu or device=auto")
+        there = f"the CUDA devices are {', '.join(f'cuda:{i}' for i in range(count))}" if count else "no CUDA device"
+        raise UserError(f"{where}: {wanted!r} is not available: {there}; use device=cpu or device=auto")
     return f"cuda:{index}"
 
 
 def memory_bytes() -> int | None:
-    """The machine's memory, where the system tells."""
+    """The machine's memory, or None if the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -57,5 +57,5 @@ def memory_bytes() -> int | None:
 
 
 def num_cores() -> int:
-    """How many cores this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

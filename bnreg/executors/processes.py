@@ -1,7 +1,7 @@
-"""Worker processes: each trains shards, one after another, keeps what they come to, and sends what its engine says.
+"""Worker processes: each trains shards, one after another, saves their results, and sends its engine's messages.
 
-The coordinator's side imports no torch. Each worker has a pipe of its own, so that one that dies in the middle of a
-message harms no other.
+The coordinator does not import torch. Each worker has its own pipe, so a worker that dies in the middle of a message
+does not harm the others.
 """
 
 import multiprocessing
@@ -23,15 +23,15 @@ from bnreg.training.engines import ENGINES
 from bnreg.training.messages import Progressed, ShardDone
 from bnreg.training.shard_job import Job, train_and_keep
 
-CONTEXT = multiprocessing.get_context("spawn")  # a worker has nothing of the coordinator's, on any system
-MAX_ATTEMPTS = 3  # at a shard whose worker dies
-IDLE_SECONDS = 0.5  # between two looks at whether to stop, while there is nothing to do
-STOP_SECONDS = 4.0  # in which a worker that is to stop can save its state
+CONTEXT = multiprocessing.get_context("spawn")  # a worker inherits nothing from the coordinator, on any system
+MAX_ATTEMPTS = 3  # to train a shard whose worker dies
+IDLE_SECONDS = 0.5  # between two checks for a stop request, while there is nothing to do
+STOP_SECONDS = 4.0  # for a worker to save its state before it is killed
 
 
 @dataclass(frozen=True)
 class _Failed:
-    """A worker's last words: what went wrong, in one line and in full."""
+    """A worker's last message: the error in one line, and its traceback."""
 
     line: str
     traceback: str
@@ -39,7 +39,7 @@ class _Failed:
 
 @dataclass(frozen=True)
 class _Warned:
-    """What the user should know, though training goes on."""
+    """A warning for the user; training continues."""
 
     line: str
 
@@ -51,7 +51,7 @@ class _Worker:
 
     @property
     def seeds(self) -> str:
-        """The seeds that it trains, in words."""
+        """The seeds of its shard, in words."""
         seeds = self.job[0].seeds
         return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds from {min(seeds)} to {max(seeds)}"
 
@@ -66,23 +66,23 @@ def train_shards(
     snapshot_seconds: float,
     log: Callable[[str], None],
 ) -> Generator[Progressed, None, None]:
-    """Train shards in worker processes and yield what they say, in the order in which it arrives.
+    """Train shards in worker processes and yield their messages in the order of arrival.
 
-    A shard whose worker dies goes on from its last snapshot in another worker, a few times; one that fails does not.
-    Either way all others are trained to the end. When the generator is closed, the workers save their shards' states
-    and end; none outlives it.
+    A shard whose worker dies resumes from its last snapshot in another worker, a few times; a shard that fails does
+    not. In both cases all other shards are trained to the end. When the generator is closed, the workers save the
+    states of their shards and exit; none outlives it.
 
     Args:
-        jobs: What to train, and where its state and results are kept.
-        data_folders: Data set by its configured name → folder that ``data.attach`` reads.
+        jobs: Shards to train, each with the store for its state and results.
+        data_folders: Name of a data set in the config → folder that ``data.attach`` reads.
         engine: A name in ``ENGINES``.
         device: ``cpu`` or ``cuda:N``.
-        num_workers: How many processes at the most.
+        num_workers: Maximum number of processes.
         snapshot_seconds: The time between two snapshots of a shard.
         log: Takes warnings, a line each.
 
     Raises:
-        RunError: In the end, if shards could not be trained: a line for each.
+        RunError: At the end, if shards could not be trained: a line for each.
     """
     waiting = deque(jobs)
     num_attempts: Counter[int] = Counter()
@@ -91,22 +91,22 @@ def train_shards(
     try:
         while waiting or workers:
             while waiting and len(workers) < num_workers:
-                with signals.held_back():  # what is started is known, and will be ended
+                with signals.held_back():  # every process that is started is registered, so it will be ended
                     connection, process = _start(dict(data_folders), engine, device, snapshot_seconds)
                     workers[connection] = _assign(connection, process, waiting.popleft())
             for connection in cast("list[Connection]", wait(list(workers))):
                 worker = workers[connection]
                 try:
                     message: Progressed | _Failed | _Warned = connection.recv()
-                except (EOFError, OSError):  # the latter where it died in the middle of a message
+                except (EOFError, OSError):  # OSError if it died in the middle of a message
                     del workers[connection]
                     line = _obituary(worker)
                     shard = worker.job[0].index
                     num_attempts[shard] += 1
                     if num_attempts[shard] == MAX_ATTEMPTS:
-                        failures.append(f"{line}; that was attempt {MAX_ATTEMPTS}")
+                        failures.append(f"{line}; this was attempt {MAX_ATTEMPTS}")
                     else:
-                        log(f"warning: {line}; another one goes on from the last snapshot")
+                        log(f"warning: {line}; another worker resumes from the last snapshot")
                         waiting.append(worker.job)
                     continue
                 if isinstance(message, _Warned):
@@ -122,7 +122,7 @@ def train_shards(
                             workers[connection] = _assign(connection, worker.process, waiting.popleft())
                             continue
                         del workers[connection]
-                        with suppress(OSError):  # it has said all that it had to say: how it ends does not matter
+                        with suppress(OSError):  # its work is done, so it does not matter how it exits
                             connection.send(None)
                         worker.process.join()
     finally:
@@ -138,20 +138,20 @@ def _start(
     arguments = (theirs, data_folders, engine, device, snapshot_seconds)
     process: BaseProcess = CONTEXT.Process(target=_work, args=arguments, daemon=True)
     process.start()
-    theirs.close()  # so that the worker's death is the end of the pipe
+    theirs.close()  # so that the pipe ends when the worker dies
     return ours, process
 
 
 def _assign(connection: Connection, process: BaseProcess, job: Job) -> _Worker:
-    with suppress(OSError):  # it is dead, which will show when it is listened to
+    with suppress(OSError):  # it is dead, which shows when its pipe is read
         connection.send(job)
     return _Worker(process, job)
 
 
 def _end(workers: Mapping[Connection, _Worker]) -> None:
-    """Have the workers save their states; who does not within a few seconds has its last snapshot."""
+    """Make the workers save their states; one that is too slow is killed and only has its last snapshot."""
     for connection, worker in workers.items():
-        connection.close()  # so that none waits for somebody to listen
+        connection.close()  # so that no worker blocks on a send
         worker.process.terminate()
     deadline = time.monotonic() + STOP_SECONDS
     for worker in workers.values():
@@ -164,16 +164,16 @@ def _end(workers: Mapping[Connection, _Worker]) -> None:
 def _obituary(worker: _Worker) -> str:
     worker.process.join()
     code = worker.process.exitcode
-    reason = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
-    hint = "; a lack of memory is the usual cause: try a smaller jobs=N" if code == -signal.SIGKILL else ""
-    return f"the worker process that trained {worker.seeds} was ended {reason}{hint}"
+    reason = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
+    hint = "; the usual cause is a lack of memory: try a smaller jobs=N" if code == -signal.SIGKILL else ""
+    return f"the worker process that trained {worker.seeds} {reason}{hint}"
 
 
 def _work(
     connection: Connection, data_folders: Mapping[str, Path], engine: str, device: str, snapshot_seconds: float
 ) -> None:
-    """Train the shards that come through the pipe until None comes, or the coordinator is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems on which it could not be held back
+    """Train the shards that arrive through the pipe until None arrives or the coordinator is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems that cannot hold it back
     signal.signal(signal.SIGTERM, stopping.request_stop)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -212,7 +212,7 @@ def _next_job(connection: Connection) -> Job | None:
 
 
 def _failure(error: Exception) -> _Failed:
-    """What to say of an error: in full, unless one knows what it is, such as a lack of memory, which has many names."""
+    """Describe an error with its traceback, unless its cause is known, such as a lack of memory in its many forms."""
     if isinstance(error, RunError):
         return _Failed(str(error), "")
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error):

@@ -1,4 +1,4 @@
-"""The executors: places where shards can be trained."""
+"""The table of executors, which train shards."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from bnreg.training.shard_job import Job
 
 
 class Executor(Protocol):
-    """Trains shards and yields the messages of their engines in the order of their arrival."""
+    """Trains shards and yields the messages of their engines in the order of arrival."""
 
     def __call__(
         self,
@@ -23,7 +23,7 @@ class Executor(Protocol):
         snapshot_seconds: float,
         log: Callable[[str], None],
     ) -> Generator[Progressed, None, None]:
-        """Train; closing the generator stops the workers, which first save their states."""
+        """Train the shards; closing the generator stops the workers after they save their states."""
 
 
 EXECUTORS: dict[str, Executor] = {"processes": processes.train_shards}

@@ -1,4 +1,4 @@
-"""How a run began: what is written down then, and how it is gone on with under the same conditions, or not at all."""
+"""The start of a run: record its conditions, and resume it only under the same conditions."""
 
 import json
 import platform
@@ -17,24 +17,24 @@ from bnreg.experiment.plan import Plan, plan_experiment
 from bnreg.runs import CONFIG, SCHEMA_VERSION, Beginning, RunInfo, UnfinishedRun, UsedData
 
 RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair")
-# What figures depend on to the last bit; the others draw pictures, or read and write files.
+# The packages that results depend on, down to the last bit; the others draw charts, or read and write files.
 DECISIVE_VERSIONS = ("bnreg", "torch", "numpy")
-# Settings that no figure depends on: with less memory, one may want to go on in fewer processes.
+# Settings that no result depends on: with less memory, a user may want to resume with fewer processes.
 INDIFFERENT = ("jobs", "snapshot_seconds")
 
 
 def describe_beginning(plan: Plan, *, command: Sequence[str], data_folder: Path | None) -> Beginning:
-    """What is recorded when a run begins.
+    """The record that is written when a run begins.
 
     Args:
         plan: The plan.
-        command: What the user typed.
+        command: The command that the user typed.
         data_folder: The data root, if the user chose one.
     """
     experiment = plan.experiment
     info = RunInfo(
         schema=SCHEMA_VERSION,
-        id="",  # chosen with the folder
+        id="",  # set when the folder is created
         name=experiment.name,
         command=tuple(command),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -65,31 +65,31 @@ def begin_again(
     log: Callable[[str], None],
     load_data: bool = True,
 ) -> Plan:
-    """Plan an unfinished run once more, as it was planned when it began.
+    """Plan an unfinished run again, exactly as it was planned when it began.
 
     Args:
         run: The run.
-        config: The experiment's file, if the user gives it again; it must say what it said.
-        overrides: Settings that the user gives again, likewise; how many processes train, and how often they save,
-            may change.
-        data_folder: The data root, if the user chose another.
+        config: The experiment's file, if the user gives it again; its settings must be the same.
+        overrides: Settings, if the user gives them again; they must be the same, too. Only the number of processes and
+            the time between snapshots may change.
+        data_folder: The data root, if the user chose a different one.
         log: Takes warnings, a line each.
         load_data: Whether to load the data sets.
 
     Raises:
-        UserError: If the run is damaged, or something that its figures depend on has changed since: a line for each.
+        UserError: If the run is damaged, or something that its results depend on has changed: a line for each change.
     """
     beginning = run.beginning()
     begun = beginning.info
-    run.config()  # it is read by its path below, once it is known to be intact
+    run.config()  # checks that it is intact, because it is read by its path below
     here = _versions()
     changes = [
-        f"{name} is {here[name]} here, and was {begun.versions.get(name)} when the run began; install that"
+        f"{name} is {here[name]} here but was {begun.versions.get(name)} when the run began; install that version"
         for name in DECISIVE_VERSIONS
         if here[name] != begun.versions.get(name)
     ]
     if changes:
-        raise UserError(*(f"{run.folder}: cannot be gone on with: {change}" for change in changes))
+        raise UserError(*(f"{run.folder}: cannot be resumed: {change}" for change in changes))
     recorded_folder = beginning.data_folder
     plan = plan_experiment(
         config or run.folder / CONFIG,
@@ -106,9 +106,9 @@ def begin_again(
         *(_changed_data(begun.data, now.data) if load_data else ()),
     ]
     if changes:
-        raise UserError(*(f"{run.folder}: cannot be gone on with: {change}" for change in changes))
+        raise UserError(*(f"{run.folder}: cannot be resumed: {change}" for change in changes))
     if begun.platform != platform.platform():
-        log(f"note: the run began on another machine ({begun.platform}): last digits may differ")
+        log(f"note: the run began on a different machine ({begun.platform}): the last digits may differ")
     return plan
 
 
@@ -120,7 +120,7 @@ def _changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> li
 
 def _changed_data(before: Mapping[str, UsedData], after: Mapping[str, UsedData]) -> list[str]:
     return [
-        f"the data of {name!r} are {used.name} with {used.fingerprint}, and were "
+        f"the data for {name!r} is {used.name} with {used.fingerprint} here but was "
         f"{before[name].name} with {before[name].fingerprint}; see --data-root"
         for name, used in after.items()
         if used != before[name]
@@ -128,7 +128,7 @@ def _changed_data(before: Mapping[str, UsedData], after: Mapping[str, UsedData])
 
 
 def _changed(what: str, before: Any, after: Any) -> list[str]:
-    return [] if before == after else [f"{what} is {json.dumps(after)} here, and was {json.dumps(before)}"]
+    return [] if before == after else [f"{what} is {json.dumps(after)} here but was {json.dumps(before)}"]
 
 
 def _describe_data(dataset: Dataset) -> UsedData:
@@ -141,7 +141,7 @@ def _versions() -> dict[str, str]:
 
 
 def _git_commit() -> str | None:
-    """The commit that is checked out in the current folder, if it is one of a git repository."""
+    """The commit that is checked out in the current folder, if it is a git repository."""
     try:
         answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""Mistakes in an experiment, and notices on it, that show only once its data and networks are known."""
+"""Mistakes in an experiment, and notices about it, that only show once its data and networks are known."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -15,16 +15,16 @@ Networks = Callable[[Cell], Architecture]
 def check_experiment(
     experiment: Experiment, num_train: Mapping[str, int], network: Networks
 ) -> tuple[list[str], list[str]]:
-    """Hold an experiment to its data and networks.
+    """Check an experiment against its data and networks.
 
     Args:
         experiment: The experiment.
-        num_train: For each data set by the name in the config, the examples in its training set, before a validation
-            split is taken from it.
-        network: The network of a cell.
+        num_train: For each data set, by its name in the config: the number of examples in its training set, before a
+            validation split is taken from it.
+        network: Cell → its network.
 
     Returns:
-        Errors, which forbid the run, and notices, which do not; each a line.
+        Errors, which forbid the run, and notices, which do not; one line each.
     """
     errors = [
         *(error for cell in experiment.cells for error in _errors_on_sizes(experiment, cell, num_train, network)),
@@ -58,7 +58,7 @@ def _errors_on_sizes(
         yield f"{place}: {data.validation_size} of {num_examples} examples leave none to train on; at most {most}"
         return
     if train_size > left:
-        kept = f" beside {data.validation_size} for validation" if data.validation_size else ""
+        kept = f" with {data.validation_size} for validation" if data.validation_size else ""
         place = experiment.locate(cell, "data.train_size")
         yield f"{place}: {train_size} of {num_examples} examples are too many{kept}; at most {left}"
         return
@@ -76,11 +76,11 @@ def _errors_on_sources(experiment: Experiment) -> Iterator[str]:
         for key in ("root", "fallback"):
             if getattr(cell.settings.data, key) != getattr(first, key):
                 place = experiment.locate(cell, f"data.{key}")
-                yield f"{place}: the data lie in one place for the whole experiment; set it outside arms and sweep"
+                yield f"{place}: must be the same for the whole experiment; set it outside arms and sweep"
 
 
 def _compared(experiment: Experiment) -> Iterator[tuple[Cell, Cell]]:
-    """At each point, the baseline's cell with that of each other arm."""
+    """At each point, the baseline's cell paired with the cell of each other arm."""
     baselines = {cell.point_index: cell for cell in experiment.cells if cell.arm == experiment.baseline}
     for cell in experiment.cells:
         baseline = baselines.get(cell.point_index)
@@ -94,7 +94,7 @@ def _errors_on_test_sets(experiment: Experiment) -> Iterator[str]:
         datasets = [each.settings.data.dataset for each in (baseline, cell)]
         if datasets[0] != datasets[1]:
             place = experiment.locate(cell, key)
-            if place == experiment.locate(None, key):  # this arm says nothing of its own, so the baseline does
+            if place == experiment.locate(None, key):  # this arm does not set the key, so the baseline does
                 place = experiment.locate(baseline, key)
             yield (
                 f"{place}: arms {show(baseline.arm)} and {show(cell.arm)} would be tested on different examples "
@@ -103,7 +103,7 @@ def _errors_on_test_sets(experiment: Experiment) -> Iterator[str]:
 
 
 def _notices_on_differences(experiment: Experiment, num_train: Mapping[str, int]) -> Iterator[str]:
-    """What besides the model sets two arms apart, a line for each pair of arms, as it is at the first such point."""
+    """Differences between two arms besides the model: a line for each pair of arms, at the first point that has one."""
     on_batches: dict[tuple[str, str], str] = {}
     on_epochs: dict[tuple[str, str], str] = {}
     for baseline, cell in _compared(experiment):
@@ -125,7 +125,7 @@ def _differences(one: Data, other: Data, num_train: Mapping[str, int]) -> Iterat
         "validation_size": (one.validation_size, other.validation_size),
         "label_noise": (one.label_noise, other.label_noise),
     }
-    if one.train_size != other.train_size:  # null may mean what the other arm says in numbers
+    if one.train_size != other.train_size:  # null may mean the same number that the other arm gives
         values["train_size"] = (one.num_train(num_examples), other.num_train(num_others))
     for key, (value, other_value) in values.items():
         if value != other_value:
@@ -139,7 +139,7 @@ def _has_hidden_layers(model: Model) -> bool:
 
 
 def _notices_without_effect(experiment: Experiment) -> Iterator[str]:
-    """What was asked for and changes nothing."""
+    """Settings that were chosen but change nothing."""
     default = Model()
     for cell in experiment.cells:
         model, penalty = cell.settings.model, cell.settings.training.penalty
@@ -147,7 +147,7 @@ def _notices_without_effect(experiment: Experiment) -> Iterator[str]:
         if not _has_hidden_layers(model) and chosen != (default.norm, default.activation, default.dropout):
             yield "without hidden layers, norm, activation and dropout have no effect"
         if penalty.kind != "none" and (penalty.strength == 0 or not penalty.on):
-            why = "its strength is 0" if penalty.strength == 0 else "it is on no kind of parameters"
+            why = "its strength is 0" if penalty.strength == 0 else "it applies to no parameters"
             yield f"{experiment.locate(cell, 'training.penalty')}: the penalty has no effect: {why}"
 
 
@@ -198,6 +198,6 @@ def _notices_on_shapes(experiment: Experiment, network: Networks) -> Iterator[st
     for baseline, cell in _compared(experiment):
         if shapes(cell) != shapes(baseline):
             yield (
-                f"arm {cell.arm!r} has layers of other shapes than {baseline.arm!r}: those cannot start from equal "
-                "weights"
+                f"arm {cell.arm!r} and arm {baseline.arm!r} have layers of different shapes: these cannot start from "
+                "equal weights"
             )

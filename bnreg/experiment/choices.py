@@ -1,4 +1,4 @@
-"""The names that a config may use: those of every table, read without importing torch."""
+"""The names that a config may use, from all tables, read without importing torch."""
 
 from bnreg.config.schema import Choices
 from bnreg.data import DATASETS
@@ -13,7 +13,7 @@ from bnreg.training.stacked.optimizers import OPTIMIZERS
 
 
 def all_choices() -> Choices:
-    """What the tables offer now."""
+    """The current entries of all tables."""
     return Choices(
         datasets=tuple(DATASETS),
         activations=tuple(name for name, activation in ACTIVATIONS.items() if activation.trainable),

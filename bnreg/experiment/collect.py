@@ -1,4 +1,4 @@
-"""From the results of the shards to a run's folder: every table, whoever yields it, in the order of the plan."""
+"""From the results of the shards to a run's folder: every table that an engine yields, in the order of the plan."""
 
 import json
 from collections.abc import Mapping
@@ -30,12 +30,12 @@ from bnreg.training.messages import Row, Weights
 
 @dataclass(frozen=True)
 class Results:
-    """What a finished run has measured.
+    """The measurements of a finished run.
 
     Attributes:
-        info: What will be its ``run.json``.
+        info: The content of its later ``run.json``.
         tables: Name → rows of the CSV file, by point, arm and seed.
-        correct: For each replica, which test examples are classified right, eight to a byte.
+        correct: For each replica, which test examples are classified correctly, eight to a byte.
     """
 
     info: RunInfo
@@ -44,7 +44,7 @@ class Results:
 
 
 def collect(plan: Plan, run: UnfinishedRun, draft: Draft) -> Results:
-    """Put the results of all shards together; the weights go into the draft of the run's folder at once.
+    """Combine the results of all shards; write the weights into the draft of the run's folder right away.
 
     Raises:
         RunError: If the results of a shard are damaged.
@@ -57,7 +57,7 @@ def collect(plan: Plan, run: UnfinishedRun, draft: Draft) -> Results:
         try:
             result = run.shard(shard.index).result()
         except DamagedError as damage:
-            raise RunError(f"{damage}; resumed, the run trains this shard again") from damage
+            raise RunError(f"{damage}; resume the run to train this shard again") from damage
         for name, rows in result.tables.items():
             results.tables.setdefault(name, []).extend(rows)
         results.correct.update(result.correct)
@@ -71,7 +71,7 @@ def collect(plan: Plan, run: UnfinishedRun, draft: Draft) -> Results:
 
 
 def write_results(plan: Plan, results: Results, config: bytes, draft: Draft) -> None:
-    """Write everything but the weights and the charts."""
+    """Write everything except the weights and the charts."""
     draft.write(CONFIG, config)
     draft.write_json(RUN, results.info.to_json())
     for name, rows in results.tables.items():
@@ -80,14 +80,14 @@ def write_results(plan: Plan, results: Results, config: bytes, draft: Draft) -> 
 
 
 def _replicas(experiment: Experiment) -> list[ReplicaId]:
-    """All replicas in the order of a run's files: the order in which workers finish must not show."""
+    """All replicas in the order of a run's files, which must not depend on the order in which workers finish."""
     return [ReplicaId(cell.point_index, cell.arm, seed) for cell in experiment.cells for seed in experiment.seeds]
 
 
 def _with_points(experiment: Experiment, rows: list[Row], place: Mapping[ReplicaId, int]) -> list[Row]:
-    """The rows in order, each with its point in columns of its own, in front.
+    """The rows in order, each with its point in extra columns at the front.
 
-    Lists and mappings are the text that the CSV will hold.
+    Lists and mappings become the text that the CSV file will contain.
     """
     placed = []
     for row in sorted(rows, key=lambda row: place[ReplicaId(*(row[name] for name in ReplicaId._fields))]):

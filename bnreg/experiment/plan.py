@@ -1,4 +1,4 @@
-"""Before anything is trained: config → data → device → shards, with every mistake found on the way."""
+"""Everything before training: config → data → device → shards, collecting every mistake on the way."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ from bnreg.nn.architecture import Architecture
 from bnreg.training.engines import DEFAULT_ENGINE
 from bnreg.training.shards import SHARD_BYTES, Shard, architecture, count_parameters, estimate_bytes, plan_shards
 
-# What a worker needs before it trains anything: Python, torch and the mapped data.
+# Memory that a worker needs before it trains anything: Python, torch and the mapped data.
 WORKER_BYTES = 400_000_000
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An experiment with everything decided: what is read, where it is trained, and in which shards.
+    """An experiment with everything decided: its data, its device and its shards.
 
     Attributes:
         experiment: The config.
-        datasets: What was really loaded, by the name that the config asked for; empty if nothing is to be trained.
-        num_train: Training examples, by the same names.
+        datasets: Name in the config → the data set that was actually loaded; empty if nothing will be trained.
+        num_train: Name in the config → number of training examples.
         image_shape: Height and width of an image.
-        num_classes: Of the labels.
+        num_classes: Number of classes of the labels.
         device: ``cpu`` or ``cuda:N``.
-        num_workers: How many processes train at a time.
-        cut_for: How many the shards were cut for.
-        shards: What they train.
-        notices: What the user should know before it starts, a line each.
-        engine: What trains, a name in ``ENGINES``.
-        executor: Where, a name in ``EXECUTORS``.
+        num_workers: Number of processes that train at a time.
+        cut_for: Number of processes that the shards were cut for.
+        shards: The shards to train.
+        notices: Notices for the user before training starts, a line each.
+        engine: Name of the engine, in ``ENGINES``.
+        executor: Name of the executor, in ``EXECUTORS``.
     """
 
     experiment: Experiment
@@ -56,11 +56,11 @@ class Plan:
 
     @property
     def num_replicas(self) -> int:
-        """How many networks are trained."""
+        """Number of networks to train."""
         return sum(shard.num_replicas for shard in self.shards)
 
     def num_steps(self, shard: Shard) -> int:
-        """How many optimiser steps a shard takes, if nothing stops early."""
+        """Number of optimiser steps in a shard, if nothing stops early."""
         data = shard.settings.data
         num_examples = self.num_train[data.dataset]
         batch_size = data.examples_per_batch(num_examples)
@@ -72,17 +72,17 @@ class Plan:
         return architecture(cell.settings, self.image_shape, self.num_classes)
 
     def num_bytes_per_replica(self, cell: Cell) -> int:
-        """Roughly the memory that one replica takes while it trains."""
+        """Rough memory use of one replica during training."""
         data = cell.settings.data
         return estimate_bytes(self.architecture(cell), data.examples_per_batch(self.num_train[data.dataset]))
 
     def num_bytes(self, shard: Shard) -> int:
-        """Roughly the memory that a shard takes while it trains."""
+        """Rough memory use of a shard during training."""
         return len(shard.seeds) * sum(self.num_bytes_per_replica(cell) for stack in shard.stacks for cell in stack)
 
     @property
     def memory_bytes(self) -> int:
-        """Roughly the memory that all workers take at a time."""
+        """Rough memory use of all workers together."""
         largest = sorted(map(self.num_bytes, self.shards), reverse=True)[: self.num_workers]
         return sum(largest) + WORKER_BYTES * self.num_workers
 
@@ -133,16 +133,16 @@ def plan_experiment(
     load_data: bool = True,
     cut_for: int | None = None,
 ) -> Plan:
-    """Read a config and decide everything that training needs; nothing is written but the data that is downloaded.
+    """Read a config and decide everything that training needs; nothing is written except downloaded data.
 
     Args:
         config: The experiment's file.
         overrides: Settings that replace the file's, as ``key.path=value``.
         data_folder: The data root, if the user chose one.
         log: Takes warnings, a line each.
-        load_data: Whether to load the data sets, downloading what is absent; if not, the plan goes by their table.
-        cut_for: For how many processes side by side to cut the shards, if not for those that train: a run that is
-            gone on with keeps its shards.
+        load_data: Whether to load the data sets and download missing ones; if not, the plan relies on their table.
+        cut_for: Number of parallel processes to cut the shards for, if different from the number that train: a resumed
+            run keeps its shards.
 
     Raises:
         UserError: With a line for each mistake.
@@ -163,10 +163,10 @@ def plan_experiment(
         if load_data and not errors:
             datasets[name] = load_dataset(name, root, fallback=data.fallback, log=log)
         elif not locate_dataset(name, root):
-            absent.append(f"{name} is not in {root}: training downloads it")
+            absent.append(f"{name} is not in {root}: training will download it")
     num_train = {name: DATASETS[datasets[name].name if datasets else name].num_train for name in requested}
     shapes = {(DATASETS[name].image_shape, DATASETS[name].num_classes) for name in requested}
-    assert len(shapes) == 1, "the data sets of the table have one shape"
+    assert len(shapes) == 1, "all data sets of the table have the same shape"
     ((height, width), num_classes), *_ = shapes
 
     def network(cell: Cell) -> Architecture:
@@ -207,6 +207,6 @@ def _check_memory(plan: Plan) -> None:
     if there is not None and plan.device == "cpu" and plan.memory_bytes > there:
         raise UserError(
             f"{plan.experiment.locate(None, 'model.hidden')}: training needs about {plan.memory_bytes / 1e9:,.0f} GB "
-            f"of memory, and this machine has {there / 1e9:,.0f} GB; "
+            f"of memory, but this machine has {there / 1e9:,.0f} GB; "
             "use a smaller model.hidden, data.batch_size or jobs"
         )

@@ -1,4 +1,4 @@
-"""How far the training of an experiment is, from the messages of its workers."""
+"""The progress of an experiment's training, from the messages of its workers."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,12 @@ from bnreg.training.messages import EpochDone, Progressed, ShardDone
 
 @dataclass(frozen=True)
 class Track:
-    """What one shard has to do.
+    """The work of one shard.
 
     Attributes:
-        num_replicas: How many networks it trains.
-        num_epochs: How many epochs, if nothing stops early.
-        num_steps: How many optimiser steps these are.
+        num_replicas: Number of networks that it trains.
+        num_epochs: Number of epochs, if nothing stops early.
+        num_steps: Number of optimiser steps in these epochs.
     """
 
     num_replicas: int
@@ -23,7 +23,7 @@ class Track:
 
 
 class Standing:
-    """How far an experiment is: epochs, current accuracies, throughput and the time left.
+    """The progress of an experiment: epochs, current accuracies, throughput and the time left.
 
     Args:
         arms: Arms in the config's order.
@@ -33,7 +33,7 @@ class Standing:
     def __init__(self, arms: Sequence[str], tracks: Sequence[Track]) -> None:
         self.tracks = tracks
         self._steps = [0] * len(tracks)
-        self._steps_before: dict[int, int] = {}  # those that were done when a shard was resumed
+        self._steps_before: dict[int, int] = {}  # steps that were done before a shard was resumed
         self._epochs = [0] * len(tracks)
         self._unfinished = set(range(len(tracks)))
         self._accuracies: dict[str, dict[tuple[int, int], float]] = {arm: {} for arm in arms}
@@ -58,17 +58,17 @@ class Standing:
 
     @property
     def is_training(self) -> bool:
-        """Whether some shard is not done."""
+        """Whether any shard is unfinished."""
         return bool(self._unfinished)
 
     @property
     def is_starting(self) -> bool:
-        """Whether no worker has said anything yet."""
+        """Whether no worker has sent a message yet."""
         return self._first_message is None
 
     @property
     def epochs_done(self) -> int:
-        """Epochs of the slowest shard in training; in the end, of the longest, which may have stopped early."""
+        """Epochs of the slowest unfinished shard; at the end, of the longest shard, which may have stopped early."""
         return min((self._epochs[shard] for shard in self._unfinished), default=max(self._epochs))
 
     @property
@@ -83,7 +83,7 @@ class Standing:
 
     @property
     def replica_epochs_done(self) -> float:
-        """Networks times epochs that were trained, those before a resumption included."""
+        """Networks times epochs that were trained, including those before the run was resumed."""
         return self._replica_epochs(self._steps)
 
     @property
@@ -92,7 +92,7 @@ class Standing:
         return self._replica_epochs([track.num_steps for track in self.tracks])
 
     def rate(self) -> float | None:
-        """Replica epochs per second since the first message; None as long as nothing can be said."""
+        """Replica epochs per second since the first message; None until it is known."""
         before = self._replica_epochs([self._steps_before.get(shard, 0) for shard in range(len(self.tracks))])
         done = self.replica_epochs_done - before
         elapsed = time.monotonic() - (self._first_message or time.monotonic())

@@ -21,12 +21,12 @@ Charts = Callable[[Results], Mapping[str, bytes]]
 
 
 def begin_experiment(plan: Plan, beginning: Beginning, runs_root: Path) -> UnfinishedRun:
-    """Make the folder of a run that is still to be trained.
+    """Create the folder of a run that is not trained yet.
 
     Args:
         plan: The plan.
-        beginning: What is recorded when it begins, see ``describe_beginning``.
-        runs_root: The folder in which the run's folder is made.
+        beginning: The record of its start, see ``describe_beginning``.
+        runs_root: The folder in which to create the run's folder.
 
     Raises:
         UserError: If no run can be written there.
@@ -38,13 +38,13 @@ def begin_experiment(plan: Plan, beginning: Beginning, runs_root: Path) -> Unfin
 def run_experiment(
     plan: Plan, run: UnfinishedRun, *, watch: Callable[[Progressed], None], draw: Charts, log: Callable[[str], None]
 ) -> Path:
-    """Train what is left of a run to train, and write the run folder.
+    """Train the rest of a run, and write the run folder.
 
     Args:
         plan: The plan.
-        run: The run, just begun or to be resumed.
+        run: The run, new or to be resumed.
         watch: Takes every message of the workers, for a progress display.
-        draw: Draws the charts that belong in the folder, as file name → content.
+        draw: Draws the charts for the folder, as file name → content.
         log: Takes warnings, a line each.
 
     Returns:
@@ -62,7 +62,7 @@ def run_experiment(
             write_results(plan, results, run.config(), draft)
             try:
                 charts = draw(results)
-            except Exception as error:  # whatever is wrong with a picture, trained networks must not be lost for it
+            except Exception as error:  # no failure of a chart may cost the user the trained networks
                 log(f"warning: no chart was drawn: {error}")
                 charts = {}
             for file_name, content in charts.items():
@@ -90,7 +90,7 @@ def _train(plan: Plan, run: UnfinishedRun, *, watch: Callable[[Progressed], None
             snapshot_seconds=plan.experiment.snapshot_seconds,
             log=log,
         )
-        with closing(messages):  # however this ends, no worker outlives it
+        with closing(messages):  # no worker outlives this block, however it ends
             for message in messages:
                 signals.heed()
                 watch(message)
@@ -105,5 +105,5 @@ def _shared(datasets: Mapping[str, Dataset]) -> Iterator[dict[str, Path]]:
                 share(dataset, folders[requested])
         except OSError as error:
             reason = f"the data cannot be shared with the workers: {error.strerror}"
-            raise RunError(f"{folder}: {reason}; set TMPDIR to a folder with more room") from error
+            raise RunError(f"{folder}: {reason}; set TMPDIR to a folder with more space") from error
         yield folders

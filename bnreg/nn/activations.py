@@ -1,6 +1,6 @@
 """The activation functions y = τ(z), as equations.
 
-They are written with the methods of tensors, so that the table can be read without importing torch.
+They use only tensor methods, so the table can be read without importing torch.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Activation:
     """An elementwise function of the pre-activation.
 
     Attributes:
-        function: Takes z and, where the slope is learnt, the slope; both of one shape after broadcasting.
-        learnt_slope: Initial value of the slope for negative z where it is learnt, one per layer.
-        trainable: Whether a network can be trained with it; without a gradient it can only be drawn.
+        function: (z) → y or, if the slope is learnt, (z, slope) → y; z and slope are broadcast to one shape.
+        learnt_slope: Initial value of the slope for negative z if it is learnt, one per layer.
+        trainable: Whether a network can be trained with it; without a gradient it can only be plotted.
     """
 
     function: Callable[..., Tensor]
@@ -35,7 +35,7 @@ def _leaky(z: Tensor, slope: Tensor | float) -> Tensor:
 
 
 def _elu(z: Tensor) -> Tensor:
-    negative = z.where(z <= 0, 0)  # where z is positive, eᶻ is not wanted and could overflow
+    negative = z.where(z <= 0, 0)  # where z is positive, eᶻ is not needed and could overflow
     return z.where(z > 0, negative.expm1())
 
 

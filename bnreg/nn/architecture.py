@@ -1,4 +1,4 @@
-"""What a network is made of, as plain numbers: enough to count, to plan and to group without importing torch."""
+"""The structure of a network as plain numbers: enough to count, plan and group without importing torch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from itertools import pairwise
 
 from bnreg.nn.norms import NORMS, Norm
 
-# For each kind of network, the settings that not all kinds take.
+# For each kind of network, the settings that not every kind takes.
 MODELS: dict[str, tuple[str, ...]] = {"mlp": (), "cnn": ("channels", "kernel", "stride", "pool")}
 
-# In which order a hidden layer does what. Ioffe & Szegedy normalise the pre-activation z = W x, arXiv:1502.03167.
+# The order of the operations in a hidden layer. Ioffe & Szegedy normalise the pre-activation z = W x, arXiv:1502.03167.
 LAYER_ORDERS: dict[str, tuple[str, ...]] = {
     "pre_activation": ("affine", "norm", "activation"),
     "post_activation": ("affine", "activation", "norm"),
@@ -19,16 +19,16 @@ LAYER_ORDERS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer that maps x to z = W x + b: a linear one, or a convolution, which does so at every place of its maps.
+    """A layer that maps x to z = W x + b: a linear one, or a convolution, which does this at every place of its maps.
 
     Attributes:
         kind: ``linear`` or ``conv``.
-        index: Its place among those of its kind, counted from the input.
-        fan_in: Values that a node sees.
-        num_outputs: Nodes, or feature maps.
-        in_maps: For a convolution, the maps that it reads and their height and width.
-        out_maps: The maps that it makes, before pooling, and their height and width.
-        num_norm_inputs: What a norm of the layer's input normalises: its nodes or maps.
+        index: Its position among the layers of its kind, counted from the input.
+        fan_in: Number of values that a node reads.
+        num_outputs: Number of nodes, or of feature maps.
+        in_maps: For a convolution: number of input maps, height and width.
+        out_maps: For a convolution: number of output maps before pooling, height and width.
+        num_norm_inputs: Number of nodes or maps that a norm of the layer's input normalises.
     """
 
     kind: str
@@ -41,24 +41,24 @@ class Layer:
 
     @property
     def num_places(self) -> int:
-        """At how many places an image has this layer's output: 1, or p·q in a feature map."""
+        """Number of places at which an image has this layer's output: 1, or p·q in a feature map."""
         return 1 if self.out_maps is None else self.out_maps[1] * self.out_maps[2]
 
     @property
     def num_values(self) -> int:
-        """How many values it makes of an image."""
+        """Number of values that it computes from an image."""
         return self.num_outputs * self.num_places
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """All that networks must have in common to be one stack; whatever else differs is a number per replica.
+    """Everything that networks must have in common to be one stack; everything else is a number per replica.
 
     Attributes:
         image_shape: Height and width.
         num_classes: Width of the output.
         hidden: Widths of the hidden layers.
-        channels: Feature maps of each convolutional layer, which come first; none: a multilayer perceptron.
+        channels: Feature maps of each convolutional layer (they come first); empty: a multilayer perceptron.
         kernel: Side of the kernels, odd; maps are padded with zeros so that a stride of 1 keeps their size.
         stride: Step between two places of a kernel.
         pool: Side of the max pooling after each convolutional layer; 1 for none.
@@ -107,7 +107,7 @@ class Architecture:
         return tuple(layers)
 
     def sizes(self) -> tuple[str, ...]:
-        """What each layer holds, from input to output, in the words of a table, e.g. ``28×28``, ``8@28×28``, ``32``."""
+        """The size of each layer, from input to output, as shown in tables, e.g. ``28×28``, ``8@28×28``, ``32``."""
         height, width = self.image_shape
         maps = [layer.out_maps for layer in self.layers()]
         first = f"{height}×{width}" if self.channels else f"{height * width}"
@@ -119,18 +119,18 @@ class Architecture:
 
     @property
     def most_values(self) -> int:
-        """How many values the largest layer of one network makes of an image, its own copy of the image included."""
+        """Number of values that the largest layer of one network computes from an image; a copied image counts too."""
         height, width = self.image_shape
         copied = height * width if self.has_own_inputs else 0
         return max(copied, *(layer.num_values for layer in self.layers()))
 
     @property
     def has_own_inputs(self) -> bool:
-        """Whether an image is changed before it meets weights, so that replicas cannot share it."""
+        """Whether an image is changed before the first weights, so that replicas cannot share it."""
         return self.parts(0)[0] != "affine"
 
     def parts(self, index: int) -> tuple[str, ...]:
-        """What a hidden layer consists of, in order; the norm's and dropout's places are there even if they are not."""
+        """The parts of a hidden layer, in order; norm and dropout are listed even if the network has none."""
         order = LAYER_ORDERS[self.norm_placement]
         if self.dropout_placement == "before_norm":
             place = order.index("norm")
@@ -140,7 +140,7 @@ class Architecture:
 
     @property
     def has_dropout_before_norm(self) -> bool:
-        """Whether values pass a place of dropout and then a norm, whose statistics then differ once it is trained.
+        """Whether a norm comes after a place of dropout; its statistics then differ between training and evaluation.
 
         References:
             Li et al., Disharmony between Dropout and Batch Normalization by Variance Shift, arXiv:1801.05134
@@ -149,7 +149,7 @@ class Architecture:
         return self._norm is not None and "dropout" in parts and "norm" in parts[parts.index("dropout") :]
 
     def norm_widths(self) -> tuple[int, ...]:
-        """Nodes or maps that each norm normalises, from input to output; empty without norms."""
+        """Number of nodes or maps that each norm normalises, from input to output; empty without norms."""
         if self._norm is None:
             return ()
         of_input = self.norm_placement == "input"
@@ -165,7 +165,7 @@ class Architecture:
         return NORMS[self.norm]
 
     def biased(self) -> Iterator[bool]:
-        """For each layer whether it has b: not where a norm follows at once, for then β takes its place."""
+        """For each layer, whether it has b: not if a norm follows directly, because then β replaces b."""
         for _ in self.layers()[:-1]:
             yield self._norm is None or not self._norm.has_shift or self.norm_placement != "pre_activation"
         yield True
@@ -174,7 +174,7 @@ class Architecture:
         """Number of learnt parameters of one network.
 
         Args:
-            num_slopes: Learnt slopes of the activation in each hidden layer: 1 for PReLU, else 0.
+            num_slopes: Number of learnt slopes of the activation in each hidden layer: 1 for PReLU, otherwise 0.
         """
         layers = self.layers()
         weights = sum(layer.fan_in * layer.num_outputs for layer in layers)

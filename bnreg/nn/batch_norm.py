@@ -9,22 +9,22 @@ from torch import Tensor, nn
 class StackedBatchNorm(nn.Module):
     """Batch normalisation of every node, for a stack of replicas at once.
 
-    In training, over the m examples of the mini-batch and for each node of each replica on its own::
+    In training, over the m examples of the mini-batch, separately for each node of each replica::
 
         μ  = 1/m Σ z                       mini-batch mean
         σ² = 1/m Σ (z − μ)²                mini-batch variance (biased)
         ẑ  = (z − μ) / √(σ² + ε)           normalise
         y  = γ ẑ + β                       scale and shift, both learnt
 
-    In evaluation μ and σ² are the running statistics, kept with torch's conventions: each batch moves them by
-    ``momentum`` towards its own mean and its *unbiased* variance. The statistics of the whole training set can be put
-    in their place.
+    In evaluation μ and σ² are the running statistics, which follow torch's conventions: each batch moves them by
+    ``momentum`` towards its own mean and its *unbiased* variance. The statistics of the whole training set can replace
+    them.
 
-    Where a layer makes feature maps instead of nodes, z holds an image's p·q places one after another, so that m·p·q
-    values go into each map's statistics, and each map has one γ and one β.
+    If a layer makes feature maps instead of nodes, z holds an image's p·q places one after another, so m·p·q values go
+    into each map's statistics, and each map has one γ and one β.
 
     Args:
-        num_replicas: How many layers are stacked, R.
+        num_replicas: Number of stacked layers, R.
         width: Number of nodes, or of feature maps.
         epsilon: ε, added to the variance.
         momentum: Share of each batch in the running statistics.
@@ -51,7 +51,7 @@ class StackedBatchNorm(nn.Module):
         """Normalise z of shape (R, batch, width).
 
         Raises:
-            ValueError: In training, if the batch holds a single example: its variance is zero for every node.
+            ValueError: In training, if the batch holds a single example, because every node's variance is then zero.
         """
         if self.training:
             y: Tensor
@@ -63,13 +63,13 @@ class StackedBatchNorm(nn.Module):
 
     @torch.no_grad()
     def set_statistics(self, mean: Tensor, variance: Tensor) -> None:
-        """Normalise by these from now on in evaluation, both of shape (R, 1, width)."""
+        """Use these statistics in evaluation from now on, both of shape (R, 1, width)."""
         self.running_mean.copy_(mean)
         self.running_variance.copy_(variance)
 
     @torch.no_grad()
     def become_identity(self) -> None:
-        """Set γ = √(Var + ε) and β = E, so that in evaluation the layer gives back its input."""
+        """Set γ = √(Var + ε) and β = E, so that in evaluation the layer returns its input."""
         self.gamma.copy_(torch.sqrt(self.running_variance + self.epsilon))
         self.beta.copy_(self.running_mean)
 
@@ -83,14 +83,14 @@ class StackedBatchNorm(nn.Module):
 class _NormalisedOverBatch(torch.autograd.Function):
     """y = γ ẑ + β with the statistics of the batch itself, and its gradients as the paper derives them.
 
-    The mean and variance depend on every z, so a gradient g = ∂L/∂y reaches each z on three ways, which come to::
+    The mean and variance depend on every z, so a gradient g = ∂L/∂y reaches each z along three paths. Together::
 
         ∂L/∂β = Σ g
         ∂L/∂γ = Σ g ẑ
         ∂L/∂z = γ/√(σ² + ε) · (g − 1/m ∂L/∂β − 1/m ẑ ∂L/∂γ)
 
-    Autograd would find the same from the forward pass, in about twice as many passes over the memory: a convolutional
-    network trains 1.5 times as fast this way.
+    Autograd would compute the same from the forward pass, but with about twice as many passes over the memory: a
+    convolutional network trains 1.5 times as fast this way.
     """
 
     @staticmethod
@@ -105,7 +105,7 @@ class _NormalisedOverBatch(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        """From g, of shape (R, m, width); the statistics themselves have no gradient of their own."""
+        """Backpropagate g, of shape (R, m, width); the returned statistics have no gradient."""
         g = gradients[0]
         centred, inverse_std, gamma = ctx.saved_tensors  # ẑ = centred · inverse_std
         num_examples = g.shape[1]

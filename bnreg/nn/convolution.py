@@ -1,8 +1,8 @@
 """Convolution and pooling of feature maps, for a stack of replicas at once.
 
-Between layers, maps are what nodes are: a tensor of shape (replicas, values, maps), where an image has a value at each
-of its p·q places. So every layer that works node by node (norm, activation, dropout) works map by map as it is. In
-memory the replicas' maps lie side by side at each place, which is torch's channels-last format of one image with R·C
+Between layers, maps take the place of nodes: a tensor of shape (replicas, values, maps), where an image has a value at
+each of its p·q places. So every layer that works node by node (norm, activation, dropout) also works map by map. In
+memory the replicas' maps are side by side at each place, which is torch's channels-last format of one image with R·C
 channels: a convolution grouped by replica reads and writes it without a copy.
 """
 
@@ -16,12 +16,12 @@ Maps = tuple[int, int, int]  # number of maps, height, width
 
 
 class StackedConvolution(nn.Module):
-    """One convolution for each replica, its input padded with zeros: z = W x + b at every place of the maps.
+    """One convolution for each replica, with its input padded with zeros: z = W x + b at every place of the maps.
 
     Args:
         num_replicas: R.
-        in_maps: What it reads: C maps with their height and width.
-        num_maps: How many maps it makes.
+        in_maps: Number of input maps C, height and width.
+        num_maps: Number of output maps.
         kernel: Side of the kernels, odd.
         stride: Step between two places.
         bias: Whether b exists; not before a batch norm, see ``StackedLinear``.
@@ -49,13 +49,13 @@ class StackedConvolution(nn.Module):
             None if self.bias is None else self.bias.flatten(),
             stride=self.stride,
             padding=kernel // 2,
-            groups=x.shape[0],  # one where all replicas read the same images, as in evaluation
+            groups=x.shape[0],  # one if all replicas read the same images, as in evaluation
         )
         return as_values(z, num_replicas)
 
 
 class StackedMaxPool(nn.Module):
-    """The largest value in each square of ``side`` by ``side`` places; what is left over at the borders is dropped."""
+    """The largest value in each ``side`` × ``side`` square of places; incomplete squares at the borders are dropped."""
 
     def __init__(self, in_maps: Maps, side: int) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class StackedMaxPool(nn.Module):
 
 
 class PixelsToMap(nn.Module):
-    """From images, one after another, to one map: (F, batch, pixels) → (F, batch·pixels, 1)."""
+    """From consecutive images to one map: (F, batch, pixels) → (F, batch·pixels, 1)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Reshape x."""
@@ -83,14 +83,14 @@ class MapsToNodes(nn.Module):
         self.in_maps = in_maps
 
     def forward(self, y: Tensor) -> Tensor:
-        """Reorder y as torch's Flatten orders maps."""
+        """Reorder y in the order of torch's Flatten."""
         num_maps, height, width = self.in_maps
         values_last = y.view(y.shape[0], -1, height * width, num_maps).mT
         return values_last.reshape(y.shape[0], -1, num_maps * height * width)
 
 
 def as_images(values: Tensor, maps: Maps) -> Tensor:
-    """From (R, batch·height·width, C) to torch's (batch, R·C, height, width), channels last in memory."""
+    """From (R, batch·height·width, C) to torch's (batch, R·C, height, width), channels-last in memory."""
     num_maps, height, width = maps
     num_replicas = values.shape[0]
     images = values.view(num_replicas, -1, height, width, num_maps).permute(1, 0, 4, 2, 3)
@@ -99,6 +99,6 @@ def as_images(values: Tensor, maps: Maps) -> Tensor:
 
 
 def as_values(images: Tensor, num_replicas: int) -> Tensor:
-    """The way back, without a copy: from (batch, R·C, height, width) to (R, batch·height·width, C)."""
+    """The inverse, without a copy: from (batch, R·C, height, width) to (R, batch·height·width, C)."""
     num_maps = images.shape[1] // num_replicas
     return images.permute(0, 2, 3, 1).reshape(-1, num_replicas, num_maps).transpose(0, 1)

@@ -1,4 +1,4 @@
-"""Dropout whose masks belong to each replica alone."""
+"""Dropout with independent masks for each replica."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 
 class StackedDropout(nn.Module):
-    """Inverted dropout: in training each value is zeroed with its replica's rate, the rest grow by 1/(1 − rate).
+    """Inverted dropout: in training each value is zeroed with its replica's rate; the rest are scaled by 1/(1 − rate).
 
     Args:
         rates: One rate in [0, 1) per replica.
-        generators: One generator per replica, on the device of the layer: a replica's masks then do not depend on
-            which others are trained beside it.
+        generators: One generator per replica, on the device of the layer, so that a replica's masks do not depend on
+            the replicas that are trained with it.
 
     References:
         Srivastava et al., Dropout, JMLR 15 (2014)
@@ -29,7 +29,7 @@ class StackedDropout(nn.Module):
         """Drop values of y, of shape (R, batch, width)."""
         if not self.training:
             return y
-        # Contiguous whatever y is: a generator fills a tensor in the order in which it lies in memory.
+        # Contiguous even if y is not, because a generator fills a tensor in memory order.
         uniform = torch.empty(y.shape, dtype=y.dtype, device=y.device)
         for values, generator in zip(uniform, self.generators, strict=True):
             values.uniform_(generator=generator)

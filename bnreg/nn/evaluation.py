@@ -1,4 +1,4 @@
-"""Evaluation that cannot be done in the wrong mode."""
+"""Evaluation that cannot run in the wrong mode."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,16 +12,16 @@ from bnreg.nn.examples import Examples, for_replicas
 from bnreg.nn.network import StackedNetwork
 from bnreg.stopping import unless_stopped
 
-CHUNK = 1000  # examples at a time, at the most: large enough to keep a core busy
+CHUNK = 1000  # maximum number of examples at a time: large enough to keep a core busy
 
-# Values of a stack's largest layer at a time: so many floats stay in a core's cache, where feature maps are evaluated
-# two to three times as fast as those of 1,000 examples; a GPU only has to have the memory.
+# Maximum number of values of a stack's largest layer at a time. On a CPU, this many floats stay in a core's cache, and
+# feature maps are evaluated two to three times as fast as with 1,000 examples; a GPU only needs enough memory.
 CHUNK_VALUES = {"cpu": 1 << 20, "cuda": 1 << 26}
 
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Within this block the network is in eval mode and nothing is recorded for gradients; its mode is restored."""
+    """Within this block the network is in eval mode and no gradients are recorded; its mode is restored afterwards."""
     was_training = network.training
     network.eval()
     try:
@@ -32,7 +32,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 def chunks(network: StackedNetwork, examples: Tensor, *, dim: int) -> tuple[Tensor, ...]:
-    """Cut examples, or their indices, into as many at a time as the stack does well to see at once."""
+    """Cut examples, or their indices, into chunks of a size that the stack evaluates efficiently."""
     num_values = network.num_replicas * network.architecture.most_values
     return torch.split(examples, max(1, min(CHUNK, CHUNK_VALUES[examples.device.type] // num_values)), dim=dim)
 
@@ -42,7 +42,7 @@ class Evaluation(NamedTuple):
 
     Attributes:
         means: Metric → its mean over the examples, float64 of shape (R,).
-        correct: Whether each example is classified right, bool of shape (R, n).
+        correct: Whether each example is classified correctly, bool of shape (R, n).
     """
 
     means: dict[str, Tensor]
@@ -50,7 +50,7 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(network: StackedNetwork, examples: Examples) -> Evaluation:
-    """Evaluate every replica by all ``METRICS``, in eval mode and without leaving a trace."""
+    """Evaluate every replica with all ``METRICS``, in eval mode; the network does not change."""
     measures = {name: metric.per_example for name, metric in METRICS.items() if metric.per_example is not None}
     totals = {name: torch.zeros((), dtype=torch.float64, device=examples.images.device) for name in measures}
     correct: list[Tensor] = []
@@ -69,11 +69,11 @@ def evaluate(network: StackedNetwork, examples: Examples) -> Evaluation:
 
 
 def logits_of(network: StackedNetwork, pixels: Tensor) -> Tensor:
-    """Logits of every replica for any number of images, in eval mode, a bounded number of images at a time.
+    """Logits of every replica for any number of images, in eval mode, computed in chunks of limited size.
 
     Args:
         network: A stack of R replicas.
-        pixels: Shape (images, pixels), in [0, 1], of the network's type.
+        pixels: Shape (images, pixels), in [0, 1], with the network's dtype.
 
     Returns:
         Shape (R, images, classes).

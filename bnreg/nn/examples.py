@@ -1,4 +1,4 @@
-"""Examples on a device: the images of a data set, labels for them, and which of them are meant."""
+"""Examples on a device: the images of a data set, their labels, and the indices of a selection."""
 
 from typing import NamedTuple
 
@@ -9,12 +9,12 @@ from torch import Tensor
 class Examples(NamedTuple):
     """Some of a data set's examples, as a stack reads them.
 
-    Where S seeds have splits or labels of their own, there is a row for each; a single row is shared by all.
+    If S seeds have their own splits or labels, there is a row for each seed; a single row is shared by all seeds.
 
     Attributes:
         images: All images, uint8 of shape (N, pixels).
         labels: Labels of all images, shape (S or 1, N).
-        indices: Which examples are meant, shape (S or 1, n), independently of whether the labels are shared.
+        indices: The selected examples, shape (S or 1, n), whether or not the labels are shared.
     """
 
     images: Tensor
@@ -22,9 +22,9 @@ class Examples(NamedTuple):
     indices: Tensor
 
     def inputs(self, indices: Tensor) -> Tensor:
-        """The images at some indices, their pixels scaled to [0, 1] as torchvision's ToTensor does.
+        """The images at some indices, with pixels scaled to [0, 1] as torchvision's ToTensor does.
 
-        Images that all seeds share are gathered once, even where each seed has its own labels for them.
+        Images that all seeds share are gathered once, even if each seed has its own labels for them.
 
         Args:
             indices: Shape (S or 1, batch).
@@ -36,7 +36,7 @@ class Examples(NamedTuple):
         return x.view(*indices.shape, -1)
 
     def labels_of(self, indices: Tensor) -> Tensor:
-        """The labels at some indices, shape (S or 1, batch): with as many rows as either of the two has."""
+        """The labels at some indices, shape (S or 1, batch); S rows if the labels or the indices have S rows."""
         return torch.take_along_dim(self.labels, indices, dim=1)
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,5 +45,5 @@ class Examples(NamedTuple):
 
 
 def for_replicas(labels: Tensor, num_replicas: int) -> Tensor:
-    """Labels of shape (F, batch), where F divides R, as shape (R, batch): replica r is judged by row r mod F."""
+    """Labels of shape (F, batch), where F divides R, repeated to shape (R, batch): replica r gets row r mod F."""
     return labels.repeat(num_replicas // labels.shape[0], 1)

@@ -1,4 +1,4 @@
-"""Folding batch norm into the layer before it: a trained network without its norms."""
+"""Fold batch norm into the layer before it: a trained network without its norms."""
 
 from dataclasses import replace
 
@@ -8,12 +8,12 @@ from torch import Tensor
 from bnreg.nn.batch_norm import StackedBatchNorm
 from bnreg.nn.network import StackedNetwork
 
-# Only pre_activation puts each norm right behind an affine layer.
+# Only pre_activation puts each norm directly after an affine layer.
 _REFUSALS = {
-    "post_activation": "the activation stands between each affine layer and its norm (norm_placement: post_activation)",
+    "post_activation": "the activation is between each affine layer and its norm (norm_placement: post_activation)",
     "input": (
-        "each norm stands before its affine layer, not behind it (norm_placement: input); it could not be moved into a "
-        "convolution, for the zeros around the maps are not normalised"
+        "each norm is before its affine layer, not after it (norm_placement: input); it could not be moved into a "
+        "convolution because the zeros around the maps are not normalised"
     ),
 }
 
@@ -22,23 +22,23 @@ _REFUSALS = {
 def fold(network: StackedNetwork) -> StackedNetwork:
     """The same network in evaluation, with each batch norm folded into the linear or convolutional layer before it.
 
-    In evaluation the statistics of a batch norm are fixed, so that it is an affine map of every node or feature map,
-    and two affine maps one after another are one::
+    In evaluation the statistics of a batch norm are fixed, so it is an affine map of every node or feature map, and two
+    consecutive affine maps combine into one::
 
         γ (W x + b − μ) / √(σ² + ε) + β  =  W' x + b'
 
         W' = γ / √(σ² + ε) · W
         b' = β + γ / √(σ² + ε) · (b − μ)
 
-    with b = 0 where the layer has no bias. This is calculated in float64 and then rounded to the network's type.
+    with b = 0 if the layer has no bias. This is computed in float64 and then rounded to the network's dtype.
 
     Args:
-        network: A stack with its norms right behind its affine layers; dropout does not matter, for evaluation has
-            none. It is left as it is.
+        network: A stack with its norms directly after its affine layers. Dropout does not matter because evaluation
+            does not use it. The stack does not change.
 
     Returns:
-        A stack in eval mode without norms and without dropout, its replicas in the same order, of the network's type
-        and on its device.
+        A stack in eval mode without norms and dropout, with the replicas in the same order, and with the network's
+        dtype and device.
 
     Raises:
         ValueError: If there is nothing to fold or it cannot be folded, with the reason.

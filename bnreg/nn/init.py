@@ -1,7 +1,7 @@
-"""Where training starts: the initial weights, drawn per seed and layer.
+"""The initial weights, drawn per seed and layer.
 
-The numbers come from numpy's streams, not from the device, so a seed starts from the same weights everywhere, and in
-every arm whose layers have the same shape.
+The numbers come from numpy's streams, not from the device, so a seed starts from the same weights on every device, and
+in every arm whose layers have the same shape.
 """
 
 import math
@@ -18,11 +18,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class InitScheme:
-    """How a layer's weights and biases are drawn, both given the fans of the layer.
+    """The distribution of a layer's weights and biases, given the fans of the layer.
 
     Attributes:
         weight: (generator, shape, fan_out) → weights of shape (outputs, fan_in), before the gain.
-        bias_bound: fan_in → biases are uniform in ± this bound.
+        bias_bound: fan_in → bound; biases are uniform in ± this bound.
     """
 
     weight: Callable[[np.random.Generator, tuple[int, int], int], Floats]
@@ -45,7 +45,7 @@ def _normal(variance: Callable[[int, int], float]) -> Callable[[np.random.Genera
 
 
 def _orthogonal(generator: np.random.Generator, shape: tuple[int, int], _fan_out: int) -> Floats:
-    """Rows or columns, whichever are fewer, of unit length and at right angles (Saxe et al., arXiv:1312.6120)."""
+    """Orthonormal rows or columns, whichever are fewer (Saxe et al., arXiv:1312.6120)."""
     gaussian = generator.standard_normal((max(shape), min(shape)))
     q, r = np.linalg.qr(gaussian)
     q *= np.sign(np.diag(r))  # makes the distribution uniform over all orthogonal matrices
@@ -65,7 +65,7 @@ def _lecun(fan_in: int, _fan_out: int) -> float:
 
 
 INITS: dict[str, InitScheme] = {
-    # torch.nn.Linear's own start: weights and biases uniform in ± 1/√fan_in.
+    # torch.nn.Linear's default: weights and biases uniform in ± 1/√fan_in.
     "torch": InitScheme(_uniform(lambda fan_in, _: 1 / (3 * fan_in)), bias_bound=lambda fan_in: fan_in**-0.5),
     "he_normal": InitScheme(_normal(_he)),  # He et al., arXiv:1502.01852
     "he_uniform": InitScheme(_uniform(_he)),
@@ -87,9 +87,9 @@ def draw_weight(
         scheme: A name in ``INITS``.
         gain: Factor on the weights.
         seed: The replica's seed.
-        layer: Names the layer's stream of random numbers.
+        layer: Name of the layer's random number stream.
         shape: (outputs, fan_in).
-        fan_out: By default the number of outputs; for a convolution that times the kernel's area.
+        fan_out: By default the number of outputs; for a convolution, the number of outputs times the kernel's area.
     """
     weight = INITS[scheme].weight(stream(seed, "init", layer, "weight"), shape, fan_out or shape[0])
     weight *= gain
@@ -97,7 +97,7 @@ def draw_weight(
 
 
 def draw_bias(scheme: str, seed: int, layer: str, shape: tuple[int, int]) -> Floats:
-    """Initial biases of one layer of one seed, shape (outputs,); the gain leaves them alone."""
+    """Initial biases of one layer of one seed, shape (outputs,); the gain does not apply to them."""
     num_outputs, fan_in = shape
     bound = INITS[scheme].bias_bound(fan_in)
     return stream(seed, "init", layer, "bias").uniform(-bound, bound, num_outputs)

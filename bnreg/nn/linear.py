@@ -9,15 +9,15 @@ from torch import Tensor, nn
 class StackedLinear(nn.Module):
     """One linear layer for each replica: z = W x + b.
 
-    Replicas lie one after another along the first axis. The input may have as many rows on that axis as there are
-    replicas, or fewer, F, when replicas share their inputs: replica r then reads input r mod F. That is how the arms of
-    a seed share each batch without a copy of it.
+    Replicas are stacked along the first axis. The input may have one row per replica on that axis, or fewer, F, if
+    replicas share their inputs: replica r then reads input r mod F. This is how the arms of a seed share each batch
+    without copying it.
 
     Args:
-        num_replicas: How many layers are stacked, R.
+        num_replicas: Number of stacked layers, R.
         num_inputs: Width of the input.
         num_outputs: Width of the output.
-        bias: Whether b exists. Before a batch norm it should not: β takes its place, and b would have no true gradient.
+        bias: Whether b exists. Before a batch norm it should not: β replaces it, and b would have no true gradient.
     """
 
     KINDS: ClassVar[dict[str, str]] = {"weight": "weights", "bias": "biases"}
@@ -38,8 +38,8 @@ class StackedLinear(nn.Module):
 class _StackedProduct(torch.autograd.Function):
     """z = x Wᵀ per replica, where F inputs serve R = A·F replicas.
 
-    Written by hand because autograd's way to share an input is to copy it A times, or to concatenate A products and
-    split their gradients again; writing each product straight into its place trains a stack of eight arms 1.4 times
+    Written by hand because autograd can share an input only by copying it A times, or by concatenating A products and
+    splitting their gradients again; writing each product directly into its place trains a stack of eight arms 1.4 times
     as fast.
     """
 

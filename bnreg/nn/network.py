@@ -19,7 +19,7 @@ Affine = StackedLinear | StackedConvolution
 
 
 class StackedActivation(nn.Module):
-    """y = τ(z), with one learnt slope per replica where the activation has one."""
+    """y = τ(z), with one learnt slope per replica if the activation has one."""
 
     KINDS: ClassVar[dict[str, str]] = {"slope": "prelu"}
 
@@ -35,7 +35,7 @@ class StackedActivation(nn.Module):
 
 
 class OwnInputs(nn.Module):
-    """Gives each replica a row of the inputs that it shares with others: (F, batch, width) → (R, batch, width)."""
+    """Gives each replica its own copy of the inputs that it shares: (F, batch, width) → (R, batch, width)."""
 
     def __init__(self, num_replicas: int) -> None:
         super().__init__()
@@ -52,10 +52,10 @@ class StackedNetwork(nn.Module):
     Replica r belongs to seed r mod S and to cell r div S, where S is the number of seeds: all replicas of a cell (an
     arm at a point of the sweep) are neighbours, and each batch has S rows that every cell reads.
 
-    Its layers lie in ``layers`` from input to output, under names such as ``linear0``, ``norm0`` and ``activation0``.
+    Its layers are in ``layers`` from input to output, with names such as ``linear0``, ``norm0`` and ``activation0``.
 
     Args:
-        architecture: What all replicas have in common.
+        architecture: The architecture of all replicas.
         num_replicas: R.
         dropout_rates: One per replica; no dropout layer is built where all are 0.
         generators: One per replica, for the dropout masks.
@@ -114,7 +114,7 @@ class StackedNetwork(nn.Module):
         )
 
     def _add_pooling(self, layer: Layer) -> None:
-        """After a convolutional layer its pooling, and after the last one the way to nodes."""
+        """Add the pooling after a convolutional layer and, after the last one, the conversion to nodes."""
         if layer.out_maps is None:
             return
         side = self.architecture.pool
@@ -140,7 +140,7 @@ class StackedNetwork(nn.Module):
         return [(place, layer) for place, layer in enumerate(self.layers) if isinstance(layer, StackedBatchNorm)]
 
     def parameters_with_kinds(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Each parameter with its kind: weights, biases, norm or prelu."""
+        """Each parameter with its kind: ``weights``, ``biases``, ``norm`` or ``prelu``."""
         for layer in self.layers:
             kinds: dict[str, str] = getattr(layer, "KINDS", {})
             for name, parameter in layer.named_parameters(recurse=False):
@@ -168,15 +168,15 @@ class StackedNetwork(nn.Module):
 
     @torch.no_grad()
     def restore(self, replica: int, state: dict[str, Tensor]) -> None:
-        """Put a copy that ``state_of`` made, here or in another stack, into the place of one replica.
+        """Replace one replica's state with a copy that ``state_of`` made, here or in another stack.
 
         Raises:
-            ValueError: If the state is one of another architecture.
+            ValueError: If the state belongs to another architecture.
         """
         stacked = self.layers.state_dict()
         mine = {name: values[0].numel() for name, values in stacked.items()}
         theirs = {name: values.numel() for name, values in state.items()}
         if mine != theirs:
-            raise ValueError(f"the state of another architecture: expected {mine}, got {theirs}")
+            raise ValueError(f"this state belongs to another architecture: expected {mine}, got {theirs}")
         for name, values in stacked.items():
             values[replica] = state[name].view(values[replica].shape)

@@ -1,4 +1,4 @@
-"""The table of norms, which can be read without importing torch."""
+"""The table of norms; it can be read without importing torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Norm:
     Attributes:
         make: (R, number of nodes or feature maps, ε, momentum of the running statistics) → a layer.
         needs_batch: Whether it normalises over the batch in training, so that a batch of one example is too small.
-        has_shift: Whether it learns a shift, which takes the place of the bias of a linear layer right before it.
+        has_shift: Whether it learns a shift, which replaces the bias of a linear layer directly before it.
     """
 
     make: Callable[[int, int, float, float], nn.Module]

@@ -1,7 +1,7 @@
 """Penalties on the parameters: J_reg(Θ) = J(Θ) + λ R(Θ).
 
-They belong to the loss, and so to its gradient: unlike a decoupled weight decay, an optimiser that scales gradients
-scales theirs too. Only for plain gradient descent are L2 and weight decay the same.
+They are part of the loss and so of its gradient: an optimiser that scales gradients scales theirs too, unlike a
+decoupled weight decay. L2 and weight decay are the same only for plain gradient descent.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class PenaltyKind:
     """One kind of penalty, as a mixture: R = a ‖w‖₁ + (1 − a) ½‖w‖².
 
     Attributes:
-        l1_share: Takes the setting ``l1_share`` and says what a is.
-        settings: The settings that this kind takes beside those that all take.
+        l1_share: The setting ``l1_share`` → a.
+        settings: The settings that this kind takes in addition to those that all kinds take.
     """
 
     l1_share: Callable[[float], float]
@@ -40,7 +40,7 @@ def penalty(terms: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
     """λ R(Θ) of every replica.
 
     Args:
-        terms: For each penalised parameter the stacked parameter w, with a leading axis of R replicas, and every
+        terms: For each penalised parameter: the stacked parameter w, with a leading axis of R replicas, and each
             replica's λ a and λ (1 − a), both of shape (R,).
 
     Returns:

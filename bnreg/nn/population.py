@@ -1,4 +1,4 @@
-"""Population statistics: what batch norm needs once the network is trained."""
+"""Population statistics: the statistics that batch norm needs once the network is trained."""
 
 import torch
 
@@ -9,21 +9,21 @@ from bnreg.stopping import unless_stopped
 
 
 def correct_statistics(network: StackedNetwork, examples: Examples, *, as_identity: bool = False) -> None:
-    """Put the mean and variance over all of these examples in the place of each batch norm's running statistics.
+    """Replace each batch norm's running statistics with the mean and variance over all of these examples.
 
-    For every node, or every map over all its places, over the N values that the trained network makes of them::
+    For every node, or every map over all its places, over the N values z that the trained network computes from them::
 
         μ  = 1/N Σ z
         σ² = 1/N Σ (z − μ)²
 
-    The norms are corrected one after another, in eval mode, so that each is fed by those before it as they will be when
-    the network predicts. Averaging the statistics of batches instead errs by a few per cent in the variance; measuring
-    all layers in one pass errs from the second layer on.
+    The norms are corrected one after another, in eval mode, so that each gets its input from already corrected norms,
+    as it will when the network predicts. Averaging the statistics of batches instead makes an error of a few per cent
+    in the variance; measuring all layers in one pass is wrong from the second layer on.
 
     Args:
-        network: The stack, which is left in its mode.
-        examples: Over which to take the statistics; their labels do not matter.
-        as_identity: Also set γ = √(σ² + ε) and β = μ: each norm then gives back its input.
+        network: The stack; its mode does not change.
+        examples: The examples to take the statistics over; their labels do not matter.
+        as_identity: Also set γ = √(σ² + ε) and β = μ, so that each norm returns its input.
 
     References:
         Ioffe & Szegedy, arXiv:1502.03167, algorithm 2; Chan, Golub & LeVeque, Updating formulae, 1979
@@ -35,7 +35,7 @@ def correct_statistics(network: StackedNetwork, examples: Examples, *, as_identi
             for chunk in unless_stopped(chunks(network, examples.indices, dim=1)):
                 z = before(examples.inputs(chunk)).to(torch.float64)
                 chunk_mean = z.mean(1, keepdim=True)
-                # In place, for z is of no further use: memory for another as large takes longer than the sums.
+                # In place, because z is not needed again and allocating another tensor takes longer than the sums.
                 chunk_squares = z.sub_(chunk_mean).square_().sum(1, keepdim=True)
                 if count == 0:
                     count, mean, squares = z.shape[1], chunk_mean, chunk_squares

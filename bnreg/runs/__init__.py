@@ -1,4 +1,4 @@
-"""The run folder: the sole writer and reader of results."""
+"""The run folder: the only package that writes and reads results."""
 
 from bnreg.runs.correctness import correct_bytes, read_correct
 from bnreg.runs.folder import SCHEMA_VERSION, DamagedError, Draft, new_folder

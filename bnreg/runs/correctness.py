@@ -1,4 +1,4 @@
-"""Which test examples each network classifies right, in one compact file of the run folder."""
+"""One compact file of the run folder: the test examples that each network classifies correctly."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +12,11 @@ from bnreg.runs.read import CORRECT, Run
 
 
 def correct_bytes(packed: Mapping[int, NDArray[np.uint8]], num_examples: Mapping[int, int]) -> bytes:
-    """The file's content, a bit for each network and test example.
+    """The file's content: one bit for each network and test example.
 
     Args:
-        packed: For each point of the sweep the flags of shape (arms, seeds, bytes), eight to a byte.
-        num_examples: For each point the number of test examples, which tells the bits from what fills up the last byte.
+        packed: For each point of the sweep, the flags of shape (arms, seeds, bytes), eight to a byte.
+        num_examples: For each point, the number of test examples; the bits after these only pad the last byte.
     """
     arrays: dict[str, NDArray[Any]] = {}
     for index, flags in packed.items():
@@ -25,11 +25,11 @@ def correct_bytes(packed: Mapping[int, NDArray[np.uint8]], num_examples: Mapping
 
 
 def read_correct(run: Run) -> dict[int, NDArray[np.bool_]]:
-    """Which test examples each network classifies right.
+    """Read which test examples each network classifies correctly.
 
     Returns:
-        For each point of the sweep an array of shape (arms, seeds, examples), in the order of ``run.json``; nothing for
-        a run that was written before there was such a file.
+        For each point of the sweep, an array of shape (arms, seeds, examples), in the order of ``run.json``; empty for
+        a run that is older than this file.
 
     Raises:
         UserError: If the file cannot be read.

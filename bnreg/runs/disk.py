@@ -1,8 +1,8 @@
-"""Every operation on files by which results come about; what is promised of run folders rests on this module alone.
+"""All file operations that write results; the promises about run folders rest on this module alone.
 
-What is written is on the disk before the next step relies on it: a file's content and a folder's list of names are each
-flushed (fsync), so that a loss of power leaves what was committed. Contents are made in memory first: only then does a
-full disk say so. Nothing that has its final name is ever written to.
+Data is on the disk before the next step relies on it: a file's content and a folder's list of names are each flushed
+(fsync), so what was committed survives a power loss. Contents are made in memory first, because only then does a full
+disk raise an error. A file that has its final name is never written to.
 """
 
 import errno
@@ -12,14 +12,14 @@ import shutil
 import stat
 from pathlib import Path
 
-MAX_BYTES = 1 << 30  # what no file of a run comes near
+MAX_BYTES = 1 << 30  # far larger than any file of a run
 
 
 def write(path: Path, content: bytes) -> None:
-    """Make a file of this content, durably.
+    """Create a file with this content, durably.
 
     Raises:
-        OSError: If it exists, or cannot be written whole.
+        OSError: If it exists, or cannot be written completely.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
@@ -32,10 +32,10 @@ def write(path: Path, content: bytes) -> None:
 
 
 def read(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
-    """A file's content, of a regular file that is not larger than it may be.
+    """Read a regular file of limited size.
 
     Raises:
-        OSError: If it is not there, is too large, or is something else, such as a pipe, which one would wait for.
+        OSError: If it is missing, too large, or not a regular file, such as a pipe, which would block.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
@@ -48,19 +48,19 @@ def read(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and what is missing above it, durably; that it exists already is no mistake."""
+    """Create a folder and its missing parents, durably; it may already exist."""
     missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
     for folder in reversed(missing):
         try:
             os.mkdir(folder)
-        except FileExistsError:  # somebody else was faster, unless it is something else than a folder
+        except FileExistsError:  # another process was faster, unless this is not a folder
             if not folder.is_dir():
                 raise
         sync_folder(folder.parent)
 
 
 def sync_folder(path: Path) -> None:
-    """Make a folder's list of names durable, where the system can."""
+    """Make a folder's list of names durable, if the system supports it."""
     if os.name == "posix":
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -70,17 +70,17 @@ def sync_folder(path: Path) -> None:
 
 
 def rename(hidden: Path, final: Path) -> None:
-    """Give a folder that is whole its final name, durably.
+    """Give a complete file or folder its final name, durably.
 
     Raises:
-        OSError: If there is such a folder already, unless it is empty.
+        OSError: If a folder with that name already exists and is not empty.
     """
     os.rename(hidden, final)
     sync_folder(final.parent)
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put another content in a file's place: whoever reads it sees the one or the other, whole."""
+    """Replace a file's content: a reader sees either the old or the new content, complete."""
     hidden = hidden_beside(path)
     try:
         write(hidden, content)
@@ -90,17 +90,17 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def remove_folder(path: Path, hidden: Path) -> None:
-    """Remove a folder: it vanishes whole, under a hidden name, before the first of its files is deleted.
+    """Remove a folder: it gets a hidden name before the first of its files is deleted.
 
     Raises:
-        OSError: If that is not possible. What is left has the hidden name.
+        OSError: If that fails. What remains has the hidden name.
     """
     rename(path, hidden)
     shutil.rmtree(hidden)
 
 
 def discard(path: Path) -> None:
-    """Delete a hidden file or folder, if it is there; where that is not possible it is left, and means nothing."""
+    """Delete a hidden file or folder if it exists; one that cannot be deleted stays and is ignored."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -111,5 +111,5 @@ def discard(path: Path) -> None:
 
 
 def hidden_beside(final: Path, kind: str = "partial") -> Path:
-    """A name beside the final one that nobody else uses, whatever a killed process has left."""
+    """A name beside the final one that nothing else uses, not even the leftovers of a killed process."""
     return final.with_name(f".{final.name}.{secrets.token_hex(3)}.{kind}")

@@ -1,8 +1,8 @@
-"""Sealed folders: each appears whole or not at all, is never overwritten, and says of each file what it must hold.
+"""Sealed folders: each appears complete or not at all, is never overwritten, and has a checksum for each file.
 
-A folder is built beside its place under a hidden name and renamed when it is complete, its manifest of checksums
-written last. Runs, the results of a shard and snapshots are such folders; so is whatever else is written for the user's
-keeping.
+A folder is built under a hidden name beside its final place. The manifest of checksums is written last; then the folder
+is renamed. Runs, the results of a shard and snapshots are such folders, and so is everything else that is written for
+the user to keep.
 """
 
 import csv
@@ -38,7 +38,7 @@ class Draft:
         """Write one file, durably, and note its checksum for the manifest.
 
         Args:
-            name: Its name in the folder, with slashes where it lies in a folder of its own.
+            name: Its name in the folder, with slashes if it is in a subfolder.
             content: Its bytes.
 
         Raises:
@@ -55,11 +55,11 @@ class Draft:
         self._checksums[name] = hashlib.sha256(content).hexdigest()
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        """Write a JSON file; NaN and infinity are refused, for JSON has no such numbers."""
+        """Write a JSON file; NaN and infinity are refused because JSON has no such numbers."""
         self.write(name, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
     def write_csv(self, name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write a CSV file: floats by repr, so that nothing is lost, and missing values empty."""
+        """Write a CSV file: floats by repr, so that no digits are lost, and missing values as empty cells."""
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
         writer.writeheader()
@@ -78,15 +78,15 @@ class Draft:
 
 @contextmanager
 def new_folder(final: Path, *, what: str, option: str) -> Iterator[Draft]:
-    """Within this block a folder is drafted; leaving it well makes it appear as ``final``, else nothing remains.
+    """Draft a folder within this block; after success it appears as ``final``, after an exception nothing remains.
 
     Args:
-        final: The folder; those above it are made if absent.
-        what: What it holds, in a word for the user.
-        option: The option with which the user can choose another place.
+        final: The folder; missing parents are created.
+        what: One word for its content, shown to the user.
+        option: The option that lets the user choose another path.
 
     Raises:
-        UserError: If it exists, or cannot be made there.
+        UserError: If it exists, or cannot be created there.
     """
     refuse_existing(final, option)
     hidden = disk.hidden_beside(final)
@@ -107,9 +107,9 @@ def write_file(final: Path, content: bytes, *, option: str) -> None:
     """Write a file, durably: all of it or nothing.
 
     Args:
-        final: The file; the folders above it are made if absent.
+        final: The file; missing folders above it are created.
         content: Its bytes.
-        option: The option with which the user can choose another place.
+        option: The option that lets the user choose another path.
 
     Raises:
         UserError: If it exists, or cannot be written there.
@@ -126,16 +126,16 @@ def write_file(final: Path, content: bytes, *, option: str) -> None:
 
 
 def refuse_existing(path: Path, option: str) -> None:
-    """Raise a UserError if there is something at a path, be it a broken link: nothing is overwritten."""
+    """Raise a UserError if anything exists at a path, even a broken link: nothing is overwritten."""
     if path.is_symlink() or path.exists():
-        raise UserError(f"{path}: exists already, and nothing is overwritten; choose another place with {option}")
+        raise UserError(f"{path}: already exists and will not be overwritten; choose another path with {option}")
 
 
 class DamagedError(UserError):
-    """A sealed folder that is not what its manifest says, or has none: one line for each file.
+    """A sealed folder does not match its manifest, or has none: one line for each file.
 
     Attributes:
-        is_newer: Whether it is whole, but written by a newer bnreg.
+        is_newer: Whether it is intact, but written by a newer bnreg.
     """
 
     def __init__(self, *lines: str, is_newer: bool = False) -> None:
@@ -148,7 +148,7 @@ def read_manifest(path: Path) -> dict[str, str]:
 
     Raises:
         DamagedError: If the manifest is damaged, or was written by a newer bnreg.
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If there is no manifest.
     """
     try:
         content = disk.read(path / MANIFEST, MAX_MANIFEST_BYTES)
@@ -160,7 +160,7 @@ def read_manifest(path: Path) -> dict[str, str]:
         manifest = json.loads(content)
         schema, checksums = int(manifest["schema"]), dict(manifest["sha256"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise DamagedError(f"{path / MANIFEST}: damaged: it is not the manifest that bnreg wrote") from None
+        raise DamagedError(f"{path / MANIFEST}: damaged: not a manifest that bnreg wrote") from None
     if schema > SCHEMA_VERSION:
         version = str(manifest.get("bnreg"))
         writer = f"bnreg {version}" if _VERSION.fullmatch(version) else "a newer bnreg"
@@ -170,10 +170,10 @@ def read_manifest(path: Path) -> dict[str, str]:
 
 
 def verified(path: Path, checksums: Mapping[str, str], names: Iterable[str]) -> dict[str, bytes]:
-    """The contents of some of a sealed folder's files, each found to be what the manifest says.
+    """Read some of a sealed folder's files and check each against the manifest.
 
     Raises:
-        DamagedError: If one is missing or another, lies outside of the folder or is no file: a line for each.
+        DamagedError: One line for each file that is missing, has changed, is outside the folder or is not a file.
     """
     files: dict[str, bytes] = {}
     mistakes: list[str] = []
@@ -187,16 +187,16 @@ def verified(path: Path, checksums: Mapping[str, str], names: Iterable[str]) -> 
         if hashlib.sha256(content).hexdigest() == checksums.get(name):
             files[name] = content
         else:
-            mistakes.append(f"{path / name}: damaged run: the file is not what its checksum in {MANIFEST} says")
+            mistakes.append(f"{path / name}: damaged run: the file does not match its checksum in {MANIFEST}")
     if mistakes:
         raise DamagedError(*mistakes)
     return files
 
 
 def checked_files(path: Path) -> list[dict[str, Any]]:
-    """Every file that a sealed folder's manifest names, with its ``num_bytes``, and its ``state``.
+    """Every file that a sealed folder's manifest lists, with its ``num_bytes`` and its ``state``.
 
-    That is whole, changed or missing.
+    The state is ``whole``, ``changed`` or ``missing``.
 
     Raises:
         DamagedError: As ``read_manifest``.
@@ -215,24 +215,24 @@ def checked_files(path: Path) -> list[dict[str, Any]]:
 
 
 def _inner_path(folder: Path, name: str) -> Path:
-    """The path of a file within a folder, itself resolved, by its name in the manifest.
+    """The path of a file in a resolved folder, by its name in the manifest.
 
     Raises:
-        OSError: If it lies elsewhere, by its name or by a link.
+        OSError: If its name or a link leads outside the folder.
     """
     path = (folder / name).resolve()
     if not path.is_relative_to(folder):
-        raise OSError(errno.EINVAL, "it leads out of the run's folder")
+        raise OSError(errno.EINVAL, "it is outside the run's folder")
     return path
 
 
 @contextmanager
 def _placing(final: Path, what: str, option: str) -> Iterator[None]:
-    """Where the user's choice of a place cannot be followed, that is the user's mistake."""
+    """Within this block, raise an OSError as a UserError, because the user chose the place."""
     try:
         yield
     except OSError as error:
-        reason = f"no {what} can be written here ({error.strerror})"
+        reason = f"cannot write a {what} here ({error.strerror})"
         raise UserError(f"{final.parent}: {reason}; choose a folder with {option}") from None
 
 

@@ -1,7 +1,7 @@
-"""``run.json`` as a typed model, checked before anything is made of it: a checksum does not prove who wrote it.
+"""``run.json`` as a typed model, checked before it is used: a checksum does not prove who wrote it.
 
-Whoever can write to a folder can write a manifest there, too. So what other rooms rely on is checked once, here, and no
-text from a run can move a cursor, name a folder or pass for another run's.
+A person who can write to a folder can write a manifest there too. So everything that other rooms rely on is checked
+once, here, and no text from a run can move a cursor, name a folder or pass as another run's text.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ Check = Callable[[Any], bool]
 
 @dataclass(frozen=True)
 class UsedData:
-    """The data set that was really used where a config asked for one.
+    """The data set that was actually used for one that the config names.
 
     Attributes:
         name: Its name in ``DATASETS``.
@@ -36,29 +36,29 @@ class UsedData:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """The contents of ``run.json``. Runs that are older than a field have its default.
+    """The contents of ``run.json``. A run that is older than a field gets the field's default.
 
     Attributes:
         schema: Version of the folder's layout.
-        id: The name of the run's folder, which tells runs of one experiment apart.
-        name: The experiment's.
+        id: The name of the run's folder, which distinguishes runs of one experiment.
+        name: The experiment's name.
         command: The command line, word by word.
         arms: In the config's order.
         baseline: The arm that the others are compared with, if any.
         seeds: In the config's order.
         point_keys: Dotted keys of the swept settings; empty without a sweep.
-        points: Of the sweep; one without keys where there is none.
-        data: Name that was asked for → what was used.
-        device: What trained it: ``cpu`` or ``cuda:N``.
-        started: When, as ISO 8601 in UTC.
+        points: The points of the sweep; without a sweep, one point without keys.
+        data: Name in the config → the data set that was used.
+        device: The device that trained it: ``cpu`` or ``cuda:N``.
+        started: Start time, as ISO 8601 in UTC.
         config: The resolved config.
-        num_workers: Worker processes at a time.
-        threads_per_worker: Threads of each.
-        shards: Seeds and number of replicas of each.
+        num_workers: Number of worker processes at a time.
+        threads_per_worker: Number of threads of each worker.
+        shards: Seeds and number of replicas of each shard.
         versions: Package → version.
-        platform: The system.
+        platform: The operating system.
         git_commit: The commit that was checked out in the current folder.
-        attempts: How often the training was begun or resumed.
+        attempts: How often the training was started or resumed.
         pairing: What each replica was trained from, by point, arm and seed.
         seconds: Wall-clock time of all attempts.
     """
@@ -88,10 +88,10 @@ class RunInfo:
 
     @classmethod
     def parse(cls, content: Any) -> "RunInfo":
-        """The model of what stands in ``run.json``.
+        """Parse the content of ``run.json``.
 
         Raises:
-            ValueError: With the first thing that is wrong, in words.
+            ValueError: With the first mistake, in words.
         """
         if wrong := _what_is_wrong(content):
             raise ValueError(wrong)
@@ -111,12 +111,12 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Beginning:
-    """What is recorded when a run begins.
+    """The record that is written when a run begins.
 
     Attributes:
-        info: What will be its ``run.json``, as far as it is known.
+        info: The contents of its later ``run.json``, as far as they are known.
         data_folder: The data root that the user chose, if any.
-        cut_for: For how many processes side by side its shards were cut.
+        cut_for: The number of parallel processes that the shards were cut for.
     """
 
     info: RunInfo
@@ -125,10 +125,10 @@ class Beginning:
 
     @classmethod
     def parse(cls, content: Any) -> "Beginning":
-        """The model of what stands in ``plan.json``.
+        """Parse the content of ``plan.json``.
 
         Raises:
-            ValueError: With the first thing that is wrong, in words.
+            ValueError: With the first mistake, in words.
         """
         if not isinstance(content, dict):
             raise ValueError("it is not a mapping")
@@ -185,7 +185,7 @@ def _is_data(value: Any) -> bool:
     )
 
 
-# What readers rely on, by field.
+# The checks that readers rely on, by field.
 _FIELDS: dict[str, Check] = {
     "schema": _is_whole,
     "name": _is_name,
@@ -204,7 +204,7 @@ _FIELDS: dict[str, Check] = {
 
 
 def _what_is_wrong(info: Any) -> str | None:
-    """The first thing that is wrong with the contents of ``run.json``, in words; None if nothing is."""
+    """The first mistake in the contents of ``run.json``, in words, or None."""
     if not isinstance(info, dict):
         return "it is not a mapping"
     for key, check in _FIELDS.items():
@@ -215,17 +215,17 @@ def _what_is_wrong(info: Any) -> str | None:
     if info.get("config") is not None and not _is_mapping(info["config"]):
         return "its config is not what bnreg writes"
     if info["baseline"] not in (None, *info["arms"]):
-        return "its baseline is none of its arms"
+        return "its baseline is not one of its arms"
     for text in _texts(info):
         if text is None:
             return f"it is nested deeper than {MAX_DEPTH} levels"
         if not text.isprintable():
-            return f"it holds control characters: {printable(text[:40])}"
+            return f"it contains control characters: {printable(text[:40])}"
     return _wrong_pairing(info)
 
 
 def _wrong_pairing(info: dict[str, Any]) -> str | None:
-    """There is one row per replica, in the order of points, arms and seeds, or none at all."""
+    """Check that there is one row per replica, in the order of points, arms and seeds, or no row at all."""
     replicas = [
         ReplicaId(index, arm, seed)
         for index in range(len(info["points"]))
@@ -234,7 +234,7 @@ def _wrong_pairing(info: dict[str, Any]) -> str | None:
     ]
     found = [tuple(map(row.get, ReplicaId._fields)) for row in info["pairing"]]
     if found and found != replicas:
-        return "its pairing is not that of its points, arms and seeds"
+        return "its pairing does not match its points, arms and seeds"
     hashes = ("initial_weights", "batch_order")
     if not all(_is_text(row.get(key)) for row in info["pairing"] for key in hashes):
         return "its pairing lacks hashes"
@@ -244,7 +244,7 @@ def _wrong_pairing(info: dict[str, Any]) -> str | None:
 
 
 def _texts(value: Any) -> Iterator[str | None]:
-    """Every text in it, keys included; None where it is nested too deep."""
+    """Every text in a value, including keys; None where it is nested too deeply."""
     pending = [(value, 0)]
     while pending:
         item, depth = pending.pop()

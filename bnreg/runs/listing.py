@@ -1,4 +1,4 @@
-"""All runs below a folder, each in the state that its files prove."""
+"""All runs in a folder, each with the state that its files prove."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -23,17 +23,17 @@ SORT_KEYS = ("when", "name", "accuracy")
 
 @dataclass(frozen=True)
 class ListedRun:
-    """A run as the list shows it; of one that is not complete, no more is known than its name tells.
+    """A run as the list shows it; if it is not complete, only what its name reveals is known.
 
     Attributes:
         path: Its folder.
-        state: What its files prove it to be.
-        reason: Why it is not complete; empty where it is.
-        started: When it began; None where nothing tells.
+        state: The state that its files prove.
+        reason: Why it is not complete; empty if it is.
+        started: When it began; None if unknown.
         arms: In the config's order.
         baseline: The arm that the others are compared with, if any.
-        num_seeds: How many.
-        num_diverged: How many of its replicas diverged.
+        num_seeds: Number of seeds.
+        num_diverged: Number of replicas that diverged.
         accuracy: Each arm's mean final test accuracy over the seeds, at each point of the sweep.
     """
 
@@ -54,28 +54,28 @@ class ListedRun:
 
     @property
     def best_arm(self) -> str | None:
-        """The arm besides the baseline whose mean accuracy over the sweep is the highest; None if there is none."""
+        """The arm, other than the baseline, with the highest mean accuracy over the sweep; None without such an arm."""
         others = [arm for arm in self.accuracy if arm != self.baseline]
         return max(others, key=lambda arm: fmean(self.accuracy[arm]), default=None)
 
     @property
     def best_accuracy(self) -> float:
-        """The highest of its arms' means over the sweep; below all others where nothing was measured."""
+        """The highest of its arms' means over the sweep; if nothing was measured, a number below every accuracy."""
         return max((fmean(means) for means in self.accuracy.values()), default=-1.0)
 
 
 def list_runs(root: Path) -> list[ListedRun]:
-    """Every run below a folder by name, unfinished and damaged ones among them.
+    """List every run in a folder by name, including unfinished and damaged ones.
 
-    A run's tables and settings are held to their checksums; its weights and pictures are not looked at.
+    A run's tables and settings are checked against their checksums; its weights and charts are not read.
 
     Raises:
         UserError: If there is no such folder.
     """
     if not root.is_dir():
         raise UserError(
-            f"{root}: there is no such folder; `bnreg train configs/bn_vs_plain.yaml` makes runs, "
-            "and --runs FOLDER says where they are"
+            f"{root}: no such folder; create runs with `bnreg train configs/bn_vs_plain.yaml`, "
+            "or name their folder with --runs FOLDER"
         )
     paths = sorted(root.iterdir())
     names = {path.name for path in paths}
@@ -85,16 +85,16 @@ def list_runs(root: Path) -> list[ListedRun]:
 def select_runs(
     listed: Sequence[ListedRun], patterns: Sequence[str], states: Sequence[str], sort: str
 ) -> list[ListedRun]:
-    """Some of the runs, in order.
+    """Select some of the runs and sort them.
 
     Args:
         listed: All runs.
-        patterns: Beginnings of names or patterns of whole names, any of which a run must match; none: all runs.
-        states: Any of which a run must be in; none: all.
-        sort: ``when`` puts the newest first, ``accuracy`` the highest; what has none comes last. Or ``name``.
+        patterns: Prefixes of names or patterns for full names; a run must match one of them. Empty: all runs.
+        states: A run must be in one of these states. Empty: all runs.
+        sort: ``when`` puts the newest first, ``accuracy`` the highest; runs without a value come last. Or ``name``.
 
     Raises:
-        UserError: If there is no such state or no such order.
+        UserError: If a state or the sort key is unknown.
     """
     mistakes = [f"--state: {unknown('state', state, STATES)}" for state in states if state not in STATES]
     if sort not in SORT_KEYS:
@@ -116,7 +116,7 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _is_part(name: str, names: Collection[str]) -> bool:
-    """Whether a folder is of a run that another folder stands for: half of its commit, or left of its training."""
+    """Whether a folder belongs to a run that another folder represents: a half-written commit or training leftovers."""
     hidden = hidden_run(name, "partial")
     run = unfinished_run(hidden or name) or hidden
     return run is not None and (run in names or (hidden is not None and run + UNFINISHED in names))
@@ -129,8 +129,8 @@ def _listed(path: Path) -> ListedRun:
         run = read_run(path)
         try:
             return _complete(run)
-        except (LookupError, ValueError):  # whose checksum is right, but whoever wrote it
-            raise DamagedError(f"{path / SUMMARY}: it is not the table that bnreg writes") from None
+        except (LookupError, ValueError):  # the checksum matches, but bnreg did not write the table
+            raise DamagedError(f"{path / SUMMARY}: not a table that bnreg wrote") from None
     except DamagedError as error:
         reason = "; ".join(_reason(path, line) for line in error.lines)
         return ListedRun(path, "newer" if error.is_newer else "damaged", reason, started_of(path.name))
@@ -141,7 +141,7 @@ def _listed(path: Path) -> ListedRun:
 
 
 def _reason(path: Path, line: str) -> str:
-    """An error's line without what the list says anyway: the folder and the state."""
+    """An error's line without the folder and the state, which the list shows anyway."""
     place_and_reason = line.removeprefix(str(path)).lstrip("/\\: ")
     return re.sub(rf"(damaged run|{'|'.join(STATES)}): ", "", place_and_reason, count=1)
 

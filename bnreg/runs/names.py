@@ -1,4 +1,4 @@
-"""The names of run folders: what they tell, and which runs a name means that the user typed."""
+"""The names of run folders: what they contain, and the runs that a typed name refers to."""
 
 import glob
 import os
@@ -27,17 +27,17 @@ def table_file(name: str) -> str:
 
 
 def new_name(experiment: str) -> str:
-    """A name for a run that begins now; no two are the same, even in one second."""
+    """A name for a run that begins now; names differ even within the same second."""
     return f"{experiment}-{datetime.now(UTC).strftime(_STARTED)}-{secrets.token_hex(3)}"
 
 
 def unfinished_run(name: str) -> str | None:
-    """The run whose folder has this name until it is complete; None for any other name."""
+    """The name of the run whose unfinished folder has this name; None for any other name."""
     return name.removesuffix(UNFINISHED) if name.endswith(UNFINISHED) and experiment_of(name) else None
 
 
 def experiment_of(name: str) -> str | None:
-    """The experiment whose run a folder's name says it is; None for any other name."""
+    """The experiment in the name of a run folder; None for any other name."""
     found = _NAME.fullmatch(name)
     return found["experiment"] if found else None
 
@@ -52,11 +52,11 @@ def started_of(name: str) -> datetime | None:
 
 
 def hidden_run(name: str, kind: str = "partial|removed") -> str | None:
-    """The run whose hidden folder has this name, while it is being written or removed; None for any other name.
+    """The run whose hidden folder, used while it is written or removed, has this name; None for any other name.
 
     Args:
         name: The folder's name.
-        kind: Only while it is being written (``partial``), or removed (``removed``).
+        kind: Restricts this to folders being written (``partial``) or removed (``removed``).
     """
     found = _HIDDEN.fullmatch(name)
     if found is None or found["kind"] not in kind.split("|") or experiment_of(found["name"]) is None:
@@ -65,25 +65,25 @@ def hidden_run(name: str, kind: str = "partial|removed") -> str | None:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is a run by its name or what it holds, be it damaged or unfinished."""
+    """Whether a folder is a run, by its name or its contents; it may be damaged or unfinished."""
     if experiment_of(folder.name) or hidden_run(folder.name):
         return folder.is_dir()
-    # Unlike Path.is_file, this answers no where one may not look.
+    # Unlike Path.is_file, this returns False where permission is denied.
     return all(os.path.isfile(folder / name) for name in (MANIFEST, RUN))  # noqa: PTH113
 
 
 def runs_named(argument: str, root: Path) -> list[Path]:
-    """The run folders below the root that a name means.
+    """The run folders in the root that a name refers to.
 
-    In this order: a folder's whole name, be the run finished or not; an experiment's name, which means all of its runs;
-    the beginning of one run's name. A pattern means the runs whose names it matches. Hidden folders are meant by their
-    own names alone.
+    A name is looked up in this order: the full name of a folder, whether the run is finished or not; the name of an
+    experiment, which means all of its runs; a prefix of one run's name. A pattern means the runs whose names it
+    matches. Only its own full name refers to a hidden folder.
 
     Returns:
-        The folders by name, that is, an experiment's in the order in which they began; empty if there are none.
+        The folders by name, so those of an experiment are in the order in which they began; empty without a match.
 
     Raises:
-        UserError: If several runs begin with the argument.
+        UserError: If the names of several runs start with the argument.
     """
     if not argument or Path(argument).name != argument or not root.is_dir():
         return []
@@ -100,11 +100,13 @@ def runs_named(argument: str, root: Path) -> list[Path]:
     if len(begun) > 1:
         shown = ", ".join(path.name for path in begun[:MAX_SHOWN])
         more = f" and {len(begun) - MAX_SHOWN} more" if len(begun) > MAX_SHOWN else ""
-        raise UserError(f"{argument}: {len(begun)} runs begin so: {shown}{more}; write more of the name")
+        raise UserError(
+            f"{argument}: ambiguous: {len(begun)} runs start with this: {shown}{more}; type more of the name"
+        )
     return begun
 
 
 def near_run(argument: str, root: Path) -> str | None:
-    """The name of an experiment or a run below the root that the user may have meant."""
+    """The name of an experiment or a run in the root that the user may have meant."""
     names = [path.name for path in root.iterdir() if is_run(path)] if root.is_dir() else []
     return nearest(argument, list(dict.fromkeys([*filter(None, map(experiment_of, names)), *names])))

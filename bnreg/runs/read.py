@@ -1,4 +1,4 @@
-"""Reading run folders: checked before anything in them is believed."""
+"""Read run folders; everything in them is checked before it is used."""
 
 import csv
 import glob
@@ -27,12 +27,12 @@ METRICS, SUMMARY, CORRECT = table_file("metrics"), table_file("summary"), "corre
 
 RunState = Literal["complete", UnfinishedState, "damaged", "newer"]
 
-_NO_TABLE = "it is not the table that bnreg writes"
+_NO_TABLE = "not a table that bnreg wrote"
 _NO_RUN_FOLDER = f"not a run folder (it has no {MANIFEST})"
 
 
 class UnreadableRunError(UserError):
-    """Why a folder cannot be read as a run, with the state that it is therefore in."""
+    """A folder cannot be read as a run; carries the reason and the resulting state."""
 
     def __init__(self, state: RunState, *lines: str) -> None:
         super().__init__(*lines)
@@ -41,13 +41,13 @@ class UnreadableRunError(UserError):
 
 @dataclass(frozen=True)
 class Run:
-    """A complete run. Its files were verified against the manifest; its tables are parsed once they are asked for.
+    """A complete run. Its files were verified against the manifest; its tables are parsed on first use.
 
     Attributes:
         path: The folder.
         info: The contents of ``run.json``.
         checksums: The SHA-256 of each of its files, by name.
-        files: The content of those that hold results, and were verified at once.
+        files: The content of the result files, which are verified when the run is read.
     """
 
     path: Path
@@ -67,7 +67,7 @@ class Run:
         return table
 
     def table(self, name: str) -> "pd.DataFrame":
-        """One of the run's tables, ``NAME.csv``: rows, each of which names its point, arm and seed.
+        """One of the run's tables, ``NAME.csv``; each row names its point, arm and seed.
 
         Raises:
             UnreadableRunError: If it is damaged, or the run has no such table.
@@ -86,10 +86,10 @@ class Run:
 
     @cached_property
     def summary(self) -> dict[str, list[Any]]:
-        """``summary.csv``: column → one value per replica; NaN where it has none.
+        """``summary.csv``: column → one value per replica; NaN for an empty cell.
 
-        The values of a sweep's keys are as they were written, for ``info`` has them, too. Parsed without pandas, whose
-        import and whose frames take longer than all else that a comparison does with a run.
+        The values of a sweep's keys stay text because ``info`` has them too. Parsed without pandas, because its import
+        and its frames take longer than everything else that a comparison does with a run.
         """
         texts = {"arm", "status", *self.info.point_keys}
         try:
@@ -104,20 +104,20 @@ class Run:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved config; empty where the run has recorded none."""
+        """The resolved config; empty if the run recorded none."""
         if self.info.config is not None:
             return dict(self.info.config)
         import yaml
 
-        # The config was written by the same library, so that its faster loader reads back what was meant.
+        # The config was written by the same library, so its faster loader reads it back correctly.
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         return dict(yaml.load(self.files.get(CONFIG, b"{}"), loader))
 
     def verified(self, names: Sequence[str]) -> dict[str, bytes]:
-        """The contents of some further files.
+        """The contents of some more files.
 
         Raises:
-            UnreadableRunError: If one is missing or damaged: a line for each.
+            UnreadableRunError: One line for each file that is missing or damaged.
         """
         with _as_damage():
             return verified(self.path, self.checksums, names)
@@ -127,7 +127,7 @@ class Run:
 
 
 def _number(cell: str) -> float:
-    """A whole number as such, any other as a float, nothing as NaN."""
+    """A whole number as an int, any other number as a float, an empty cell as NaN."""
     try:
         return int(cell)
     except ValueError:
@@ -138,12 +138,12 @@ def read_run(path: Path) -> Run:
     """Read a run folder.
 
     Raises:
-        UnreadableRunError: If it is no run folder, was written by a newer bnreg, or is damaged: one line for each such
-            file.
+        UnreadableRunError: If it is not a run folder, was written by a newer bnreg, or is damaged: one line for each
+            damaged file.
     """
     checksums = _manifest(path)
     with _as_damage():
-        # Runs that were written before there were answers have none.
+        # Runs that are older than this file do not have it.
         files = verified(path, checksums, (RUN, METRICS, SUMMARY, *({CORRECT} & checksums.keys())))
         info = _info(path, files[RUN])
         if info.config is None and CONFIG in checksums:
@@ -159,7 +159,7 @@ def _info(path: Path, content: bytes) -> RunInfo:
     try:
         info = json.loads(content)
     except (ValueError, RecursionError):
-        info, wrong = None, "it is not the JSON that bnreg writes"
+        info, wrong = None, "its content is not what bnreg writes"
     else:
         try:
             return RunInfo.parse(info)
@@ -169,30 +169,30 @@ def _info(path: Path, content: bytes) -> RunInfo:
 
 
 def expand_runs(arguments: Sequence[str], root: Path = Path("runs")) -> list[Path]:
-    """The run folders meant by the arguments: folders, patterns that the shell did not expand, and runs' names.
+    """The run folders that the arguments refer to: folders, patterns that the shell did not expand, and runs' names.
 
-    What exists as a path is meant as such. A name, or a pattern without a folder, is otherwise looked up below the
-    root: the whole name of a run, the name of an experiment, which means all of its runs, or the beginning of a run's
-    name that is no other's.
+    An argument that exists as a path means that path. Otherwise a name, or a pattern without a folder, is looked up in
+    the root: the full name of a run, the name of an experiment, which means all of its runs, or a prefix that only one
+    run's name has.
 
-    A file is passed over where some argument is a run, for a pattern that the shell expands matches files too; a folder
-    is not, for it may be a damaged run.
+    Files are skipped if some argument is a run, because a pattern that the shell expands matches files too; folders are
+    not skipped, because they may be damaged runs.
 
     Args:
         arguments: As they were typed.
         root: The folder that holds the runs.
 
     Returns:
-        The folders, each once, however many links lead to it.
+        The folders, each once, even if several links lead to it.
 
     Raises:
-        UserError: One line for each argument that means nothing, or of which it is not clear what it means.
+        UserError: One line for each argument that matches nothing or is ambiguous.
     """
     paths: list[Path] = []
     files: list[str] = []
     mistakes: list[str] = []
     for argument in arguments:
-        # Unlike Path.exists before Python 3.14, this answers no, rather than raising, to a name that is too long.
+        # Unlike Path.exists before Python 3.14, this returns False for a name that is too long instead of raising.
         if os.path.exists(argument):  # noqa: PTH110
             matches = [Path(argument)]
             files += [] if matches[0].is_dir() else [argument]
@@ -220,7 +220,7 @@ def _no_match(argument: str, root: Path) -> str:
     if not argument:
         return "an empty argument; give a run folder"
     if glob.has_magic(argument):
-        return "no run matches this pattern; `bnreg train configs/bn_vs_plain.yaml` makes one"
+        return "no run matches this pattern; create one with `bnreg train configs/bn_vs_plain.yaml`"
     if Path(argument).name == argument and (near_name := near_run(argument, root)):
         return f"no such run; did you mean '{near_name}'?"
     parent = Path(argument).parent
@@ -233,7 +233,7 @@ def _manifest(path: Path) -> dict[str, str]:
     """The SHA-256 of each file of a complete run, by name.
 
     Raises:
-        UnreadableRunError: If it is no complete run, was written by a newer bnreg, or its manifest is damaged.
+        UnreadableRunError: If it is not a complete run, was written by a newer bnreg, or its manifest is damaged.
     """
     if hidden_run(path.name):
         raise UnreadableRunError("created", f"{path}: {_why_hidden(path.name)}")
@@ -245,13 +245,13 @@ def _manifest(path: Path) -> dict[str, str]:
         except FileNotFoundError:
             raise UnreadableRunError("damaged", f"{path}: {_NO_RUN_FOLDER}") from None
     if RUN not in checksums:
-        raise UnreadableRunError("damaged", f"{path}: not a run folder (its {MANIFEST} names no {RUN})")
+        raise UnreadableRunError("damaged", f"{path}: not a run folder (its {MANIFEST} does not list {RUN})")
     return checksums
 
 
 @contextmanager
 def _as_damage() -> Iterator[None]:
-    """What is wrong with a folder makes a run unreadable."""
+    """Within this block, raise damage to a folder as an ``UnreadableRunError``."""
     try:
         yield
     except DamagedError as error:
@@ -261,16 +261,16 @@ def _as_damage() -> Iterator[None]:
 def _refuse_unfinished(run: UnfinishedRun) -> None:
     if run.final.is_dir():
         line = (
-            f"{run.folder}: what is left of the training of {run.final.name}, which is complete; `bnreg rm` removes it"
+            f"{run.folder}: left over from the training of {run.final.name}, which is complete; `bnreg rm` removes it"
         )
         raise UnreadableRunError("complete", line)
     state, reason = run.state()
-    way = "" if state == "running" else f"; `bnreg train --resume {run.final.name}` goes on with it"
+    way = "" if state == "running" else f"; resume with `bnreg train --resume {run.final.name}`"
     raise UnreadableRunError(state, f"{run.folder}: {state}: {reason}{way}")
 
 
 def _why_hidden(name: str) -> str:
-    """What a hidden folder's name tells of the run that is not there yet, or no more."""
+    """The reason why a folder is hidden, from its name: its run is not there yet, or no longer."""
     if hidden_run(name, "removed"):
-        return "its removal was interrupted; `bnreg rm` ends it"
+        return "removal interrupted; `bnreg rm` finishes it"
     return "left by a process that was killed; `bnreg rm` removes it"

@@ -1,4 +1,4 @@
-"""Removing run folders, and nothing else."""
+"""Remove run folders, and nothing else."""
 
 import os
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ class Removable:
 
     Attributes:
         path: Its folder.
-        is_unfinished: Whether it could be gone on with.
-        num_files: How many it holds.
-        num_bytes: Their size.
+        is_unfinished: Whether it could be resumed.
+        num_files: Number of files in it.
+        num_bytes: Their total size.
     """
 
     path: Path
@@ -31,15 +31,15 @@ class Removable:
 
 
 def removable_runs(arguments: Sequence[str], root: Path) -> list[Removable]:
-    """The runs that arguments mean, as in ``expand_runs``, if all of them may be removed.
+    """The runs that the arguments refer to, as in ``expand_runs``, if all of them may be removed.
 
     Args:
         arguments: Folders, patterns and names.
-        root: The folder that holds the runs. It may itself be a link; below it none is followed.
+        root: The folder that holds the runs. It may itself be a link; links inside it are not followed.
 
     Raises:
-        UserError: One line for each argument that means nothing, and for each folder that is not a run, does not lie
-            below the root, or was reached through a symbolic link.
+        UserError: One line for each argument that matches nothing, and for each folder that is not a run, is outside
+            the root, or was reached through a symbolic link.
     """
     mistakes: list[str] = []
     found: dict[Path, Path] = {}
@@ -59,26 +59,26 @@ def removable_runs(arguments: Sequence[str], root: Path) -> list[Removable]:
 
 
 def remove_run(path: Path) -> None:
-    """Remove a run's folder: it vanishes whole, under a hidden name, before the first of its files is deleted.
+    """Remove a run's folder: it gets a hidden name before the first of its files is deleted.
 
     Raises:
-        OSError: If that is not possible. What is left has the hidden name, which ``list_runs`` lists.
+        OSError: If that fails. What remains has the hidden name, which ``list_runs`` lists.
     """
     disk.remove_folder(path, disk.hidden_beside(path.with_name(hidden_run(path.name) or path.name), "removed"))
 
 
 def _refusal(path: Path, root: Path) -> str | None:
-    """Why a folder may not be removed, if so."""
+    """The reason why a folder may not be removed, or None."""
     real_root, real = root.resolve(), path.resolve()
     if real == real_root or not real.is_relative_to(real_root):
         link = f" (it is a link to {real})" if path.is_symlink() else ""
-        return f"lies outside {root}{link}; --runs FOLDER names the folder of the runs"
-    # The same place written without any link below the root; else something on the way was one.
+        return f"is outside {root}{link}; name the folder of the runs with --runs FOLDER"
+    # Below the root, the path as written must equal the path with all links resolved; otherwise it contains a link.
     written = Path(os.path.abspath(path))  # noqa: PTH100 # without following links, unlike Path.resolve
     roots = (Path(os.path.abspath(root)), real_root)  # noqa: PTH100
     below = next((written.relative_to(one) for one in roots if written.is_relative_to(one)), None)
     if below is None or real_root / below != real:
-        return f"is reached through a symbolic link; name the run itself, {real}"
+        return f"is reached through a symbolic link; give the path of the run itself, {real}"
     if not (_is_recorded(real) or hidden_run(real.name)):
         return f"not a run folder (it has no {MANIFEST} of a run)"
     if unfinished_run(real.name) and UnfinishedRun(real).is_running():
@@ -87,7 +87,7 @@ def _refusal(path: Path, root: Path) -> str | None:
 
 
 def _is_recorded(folder: Path) -> bool:
-    """Whether a folder holds the manifest of a run; a manifest that is damaged counts if the folder is named as one."""
+    """Whether a folder holds the manifest of a run; if the folder has a run's name, a damaged manifest counts too."""
     if experiment_of(folder.name):
         return (folder / MANIFEST).is_file()
     try:

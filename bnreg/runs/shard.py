@@ -18,8 +18,8 @@ from bnreg.runs import disk
 from bnreg.runs.folder import DamagedError, new_folder, read_manifest, verified
 from bnreg.training.messages import EngineState, Proof, ShardResult, Weights
 
-NUM_KEPT = 2  # snapshots: where the newest is damaged, the one before is not
-LOCK_SECONDS = 60.0  # a process whose run was taken from it notices within a step or two
+NUM_KEPT = 2  # snapshots: if the newest is damaged, the previous one is still intact
+LOCK_SECONDS = 60.0  # a process that has lost its run notices within a step or two
 
 _ROWS, _ARRAYS = "rows.json", "arrays.safetensors"
 _SNAPSHOT = re.compile(r"shard-(?P<index>\d+)-step-(?P<steps>\d+)")
@@ -27,11 +27,11 @@ _SNAPSHOT = re.compile(r"shard-(?P<index>\d+)-step-(?P<steps>\d+)")
 
 @dataclass(frozen=True)
 class ShardPlace:
-    """Where a shard's state and results are kept; only the process that trains the shard writes there.
+    """The place where a shard's state and results are kept; only the process that trains the shard writes there.
 
     Attributes:
         run: The folder of the unfinished run.
-        index: The shard's.
+        index: The shard's index.
     """
 
     run: Path
@@ -39,15 +39,15 @@ class ShardPlace:
 
     @property
     def folder(self) -> Path:
-        """The folder of its results."""
+        """The folder of the shard's results."""
         return self.run / f"shard-{self.index:04}"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Within this block nobody else trains the shard: a worker may outlive its run's coordinator by a step.
+        """Lock the shard, so that no other process trains it: a worker may outlive its run's coordinator by a step.
 
         Raises:
-            RunError: If another process does not let go of it.
+            RunError: If another process does not release it.
         """
         from filelock import FileLock, Timeout
 
@@ -58,7 +58,7 @@ class ShardPlace:
             raise RunError(f"{self.run}: shard {self.index} is being trained by another process") from None
 
     def is_done(self, log: Callable[[str], None]) -> bool:
-        """Whether its results are there and whole. Damaged ones are removed, for the shard can be trained again.
+        """Whether the results exist and are intact. Damaged ones are removed because the shard can be trained again.
 
         Args:
             log: Takes a warning for each damaged file.
@@ -69,13 +69,13 @@ class ShardPlace:
             self.result()
         except DamagedError as damage:
             for line in damage.lines:
-                log(f"warning: {line}; this shard is trained again")
+                log(f"warning: {line}; training this shard again")
             disk.remove_folder(self.folder, disk.hidden_beside(self.folder, "removed"))
             return False
         return True
 
     def commit(self, result: ShardResult) -> None:
-        """Keep the shard's results, after which its snapshots are needed no more.
+        """Keep the shard's results and delete its snapshots, which are no longer needed.
 
         Raises:
             RunError: If they cannot be written.
@@ -97,7 +97,7 @@ class ShardPlace:
         """The results that were committed.
 
         Raises:
-            DamagedError: If they are not what their checksums say.
+            DamagedError: If they do not match their checksums.
         """
         rows, arrays = self._read(self.folder)
         weights = [Weights(ReplicaId(*replica), epoch, {}) for replica, epoch in rows["weights"]]
@@ -109,19 +109,19 @@ class ShardPlace:
         return ShardResult(rows["tables"], [*map(Proof.from_row, rows["pairing"])], correct, weights)
 
     def save(self, steps: int, state: EngineState) -> None:
-        """Keep the state after so many steps, and of the older ones all but the last.
+        """Keep the state after this many steps; of the older ones, keep only the last.
 
         Raises:
             RunError: If it cannot be written.
         """
         folder = self.run / f"shard-{self.index:04}-step-{steps:09}"
-        if not folder.exists():  # the state after so many steps is always the same
+        if not folder.exists():  # the state after a given number of steps is always the same
             self._write(folder, state.facts, state.arrays)
         for snapshot in self._snapshots()[NUM_KEPT:]:
             disk.discard(snapshot)
 
     def load(self) -> EngineState | None:
-        """The newest state that is whole; None if there is none."""
+        """The newest intact state, or None."""
         for snapshot in self._snapshots():
             try:
                 facts, arrays = self._read(snapshot)
@@ -132,11 +132,11 @@ class ShardPlace:
         return None
 
     def num_steps(self) -> int:
-        """After how many steps the newest state was kept; 0 if none was."""
+        """The number of steps after which the newest state was kept; 0 if there is no state."""
         return max(map(_steps_of, self._snapshots()), default=0)
 
     def _snapshots(self) -> list[Path]:
-        """Its snapshots, newest first."""
+        """The shard's snapshots, newest first."""
         found = ((path, _SNAPSHOT.fullmatch(path.name)) for path in self.run.iterdir())
         mine = [path for path, match in found if match and int(match["index"]) == self.index]
         return sorted(mine, key=_steps_of, reverse=True)

@@ -1,7 +1,7 @@
-"""A run until it is complete: its plan, who trains it, and the results of its shards as they come.
+"""A run until it is complete: its plan, the process that trains it, and the results of its trained shards.
 
-Its folder is the run's with ``.unfinished`` behind its name. Once all shards are done, the run's own folder is made of
-them, whole, and this one is removed. A run that was left can be gone on with from here.
+Its folder has the run's name with ``.unfinished`` appended. Once all shards are done, they are merged into the run's
+own folder, and this one is removed. A run that stopped early is resumed from here.
 """
 
 import json
@@ -24,7 +24,7 @@ from bnreg.runs.shard import ShardPlace
 
 PLAN, LOCK, ATTEMPT = "plan.json", "run.lock", "attempt.json"
 BEAT_SECONDS = 10.0
-SILENT_SECONDS = 300.0  # after which a process on another machine, whose lock may not be seen, counts as gone
+SILENT_SECONDS = 300.0  # after this, a process on another machine, whose lock may be invisible here, counts as gone
 MAX_ATTEMPT_BYTES = 1 << 20
 
 UnfinishedState = Literal["created", "running", "interrupted", "failed", "abandoned"]
@@ -32,15 +32,15 @@ UnfinishedState = Literal["created", "running", "interrupted", "failed", "abando
 
 @dataclass(frozen=True)
 class Attempt:
-    """What is known of the last process that trained a run.
+    """The facts about the last process that trained a run.
 
     Attributes:
-        number: Counted from 1.
+        number: Number of the attempt, counted from 1.
         machine: The name of its machine.
-        process: Its number there.
-        beat: When it last was seen, in seconds since 1970 by that machine's clock.
+        process: Its process id there.
+        beat: When it was last seen, in seconds since 1970 by that machine's clock.
         seconds: How long all attempts have taken so far.
-        ended: ``interrupted``, or ``failed`` and why; None if it is running, or ended without a word.
+        ended: ``interrupted``, or ``failed`` and why; None if it is running, or died without recording why.
     """
 
     number: int
@@ -56,7 +56,7 @@ class UnfinishedRun:
     """A run that is not complete yet.
 
     Attributes:
-        folder: Its folder, named after the run and ``.unfinished``.
+        folder: Its folder, named after the run, with ``.unfinished`` appended.
     """
 
     folder: Path
@@ -67,15 +67,15 @@ class UnfinishedRun:
         return self.folder.with_name(self.folder.name.removesuffix(UNFINISHED))
 
     def beginning(self) -> Beginning:
-        """What was recorded when it began.
+        """The record that was written when it began.
 
         Raises:
-            DamagedError: If that is not what its checksum says, or a newer bnreg has written it.
+            DamagedError: If it does not match its checksum, or a newer bnreg wrote it.
         """
         try:
             content = json.loads(self._read(PLAN))
         except (ValueError, RecursionError):
-            raise DamagedError(f"{self.folder / PLAN}: damaged: it is not the JSON that bnreg writes") from None
+            raise DamagedError(f"{self.folder / PLAN}: damaged: its content is not what bnreg writes") from None
         try:
             return Beginning.parse(content)
         except ValueError as wrong:
@@ -100,19 +100,19 @@ class UnfinishedRun:
         return ShardPlace(self.folder, index)
 
     def attempt(self) -> Attempt | None:
-        """The last attempt to train it; None if there was none, or nothing can be told of it."""
+        """The last attempt to train it; None if there was none, or its record cannot be read."""
         try:
             return Attempt(**json.loads(disk.read(self.folder / ATTEMPT, MAX_ATTEMPT_BYTES)))
         except (OSError, ValueError, TypeError, RecursionError):
             return None
 
     def is_running(self) -> bool:
-        """Whether a process trains it: one that holds its lock, or one elsewhere that was seen a short while ago."""
+        """Whether a process trains it: one that holds its lock, or one on another machine that was seen recently."""
         from filelock import FileLock, Timeout
 
         if not (self.folder / LOCK).exists():
             return False
-        with suppress(OSError):  # where one may not write, locks tell nothing
+        with suppress(OSError):  # without write permission, locks prove nothing
             try:
                 FileLock(self.folder / LOCK, timeout=0).acquire().lock.release()
             except Timeout:
@@ -123,7 +123,7 @@ class UnfinishedRun:
         return abs(time.time() - attempt.beat) < SILENT_SECONDS
 
     def state(self) -> tuple[UnfinishedState, str]:
-        """In which state the run is, as far as its files and locks prove it, and how far it is or why it ended.
+        """The run's state, as far as its files and locks prove it, and its progress or the reason why it ended.
 
         Raises:
             DamagedError: If its plan is damaged.
@@ -135,18 +135,18 @@ class UnfinishedRun:
         if self.is_running():
             return "running", progress
         if attempt is None:
-            return "created", "nothing was trained yet"
+            return "created", "nothing has been trained yet"
         if attempt.ended:
             state, _, why = attempt.ended.partition(": ")
             return ("failed" if state == "failed" else "interrupted"), f"{progress}; {why}" if why else progress
-        return "abandoned", f"{progress}; its process ended without a word"
+        return "abandoned", f"{progress}; its process died without recording why"
 
     @contextmanager
     def training(self) -> Iterator[Callable[[], float]]:
-        """Within this block the run is this process's: nobody else trains it, and how the block ends is noted.
+        """Lock the run within this block, so that no other process trains it, and record how the block ends.
 
         Yields:
-            What tells how many seconds all attempts have taken so far.
+            A function that returns the seconds that all attempts have taken so far.
 
         Raises:
             UserError: If another process is training it.
@@ -155,7 +155,7 @@ class UnfinishedRun:
         from filelock import FileLock, Timeout
 
         try:
-            lock = FileLock(self.folder / LOCK, timeout=1.0)  # a moment, for someone may be looking whether it is free
+            lock = FileLock(self.folder / LOCK, timeout=1.0)  # because another process may briefly test the lock
             lock.acquire()
         except Timeout:
             attempt = self.attempt()
@@ -182,7 +182,7 @@ class UnfinishedRun:
 
         def note(ended: str | None = None) -> None:
             attempt = Attempt(number, platform.node(), os.getpid(), time.time(), seconds(), ended)
-            with suppress(OSError):  # on a full disk the run may still be trained, and be told of later
+            with suppress(OSError):  # training can continue on a full disk, and a later record may succeed
                 disk.replace(self.folder / ATTEMPT, json.dumps(vars(attempt)).encode())
 
         def beat() -> None:
@@ -208,28 +208,28 @@ class UnfinishedRun:
                 note(ended)
 
     def _discard_leftovers(self) -> None:
-        """Delete what a killed process has left half written, here and in the run's own place."""
+        """Delete half-written leftovers of a killed process, here and at the place of the finished run."""
         for path in (*self.folder.iterdir(), *self.folder.parent.iterdir()):
             is_ours = path.parent == self.folder and path.name.startswith(".")
             if is_ours or hidden_run(path.name) == self.final.name:
                 disk.discard(path)
 
     def discard(self) -> None:
-        """Remove the folder, once the run is complete; what cannot be removed means nothing any more."""
+        """Remove the folder once the run is complete; leftovers that cannot be removed are ignored."""
         with suppress(OSError):
             disk.remove_folder(self.folder, disk.hidden_beside(self.folder, "removed"))
 
 
 def begin_run(root: Path, beginning: Beginning, config: bytes) -> UnfinishedRun:
-    """Begin a run: make its folder with the plan in it.
+    """Begin a run: create its folder with the plan in it.
 
     Args:
-        root: The folder that holds the runs; made if absent.
-        beginning: What is recorded of it; its id is chosen here.
+        root: The folder that holds the runs; created if missing.
+        beginning: The run's record; its id is chosen here.
         config: The resolved config, as YAML.
 
     Raises:
-        UserError: If no run can be written there.
+        UserError: If the run cannot be written there.
     """
     run = UnfinishedRun(root / (new_name(beginning.info.name) + UNFINISHED))
     beginning = replace(beginning, info=replace(beginning.info, id=run.final.name))
@@ -240,7 +240,7 @@ def begin_run(root: Path, beginning: Beginning, config: bytes) -> UnfinishedRun:
 
 
 def unfinished_runs(root: Path) -> list[UnfinishedRun]:
-    """The runs below a folder that are not complete, by name."""
+    """The runs in a folder that are not complete, sorted by name."""
     if not root.is_dir():
         return []
     names = sorted(path.name for path in root.iterdir() if unfinished_run(path.name) and path.is_dir())
@@ -248,12 +248,12 @@ def unfinished_runs(root: Path) -> list[UnfinishedRun]:
 
 
 def find_unfinished(argument: str, root: Path) -> UnfinishedRun:
-    """The run that an argument means: its folder, its name, or the beginning of an unfinished one's name.
+    """The run that an argument refers to: its folder, its name, or a prefix of an unfinished run's name.
 
-    The run may have been completed since; its folder is then gone, and the final one there.
+    The run may have been completed since then; only its final folder exists in that case.
 
     Raises:
-        UserError: If there is none, or several begin so.
+        UserError: If no run matches, or several unfinished runs start with the argument.
     """
     typed = Path(argument)
     for path in (typed, root / typed) if typed.name else ():
@@ -266,6 +266,9 @@ def find_unfinished(argument: str, root: Path) -> UnfinishedRun:
         return begun[0]
     names = ", ".join(run.final.name for run in (begun or there)[:MAX_SHOWN])
     if begun:
-        raise UserError(f"--resume {argument}: {len(begun)} unfinished runs begin so: {names}; write more of the name")
-    there_are = f"unfinished in {root}: {names}" if there else f"there is no unfinished run in {root}"
+        raise UserError(
+            f"--resume {argument}: ambiguous: {len(begun)} unfinished runs start with this: {names}; "
+            "type more of the name"
+        )
+    there_are = f"unfinished runs in {root}: {names}" if there else f"no unfinished runs in {root}"
     raise UserError(f"--resume {argument or repr(argument)}: no such run; {there_are}")

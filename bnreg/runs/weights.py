@@ -16,23 +16,23 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def weights_file(replica: ReplicaId, num_points: int) -> str:
-    """Name of a replica's file within the run folder: ``weights/bn-0.safetensors``, below ``point-3`` in a sweep."""
+    """Name of a replica's file in the run folder: ``weights/bn-0.safetensors``, or ``weights/point-3/…`` in a sweep."""
     folder = "weights" if num_points == 1 else f"weights/point-{replica.point_index}"
     return f"{folder}/{replica.arm}-{replica.seed}.safetensors"
 
 
 def weights_bytes(arrays: Arrays, about: Mapping[str, object]) -> bytes:
-    """A file's content: arrays by name, and in its header, as JSON under ``about``, what they are."""
+    """A file's content: arrays by name and, as JSON under ``about`` in its header, a description of them."""
     contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
-    # One entry: safetensors writes several in an order that changes from one time to the next.
+    # One entry, because safetensors writes several in an order that changes from call to call.
     return numpy.save(contiguous, {"about": json.dumps(about)})
 
 
 def read_weights(run: Run, names: list[str]) -> list[dict[str, NDArray[Any]]]:
-    """The arrays of some of the run's files, verified against the manifest.
+    """Read the arrays of some of the run's files, verified against the manifest.
 
     Raises:
-        UserError: If one is missing or damaged: one line for each.
+        UserError: One line for each file that is missing or damaged.
     """
     contents = run.verified(names)
     try:

@@ -1,4 +1,4 @@
-"""The engines: ways to train a shard. Whatever is above goes by the protocol, and does not know how a step is done."""
+"""The engines: ways to train a shard. Callers use only the protocol and do not know how a step is done."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """Trains all replicas of a shard.
 
-    Its state can be taken between two steps, that is whenever ``train`` has yielded something: an engine that starts
-    from it continues with bit-identical results. Evaluation and final statistics do not change the state, so it can
-    also be taken after they were stopped.
+    Its state can be taken between two steps, that is, whenever ``train`` has yielded a message: an engine that starts
+    from this state continues with bit-identical results. Evaluation and final statistics do not change the state, so it
+    can also be taken after they were stopped.
     """
 
     @property
     def num_steps(self) -> int:
-        """Optimiser steps done."""
+        """Number of optimiser steps done."""
 
     def train(self) -> Iterator[StepsDone | EpochDone]:
         """Train to the end and report progress."""
 
     def result(self) -> ShardResult:
-        """The results of the trained shard; the state stays as it is."""
+        """The results of the trained shard; the state does not change."""
 
     def state(self) -> EngineState:
         """A copy of everything that is needed to continue."""
@@ -37,12 +37,12 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class EngineKind:
-    """How an engine is set up.
+    """The setup of an engine.
 
     Attributes:
-        prepare_process: Called once in a process, before its first engine is made.
+        prepare_process: Called once per process, before its first engine is made.
         make: (shard, dataset, device, state) → engine. The device is ``cpu`` or ``cuda:N``; the state is where to
-            continue, None at the beginning.
+            continue, or None to start from the beginning.
     """
 
     prepare_process: Callable[[], None]

@@ -1,4 +1,4 @@
-"""What an engine says while it trains a shard, and what it has in the end: values that can leave the process."""
+"""The messages that an engine sends while it trains a shard, and its results: values that can leave the process."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class StepsDone:
-    """So many optimiser steps of the shard are done, counted from its start."""
+    """Progress: the number of optimiser steps of the shard that are done, counted from its start."""
 
     shard: int
     steps: int
@@ -29,7 +29,7 @@ class EpochDone:
         shard: Index of the shard.
         epoch: Counted from 1.
         steps: Optimiser steps done, counted from the shard's start.
-        rows: One per replica that still counts: point_index, arm, seed, epoch and the metrics of each split.
+        rows: One per replica that is still recorded: point_index, arm, seed, epoch and the metrics of each split.
     """
 
     shard: int
@@ -49,11 +49,11 @@ Progressed = StepsDone | EpochDone | ShardDone
 
 
 class Weights(NamedTuple):
-    """The trained weights of one replica, as its config wants them kept.
+    """The trained weights of one replica, of the epoch that its config selects.
 
     Attributes:
-        replica: Whose.
-        epoch: After which epoch the weights were these.
+        replica: The replica.
+        epoch: The epoch after which the replica had these weights.
         arrays: Parameters and statistics by name, e.g. ``linear0.weight`` of shape (outputs, inputs).
     """
 
@@ -63,13 +63,13 @@ class Weights(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """What a replica was trained from: the proof that pairs are pairs.
+    """The initial weights and batch order of a replica, as hashes: the proof that pairs are pairs.
 
     Attributes:
-        replica: Which replica.
+        replica: The replica.
         initial_weights: Hash of its initial weights.
         batch_order: Hash of the order of its examples over all its epochs.
-        epochs: How many these are.
+        epochs: Number of its epochs.
     """
 
     replica: ReplicaId
@@ -78,13 +78,13 @@ class Proof(NamedTuple):
     epochs: int
 
     def row(self) -> Row:
-        """As a row of plain data."""
+        """Convert to a row of plain data."""
         replica, *rest = self
         return {**replica._asdict(), **dict(zip(self._fields[1:], rest, strict=True))}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Proof":
-        """The proof that such a row holds."""
+        """Convert back from such a row."""
         replica = ReplicaId(*(row[name] for name in ReplicaId._fields))
         return cls(replica, *(row[name] for name in cls._fields[1:]))
 
@@ -94,12 +94,12 @@ class ShardResult:
     """The results of a trained shard.
 
     Attributes:
-        tables: Name → rows, each of which begins with the columns of its ``ReplicaId``. ``metrics`` has the rows of all
-            epochs, ``summary`` one per replica: its status, final and best metrics, seconds, parameters. Whatever
-            tables there are become the run's CSV files.
-        pairing: For each replica, too, what it was trained from.
-        correct: For each replica, which test examples are classified right, eight to a byte.
-        weights: Of the replicas whose weights are wanted.
+        tables: Name → rows; each row begins with the columns of its ``ReplicaId``. ``metrics`` has the rows of all
+            epochs, ``summary`` one per replica: its status, final and best metrics, seconds, parameters. Each table
+            becomes a CSV file of the run.
+        pairing: One proof per replica: what it was trained from.
+        correct: For each replica, flags for the test examples that it classifies correctly, eight to a byte.
+        weights: The weights of the replicas whose config asks to keep them.
     """
 
     tables: dict[str, list[Row]] = field(default_factory=dict)
@@ -109,11 +109,11 @@ class ShardResult:
 
 
 class EngineState(NamedTuple):
-    """An engine between two steps: with this it goes on as if it had never stopped, to the bit.
+    """An engine between two steps: from here it continues bit for bit as if it had never stopped.
 
     Attributes:
-        arrays: Parameters, statistics, moments and streams of random numbers, by name.
-        facts: Whatever else, as JSON can hold it.
+        arrays: Parameters, statistics, moments and random number streams, by name.
+        facts: Everything else, as JSON data.
     """
 
     arrays: dict[str, NDArray[Any]]
@@ -121,19 +121,19 @@ class EngineState(NamedTuple):
 
 
 class Store(Protocol):
-    """Where a shard's state and results are kept."""
+    """The place where a shard's state and results are kept."""
 
     def locked(self) -> AbstractContextManager[None]:
-        """Within this block nobody else trains the shard."""
+        """Lock the shard, so that no other process trains it within this block."""
 
     def is_done(self, log: Callable[[str], None]) -> bool:
-        """Whether its results are there and whole; warnings of damaged ones are logged."""
+        """Whether its results exist and are intact; damaged ones are logged as warnings."""
 
     def load(self) -> EngineState | None:
-        """The newest state that is whole, if there is any."""
+        """The newest intact state, if any."""
 
     def save(self, steps: int, state: EngineState) -> None:
-        """Keep the state after so many steps."""
+        """Keep the state after this many steps."""
 
     def commit(self, result: ShardResult) -> None:
         """Keep the results; the shard is then done."""

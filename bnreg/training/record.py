@@ -1,4 +1,4 @@
-"""What is kept of a replica while it trains: its metrics, whether it diverged, and when it stopped."""
+"""The record of a replica while it trains: its metrics, whether it diverged, and when it stopped."""
 
 import math
 from collections.abc import Mapping
@@ -9,22 +9,23 @@ from bnreg.metrics import METRICS, STATISTICS, metric_of
 from bnreg.names import ReplicaId
 from bnreg.training.messages import Row
 
-# A network whose training loss exceeds this many nats has left all sense behind, even if it is still a number: with a
-# learning rate of 1e30 the loss ends at a finite 1e30.
+# A network whose training loss exceeds this many nats has diverged, even if the loss is still finite: with a learning
+# rate of 1e30 the loss ends at a finite 1e30.
 DIVERGED_LOSS = 1e6
 
 
 class ReplicaRecord:
     """The metrics of one replica, epoch by epoch.
 
-    With early stopping a replica stops to count once its validation metric has not improved for ``patience`` epochs;
-    its stack may train on for others' sake, unrecorded. Its final metrics are then those of its best epoch, whose
-    weights one would keep. A replica that diverges is recorded as such and ends with the metrics of a guess.
+    With early stopping, a replica is no longer recorded once its validation metric has not improved for ``patience``
+    epochs; its stack may keep training for the other replicas. Its final metrics are then those of its best epoch,
+    whose weights one would keep. A replica that diverges is recorded as diverged and gets the metrics of a random
+    guess.
 
     Args:
         cell: Its point, arm and settings.
         seed: Its seed.
-        num_classes: Of the data set, for the metrics of a guess.
+        num_classes: Number of classes of the data set, for the metrics of a guess.
     """
 
     def __init__(self, cell: Cell, seed: int, num_classes: int) -> None:
@@ -38,11 +39,11 @@ class ReplicaRecord:
         self._best: Row = {}
 
     def add(self, epoch: int, metrics: dict[str, float]) -> Row | None:
-        """Take in an epoch's metrics; returns the row to keep, or None when the replica has stopped.
+        """Add an epoch's metrics; return the row to keep, or None if the replica has stopped.
 
         Args:
             epoch: Counted from 1.
-            metrics: ``train_loss``, ``test_accuracy`` and the like; kept as None from where training has diverged.
+            metrics: ``train_loss``, ``test_accuracy`` and the like; stored as None once training has diverged.
         """
         if self.stopped:
             return None
@@ -64,11 +65,11 @@ class ReplicaRecord:
             self.stopped = self._last["epoch"] - self._best["epoch"] >= self._early_stopping.patience
 
     def state(self) -> dict[str, Any]:
-        """All that it remembers, as JSON can hold it."""
+        """Everything that it remembers, as JSON data."""
         return {"stopped": self.stopped, "diverged": self._diverged, "last": self._last, "best": self._best}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Remember what another record's ``state`` was."""
+        """Restore the ``state`` of another record."""
         self.stopped, self._diverged = state["stopped"], state["diverged"]
         self._last, self._best = state["last"], state["best"]
 
@@ -84,20 +85,20 @@ class ReplicaRecord:
 
     @property
     def has_diverged(self) -> bool:
-        """Whether it has left all sense behind."""
+        """Whether its training has diverged."""
         return self._diverged
 
     @property
     def num_epochs(self) -> int:
-        """The last epoch that counts."""
+        """The last epoch that was recorded."""
         return int(self._last["epoch"])
 
     def summary(self, by_population: dict[str, float]) -> Row:
-        """Status, final and, where a validation split chooses it, best metrics.
+        """Status, final metrics and, if a validation split chooses the best epoch, best metrics.
 
         Args:
-            by_population: The final network's metrics by population statistics, empty where it has no batch norm. Those
-                of the test set stand beside the ones by running statistics; which are its final ones, the config says.
+            by_population: The final network's metrics with population statistics, empty if it has no batch norm. Those
+                of the test set are reported beside those with running statistics; the config decides which are final.
         """
         final = self._best if self._early_stopping and self._best else self._last
         row: Row = {"status": "diverged" if self._diverged else "ok", "final_epoch": final["epoch"]}

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: factors on the optimiser's learning rate, step by step."""
+"""Learning-rate schedules: factors that scale the optimiser's learning rate, step by step."""
 
 import math
 from collections.abc import Callable
@@ -13,8 +13,8 @@ class ScheduleKind:
 
     Attributes:
         factor: (progress, epoch, settings) → factor, where progress in [0, 1) is the share of the steps after the
-            warm-up that are done, and epoch counts the whole epochs done.
-        settings: The settings that this kind takes beside those that all take.
+            warm-up that are done, and epoch is the number of completed epochs.
+        settings: The settings that this kind takes in addition to those that all kinds take.
     """
 
     factor: Callable[[float, int, Schedule], float]
@@ -31,7 +31,7 @@ def _cosine(progress: float, _epoch: int, schedule: Schedule) -> float:
 
 
 def _step(_progress: float, epoch: int, schedule: Schedule) -> float:
-    """One more factor after every ``step_epochs`` epochs."""
+    """Multiply by ``step_factor`` after every ``step_epochs`` epochs."""
     assert schedule.step_epochs is not None
     return float(schedule.step_factor ** (epoch // schedule.step_epochs))
 
@@ -44,9 +44,9 @@ SCHEDULES: dict[str, ScheduleKind] = {
 
 
 def lr_factor(schedule: Schedule, step: int, steps_per_epoch: int, epochs: int) -> float:
-    """The factor on the learning rate at a step, counted from 0.
+    """The factor on the learning rate at a step; steps count from 0.
 
-    During the warm-up it rises linearly and reaches 1 with the warm-up's last step.
+    During the warm-up it rises linearly and reaches 1 at the last warm-up step.
     """
     warmup_steps = schedule.warmup_epochs * steps_per_epoch
     if step + 1 < warmup_steps:

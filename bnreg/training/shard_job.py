@@ -1,4 +1,4 @@
-"""The job of a worker: train one shard from wherever it was left, and keep its snapshots and results."""
+"""The job of a worker: train one shard from its last state, and keep its snapshots and results."""
 
 import time
 from collections.abc import Callable, Generator
@@ -23,25 +23,25 @@ def train_and_keep(
     snapshot_seconds: float,
     log: Callable[[str], None],
 ) -> Generator[Progressed, None, None]:
-    """Train a shard from where it was left, keep its state now and then, and in the end its results.
+    """Train a shard from its last state, keep snapshots of it while it trains, and keep its results at the end.
 
-    Its state is kept, too, when a stop is asked for, or when nobody listens any more and the generator is closed.
+    The state is also kept when a stop is requested, and when the caller closes the generator.
 
     Args:
-        shard: What to train.
-        store: Where its state and results are kept.
+        shard: The shard to train.
+        store: The place where its state and results are kept.
         dataset: The data.
         engine: A name in ``ENGINES``.
         device: ``cpu`` or ``cuda:N``.
         snapshot_seconds: The time between two snapshots.
-        log: Takes warnings, a line each.
+        log: Called with each warning, one line each.
 
     Raises:
-        StoppedError: If a stop was asked for.
+        StoppedError: If a stop was requested.
         RunError: If the results cannot be kept.
     """
     with store.locked():
-        if store.is_done(log):  # by a worker that has outlived its coordinator
+        if store.is_done(log):  # by a worker that outlived its coordinator
             yield ShardDone(shard.index)
             return
         trainer = ENGINES[engine].make(shard, dataset, device, store.load())
@@ -54,7 +54,7 @@ def train_and_keep(
                     try:
                         store.save(trainer.num_steps, trainer.state())
                     except RunError as error:
-                        log(f"{error}; training goes on without this snapshot")
+                        log(f"{error}; training continues without this snapshot")
                     last_saved = time.monotonic()
             result = trainer.result()
         except (stopping.StoppedError, GeneratorExit):

@@ -1,4 +1,4 @@
-"""From cells and seeds to stacks and shards: what is trained together, and where."""
+"""Group cells and seeds into stacks and shards: which networks train together, and in which process."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ Item = TypeVar("Item")
 
 BYTES_PER_FLOAT = 4
 FLOATS_PER_PARAMETER = 4  # the weight, its gradient and, with Adam, two moments
-FLOATS_PER_ACTIVATION = 8  # what a node keeps for the backward pass and what that pass makes of it
+FLOATS_PER_ACTIVATION = 8  # the values that a node keeps for the backward pass, and those that this pass computes
 
-# A CPU's core trains forty of the lecture's networks at a time 1.2 times as fast as a hundred: beyond that their state
-# no longer stays in its cache. A GPU is the better filled the more there are.
+# A CPU core trains forty of the lecture's networks at a time 1.2 times as fast as a hundred, because the state of a
+# hundred no longer fits in its cache. More networks at a time use a GPU better.
 SHARD_BYTES = {"cpu": 40 << 20, "cuda": 4 << 30}
 
 
@@ -29,8 +29,8 @@ class Shard:
     Attributes:
         index: Its place in the plan.
         seeds: S seeds.
-        stacks: Cells of equal structure, stack by stack. All read the same batches.
-        drop_single: Whether an epoch's last batch is left out if it holds one example, which batch norm cannot use.
+        stacks: Cells of equal structure, stack by stack. All of them read the same batches.
+        drop_single: Whether an epoch's last batch is skipped if it holds one example, which batch norm cannot use.
     """
 
     index: int
@@ -40,17 +40,17 @@ class Shard:
 
     @property
     def settings(self) -> Settings:
-        """Settings of any of the cells, for what all of them share: the data, batches and epochs."""
+        """The settings that all cells share (data, batches and epochs), taken from the first cell."""
         return self.stacks[0][0].settings
 
     @property
     def num_replicas(self) -> int:
-        """How many networks are trained."""
+        """Number of networks that are trained."""
         return len(self.seeds) * sum(map(len, self.stacks))
 
 
 def architecture(settings: Settings, image_shape: tuple[int, int], num_classes: int) -> Architecture:
-    """The network that settings describe, for images of a shape."""
+    """The network that the settings describe, for images of this shape."""
     model = settings.model
     convolution = {}
     if model.kind == "cnn":
@@ -77,7 +77,7 @@ def count_parameters(architecture: Architecture) -> int:
 
 
 def estimate_bytes(architecture: Architecture, batch_size: int) -> int:
-    """Roughly the memory that one replica takes while it trains, its share of the batch included."""
+    """A rough estimate of the memory that one replica needs while it trains, including its share of the batch."""
     height, width = architecture.image_shape
     values = sum(layer.num_values for layer in architecture.layers())
     activations = batch_size * (height * width + FLOATS_PER_ACTIVATION * values)
@@ -96,18 +96,18 @@ def plan_shards(
 ) -> tuple[Shard, ...]:
     """Cut an experiment into shards.
 
-    Cells that read different batches cannot share a shard. The rest is cut by seeds, and by the sweep's points where
-    there are more workers than seeds, into equally many shards for each worker, each within the bound. The arms of a
-    seed at a point always stay together, as long as they read the same batches.
+    Cells that read different batches cannot share a shard. The others are cut by seeds and, if there are more workers
+    than seeds, by the sweep's points, into the same number of shards for each worker, each within the memory limit. The
+    arms of a seed at a point always stay together, as long as they read the same batches.
 
     Args:
         cells: All cells of the experiment.
         seeds: All seeds.
-        num_workers: How many shards can be trained at a time.
+        num_workers: Number of shards that can be trained at a time.
         image_shape: Height and width of an image.
-        num_classes: Classes of the data set.
-        num_train: For each data set by its configured name, the examples in its training set.
-        max_bytes: How much memory a shard should take at the most; a single seed's arms may need more.
+        num_classes: Number of classes of the data set.
+        num_train: Number of training examples of each data set, by its configured name.
+        max_bytes: The most memory that a shard should need; a single seed's arms may need more.
     """
 
     def num_bytes_of(cell: Cell) -> int:
@@ -116,7 +116,7 @@ def plan_shards(
         return estimate_bytes(architecture(cell.settings, image_shape, num_classes), batch_size)
 
     def structure(cell: Cell) -> Hashable:
-        """What cells must have in common to be one stack; everything else is a number per replica."""
+        """The key that all cells of one stack must share; everything else is a number per replica."""
         model, training = cell.settings.model, cell.settings.training
         shape = architecture(cell.settings, image_shape, num_classes)
         return shape, model.norm_init, model.inference_statistics, training.measure, cell.settings.optimizer.name
@@ -142,7 +142,7 @@ def plan_shards(
 
 
 def _feed(cell: Cell) -> Hashable:
-    """What cells must have in common to read the same batches, equally long."""
+    """The key that cells must share to read the same batches for the same number of epochs."""
     return cell.settings.data, cell.settings.training.epochs
 
 
@@ -154,7 +154,7 @@ def _grouped(cells: Iterable[Cell], key: Callable[[Cell], Hashable]) -> list[lis
 
 
 def _chunks(items: Sequence[Item], num_chunks: int) -> list[Sequence[Item]]:
-    """Cut into at most so many chunks, none empty, their sizes equal or one apart."""
+    """Cut into at most this many chunks, none of them empty; their sizes differ by at most one."""
     num_chunks = min(num_chunks, len(items))
     cuts = [len(items) * i // num_chunks for i in range(num_chunks + 1)]
     return [items[a:b] for a, b in pairwise(cuts)]

@@ -1,4 +1,4 @@
-"""``bnreg activations``: the drawing, the table and the plain data."""
+"""``bnreg activations``: the chart, the table and the JSON."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from bnreg.nn.activations import ACTIVATIONS
 
 
 def drawing(path):
-    """A drawing's text without the numbers of its clipping paths, which count on from drawing to drawing."""
+    """A drawing's text without the numbers of its clipping paths, which keep counting from drawing to drawing."""
     return re.sub(r"clip\d+", "clip", Path(path).read_text(encoding="utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""``compare`` and ``plot`` from the command line, on run folders that are whole, damaged or none."""
+"""``compare`` and ``plot`` on the command line: with intact and damaged run folders, and with other folders."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from bnreg.runs import expand_runs, read_run
 
 @pytest.fixture
 def make_run(tmp_path, monkeypatch):
-    """Write a run folder with two arms below the test's folder: ``make_run("name")`` returns its path."""
+    """Write a run folder with two arms into the test's folder: ``make_run("name")`` returns its path."""
     monkeypatch.chdir(tmp_path)
     return write_run
 
@@ -34,8 +34,8 @@ def test_compare_reads_any_number_of_runs_and_patterns_that_the_shell_left(bnreg
     assert [done.out.count(f"{name}: mnist_5k") for name in ("one", "two", "three")] == [1, 1, 1]
 
 
-def test_a_stray_file_beside_runs_is_passed_over_however_the_pattern_is_expanded(bnreg, make_run):
-    """The shell expands ``runs/*`` to files too; alone, a file is a mistake."""
+def test_a_stray_file_beside_runs_is_skipped_whichever_side_expands_the_pattern(bnreg, make_run):
+    """The shell also expands ``runs/*`` to files; a file on its own is a mistake."""
     run = make_run("lift")
     stray = Path("runs/stray.txt")
     stray.touch()
@@ -48,7 +48,7 @@ def test_a_stray_file_beside_runs_is_passed_over_however_the_pattern_is_expanded
 
 
 def test_a_run_that_cannot_be_read_is_named_and_left_out(bnreg, make_run):
-    """It is listed below the others, whoever expanded the pattern; but a program must not go by the rest unawares."""
+    """It is listed below the others, and ``--fail-if`` refuses it: a program must know that a run is missing."""
     run, damaged = make_run("lift"), make_run("other")
     (damaged / "manifest.json").unlink()
     reason = f"{damaged}: not a run folder (it has no manifest.json)\n"
@@ -66,21 +66,21 @@ def test_a_run_that_cannot_be_read_is_named_and_left_out(bnreg, make_run):
 
 
 def test_hidden_folders_are_matched_by_no_pattern(make_run):
-    """An unfinished run is written into one."""
+    """An unfinished run is written into a hidden folder."""
     run = make_run("lift")
     (run.parent / f".{run.name}.partial").mkdir()
     assert expand_runs(["runs/*"]) == [run]
 
 
-def test_a_run_is_read_once_however_many_paths_lead_to_it(make_run):
-    """Under the name that came first, and in the order of the arguments."""
+def test_a_run_is_read_once_even_if_several_paths_lead_to_it(make_run):
+    """Under its first name, in the order of the arguments."""
     one, two = make_run("one"), make_run("two")
     Path("link").symlink_to(two)
     assert expand_runs(["link", str(one), str(two), f"./runs/../{one}", "runs/*"]) == [Path("link"), one]
 
 
-def test_odd_arguments_are_no_runs(bnreg):
-    """An empty one does not mean this folder."""
+def test_odd_arguments_match_no_runs(bnreg):
+    """An empty argument does not mean the current folder."""
     done = bnreg("compare", "", "x" * 300, f"{'y' * 300}/z")
     assert done.code == 2
     assert done.err.splitlines() == [
@@ -103,8 +103,8 @@ def test_compare_of_one_seed_gives_no_interval_and_says_so(bnreg, make_run):
 
 
 @pytest.mark.parametrize("condition", ["bn < plain", "bn <= plain", "plain > bn"])
-def test_a_script_does_not_go_by_the_verdict_on_one_seed(bnreg, make_run, condition):
-    """There is none, which is neither good nor bad."""
+def test_a_script_does_not_rely_on_the_verdict_on_one_seed(bnreg, make_run, condition):
+    """There is no verdict, which is neither good nor bad."""
     make_run("lift")
     make_run("single", num_seeds=1)
     done = bnreg("compare", "runs/*", "--fail-if", condition)
@@ -112,13 +112,13 @@ def test_a_script_does_not_go_by_the_verdict_on_one_seed(bnreg, make_run, condit
     assert (done.code, done.out, done.err) == (2, "", line)
 
 
-def test_every_argument_that_means_nothing_gets_its_line(bnreg, make_run):
+def test_every_argument_without_a_run_gets_its_own_line(bnreg, make_run):
     run = make_run("lift")
     (Path("runs") / "notes").mkdir()
     done = bnreg("compare", "runs/zzz*", f"runs/{run.name[:-1]}", "nowhere/x")
     assert done.code == 2
     assert done.err.splitlines() == [
-        "runs/zzz*: no run matches this pattern; `bnreg train configs/bn_vs_plain.yaml` makes one",
+        "runs/zzz*: no run matches this pattern; create one with `bnreg train configs/bn_vs_plain.yaml`",
         f"runs/{run.name[:-1]}: no such run; did you mean '{run}'?",
         "nowhere/x: no such run",
     ]
@@ -147,9 +147,12 @@ def test_a_damaged_run_is_named_and_never_averaged(bnreg, make_run, name, harm):
 @pytest.mark.parametrize(
     ("manifest", "message"),
     [
-        ("{", "damaged: it is not the manifest that bnreg wrote"),
-        ("[" * 100_000, "damaged: it is not the manifest that bnreg wrote"),
-        ('{"schema": 1, "sha256": {"certificate.json": ""}}', "not a run folder (its manifest.json names no run.json)"),
+        ("{", "damaged: not a manifest that bnreg wrote"),
+        ("[" * 100_000, "damaged: not a manifest that bnreg wrote"),
+        (
+            '{"schema": 1, "sha256": {"certificate.json": ""}}',
+            "not a run folder (its manifest.json does not list run.json)",
+        ),
         ('{"schema": 99, "sha256": {}}', "written by a newer bnreg (folder schema 99, here 1); upgrade"),
     ],
     ids=["cut", "nested", "no run", "newer"],
@@ -162,7 +165,7 @@ def test_a_manifest_that_cannot_be_read_is_named(bnreg, make_run, manifest, mess
     assert message in done.err
 
 
-def test_what_a_run_wrote_is_read_back_to_the_bit(make_run, tmp_path):
+def test_the_tables_of_a_run_are_read_back_bit_for_bit(make_run, tmp_path):
     run = read_run(make_run("lift", root=tmp_path))
     assert run.summary["final_test_accuracy"][1] == 0.95 + 0.001 * math.sin(1) + 0.01
     assert list(run.metrics.epoch[:2]) == [1, 2]
@@ -180,7 +183,7 @@ def test_a_run_that_fails_while_it_is_written_leaves_nothing(tmp_path):
 
 
 def test_a_run_cannot_be_written_twice_into_one_file(tmp_path):
-    """Nothing is overwritten, not even within a draft; and JSON holds no NaN."""
+    """No file is overwritten, and JSON holds no NaN."""
     with new_run(tmp_path, "once") as (_, draft):
         draft.write("a", b"1")
         with pytest.raises(FileExistsError):
@@ -226,6 +229,6 @@ def test_plot_of_several_runs_says_so(bnreg, make_run):
 
 
 def test_a_copied_run_is_still_a_run(bnreg, make_run):
-    """Folders are plain files: they may be renamed and moved."""
+    """Run folders are plain files: they can be renamed and moved."""
     shutil.copytree(make_run("lift"), "elsewhere")
     assert bnreg("compare", "elsewhere").code == 0

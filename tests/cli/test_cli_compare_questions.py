@@ -1,4 +1,4 @@
-"""``bnreg compare`` with questions: which runs, grouped by what, compared with what, shown and written how."""
+"""``bnreg compare`` with questions: the choice of runs, the grouping, the baseline, and the format."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from support.made_runs import write_run
 
 @pytest.fixture
 def make_run(tmp_path, monkeypatch):
-    """Write a run folder below the test's folder."""
+    """Write a run folder into the test's folder."""
     monkeypatch.chdir(tmp_path)
     return write_run
 
@@ -29,8 +29,8 @@ def comparisons(done):
 
 
 @pytest.mark.usefixtures("rates")
-def test_runs_are_put_together_by_a_key(bnreg):
-    """A row for each value, numbers ascending; each arm against the baseline at the same value."""
+def test_runs_are_pooled_by_a_key(bnreg):
+    """One row for each value, in ascending order; each arm is compared with the baseline at the same value."""
     found = comparisons(bnreg("compare", "runs/*", "--group-by", "optimizer.lr", "--json"))
     assert [one["point"] for one in found] == [{"optimizer.lr": lr} for lr in (0.001, 0.01, 0.1)]
     assert [round(one["difference"], 9) for one in found] == [0.02, 0.03, 0.01]
@@ -41,7 +41,7 @@ def test_runs_are_put_together_by_a_key(bnreg):
 
 
 def test_an_advantage_does_not_change_from_run_to_run(bnreg, make_run):
-    """Which run it is, is no setting: there is nothing to change with it."""
+    """The run is not a setting, so no setting changes along with it."""
     make_run("one")
     make_run("other")
     (record,) = json.loads(bnreg("compare", "runs/*", "--group-by", "run,optimizer.lr", "--json").out)
@@ -49,15 +49,15 @@ def test_an_advantage_does_not_change_from_run_to_run(bnreg, make_run):
 
 
 @pytest.mark.usefixtures("rates")
-def test_a_mean_over_different_settings_is_told(bnreg):
-    """Each seed counts once, however many runs it is in."""
+def test_a_mean_over_different_settings_is_reported(bnreg):
+    """Each seed counts once, even if several runs have it."""
     done = bnreg("compare", "runs/*", "--group-by", "arm", "--json")
     (found,) = comparisons(done)
     assert (found["num_pairs"], round(found["difference"], 9)) == (6, 0.02)
     assert "each seed's mean is over optimizer.lr; --group-by keeps them apart" in json.loads(done.out)[0]["notes"]
 
 
-def test_arms_of_different_folders_pair_by_seed_where_they_saw_the_same_batches(bnreg, make_run):
+def test_arms_of_different_runs_pair_by_seed_if_they_saw_the_same_batches(bnreg, make_run):
     make_run("one", arms=("bn",), baseline=None)
     make_run("two", arms=("plain",), baseline=None, lift=0.0)
     (found,) = comparisons(bnreg("compare", "runs/*", "--group-by", "arm", "--baseline", "plain", "--json"))
@@ -169,7 +169,7 @@ def test_the_smallest_effect_decides_what_is_equivalent(bnreg, make_run):
 
 
 def test_a_loss_is_better_where_it_is_smaller(bnreg, make_run):
-    """It has no smallest effect of its own; several metrics are one family."""
+    """The loss has no smallest effect of its own; several metrics form one family."""
     found = comparisons(
         bnreg("compare", make_run("lift"), "--metric", "test_loss", "--metric", "test_accuracy", "--json")
     )
@@ -187,7 +187,7 @@ def test_stored_answers_widen_the_interval_by_the_test_sets_chance(bnreg, make_r
     assert widths[1] >= widths[0]
 
 
-def test_further_tests_are_shown_on_request(bnreg, make_run):
+def test_more_tests_are_shown_on_request(bnreg, make_run):
     run = make_run("lift", noise=0.002, correct=True)
     assert "Wilcoxon" not in bnreg("compare", run).out
     assert re.search(r"against plain +sign flip p +t +Wilcoxon +TOST +McNemar\n", bnreg("compare", run, "--tests").out)
@@ -196,7 +196,7 @@ def test_further_tests_are_shown_on_request(bnreg, make_run):
     assert found["tests"]["sign_flip"] == found["p_value"]
     assert 0 < found["tests"]["mcnemar"] <= 1
     (early,) = comparisons(bnreg("compare", run, "--tests", "--at", "epoch=1", "--json"))
-    assert early["tests"]["mcnemar"] is None  # only the final networks' answers are kept
+    assert early["tests"]["mcnemar"] is None  # only the answers of the final networks are saved
     (others,) = comparisons(bnreg("compare", run, "--where", "seed!=0", "--tests", "--json"))
     diverged = make_run("diverged", noise=0.002, correct=True, diverged=(("bn", 0),))
     (found,) = comparisons(bnreg("compare", diverged, "--tests", "--json"))
@@ -219,7 +219,7 @@ def test_further_tests_are_shown_on_request(bnreg, make_run):
     ],
 )
 def test_a_verdict_can_fail_a_script(bnreg, make_run, condition, lift, code):
-    """The tables are printed all the same; the reason goes to stderr."""
+    """The tables are still printed; the reason goes to stderr."""
     done = bnreg("compare", make_run("lift", lift=lift), "--fail-if", condition)
     assert done.code == code
     assert "against plain" in done.out
@@ -239,7 +239,7 @@ def test_every_format_can_be_written_into_a_new_file(bnreg, make_run, tmp_path):
     assert (tmp_path / "out.txt").read_text() == bnreg("compare", run, "--width", "100").out
     done = bnreg("compare", run, "-o", "out.txt")
     assert done.code == 2
-    assert "exists already" in done.err
+    assert "already exists" in done.err
 
 
 @pytest.mark.usefixtures("rates")

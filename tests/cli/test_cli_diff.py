@@ -1,4 +1,4 @@
-"""``bnreg diff``: which settings of two runs differ, and what came of it."""
+"""``bnreg diff``: the settings in which two runs differ, and their results."""
 
 import json
 import re
@@ -16,7 +16,7 @@ def two_runs(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("two_runs")
-def test_settings_that_differ_stand_in_two_columns_above_the_verdicts(bnreg):
+def test_settings_that_differ_are_in_two_columns_above_the_verdicts(bnreg):
     done = bnreg("diff", "one", "two", "--width", "80")
     assert done.code == 0
     assert re.search(r"^  optimizer\.lr +0\.001 +0\.01 *$", done.out, re.M)
@@ -41,8 +41,8 @@ def test_the_second_is_compared_with_the_first(bnreg):
 
 
 @pytest.mark.usefixtures("two_runs")
-def test_what_matters_can_be_said_anew(bnreg):
-    """Above all where the two configs do not agree on it."""
+def test_the_smallest_effect_can_be_replaced(bnreg):
+    """Above all if the two configs disagree on it."""
     record = json.loads(bnreg("diff", "one", "two", "--smallest-effect", 0.02, "--json").out)
     assert [one["verdict"] for one in record["comparison"][0]["comparisons"]] == ["equivalent", "equivalent"]
     write_run("three", num_seeds=8, settings={"compare.smallest_effect": 0.1})
@@ -66,13 +66,13 @@ def test_runs_that_saw_other_batches_are_not_paired(bnreg):
 
 
 @pytest.mark.usefixtures("two_runs")
-def test_equal_configs_are_said_to_be_equal(bnreg):
+def test_equal_configs_are_reported_as_equal(bnreg):
     write_run("three", num_seeds=8, lift=0.0)
     assert "the configs are equal" in bnreg("diff", "one", "three").out
 
 
 @pytest.mark.usefixtures("two_runs")
-def test_either_side_is_one_run(bnreg):
+def test_each_side_is_one_run(bnreg):
     done = bnreg("diff", "one", "runs/*")
-    assert (done.code, done.err) == (2, "runs/*: matches 2 runs; give one on either side\n")
+    assert (done.code, done.err) == (2, "runs/*: matches 2 runs; name one run on each side\n")
     assert bnreg("diff", "one", "nowhere").code == 2

@@ -1,4 +1,4 @@
-"""``bnreg export`` from the command line: one network in a file, or a line that says why not."""
+"""``bnreg export`` on the command line: one network in a file, or one line with the reason why not."""
 
 import csv
 import hashlib
@@ -33,7 +33,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def edit(run, tmp_path_factory):
-    """A copy of the run with another content of one file, sealed anew: ``edit("summary.csv", change)``."""
+    """A copy of the run with one file changed and a new seal: ``edit("summary.csv", change)``."""
 
     def edit_file(name, change):
         copy = tmp_path_factory.mktemp("edited") / "run"
@@ -54,17 +54,17 @@ def assert_refused(done, line):
 
 
 def test_an_onnx_file_is_written_once_it_agrees(bnreg, run):
-    """And the terminal shows nothing but the check and the file's name, whatever torch's exporter has to say."""
+    """The terminal shows only the check and the file's name; the messages of torch's exporter do not appear."""
     done = bnreg("export", run, "--format", "onnx", "--arm", "bn")
     assert (done.code, done.out) == (0, "bn-5.onnx\n")
     (line,) = done.err.splitlines()
     assert line.startswith("checked with onnxruntime on 1,000 test images: the logits differ by at most ")
-    assert line.endswith(", 1,000 predictions are the same")
+    assert line.endswith(", 1,000 predictions agree")
     assert [path.name for path in Path.cwd().iterdir()] == ["bn-5.onnx"]
 
 
 def test_an_onnx_file_that_does_not_agree_is_not_written(bnreg, run, monkeypatch):
-    """Here it is another seed's."""
+    """The default differs from another seed's network."""
     from bnreg.runs import read_run
     from bnreg.trained import export
 
@@ -120,13 +120,13 @@ def test_a_mistake_is_one_line_and_nothing_is_written(bnreg, run, arguments, mis
     assert_refused(done, mistake.format(run=run))
 
 
-def test_an_arm_without_weights_is_told_how_to_get_them(bnreg, run):
+def test_an_arm_without_weights_is_refused_with_the_remedy(bnreg, run):
     done = bnreg("export", run, "--format", "onnx", "--arm", "unsaved")
     assert (done.code, "train again with training.weights=last" in done.err) == (2, True)
     assert len(done.err.splitlines()) == 1
 
 
-def test_what_is_no_run_is_named(bnreg, run):
+def test_a_folder_that_is_no_run_is_named(bnreg, run):
     weights = run / "weights"
     done = bnreg("export", weights, "--format", "onnx")
     assert_refused(done, f"{weights}: not a run folder (it has no manifest.json)")
@@ -162,7 +162,7 @@ def test_in_a_sweep_a_point_must_be_chosen(bnreg, edit):
 def test_nothing_is_overwritten(bnreg, run):
     Path("mine.onnx").write_text("mine")
     done = bnreg("export", run, "--format", "onnx", "--arm", "bn", "-o", "mine.onnx")
-    line = "mine.onnx: exists already, and nothing is overwritten; choose another place with --output\n"
+    line = "mine.onnx: already exists and will not be overwritten; choose another path with --output\n"
     assert (done.code, done.err, Path("mine.onnx").read_text()) == (2, line, "mine")
 
 
@@ -170,11 +170,11 @@ def test_a_place_that_cannot_be_written_to_is_named(bnreg, run):
     Path("file").write_text("")
     done = bnreg("export", run, "--format", "safetensors", "--arm", "bn", "-o", "file/x.safetensors")
     assert done.code == 2
-    assert done.err.startswith("file: no file can be written here (")
+    assert done.err.startswith("file: cannot write a file here (")
 
 
-def test_absent_data_are_named_with_the_ways_to_get_them(bnreg, edit):
-    """They are needed to check an ONNX model, and for nothing else."""
+def test_missing_data_are_named_with_the_remedies(bnreg, edit):
+    """They are needed only to check an ONNX model."""
     run = edit("run.json", lambda text: text.replace("sha256:", "sha256:0"))
     done = bnreg("export", run, "--format", "onnx", "--arm", "bn")
     assert (done.code, done.out) == (2, "")

@@ -1,4 +1,4 @@
-"""``bnreg fold`` from the command line: folded weights with a certificate, or a line that says why not."""
+"""``bnreg fold`` on the command line: folded weights with a certificate, or one line with the reason why not."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ seeds: [5, 2, 7]
 jobs: 1
 """
 
-POST = "the activation stands between each affine layer and its norm (norm_placement: post_activation)"
+POST = "the activation is between each affine layer and its norm (norm_placement: post_activation)"
 NONE = "there is no batch norm: nothing to fold"
 
 
@@ -69,7 +69,7 @@ def test_folding_writes_weights_and_a_certificate(bnreg, run):
 
 
 def test_the_folded_weights_are_those_of_the_equations(bnreg, run):
-    """W′ = γ/√(σ² + ε)·W and b′ = β − γμ/√(σ² + ε), calculated here with numpy; the rest is left as it is."""
+    """W′ = γ/√(σ² + ε)·W and b′ = β − γμ/√(σ² + ε), computed here with numpy; the rest stays unchanged."""
     bnreg("fold", run, "--arm", "bn", "--point", 0, "-o", "folded")
     for seed in (5, 2, 7):
         name = f"weights/point-0/bn-{seed}.safetensors"
@@ -96,14 +96,14 @@ def test_the_certificate_can_be_printed(bnreg, run):
     assert printed == json.loads(Path("here/certificate.json").read_text())
 
 
-def test_where_every_arm_refuses_each_says_why(bnreg, run):
+def test_if_no_arm_can_be_folded_each_reason_is_printed(bnreg, run):
     lines = [f"{run}: arm {arm!r} at point 1 cannot be folded: {why}" for arm, why in (("bn", POST), ("plain", NONE))]
     assert_refused(bnreg("fold", run, "--point", 1), *lines)
     assert_refused(bnreg("fold", run, "--point", 1, "--arm", "bn"), lines[0])
 
 
 def test_a_fold_that_changes_the_logits_is_an_error_and_is_not_written(bnreg, run, monkeypatch):
-    """Its bias is off by a rounding error of float32, which no test set would show in the predictions."""
+    """Its bias is off by a rounding error of float32, which no test set would reveal in the predictions."""
     from bnreg.nn.fold import fold
     from bnreg.trained import folding
 
@@ -122,13 +122,13 @@ def test_a_fold_that_changes_the_logits_is_an_error_and_is_not_written(bnreg, ru
         assert not list(Path.cwd().iterdir())
 
 
-def test_nothing_is_overwritten_and_that_is_said_before_any_work(bnreg, run, monkeypatch):
+def test_an_existing_folder_is_refused_before_any_work(bnreg, run, monkeypatch):
     from bnreg.trained import folding
 
     monkeypatch.setattr(folding, "fold_arms", lambda *_: pytest.fail("began to work"))
     Path("taken").mkdir()
     done = bnreg("fold", run, "-o", "taken")
-    line = "taken: exists already, and nothing is overwritten; choose another place with --output\n"
+    line = "taken: already exists and will not be overwritten; choose another path with --output\n"
     assert (done.code, done.err) == (2, line)
     assert not list(Path("taken").iterdir())
 

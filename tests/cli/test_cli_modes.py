@@ -1,4 +1,4 @@
-"""The laboratory of modes, from the command line."""
+"""``bnreg modes`` on the command line."""
 
 import json
 import subprocess
@@ -42,7 +42,7 @@ def shown(bnreg, run, monkeypatch):
     return json.loads(done.out)
 
 
-def test_eval_mode_is_what_training_has_recorded_and_train_mode_is_not(shown, run):
+def test_eval_mode_agrees_with_the_recorded_metrics_and_train_mode_does_not(shown, run):
     assert shown["run"] == run.name
     summary = pd.read_csv(run / "summary.csv")
     for arm in shown["arms"]:

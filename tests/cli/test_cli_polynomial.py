@@ -1,4 +1,4 @@
-"""``bnreg polynomial``: the drawing, the table, the plain data and the mistakes."""
+"""``bnreg polynomial``: the chart, the table, the JSON and the mistakes."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import pytest
 
 
 def drawing(path):
-    """A drawing's text without the numbers of its clipping paths, which count on from drawing to drawing."""
+    """A drawing's text without the numbers of its clipping paths, which keep counting from drawing to drawing."""
     return re.sub(r"clip\d+", "clip", Path(path).read_text(encoding="utf-8"))
 
 
@@ -37,7 +37,7 @@ def test_json_holds_the_settings_and_the_errors(bnreg):
     assert Path("p.svg").exists()
 
 
-def test_the_drawing_is_decided_by_the_settings(bnreg):
+def test_equal_settings_give_the_same_drawing(bnreg):
     for name, options in {"a": [], "b": [], "c": ["--seed", 1], "d": ["--noise", 0.2]}.items():
         assert bnreg("polynomial", *options, "-o", f"{name}.svg").code == 0
     first, again, *others = (drawing(f"{name}.svg") for name in "abcd")

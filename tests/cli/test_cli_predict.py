@@ -1,4 +1,4 @@
-"""Asking the networks, from the command line."""
+"""``bnreg predict`` on the command line."""
 
 import json
 import subprocess
@@ -55,7 +55,7 @@ def answers_of(run, images):
         return [arm.network(x).argmax(2).numpy() for arm in load_trained(read_run(run), point_index=1)]
 
 
-def test_the_vote_is_that_of_the_networks_own_answers(bnreg, run, digits):
+def test_the_vote_counts_the_networks_own_answers(bnreg, run, digits):
     for label, digit in enumerate(digits):
         Image.fromarray(digit).save(f"{label}.png")
     done = bnreg("predict", run, *(f"{label}.png" for label in range(10)), "--point", 1, "--json")
@@ -72,7 +72,7 @@ def test_the_vote_is_that_of_the_networks_own_answers(bnreg, run, digits):
             assert prediction["probabilities"][prediction["class"]] == prediction["probability"]
 
 
-def test_size_and_shade_do_not_matter_where_they_are_undone(bnreg, run, digits):
+def test_size_and_shade_do_not_matter_if_they_are_undone(bnreg, run, digits):
     digit = Image.fromarray(digits[3])
     digit.save("a.png")
     large = digit.resize((280, 280), Image.Resampling.NEAREST)
@@ -95,8 +95,8 @@ def test_the_table_fits_eighty_columns(bnreg, run, digits, monkeypatch):
     assert len(rows) == 4
 
 
-def test_dissent_is_told(bnreg, run, monkeypatch):
-    """On noise the networks do not agree; the votes in the row add up to all of them."""
+def test_disagreement_is_shown(bnreg, run, monkeypatch):
+    """On noise the networks disagree; the votes in a row still add up to the number of networks."""
     monkeypatch.setenv("COLUMNS", "80")
     noise = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
     for index, image in enumerate(noise):
@@ -119,7 +119,7 @@ def test_a_light_background_is_noted_on_stderr(bnreg, run, digits):
     assert json.loads(done.out)
 
 
-def test_what_is_no_image_is_refused_and_nothing_is_predicted(bnreg, run, digits):
+def test_a_file_that_is_no_image_is_refused_and_nothing_is_predicted(bnreg, run, digits):
     Image.fromarray(digits[5]).save("five.png")
     Path("text.png").write_text("five")
     Path("folder").mkdir()

@@ -1,4 +1,4 @@
-"""Runs that are stopped, by whatever it may be: what was trained is kept, and goes on to the same figures."""
+"""Stopped runs: what was trained is kept, and resuming gives the same numbers, whatever stopped the run."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from support.command_line import EXPERIMENT, command_line
 from bnreg.runs import UnfinishedRun, unfinished_runs
 
 NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers through /proc")
-# Some seconds of training in which a snapshot is always near.
+# A few seconds of training with frequent snapshots.
 SLOW = EXPERIMENT.replace("epochs: 2", "epochs: 100, weights: last") + "snapshot_seconds: 0.2\n"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with an experiment in it that takes some seconds."""
+    """A folder with an experiment that takes a few seconds."""
     folder = tmp_path_factory.mktemp("experiment")
     (folder / "small.yaml").write_text(SLOW)
     return folder
@@ -29,14 +29,14 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def undisturbed(folder):
-    """The run folder of the experiment when nothing comes between."""
+    """The run folder of the experiment without interruption."""
     done = command_line("train", folder / "small.yaml", "--runs", folder / "runs", "--no-progress")
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.splitlines()[-1])
 
 
 def results_of(run):
-    """The bytes of a run's results, but for the seconds that training took."""
+    """The bytes of a run's results, without the seconds that training took."""
     files = {path.name: path.read_bytes() for path in [run / "metrics.csv", *(run / "weights").iterdir()]}
     return files | {"summary": [line.rsplit(",", 2)[0] for line in (run / "summary.csv").read_text().splitlines()]}
 
@@ -56,7 +56,7 @@ def start(folder, root, *options, ignored=(), until="epoch 1/"):
         [sys.executable, "-m", "bnreg", "train", folder / "small.yaml", "--runs", root, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=set_signals,  # whatever the test run itself was told to ignore
+        preexec_fn=set_signals,  # even if the test run itself ignores them
         text=True,
     )
     assert process.stderr is not None
@@ -81,7 +81,7 @@ def children_of(pid):
 
 
 def is_alive(pid):
-    """Whether a process runs; one that has ended may stay in the list until it is asked after."""
+    """Whether a process runs; an ended process can stay in the list until its parent waits for it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -89,13 +89,13 @@ def is_alive(pid):
 
 
 def workers_of(pid):
-    """The children that train, without multiprocessing's helper."""
+    """The child processes that train, without multiprocessing's own helper."""
     return [p for p in children_of(pid) if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
 
 @NEEDS_PROC
-def test_ctrl_c_ends_the_run_which_goes_on_to_the_same_figures(folder, undisturbed, tmp_path):
-    """No worker stays behind, and the last line but one says how to go on."""
+def test_after_ctrl_c_a_resumed_run_gives_the_same_numbers(folder, undisturbed, tmp_path):
+    """No worker is left over, and the last line but one says how to resume."""
     process = start(folder, tmp_path)
     workers = workers_of(process.pid)
     assert len(workers) == 2
@@ -106,7 +106,7 @@ def test_ctrl_c_ends_the_run_which_goes_on_to_the_same_figures(folder, undisturb
     (run,) = unfinished_runs(tmp_path)
     assert run.state()[0] == "interrupted"
     assert errors.splitlines()[-2:] == [
-        f"{run.folder}: what was trained is kept; go on with `bnreg train --resume {run.final}`",
+        f"{run.folder}: the training so far is saved; resume it with `bnreg train --resume {run.final}`",
         "interrupted",
     ]
     assert min(run.shard(index).num_steps() for index in (0, 1)) > 0
@@ -119,7 +119,7 @@ def test_ctrl_c_ends_the_run_which_goes_on_to_the_same_figures(folder, undisturb
 
 @NEEDS_PROC
 def test_a_second_signal_ends_the_run_at_once(folder, tmp_path):
-    """Even if the workers do not answer."""
+    """Even if the workers do not respond."""
     process = start(folder, tmp_path)
     workers = workers_of(process.pid)
     for worker in workers:
@@ -136,13 +136,13 @@ def test_a_second_signal_ends_the_run_at_once(folder, tmp_path):
 
 
 @NEEDS_PROC
-def test_a_killed_workers_shard_goes_on_and_the_run_is_none_the_worse(folder, undisturbed, tmp_path):
+def test_a_killed_workers_shard_is_resumed_and_the_run_completes(folder, undisturbed, tmp_path):
     process = start(folder, tmp_path)
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
     out, errors = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert "was ended by signal 9; a lack of memory is the usual cause" in errors
-    assert "another one goes on from the last snapshot" in errors
+    assert "was killed by signal 9; the usual cause is a lack of memory" in errors
+    assert "another worker resumes from the last snapshot" in errors
     assert results_of(Path(out.splitlines()[-1])) == results_of(undisturbed)
 
 
@@ -158,7 +158,7 @@ def test_a_run_under_nohup_outlives_its_terminal(folder, tmp_path):
 
 @pytest.fixture(scope="module")
 def stopped(folder, tmp_path_factory):
-    """A run that was interrupted; it is only looked at."""
+    """An interrupted run that tests only read."""
     root = tmp_path_factory.mktemp("stopped")
     process = start(folder, root)
     process.terminate()
@@ -167,19 +167,19 @@ def stopped(folder, tmp_path_factory):
     return run
 
 
-def test_what_has_changed_since_is_named_and_nothing_is_trained(stopped):
+def test_changed_settings_are_named_and_nothing_is_trained(stopped):
     def refusal(*arguments, **environment):
         done = command_line("train", *arguments, "--resume", stopped.folder, **environment)
         assert (done.returncode, done.stdout) == (2, "")
         return done.stderr.splitlines()
 
-    where = f"{stopped.folder}: cannot be gone on with:"
+    where = f"{stopped.folder}: cannot be resumed:"
     assert refusal("optimizer.lr=0.5", "seeds=4") == [
-        f"{where} optimizer.lr is 0.5 here, and was 0.01",
-        f"{where} seeds is 4 here, and was 3",
+        f"{where} optimizer.lr is 0.5 here but was 0.01",
+        f"{where} seeds is 4 here but was 3",
     ]
     (line,) = refusal("data.dataset=mnist", "--data-root", "nowhere", BNREG_MIRROR="http://127.0.0.1:9/")[-1:]
-    assert line == f'{where} data.dataset is "mnist" here, and was "mnist_5k"'
+    assert line == f'{where} data.dataset is "mnist" here but was "mnist_5k"'
 
 
 def test_another_version_is_named(stopped, monkeypatch, bnreg):
@@ -188,7 +188,7 @@ def test_another_version_is_named(stopped, monkeypatch, bnreg):
     monkeypatch.setattr(beginning, "version", lambda package: "9.9" if package == "torch" else "2.0")
     done = bnreg("train", "--resume", stopped.folder)
     assert done.code == 2
-    assert "torch is 9.9 here, and was 2." in done.err
+    assert "torch is 9.9 here but was 2." in done.err
 
 
 def test_other_data_are_named(stopped, monkeypatch, bnreg):
@@ -198,7 +198,7 @@ def test_other_data_are_named(stopped, monkeypatch, bnreg):
     monkeypatch.setitem(datasets.DATASETS, "mnist_5k", _without_fingerprint(datasets.DATASETS["mnist_5k"]))
     done = bnreg("train", "--resume", stopped.folder)
     assert done.code == 2
-    assert "the data of 'mnist_5k' are mnist_5k with sha256:0000, and were mnist_5k with sha256:18e7c1ee" in done.err
+    assert "the data for 'mnist_5k' is mnist_5k with sha256:0000 here but was mnist_5k with sha256:18e7c1ee" in done.err
 
 
 def _without_fingerprint(source):
@@ -208,7 +208,7 @@ def _without_fingerprint(source):
 
 
 def test_a_run_that_is_being_trained_is_not_trained_twice(folder, tmp_path):
-    """Nor removed."""
+    """Nor is it removed."""
     process = start(folder, tmp_path)
     (run,) = unfinished_runs(tmp_path)
     assert run.state()[0] == "running"
@@ -224,14 +224,14 @@ def test_a_run_that_is_being_trained_is_not_trained_twice(folder, tmp_path):
     assert run.state()[0] == "interrupted"
 
 
-def test_training_the_experiment_anew_tells_of_the_run_that_was_stopped(stopped, folder, tmp_path):
+def test_training_the_experiment_again_reports_the_stopped_run(stopped, folder, tmp_path):
     shutil.copytree(stopped.folder, tmp_path / stopped.folder.name)
     process = start(folder, tmp_path, until=f"note: {stopped.final.name} is interrupted (0 of 2 shards trained); ")
     process.terminate()
     process.communicate()
 
 
-def test_compare_leaves_it_out_and_says_so(stopped, undisturbed):
+def test_compare_leaves_an_interrupted_run_out_and_says_so(stopped, undisturbed):
     done = command_line("compare", stopped.folder, undisturbed)
     assert done.returncode == 0
     assert f"left out: {stopped.folder}: interrupted: 0 of 2 shards trained" in done.stdout.replace("\n", " ")
@@ -239,21 +239,21 @@ def test_compare_leaves_it_out_and_says_so(stopped, undisturbed):
     assert (alone.returncode, alone.stderr.count("\n")) == (2, 1)
 
 
-def test_a_complete_run_has_nothing_to_go_on_with(undisturbed):
+def test_resuming_a_complete_run_prints_its_comparison(undisturbed):
     done = resume(undisturbed.parent, undisturbed.name)
     assert done.returncode == 0
-    assert done.stderr == f"{undisturbed}: is complete, there is nothing to go on with\n"
+    assert done.stderr == f"{undisturbed}: already complete\n"
     assert done.stdout.splitlines()[-1] == f"{undisturbed}/"
 
 
-def test_what_is_no_unfinished_run_is_told_with_those_that_are(stopped, tmp_path):
+def test_an_unknown_run_is_refused_with_the_unfinished_runs(stopped, tmp_path):
     done = resume(stopped.folder.parent, "smell")
-    line = f"--resume smell: no such run; unfinished in {stopped.folder.parent}: {stopped.final.name}\n"
+    line = f"--resume smell: no such run; unfinished runs in {stopped.folder.parent}: {stopped.final.name}\n"
     assert (done.returncode, done.stderr) == (2, line)
     done = resume(tmp_path)
     assert (done.returncode, done.stderr) == (
         2,
-        f"--resume small: no such run; there is no unfinished run in {tmp_path}\n",
+        f"--resume small: no such run; no unfinished runs in {tmp_path}\n",
     )
     done = command_line("train")
     assert (done.returncode, done.stderr) == (
@@ -268,4 +268,4 @@ def test_a_damaged_plan_is_refused(stopped, tmp_path):
     (run.folder / "plan.json").write_bytes(b" " + (run.folder / "plan.json").read_bytes())
     done = resume(tmp_path)
     assert done.returncode == 2
-    assert "plan.json: damaged run: the file is not what its checksum in manifest.json says" in done.stderr
+    assert "plan.json: damaged run: the file does not match its checksum in manifest.json" in done.stderr

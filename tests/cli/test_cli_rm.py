@@ -1,4 +1,4 @@
-"""``bnreg rm``: removes runs that were named and confirmed, and nothing else in the world."""
+"""``bnreg rm`` removes runs that were named and confirmed, and nothing else."""
 
 import shutil
 import sys
@@ -12,7 +12,7 @@ ONE, TWO = made_name(number=1), made_name(number=2)
 
 @pytest.fixture
 def two(bnreg):
-    """Two runs in the folder ``runs`` of the empty folder that ``bnreg`` works in, and something beside them."""
+    """Two runs in the folder ``runs`` below the working folder, and other files beside them."""
     for name in (ONE, TWO):
         make_run("runs", name, files={"weights/bn-0": b"123"})
     Path("beside").mkdir()
@@ -21,18 +21,18 @@ def two(bnreg):
 
 
 def everything():
-    """All there is below the current folder; links as such."""
+    """Everything below the current folder; links are listed as links."""
     return sorted(str(path) for path in Path().rglob("*"))
 
 
 def names_left():
-    """The runs that are there, hidden ones too."""
+    """The existing runs, including hidden ones."""
     return {path.name for path in Path("runs").iterdir()}
 
 
 @pytest.fixture
 def answer(monkeypatch):
-    """Sit at a terminal and answer."""
+    """Answer at a terminal."""
 
     def sit(text):
         monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
@@ -43,7 +43,7 @@ def answer(monkeypatch):
     return sit
 
 
-def test_a_run_is_removed_whole_and_only_it(two):
+def test_a_run_is_removed_and_nothing_else(two):
     before = everything()
     done = two("rm", ONE, "--yes")
     size = sum(path.stat().st_size for path in Path("runs", TWO).rglob("*") if path.is_file())
@@ -53,7 +53,7 @@ def test_a_run_is_removed_whole_and_only_it(two):
 
 
 @pytest.mark.parametrize(("yes", "left"), [(True, set()), (False, {ONE, TWO})])
-def test_it_asks_and_heeds_the_answer(two, answer, yes, left):
+def test_it_asks_and_follows_the_answer(two, answer, yes, left):
     asked = answer(yes)
     done = two("rm", "lift")
     assert done.code == 0
@@ -91,8 +91,8 @@ def test_a_run_named_twice_is_removed_once(two):
     assert (done.code, done.out.splitlines()[-1]) == (0, "removed 1 run")
 
 
-def test_all_refusals_are_told_at_once_and_nothing_is_removed(two):
-    """Each of these would harm what is no run, or lies elsewhere."""
+def test_all_refusals_are_reported_at_once_and_nothing_is_removed(two):
+    """Each of these would remove something that is no run or is in another folder."""
     outside = make_run("outside", made_name(number=9))
     Path("runs/notes").mkdir()
     Path("runs/extension").mkdir()
@@ -123,20 +123,20 @@ def test_all_refusals_are_told_at_once_and_nothing_is_removed(two):
         "",
         "--yes",
     )
-    elsewhere = "--runs FOLDER names the folder of the runs"
-    through = f"is reached through a symbolic link; name the run itself, {here}/runs/{TWO}"
+    elsewhere = "name the folder of the runs with --runs FOLDER"
+    through = f"is reached through a symbolic link; give the path of the run itself, {here}/runs/{TWO}"
     assert done.code == 2
     assert done.err.splitlines() == [
         "runs/notes: not a run folder (it has no manifest.json of a run)",
         "runs/extension: not a run folder (it has no manifest.json of a run)",
         "runs/file: not a run folder (it has no manifest.json)",
-        f"runs: lies outside runs; {elsewhere}",
-        f"runs/..: lies outside runs; {elsewhere}",
-        f"/: lies outside runs; {elsewhere}",
-        f"{outside}: lies outside runs; {elsewhere}",
+        f"runs: is outside runs; {elsewhere}",
+        f"runs/..: is outside runs; {elsewhere}",
+        f"/: is outside runs; {elsewhere}",
+        f"{outside}: is outside runs; {elsewhere}",
         f"runs/link: {through}",
-        f"runs/way_out: lies outside runs (it is a link to {here}/{outside}); {elsewhere}",
-        f"runs/door/{outside.name}: lies outside runs; {elsewhere}",
+        f"runs/way_out: is outside runs (it is a link to {here}/{outside}); {elsewhere}",
+        f"runs/door/{outside.name}: is outside runs; {elsewhere}",
         f"shortcut/{TWO}: {through}",
         f"runs/door/../runs/{TWO}: {through}",
         "nothing: no such run",
@@ -147,7 +147,7 @@ def test_all_refusals_are_told_at_once_and_nothing_is_removed(two):
 
 
 def test_the_folder_of_runs_may_itself_be_a_link(two):
-    """It is what the user calls the folder of the runs."""
+    """The link is the user's own name for the runs folder."""
     Path("runs").rename("disk")
     Path("runs").symlink_to("disk")
     assert two("rm", ONE, "--yes").code == 0
@@ -163,7 +163,7 @@ def test_links_within_a_run_are_removed_and_not_followed(two):
 
 
 def test_a_run_vanishes_before_the_first_of_its_files_is_deleted(two, monkeypatch):
-    """A reader sees all of it or none; what an interruption leaves is listed, and can be removed again."""
+    """A reader sees the whole run or nothing; what an interrupted removal leaves is listed and can be removed."""
 
     def interrupted(folder):
         assert not Path("runs", ONE).exists()
@@ -177,6 +177,6 @@ def test_a_run_vanishes_before_the_first_of_its_files_is_deleted(two, monkeypatc
     assert done.err.endswith("Input/output error\n")
     (left,) = names_left() - {TWO}
     assert left.startswith(f".{ONE}.")
-    assert "its removal was interrupted; `bnreg rm` ends it" in two("runs").out
+    assert "removal interrupted; `bnreg rm` finishes it" in two("runs").out
     assert two("rm", left, "--yes").code == 0
     assert names_left() == {TWO}

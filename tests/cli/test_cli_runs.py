@@ -1,4 +1,4 @@
-"""``bnreg runs``: what there is, in which state, and what it found."""
+"""``bnreg runs``: the runs, their states and their results."""
 
 import json
 import subprocess
@@ -55,8 +55,8 @@ def test_an_empty_folder_says_what_to_do(bnreg):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "runs: there is no such folder; `bnreg train configs/bn_vs_plain.yaml` makes runs, and --runs FOLDER "),
-        (["--runs", "file"], "file: there is no such folder; "),
+        ([], "runs: no such folder; create runs with `bnreg train configs/bn_vs_plain.yaml`, or name their folder "),
+        (["--runs", "file"], "file: no such folder; "),
         (["--runs", ".", "--sort", "age"], "--sort: unknown key 'age' (choices: when, name, accuracy)"),
         (["--runs", ".", "--state", "x"], "--state: unknown state 'x' (choices: complete, created, running, "),
     ],
@@ -76,11 +76,11 @@ def test_names_are_not_taken_for_markup(bnreg):
 
 def test_a_damaged_run_says_what_is_damaged(bnreg):
     flip(make_run("runs", made_name()) / "summary.csv")
-    assert "summary.csv: the file is not what its checksum" in bnreg("runs").out
+    assert "summary.csv: the file does not match its checksum" in bnreg("runs").out
 
 
 def test_listing_imports_neither_torch_nor_pandas(tmp_path):
-    """A list shall come at once."""
+    """The list must appear at once."""
     make_run(tmp_path / "runs", made_name())
     program = (
         "import sys; from pathlib import Path; from bnreg.cli.runs import runs\n"

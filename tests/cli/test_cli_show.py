@@ -1,4 +1,4 @@
-"""``bnreg show``: one run on a screen."""
+"""``bnreg show``: one run on one screen."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from support.made_runs import flip, made_name, make_every_state, make_run
 
 
 @pytest.mark.parametrize("argument", ["runs/" + made_name(), made_name(), "lift", "li"])
-def test_a_run_is_shown_however_it_is_named(bnreg, argument):
+def test_a_run_can_be_named_in_several_ways(bnreg, argument):
     make_run("runs", made_name())
     done = bnreg("show", argument)
     assert (done.code, done.err) == (0, "")
@@ -32,24 +32,24 @@ def test_several_runs_are_too_many(bnreg):
         make_run("runs", made_name(number=number))
     done = bnreg("show", "lift")
     assert (done.code, done.err) == (2, "lift: matches 2 runs; give one to show\n")
-    assert bnreg("show", "li").err.startswith("li: 2 runs begin so: lift-2026")
+    assert bnreg("show", "li").err.startswith("li: ambiguous: 2 runs start with this: lift-2026")
 
 
-def test_what_cannot_be_believed_is_not_shown(bnreg):
+def test_a_damaged_run_is_not_shown(bnreg):
     names = make_every_state("runs")
     lines = {
-        "damaged": f"runs/{names['damaged']}/metrics.csv: damaged run: the file is not what its checksum in "
-        "manifest.json says",
+        "damaged": f"runs/{names['damaged']}/metrics.csv: damaged run: the file does not match its checksum in "
+        "manifest.json",
         "newer": f"runs/{names['newer']}: written by bnreg 9.9.0 (folder schema 2, here 1); upgrade",
-        "created": f"runs/{names['created']}: created: nothing was trained yet; `bnreg train --resume "
-        f"{names['created'].removesuffix('.unfinished')}` goes on with it",
+        "created": f"runs/{names['created']}: created: nothing has been trained yet; resume with "
+        f"`bnreg train --resume {names['created'].removesuffix('.unfinished')}`",
     }
     for state, line in lines.items():
         done = bnreg("show", names[state])
         assert (done.code, done.out, done.err) == (2, "", f"{line}\n")
 
 
-def test_a_changed_picture_is_told_and_the_rest_shown(bnreg):
+def test_a_changed_chart_is_reported_and_the_rest_is_shown(bnreg):
     path = make_run("runs", made_name(), files={"curves.svg": b"<svg/>"})
     flip(path / "curves.svg")
     done = bnreg("show", "lift")

@@ -16,7 +16,7 @@ from support.command_line import EXPERIMENT, command_line
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with an experiment in it."""
+    """A folder with an experiment."""
     folder = tmp_path_factory.mktemp("experiment")
     (folder / "small.yaml").write_text(EXPERIMENT)
     return folder
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def train(folder):
-    """Train the experiment once; what the command printed, and the run folder."""
+    """Train the experiment once; return the command's output and the run folder."""
     done = command_line("train", folder / "small.yaml", "--runs", folder / "runs")
     assert done.returncode == 0, done.stderr
     return done, Path(done.stdout.splitlines()[-1])
@@ -39,7 +39,7 @@ def test_training_ends_with_the_comparison_and_the_folders_path(train, folder):
     assert "note: 3 pairs" in done.stderr
     epochs = [line.split(" · ")[0] for line in done.stderr.splitlines() if line.startswith("epoch")]
     assert epochs == ["epoch 1/2", "epoch 2/2"]
-    assert "\x1b" not in done.stdout + done.stderr  # plain lines where there is no terminal
+    assert "\x1b" not in done.stdout + done.stderr  # plain lines without a terminal
 
 
 def test_the_run_folder_holds_what_it_should(train):
@@ -86,7 +86,7 @@ def test_run_json_proves_the_pairing_and_names_the_data(train):
     assert len(set(proofs.values())) == 3
 
 
-def test_the_same_command_twice_gives_the_same_metrics_to_the_bit(train, tmp_path):
+def test_the_same_command_twice_gives_bit_identical_metrics(train, tmp_path):
     """Also without progress, and from the run's own config.yaml."""
     _, run = train
     shutil.copy(run / "config.yaml", tmp_path / "again.yaml")
@@ -172,7 +172,7 @@ def test_early_stopping_stops_each_replica_on_its_own_validation_split(folder, t
     [
         (["smal.yaml"], "smal.yaml: no such file; did you mean 'small.yaml'?"),
         (["small.yaml", "data.batch_size=501"], "data.batch_size"),
-        (["small.yaml", "device=cuda:7"], "override 'device=cuda:7': 'cuda:7' is not there"),
+        (["small.yaml", "device=cuda:7"], "override 'device=cuda:7': 'cuda:7' is not available"),
         (["small.yaml", "--device", "gpu"], "gpu"),
         (["small.yaml", "model.activation=rleu"], "unknown activation 'rleu'; did you mean 'relu'?"),
         (["small.yaml", "data.dataset=mnst"], "unknown data set 'mnst'; did you mean 'mnist'?"),
@@ -199,11 +199,11 @@ def test_a_folder_that_cannot_hold_runs_is_named(bnreg):
     Path("runs").write_text("a file")
     done = bnreg("train", "small.yaml")
     assert done.code == 2
-    assert "runs: no run can be written here" in done.err
+    assert "runs: cannot write a run here" in done.err
 
 
-def test_without_mnist_the_run_goes_on_with_the_embedded_digits_and_says_so(folder, tmp_path):
-    """A closed port stands for a world without a mirror."""
+def test_without_mnist_the_run_uses_the_embedded_digits_and_says_so(folder, tmp_path):
+    """A closed port stands for an unreachable mirror."""
     done = command_line(
         "train",
         folder / "small.yaml",
@@ -212,13 +212,13 @@ def test_without_mnist_the_run_goes_on_with_the_embedded_digits_and_says_so(fold
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("warning: ") == 1
-    assert "going on with 'mnist_5k' instead" in done.stderr
+    assert "using 'mnist_5k' instead" in done.stderr
     assert "requested mnist" in done.stdout
     run = Path(done.stdout.splitlines()[-1])
     assert json.loads((run / "run.json").read_text())["data"]["mnist"]["name"] == "mnist_5k"
 
 
-def test_without_mnist_a_config_may_ask_for_an_error_instead(folder, tmp_path):
+def test_without_mnist_a_config_can_ask_for_an_error_instead(folder, tmp_path):
     done = command_line(
         "train",
         folder / "small.yaml",
@@ -251,7 +251,7 @@ def test_on_mnist_bn_leads_after_one_epoch_and_plain_reaches_95_to_97_after_five
     assert (by_seed.bn > by_seed.plain).all()
 
 
-def test_help_answers_with_every_command(bnreg):
+def test_help_lists_every_command(bnreg):
     done = bnreg("--help")
     assert done.code == 0
     for command in ("train", "compare", "plot", "data"):
@@ -268,7 +268,7 @@ def test_help_answers_with_every_command(bnreg):
     ],
 )
 def test_every_kind_of_value_can_be_swept(folder, tmp_path, sweep):
-    """Null, lists, mappings, booleans and names: trained, tabled and drawn."""
+    """Null, lists, mappings, booleans and names: trained, shown in tables and drawn."""
     small = ("data.validation_size=500", "training.epochs=1", "seeds=1", "optimizer.name=sgd", "optimizer.momentum=0.9")
     done = command_line("train", folder / "small.yaml", f"sweep={sweep}", *small, "jobs=1", "--runs", tmp_path)
     assert done.returncode == 0, done.stderr
@@ -281,14 +281,14 @@ def test_an_absent_data_set_is_planned_without_being_downloaded(bnreg, folder, t
     assert done.code == 0
     assert "mnist" in done.out
     assert f"{2 * 2 * 600:,} steps in all" in done.out  # two shards, two epochs of 60,000 examples
-    assert done.err.startswith(f"note: mnist is not in {tmp_path / 'none'}: training downloads it\n")
+    assert done.err.startswith(f"note: mnist is not in {tmp_path / 'none'}: training will download it\n")
     assert not (tmp_path / "none").exists()
 
 
 def test_a_network_that_no_machine_could_hold_is_refused(bnreg, folder):
     done = bnreg("train", folder / "small.yaml", "model.hidden=[1000000, 1000000]")
     assert done.code == 2
-    assert re.search(r"training needs about [\d,]+ GB of memory, and this machine has \d+ GB", done.err)
+    assert re.search(r"training needs about [\d,]+ GB of memory, but this machine has \d+ GB", done.err)
     assert len(done.err.splitlines()) == 1
 
 
@@ -308,7 +308,7 @@ def test_a_full_disk_behind_stdout_is_one_line(arguments):
     assert (done.returncode, done.stderr) == (1, "No space left on device\n")
 
 
-def test_a_terminal_that_knows_only_ascii_still_shows_the_figures(folder):
+def test_a_terminal_limited_to_ascii_still_shows_the_numbers(folder):
     done = command_line("train", folder / "small.yaml", "--dry-run", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert "12,730" in done.stdout

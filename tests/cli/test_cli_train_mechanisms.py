@@ -1,4 +1,4 @@
-"""The lecture's mechanisms from the command line: what a config asks for is in the run folder, or is refused."""
+"""The lecture's mechanisms on the command line: a config is carried out, or refused."""
 
 import csv
 import json
@@ -47,7 +47,7 @@ device: cpu
 
 @pytest.fixture
 def config(tmp_path):
-    """Writes a config and returns its path."""
+    """Write a config and return its path."""
 
     def write(text):
         path = tmp_path / "x.yaml"
@@ -57,8 +57,8 @@ def config(tmp_path):
     return write
 
 
-def test_every_mechanism_is_reached_from_one_config(bnreg, config, tmp_path):
-    """All at once they train, and leave both kinds of statistics, the measurement and the weights."""
+def test_one_config_reaches_every_mechanism(bnreg, config, tmp_path):
+    """All mechanisms train together and save both kinds of statistics, the diagnostics and the weights."""
     done = bnreg("train", config(EVERYTHING), "--no-progress")
     assert done.code == 0, done.err
     assert "batch norm by population statistics" in done.out
@@ -97,7 +97,7 @@ def test_a_flipped_bit_in_weights_is_noticed(bnreg, config, tmp_path):
     path.write_bytes(content)
     done = bnreg("predict", path.parent.parent, path)
     assert done.code == 2
-    assert "the file is not what its checksum in manifest.json says" in done.err
+    assert "the file does not match its checksum in manifest.json" in done.err
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_flipped_bit_in_weights_is_noticed(bnreg, config, tmp_path):
         ("{kind: cnn, channels: [4, 4], stride: 3, pool: 5}", "stride", "2 of 2", "1 × 1 before pooling by 5"),
     ],
 )
-def test_maps_that_vanish_are_a_mistake_of_the_config(bnreg, config, tmp_path, model, key, place, left):
+def test_feature_maps_that_vanish_are_a_mistake_in_the_config(bnreg, config, tmp_path, model, key, place, left):
     done = bnreg("train", config(f"model: {model}\ndata: {{dataset: mnist_5k}}"), "--dry-run")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
@@ -129,8 +129,8 @@ def test_maps_that_vanish_are_a_mistake_of_the_config(bnreg, config, tmp_path, m
         ("{norm: batch}", False),
     ],
 )
-def test_dropout_before_a_batch_norm_is_warned_of(bnreg, config, model, warned):
-    """Variance shift: what the norm learns of its input in training is not what it sees once trained."""
+def test_dropout_before_a_batch_norm_gives_a_warning(bnreg, config, model, warned):
+    """Variance shift: the statistics that the norm collects in training are not those of its input in eval mode."""
     text = f"arms: {{a: {{model: {model}}}, b: {{optimizer: {{lr: 0.1}}}}}}\nbaseline: a\ndata: {{dataset: mnist_5k}}\n"
     done = bnreg("train", config(text), "--dry-run")
     assert done.code == 0
@@ -138,11 +138,13 @@ def test_dropout_before_a_batch_norm_is_warned_of(bnreg, config, model, warned):
     assert "arm 'b': dropout" not in done.err
 
 
-def test_arms_whose_layers_differ_in_shape_are_said_not_to_start_alike(bnreg, config):
+def test_arms_whose_layers_differ_in_shape_are_reported_as_starting_differently(bnreg, config):
     text = "arms: {wide: {model: {hidden: [64]}}, bn: {model: {norm: batch}}, plain: {}}\nbaseline: plain\n"
     done = bnreg("train", config(text + "data: {dataset: mnist_5k}"), "--dry-run")
     (note,) = [line for line in done.err.splitlines() if "shapes" in line]
-    assert note == "note: arm 'wide' has layers of other shapes than 'plain': those cannot start from equal weights"
+    assert note == (
+        "note: arm 'wide' and arm 'plain' have layers of different shapes: these cannot start from equal weights"
+    )
 
 
 def test_the_plan_shows_the_layers_of_a_convolutional_network(bnreg, config):

@@ -1,4 +1,4 @@
-"""From a file and overrides to cells: files, overrides, arms, and where each setting was written."""
+"""From a file and overrides to cells: files, overrides, arms, and the place of each setting."""
 
 from pathlib import Path
 
@@ -45,13 +45,13 @@ def lines_of(path, *overrides):
 
 
 def same(one, other):
-    """Everything that a run depends on."""
+    """Whether two experiments agree in everything that a run depends on."""
     keys = ("name", "arms", "baseline", "seeds", "device", "jobs", "points", "point_keys", "cells", "resolved")
     return all(getattr(one, key) == getattr(other, key) for key in keys)
 
 
 def test_a_pair_of_arms_becomes_two_cells(tmp_path):
-    """The design's own example."""
+    """The standard example: batch norm against plain."""
     text = f"model: {{hidden: [32, 32], activation: relu}}\noptimizer: {{lr: 1e-3}}\n{PAIR}seeds: 3\n"
     experiment = load(tmp_path, text, file="bn_vs_plain.yaml")
     assert experiment.name == "bn_vs_plain"
@@ -73,7 +73,7 @@ def test_without_arms_there_is_one_arm_called_base(tmp_path):
 
 
 def test_an_arm_merges_mappings_and_replaces_the_rest(tmp_path):
-    """An arm says only what differs, however deep; a list is one value."""
+    """An arm contains only its differences, at any depth; a list is one value."""
     base = "model: {hidden: [9, 9], init: {scheme: he, gain: 2}}\n"
     experiment = load(tmp_path, base + "arms: {a: {model: {hidden: [7], init: {gain: 3}}}}")
     model = experiment.cells[0].settings.model
@@ -84,7 +84,7 @@ def test_an_arm_merges_mappings_and_replaces_the_rest(tmp_path):
     *[st.dictionaries(st.sampled_from("abc"), st.none() | st.dictionaries(st.sampled_from("ab"), st.integers()))] * 2
 )
 def test_merging_changes_neither_side_and_repeats_without_effect(base, changes):
-    """What an arm says holds afterwards, and saying it twice changes nothing."""
+    """The arm's changes hold afterwards, and applying them twice makes no difference."""
     before = (repr(base), repr(changes))
     merged = merge(base, changes)
     assert merge(merged, changes) == merged
@@ -93,7 +93,7 @@ def test_merging_changes_neither_side_and_repeats_without_effect(base, changes):
 
 
 def test_the_resolved_config_loads_as_the_same_experiment(tmp_path):
-    """The run folder's config.yaml reproduces the run, whatever the arms are called."""
+    """The run folder's config.yaml reproduces the run, with any names of arms."""
     experiment = load(tmp_path, FULL, "training.epochs=3", "arms.bn.model.init.scheme=he")
     text = yaml.safe_dump(experiment.resolved, sort_keys=False)
     again = load(tmp_path, text, file="other.yaml")
@@ -103,7 +103,7 @@ def test_the_resolved_config_loads_as_the_same_experiment(tmp_path):
 
 
 def test_the_resolved_config_is_complete_and_keeps_what_was_written(tmp_path):
-    """Defaults are filled in, save those that the chosen optimizer or schedule may not take."""
+    """Defaults are filled in, except those that the chosen optimizer or schedule may not take."""
     resolved = load(tmp_path, "name: x\noptimizer: {name: sgd, momentum: 0.5}\nseeds: 4").resolved
     assert resolved == {
         "name": "x",
@@ -158,7 +158,7 @@ def test_the_resolved_config_is_complete_and_keeps_what_was_written(tmp_path):
 
 
 def test_overrides_come_after_the_file_and_the_last_wins(tmp_path):
-    """What is typed counts more than what was written, and later more than earlier."""
+    """The command line wins over the file, and later overrides win over earlier ones."""
     experiment = load(
         tmp_path, PAIR + "seeds: 3", "seeds=20", "seeds=[5]", "optimizer.lr=1e-2", "arms.bn.model.dropout = 0.5"
     )
@@ -167,15 +167,15 @@ def test_overrides_come_after_the_file_and_the_last_wins(tmp_path):
     assert [cell.settings.model.dropout for cell in experiment.cells] == [0.5, 0.0]
 
 
-def test_an_override_reaches_arms_whose_names_hold_dots(tmp_path):
-    """The longest arm name that fits is meant."""
+def test_an_override_reaches_arms_whose_names_contain_dots(tmp_path):
+    """The longest arm name that fits is used."""
     text = "arms: {v1: {}, v1.2: {model: {dropout: 0.1}}}\nbaseline: v1"
     cells = load(tmp_path, text, "arms.v1.2.model.norm=batch").cells
     assert [cell.settings.model.norm for cell in cells] == ["none", "batch"]
 
 
 def test_an_override_may_add_an_arm_or_a_sweep_or_fill_a_null(tmp_path):
-    """Whole arms and swept keys can be set, and null counts as an empty mapping on the way."""
+    """Entire arms and swept keys can be set, and null counts as an empty mapping on the way."""
     experiment = load(
         tmp_path,
         PAIR + "data: {validation_size: 5}\ntraining: {early_stopping: null}",
@@ -206,9 +206,9 @@ OVERRIDES = {
     "configs/b.yml": "override 'configs/b.yml': looks like a file; give one file, then overrides such as seeds=20",
     "seeds.x=1": "override 'seeds.x=1': seeds is 3, not a mapping",
     "model.hidden.0=1": "override 'model.hidden.0=1': model.hidden is [4], not a mapping",
-    "seeds=[1": "override 'seeds=[1': a list '[…]' that lacks a comma or its closing ']'",
+    "seeds=[1": "override 'seeds=[1': a list '[…]' is missing a comma or its closing ']'",
     "seeds=a: 1": "override 'seeds=a: 1': expected a value, a list such as [1, 2] or a mapping such as {name: sgd}",
-    "seeds=1\n2": "override 'seeds=1\\n2': expected a value of one line",
+    "seeds=1\n2": "override 'seeds=1\\n2': expected a value on one line",
     "seeds=*x": "override 'seeds=*x': the alias '*x' is not supported; write the value out",
     "name=\udce9": "override 'name=\\udce9': control character '\\udce9'; remove it",
     "model.norm=batch": "override 'model.norm=batch': every arm sets model.norm itself; override arms.NAME.model.norm "
@@ -217,28 +217,27 @@ OVERRIDES = {
 
 
 @pytest.mark.parametrize("override", OVERRIDES, ids=ascii)
-def test_a_mistaken_override_is_told_as_it_was_typed(tmp_path, override):
-    """An override has no line; its own text is its place."""
+def test_a_mistaken_override_is_reported_as_it_was_typed(tmp_path, override):
+    """An override has no line number; its own text is its place."""
     assert mistakes(tmp_path, PAIR + "seeds: 3\nmodel: {hidden: [4]}", override) == [OVERRIDES[override]]
 
 
 def test_an_override_of_a_swept_key_would_be_lost_and_is_refused(tmp_path):
-    """The sweep replaces the base, so the override would do nothing."""
+    """The sweep replaces the base, so the override would have no effect."""
     told = mistakes(tmp_path, "sweep: {optimizer.lr: [0.1, 0.2]}", "optimizer.lr=1")
     assert told == [
         "a.yaml:1: sweep.optimizer.lr: would replace override 'optimizer.lr=1'; override sweep.optimizer.lr instead"
     ]
 
 
-def test_a_long_override_is_told_in_part(tmp_path):
-    """A line stays a line."""
+def test_a_long_override_is_cut_in_the_message(tmp_path):
+    """One mistake stays one short line."""
     (line,) = mistakes(tmp_path, "jobs: 1", f"seeds={'x' * 200}")
     assert len(line) < 200
 
 
 ARMS = {
-    "arms: {a: {}, b: {}}": "a.yaml: baseline: missing; name the arm with which the others are compared "
-    "(choices: a, b)",
+    "arms: {a: {}, b: {}}": "a.yaml: baseline: missing; name the arm that the others are compared with (choices: a, b)",
     "arms: {bn: {}, plain: {}}\nbaseline: plian": "a.yaml:2: baseline: unknown arm 'plian'; did you mean 'plain'? "
     "(choices: bn, plain)",
     "arms:\n  a: {}\n  b: {model: {norm: none}}\nbaseline: a": "a.yaml:3: arms.b: arms 'a' and 'b' are equal; "
@@ -249,8 +248,8 @@ ARMS = {
 
 
 @pytest.mark.parametrize("text", ARMS)
-def test_arms_that_cannot_be_compared_are_told(tmp_path, text):
-    """Every arm differs from every other, and one of them is the baseline."""
+def test_arms_that_cannot_be_compared_are_reported(tmp_path, text):
+    """Every arm must differ from every other, and one of them must be the baseline."""
     assert mistakes(tmp_path, text) == [ARMS[text]]
 
 
@@ -260,24 +259,24 @@ def test_arms_that_differ_at_one_point_only_are_different(tmp_path):
     assert mistakes(tmp_path, text) == []
 
 
-def test_a_mistake_in_the_base_is_told_although_every_arm_replaces_it(tmp_path):
-    """What no cell uses is still what somebody wrote."""
+def test_a_mistake_in_the_base_is_reported_although_every_arm_replaces_it(tmp_path):
+    """No cell uses the value, but the user still wrote it."""
     text = f"model: {{norm: bach}}\n{PAIR}"
     assert mistakes(tmp_path, text) == [
         "a.yaml:1: model.norm: unknown norm 'bach'; did you mean 'batch'? (choices: batch, none)"
     ]
 
 
-def test_a_setting_of_another_optimizer_errs_in_the_arm_that_changes_the_optimizer(tmp_path):
-    """The place is where the setting was written."""
+def test_a_setting_of_another_optimizer_fails_in_the_arm_that_changes_the_optimizer(tmp_path):
+    """The message names the line of the setting, not the line of the arm."""
     text = "optimizer:\n  betas: [0.9, 0.9]\narms:\n  a: {}\n  b: {optimizer: {name: sgd}}\nbaseline: a"
     assert mistakes(tmp_path, text) == [
         "a.yaml:2: optimizer.betas: betas does not belong to sgd (sgd takes: momentum, nesterov)"
     ]
 
 
-def test_an_arm_that_needs_a_setting_is_told_on_its_own_line(tmp_path):
-    """What is missing is missing where the need was written."""
+def test_an_arm_that_needs_a_setting_is_reported_on_its_own_line(tmp_path):
+    """A missing setting is reported on the line that makes it necessary."""
     text = "arms:\n  a: {}\n  b:\n    optimizer:\n      schedule: {name: step}\nbaseline: a"
     assert mistakes(tmp_path, text) == [
         "a.yaml:5: arms.b.optimizer.schedule.step_epochs: step needs step_epochs",
@@ -285,7 +284,7 @@ def test_an_arm_that_needs_a_setting_is_told_on_its_own_line(tmp_path):
 
 
 def test_locate_says_where_a_setting_was_written(tmp_path):
-    """Base, arm, sweep, override, or nowhere."""
+    """In the base, an arm, the sweep, an override, or nowhere."""
     experiment = load(tmp_path, FULL, "data.batch_size=7", "arms.bn.data={train_size: 9}")
     cells = {(cell.point_index, cell.arm): cell for cell in experiment.cells}
 
@@ -308,7 +307,7 @@ def test_locate_says_where_a_setting_was_written(tmp_path):
 
 
 def test_locate_looks_through_a_swept_mapping_to_what_it_leaves_to_the_base(tmp_path):
-    """A swept schedule merges with the base's where it is an arm's, so a setting may come from either."""
+    """A schedule that is swept in an arm merges with the base's schedule, so a setting may come from either."""
     text = """\
 optimizer:
   schedule: {name: step, step_epochs: 3}
@@ -327,7 +326,7 @@ arms: {base: {}}
 
 
 def test_a_missing_file_leads_to_the_nearest(tmp_path, monkeypatch):
-    """Names are looked for beside the file and in ./configs."""
+    """Similar names are searched beside the file and in ./configs."""
     (tmp_path / "configs").mkdir()
     for name in ("configs/bn_vs_plain.yaml", "other.yml", "notes.txt"):
         (tmp_path / name).touch()
@@ -338,15 +337,15 @@ def test_a_missing_file_leads_to_the_nearest(tmp_path, monkeypatch):
     ]
     assert lines_of(Path("other.yaml")) == ["other.yaml: no such file; did you mean 'other.yml'?"]
     assert lines_of(Path("zzz/qqq.yaml")) == ["zzz/qqq.yaml: no such file"]
-    assert lines_of(Path("configs")) == ["configs: a folder; give one of its files (configs/bn_vs_plain.yaml)"]
+    assert lines_of(Path("configs")) == ["configs: is a folder; give one of its files (configs/bn_vs_plain.yaml)"]
 
 
-def test_what_is_no_readable_file_is_told_in_a_line(tmp_path):
-    """Odd paths end in a sentence too."""
-    assert lines_of(Path("a\0b")) == ["a\\x00b: cannot be read (not a file name)"]
+def test_an_unreadable_file_is_reported_in_one_line(tmp_path):
+    """Strange paths also lead to a plain sentence."""
+    assert lines_of(Path("a\0b")) == ["a\\x00b: cannot be read (not a valid file name)"]
     assert lines_of(Path("a\nb")) == ["a\\nb: no such file"]
     assert lines_of(Path("x" * 300)) == [f"{'x' * 300}: cannot be read (File name too long)"]
     (tmp_path / "empty").mkdir()
-    assert lines_of(tmp_path / "empty") == [f"{tmp_path}/empty: a folder; give one of its files"]
+    assert lines_of(tmp_path / "empty") == [f"{tmp_path}/empty: is a folder; give one of its files"]
     (tmp_path / "file").touch()
     assert lines_of(tmp_path / "file" / "a.yaml") == [f"{tmp_path}/file/a.yaml: cannot be read (Not a directory)"]

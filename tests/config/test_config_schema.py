@@ -1,4 +1,4 @@
-"""Settings: types, bounds, choices and the rules between them, each told with its line."""
+"""Settings: types, bounds, choices and the rules between them, each reported with its line."""
 
 import pytest
 from pydantic import ValidationError
@@ -91,7 +91,7 @@ REFUSED = {
     "optimizer: {momentum: 0.9}": "optimizer.momentum: momentum does not belong to adam (adam takes: betas, eps)",
     "optimizer: {name: sgd, eps: 1}": "optimizer.eps: eps does not belong to sgd (sgd takes: momentum, nesterov)",
     "optimizer: {name: sgd, nesterov: 1}": "optimizer.nesterov: expected true or false, got 1",
-    "optimizer: {name: sgd, nesterov: true}": "optimizer.nesterov: Nesterov's momentum needs optimizer.momentum "
+    "optimizer: {name: sgd, nesterov: true}": "optimizer.nesterov: Nesterov momentum needs optimizer.momentum "
     "greater than 0",
     "optimizer: {schedule: {name: steps}}": "optimizer.schedule.name: unknown schedule 'steps'; did you mean 'step'? "
     "(choices: constant, cosine, step)",
@@ -128,7 +128,7 @@ REFUSED = {
     f"(choices: {MODEL_KEYS})",
     "model: {kind: cn}": "model.kind: unknown kind 'cn'; did you mean 'cnn'? (choices: cnn, mlp)",
     "model: {channels: [8]}": "model.channels: channels does not belong to mlp (it belongs to: cnn)",
-    "model: {kind: cnn, channels: []}": "model.channels: expected at least one layer, got []; kind: mlp has no "
+    "model: {kind: cnn, channels: []}": "model.channels: expected at least one layer, got []; use kind: mlp for no "
     "convolutional layers",
     "model: {kind: cnn, channels: [0]}": "model.channels[0]: expected a number greater than 0, got 0",
     "model: {kind: cnn, channels: 8}": "model.channels: expected a list, got 8",
@@ -171,8 +171,8 @@ REFUSED = {
     "seeds: 0": "seeds: expected 1 to 10000 seeds, got 0",
     "seeds: 10001": "seeds: expected 1 to 10000 seeds, got 10001",
     f"seeds: {list(range(10_001))}": "seeds: expected at most 10000 seeds, got 10001",
-    "seeds: true": "seeds: expected how many seeds, or a list of seeds, got true",
-    "seeds: null": "seeds: expected how many seeds, or a list of seeds, got null",
+    "seeds: true": "seeds: expected a number of seeds or a list of seeds, got true",
+    "seeds: null": "seeds: expected a number of seeds or a list of seeds, got null",
     "seeds: []": "seeds: expected at least one seed, got []",
     "seeds: [1, 2, 1, 2, 3]": "seeds: repeated seeds: 1, 2",
     "seeds: [-1]": "seeds: expected whole numbers from 0 to 4294967295, got -1",
@@ -189,8 +189,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: text[:60])
-def test_each_mistake_is_told_with_its_line_and_its_remedy(tmp_path, text):
-    """One mistake is one line: where, what was expected, what was given."""
+def test_each_mistake_is_reported_with_its_line_and_its_remedy(tmp_path, text):
+    """One mistake is one line: the place, the expected value, the given value."""
     assert mistakes(tmp_path, f"# a comment\n{text}\n") == [f"a.yaml:2: {REFUSED[text]}"]
 
 
@@ -226,12 +226,12 @@ def test_each_mistake_is_told_with_its_line_and_its_remedy(tmp_path, text):
     ],
 )
 def test_values_at_the_edge_of_what_is_allowed_pass(tmp_path, text):
-    """Bounds are where the documentation puts them."""
+    """The bounds are those of the documentation."""
     assert mistakes(tmp_path, text) == []
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path):
-    """Nobody mends a file one run at a time; a rule between settings does not wait for the other mistakes."""
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(tmp_path):
+    """A user can fix the file in one pass; a rule between settings does not wait for the other mistakes."""
     text = """\
 seeds: 0
 arms:
@@ -256,15 +256,15 @@ datta: {}
     ]
 
 
-def test_a_suggestion_is_spelt_as_the_choice_is(tmp_path):
-    """Capitals count as small letters in what was given and in what may be meant."""
+def test_a_suggestion_is_spelled_like_the_choice(tmp_path):
+    """Case is ignored in both the given text and the choices."""
     assert mistakes(tmp_path, "arms: {BN: {}}\nbaseline: bn") == [
         "a.yaml:2: baseline: unknown arm 'bn'; did you mean 'BN'? (choices: BN)"
     ]
 
 
 def test_endless_mistakes_are_cut_short(tmp_path):
-    """50 lines are enough to start with."""
+    """50 lines are enough for a start."""
     text = "model:\n  hidden:\n" + "  - 0\n" * 60
     told = mistakes(tmp_path, text)
     assert len(told) == 51
@@ -272,14 +272,14 @@ def test_endless_mistakes_are_cut_short(tmp_path):
     assert told[-1] == "… and 10 more"
 
 
-def test_a_file_whose_stem_is_no_name_must_give_one(tmp_path):
-    """The name becomes part of a folder's."""
+def test_a_file_whose_stem_is_not_a_valid_name_must_give_one(tmp_path):
+    """The name becomes part of a folder's name."""
     assert mistakes(tmp_path, "seeds: 1", file="my run.yaml") == [f"my run.yaml: name: {NAME_RULE}, got 'my run'"]
     assert mistakes(tmp_path, "name: mine", file="my run.yaml") == []
 
 
 def test_settings_are_frozen_and_hashable():
-    """A cell's settings can be a key, and nobody changes them on the way."""
+    """A cell's settings can be a dictionary key, and no code can change them later."""
     settings = Settings(model=Model(hidden=(8,)))
     assert {settings: 1}[Settings(model=Model(hidden=(8,)))] == 1
     with pytest.raises(ValidationError):
@@ -287,7 +287,7 @@ def test_settings_are_frozen_and_hashable():
 
 
 def test_the_defaults_are_the_documented_ones():
-    """A file that says nothing means the lecture's network."""
+    """An empty config means the lecture's network."""
     assert Settings.model_validate({}, context=CHOICES).model_dump() == {
         "data": {
             "dataset": "mnist",
@@ -345,6 +345,6 @@ def test_the_defaults_are_the_documented_ones():
 
 
 @pytest.mark.parametrize("section", [Augment, Data, Model, Optimizer, Penalty, Schedule, Training, ExperimentFile])
-def test_every_setting_says_what_it_means(section):
-    """The documentation of settings is read from the fields."""
+def test_every_setting_has_a_description(section):
+    """The documentation of the settings is generated from the fields."""
     assert [name for name, field in section.model_fields.items() if not field.description] == []

@@ -1,4 +1,4 @@
-"""Sweeps: which points they make, in which order, and what cannot be swept."""
+"""Sweeps: their points, the order of the points, and the keys that cannot be swept."""
 
 import pytest
 from support.config_case import PAIR, load, mistakes
@@ -25,7 +25,7 @@ def test_a_grid_multiplies_with_its_first_key_slowest(tmp_path):
 
 
 def test_zipped_lists_advance_together_and_multiply_with_the_grid(tmp_path):
-    """A width and its decay belong together; each pair meets each rate."""
+    """A width and its decay belong together; each pair is combined with each rate."""
     text = """\
 sweep:
   optimizer.lr: [0.01, 0.1]
@@ -44,7 +44,7 @@ sweep:
 
 
 def test_cells_are_ordered_by_point_then_by_arm(tmp_path):
-    """The order that every table follows."""
+    """Every table has this order."""
     experiment = load(tmp_path, PAIR + "sweep: {model.dropout: [0, 0.5]}")
     assert [(cell.point_index, cell.arm) for cell in experiment.cells] == [
         (0, "bn"),
@@ -55,19 +55,19 @@ def test_cells_are_ordered_by_point_then_by_arm(tmp_path):
 
 
 def test_a_sweep_within_an_arm_leaves_the_others_alone(tmp_path):
-    """The baseline stays what it was."""
+    """The baseline does not change."""
     experiment = load(tmp_path, PAIR + "sweep: {arms.bn.model.norm: [batch], arms.bn.model.dropout: [0.1, 0.2]}")
     assert [cell.settings.model.dropout for cell in experiment.cells] == [0.1, 0.0, 0.2, 0.0]
 
 
-def test_a_whole_mapping_can_be_swept(tmp_path):
-    """A schedule comes with its own settings."""
+def test_an_entire_mapping_can_be_swept(tmp_path):
+    """Each value is a schedule with its own settings."""
     text = "sweep: {optimizer.schedule: [{name: constant}, {name: step, step_epochs: 2}]}"
     experiment = load(tmp_path, text)
     assert [cell.settings.optimizer.schedule.step_epochs for cell in experiment.cells] == [None, 2]
 
 
-def test_a_rule_that_only_holds_at_the_points_is_not_held_against_the_base(tmp_path):
+def test_a_rule_that_only_holds_at_the_points_is_not_checked_in_the_base(tmp_path):
     """The base without the sweep is never trained."""
     text = "optimizer: {name: sgd, nesterov: true}\nsweep: {optimizer.momentum: [0.5, 0.9]}"
     assert mistakes(tmp_path, text) == []
@@ -76,7 +76,7 @@ def test_a_rule_that_only_holds_at_the_points_is_not_held_against_the_base(tmp_p
 
 
 def test_a_value_that_every_point_replaces_is_checked_too(tmp_path):
-    """A mistake is a mistake, though no cell has it."""
+    """A mistake counts even if no cell has the value."""
     assert mistakes(tmp_path, "model: {dropout: 2}\nsweep: {model.dropout: [0, 0.5]}") == [
         "a.yaml:1: model.dropout: expected a number less than 1, got 2"
     ]
@@ -105,34 +105,35 @@ SWEEPS = {
     "arms.bn.seeds: [1]": f"sweep.arms.bn.seeds: {NOT_SWEPT}",
     "arms.plian.model.dropout: [0.1]": "sweep.arms.plian.model.dropout: unknown arm 'plian'; did you mean 'plain'? "
     "(choices: bn, plain)",
-    "model.norm: [batch, none]": "sweep.model.norm: arm 'bn' sets model.norm too and would ignore the sweep",
+    "model.norm: [batch, none]": "sweep.model.norm: arm 'bn' also sets model.norm and would ignore the sweep",
     "optimizer.lr.x: [1]": "sweep.optimizer.lr.x: optimizer.lr is 0.1, not a mapping",
     "zip: [1]": "sweep.zip: expected a mapping of lists, got [1]",
-    "zip: {model.hidden: [[1], [2]], optimizer.lr: [1, 2, 3]}": "sweep.zip: expected lists of one length; "
+    "zip: {model.hidden: [[1], [2]], optimizer.lr: [1, 2, 3]}": "sweep.zip: expected lists of equal length; "
     "model.hidden has 2, optimizer.lr has 3",
-    "optimizer.lr: [1], zip: {optimizer.lr: [2]}": "sweep.zip.optimizer.lr: sets the same as sweep.optimizer.lr",
-    "optimizer.schedule: [{}], optimizer.schedule.name: [step]": "sweep.optimizer.schedule.name: sets the same as "
-    "sweep.optimizer.schedule",
-    "model.dropout: [0.1], arms.bn.model.dropout: [0.2]": "sweep.arms.bn.model.dropout: sets the same as "
+    "optimizer.lr: [1], zip: {optimizer.lr: [2]}": "sweep.zip.optimizer.lr: sets the same setting as "
+    "sweep.optimizer.lr",
+    "optimizer.schedule: [{}], optimizer.schedule.name: [step]": "sweep.optimizer.schedule.name: sets the same setting "
+    "as sweep.optimizer.schedule",
+    "model.dropout: [0.1], arms.bn.model.dropout: [0.2]": "sweep.arms.bn.model.dropout: sets the same setting as "
     "sweep.model.dropout",
     f"model.dropout: {[i / 200 for i in range(101)]}, data.batch_size: {list(range(1, 101))}": "sweep: 10100 points; "
-    "at most 10000 are possible",
+    "at most 10000 are allowed",
 }
 
 
 @pytest.mark.parametrize("sweep", SWEEPS, ids=lambda sweep: sweep[:40])
-def test_what_cannot_be_swept_is_told(tmp_path, sweep):
-    """Each key has one line, however many values and arms show the mistake."""
+def test_keys_that_cannot_be_swept_are_reported(tmp_path, sweep):
+    """Each key gets one line, even if many values and arms show the mistake."""
     assert mistakes(tmp_path, f"{PAIR}optimizer: {{lr: 0.1}}\nsweep: {{{sweep}}}") == [f"a.yaml:6: {SWEEPS[sweep]}"]
 
 
 def test_true_and_1_are_different_values(tmp_path):
-    """They are equal in Python; in a config only one of them is a truth value."""
+    """They are equal in Python, but in a config only true is a boolean."""
     text = "optimizer: {name: sgd, momentum: 0.9}\nsweep: {optimizer.nesterov: [true, 1]}"
     assert mistakes(tmp_path, text) == ["a.yaml:2: sweep.optimizer.nesterov[1]: expected true or false, got 1"]
 
 
-def test_a_sweep_that_is_no_mapping_is_told(tmp_path):
+def test_a_sweep_that_is_not_a_mapping_is_reported(tmp_path):
     """A list has no keys to sweep."""
     assert mistakes(tmp_path, "sweep: [1]") == ["a.yaml:1: sweep: expected a mapping, got [1]"]
 
@@ -144,6 +145,6 @@ def test_ten_thousand_points_are_possible(tmp_path):
 
 
 def test_more_than_a_hundred_swept_keys_are_refused(tmp_path):
-    """So many keys are a mistake, and comparing them all would take long."""
+    """That many keys are a mistake, and comparing them all would take long."""
     keys = ", ".join(f"model.k{number}: [1]" for number in range(101))
     assert mistakes(tmp_path, f"sweep: {{{keys}}}")[0] == "a.yaml:1: sweep: more than 100 keys"

@@ -1,4 +1,4 @@
-"""The YAML of a config: what it may hold, and one plain line with its number for what it may not."""
+"""The YAML of a config: allowed content, and one plain line with a line number for everything else."""
 
 import contextlib
 import sys
@@ -52,21 +52,21 @@ REFUSED = {
     "a: \a\n": "1: control character '\\x07'; remove it",
     'a: "\\u0007"\n': "1: control character '\\x07'; remove it",
     "a: x\u2028b: 1\n": "1: control character '\\u2028'; remove it",
-    "a: " + "9" * 301: "1: a number of 301 digits; at most 300 are read",
-    "a: [1, 2\nb: 3\n": "1: a list '[…]' that lacks a comma or its closing ']'",
-    "a: {b: 1 c: 2}\n": "1: a mapping '{…}' that lacks a comma or its closing '}'",
+    "a: " + "9" * 301: "1: a number with 301 digits; at most 300 are allowed",
+    "a: [1, 2\nb: 3\n": "1: a list '[…]' is missing a comma or its closing ']'",
+    "a: {b: 1 c: 2}\n": "1: a mapping '{…}' is missing a comma or its closing '}'",
     "x: 1\na: [\n": "2: a value is missing, or a bracket has no partner",
     "a: }\n": "1: a value is missing, or a bracket has no partner",
     "a: 'x\nb: 3\n": "1: a quote that is never closed",
     'a: "\\q"\n': "1: an unknown escape after '\\'; use single quotes for text with backslashes",
     'a: "\\xZZ"\n': "1: an unknown escape after '\\'; use single quotes for text with backslashes",
-    "a: b: c\n": "1: a second ':' where none may be; quote the text, or start a new line",
+    "a: b: c\n": "1: a second ':' is not allowed here; quote the text or start a new line",
     "a:\n  b: 1\n c: 2\n": "3: this line's indentation matches no level above, or the line above is not finished",
-    "a: 'x' y\n": "1: text after a value has ended; quote the whole value",
-    "a: [1]]\n": "1: text after a value has ended; quote the whole value",
+    "a: 'x' y\n": "1: text after the end of a value; quote the whole value",
+    "a: [1]]\n": "1: text after the end of a value; quote the whole value",
     "{a: 1}}\n": "1: text after the end of the document",
     "- a\nb: 1\n": "2: expected a list item ('- …') like those above",
-    "a: - 1\n": "1: a '-' where no list item may be; start a new line",
+    "a: - 1\n": "1: a '-' where no list item is allowed; start a new line",
     "a: @x\n": "1: text that starts with a special character; quote it",
     "a: %x\n": "1: text that starts with a special character; quote it",
     "a: 1\nb\nc: 2\n": "2: a key without ':' and a value",
@@ -76,7 +76,7 @@ REFUSED = {
 
 @pytest.fixture(params=["libyaml", "python"])
 def _both_scanners(request, monkeypatch):
-    """PyYAML's own scanner words its complaints differently from libyaml's."""
+    """PyYAML's own scanner and libyaml's word their messages differently."""
     if request.param == "python":
         monkeypatch.setattr(strict_yaml, "LOADER", yaml.SafeLoader)
 
@@ -90,7 +90,7 @@ def refusal(text: str | bytes) -> str:
 @pytest.mark.usefixtures("_both_scanners")
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: repr(text[:30]))
 def test_what_is_not_strict_yaml_is_refused_in_one_plain_line(text):
-    """Each mistake has its own sentence with its line, whichever scanner reads the file."""
+    """Each mistake has its own sentence with its line, with either scanner."""
     assert refusal(text) == REFUSED[text]
 
 
@@ -127,13 +127,13 @@ def test_what_is_not_strict_yaml_is_refused_in_one_plain_line(text):
     }.items(),
 )
 def test_scalars_are_those_of_yaml_1_2(text, value):
-    """1e-3 is a number and off is a word, in files and in overrides alike."""
+    """1e-3 is a number and off is a word, in files and in overrides."""
     parsed = parse(f"key: {text}".encode()).value["key"]
     assert (parsed, type(parsed)) == (value, type(value))
     assert parse_value(text) == value
 
 
-def test_infinities_are_numbers_for_the_schema_to_refuse():
+def test_infinities_are_numbers_that_the_schema_refuses():
     """.inf and .nan are numbers in YAML 1.2."""
     value = parse(b"b: -.inf\nc: .NaN").value
     assert value["b"] == float("-inf")
@@ -141,7 +141,7 @@ def test_infinities_are_numbers_for_the_schema_to_refuse():
 
 
 def test_every_key_and_list_item_has_its_line():
-    """A mapping's value counts as written where its key is."""
+    """The value of a mapping has the line of its key."""
     text = b"\n# header\na:\n  b: 1\n  c: {d: 2}\nlist:\n  - 1\n  - {e: 3}\n"
     assert parse(text).lines == {
         ("a",): 3,
@@ -155,28 +155,28 @@ def test_every_key_and_list_item_has_its_line():
     }
 
 
-def test_windows_files_read_like_others():
-    """A byte order mark and carriage returns are no mistakes, and lines count as in an editor."""
+def test_windows_files_are_read_like_others():
+    """A byte order mark and carriage returns are allowed, and line numbers match an editor's."""
     parsed = parse(b"\xef\xbb\xbfa: 1\r\nb:\r\n  c: x\r\n")
     assert parsed.value == {"a": 1, "b": {"c": "x"}}
     assert parsed.lines["b", "c"] == 3
 
 
 def test_bytes_that_are_not_utf_8_are_named():
-    """The line and the byte lead to the letter in a file of another encoding."""
+    """The line and the byte identify the letter in a file with another encoding."""
     assert refusal(b"a: 1\nb: caf\xe9\n") == "2: not UTF-8 (byte 0xe9); save the file as UTF-8"
     assert refusal("a: 1".encode("utf-16")) == "1: not UTF-8 (byte 0xff); save the file as UTF-8"
 
 
 def test_nesting_to_the_limit_is_read():
-    """The mapping at the top is the first of 20 levels."""
+    """The top-level mapping is the first of 20 levels."""
     assert parse(b"a: " + b"[" * 19 + b"]" * 19).value["a"]
 
 
 @pytest.mark.parametrize("unit", LARGEST_UNITS)
 @pytest.mark.parametrize("start", LARGEST_STARTS.values(), ids=LARGEST_STARTS)
 def test_the_largest_file_costs_bounded_work(start, unit):
-    """No file can keep a command busy; the torture's row of configs holds the same files to the clock."""
+    """No file can keep a command busy; the torture tests measure the time for the same files."""
     source = largest_file(start, unit)
     num_calls = 0
 
@@ -194,17 +194,17 @@ def test_the_largest_file_costs_bounded_work(start, unit):
 
 
 def test_a_larger_file_is_refused_unread():
-    """One byte more than the limit is too much."""
+    """One byte above the limit is too much."""
     assert refusal(b" " * (MAX_BYTES + 1)) == "1: larger than 1024 KiB: not an experiment"
 
 
-def test_a_file_of_too_many_values_is_refused():
-    """So many values are no experiment, and would only cost time."""
+def test_a_file_with_too_many_values_is_refused():
+    """That many values are not an experiment, and would only cost time."""
     assert refusal(b"a: [" + b"1," * 200_000 + b"]") == "1: more than 20000 values: not an experiment"
 
 
 @pytest.mark.parametrize("text", ["a: 1", "- 1", "1\nb: 2"])
-def test_an_override_writes_no_block(text):
-    """Blocks need lines, and an override is one line."""
+def test_an_override_cannot_contain_a_block(text):
+    """Blocks need several lines, and an override is one line."""
     with pytest.raises(StrictYamlError):
         parse_value(text)

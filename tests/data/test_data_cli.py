@@ -53,7 +53,7 @@ def test_a_folder_named_like_markup_is_shown_as_it_is(bnreg_data, tmp_path):
 
 
 @pytest.mark.usefixtures("tiny")
-def test_json_goes_to_stdout_whole(bnreg_data, tmp_path):
+def test_json_goes_to_stdout_complete(bnreg_data, tmp_path):
     content = json.loads(bnreg_data("--data-root", tmp_path, "--json").stdout)
     assert content["data_root"] == str(tmp_path)
     assert [entry["name"] for entry in content["datasets"]] == list(DATASETS)
@@ -61,7 +61,7 @@ def test_json_goes_to_stdout_whole(bnreg_data, tmp_path):
 
 
 @pytest.mark.parametrize("before", [False, True])
-def test_fetch_prints_the_files_and_heeds_the_root_wherever_it_stands(bnreg_data, tiny, tmp_path, before):
+def test_fetch_prints_the_files_and_accepts_the_root_before_or_after_the_command(bnreg_data, tiny, tmp_path, before):
     root = ["--data-root", tmp_path]
     result = bnreg_data(*root, "fetch", "tiny") if before else bnreg_data("fetch", "tiny", *root)
     assert result.exit_code == 0
@@ -69,7 +69,7 @@ def test_fetch_prints_the_files_and_heeds_the_root_wherever_it_stands(bnreg_data
     assert result.stderr == f"tiny is already in {tiny}\n"
 
 
-def test_fetch_hands_the_mirror_on(bnreg_data, monkeypatch, tmp_path):
+def test_fetch_passes_the_mirror_on(bnreg_data, monkeypatch, tmp_path):
     calls = []
 
     def record(name, root, *, mirror, **_):
@@ -82,13 +82,13 @@ def test_fetch_hands_the_mirror_on(bnreg_data, monkeypatch, tmp_path):
 
 
 def test_fetch_answers_an_unknown_name_with_the_nearest(bnreg_data):
-    """As an error of the user's, which the command line words and turns into exit code 2."""
+    """It is a user error, which the command line prints and turns into exit code 2."""
     error = bnreg_data("fetch", "mnits").exception
     assert isinstance(error, UserError)
     assert str(error).startswith("unknown data set 'mnits'; did you mean 'mnist'?")
 
 
-def test_the_commands_cost_no_heavy_import():
+def test_the_commands_need_no_heavy_import():
     code = "import sys, bnreg.cli.data; print([m for m in ('torch', 'numpy', 'rich.table') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"

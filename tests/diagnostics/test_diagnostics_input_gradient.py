@@ -1,4 +1,4 @@
-"""The norm of the input gradient is torch's, example by example, and measuring leaves no trace."""
+"""The norm of the input gradient equals torch's, example by example, and measuring changes nothing."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ REPLICAS, PIXELS, CLASSES, EXAMPLES = 4, 6, 3, 23
 
 
 @pytest.fixture(autouse=True)
-def _in_float64_and_in_chunks(float64, monkeypatch):  # noqa: ARG001 # float64 is wanted for what it sets
+def _in_float64_and_in_chunks(float64, monkeypatch):  # noqa: ARG001 # the fixture float64 is needed for its effect
     monkeypatch.setattr(input_gradient, "CHUNK", 10)
     torch.manual_seed(0)
 
@@ -79,7 +79,7 @@ def test_it_is_torchs_for_every_replica_and_example(norm, num_label_rows, num_in
     assert measured.tolist() == pytest.approx(expected.tolist(), rel=1e-10)
 
 
-def test_of_a_linear_classifier_it_is_known():
+def test_the_gradient_of_a_linear_classifier_is_known():
     """∇ₓ loss = Wᵀ (softmax(z) − one-hot label)."""
     network = stacked(StackedLinear(REPLICAS, PIXELS, CLASSES))
     images, labels, indices = examples()
@@ -91,10 +91,10 @@ def test_of_a_linear_classifier_it_is_known():
 
 
 @pytest.mark.parametrize("name", list(DIAGNOSTICS))
-def test_a_measurement_leaves_no_trace(name):
-    """Neither in parameters, gradients, buffers and modes nor in random numbers; twice gives the same."""
+def test_a_measurement_changes_nothing(name):
+    """Parameters, gradients, buffers, modes and random numbers stay the same; measuring twice gives the same."""
     network = deep(norm=True)
-    network[1].eval()  # a mode that a layer was given on its own
+    network[1].eval()  # this layer has its own mode
     for parameter in network.parameters():
         parameter.grad = torch.randn_like(parameter)
     arguments = examples()

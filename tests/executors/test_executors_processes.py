@@ -1,4 +1,4 @@
-"""Worker processes that die at awkward moments: nothing that was finished is lost, and the others go on."""
+"""Worker processes that die at awkward moments: no finished work is lost, and the others continue."""
 
 import multiprocessing
 import os
@@ -16,7 +16,7 @@ from bnreg.training.shards import Shard
 
 
 class Nowhere:
-    """A store that keeps nothing."""
+    """A store that saves nothing."""
 
     def locked(self):
         return nullcontext()
@@ -70,13 +70,13 @@ def talk_without_end(pipe, *_):
 def test_a_shard_whose_worker_dies_is_tried_again_a_few_times(monkeypatch, work):
     monkeypatch.setattr(workers, "_work", work)
     warnings = []
-    with pytest.raises(RunError, match=r"^the worker process that trained seed 0 was ended by signal 9; .*attempt 3$"):
+    with pytest.raises(RunError, match=r"^the worker process that trained seed 0 was killed by signal 9; .*attempt 3$"):
         list(train(JOBS[:1], log=warnings.append))
     assert len(warnings) == 2
-    assert all(line.endswith("another one goes on from the last snapshot") for line in warnings)
+    assert all(line.endswith("another worker resumes from the last snapshot") for line in warnings)
 
 
-def test_the_other_shards_go_on_when_one_is_lost(monkeypatch):
+def test_the_other_shards_continue_when_one_is_lost(monkeypatch):
     monkeypatch.setattr(workers, "_work", die_of_one_shard)
     said = []
     with pytest.raises(RunError, match="seed 1"):
@@ -94,13 +94,13 @@ def test_a_worker_that_dies_between_two_shards_loses_neither(monkeypatch):
     assert sorted(message.shard for message in train(JOBS, log=lambda _: None)) == [0, 1, 2]
 
 
-def test_an_unforeseen_error_in_a_worker_comes_with_its_traceback(tmp_path):
+def test_an_unexpected_error_in_a_worker_comes_with_its_traceback(tmp_path):
     with pytest.raises(RunError, match=r"(?s)Traceback.*training of seed 0 failed: IndexError"):
         list(train(JOBS[:1], folders={"mnist": tmp_path}))
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
-def test_a_lack_of_memory_is_one_line(error):
+def test_a_lack_of_memory_is_reported_in_one_line(error):
     failure = workers._failure(error)
     assert failure.traceback == ""
     assert failure.line == "not enough memory; try a smaller jobs=N, model.hidden or data.batch_size"
@@ -116,8 +116,8 @@ def test_no_worker_outlives_a_coordinator_that_stops_listening(monkeypatch, work
     assert not multiprocessing.active_children()
 
 
-def test_a_signal_that_comes_while_a_worker_starts_leaves_none_behind(monkeypatch):
-    """It is answered once the worker is known, and so is ended."""
+def test_a_signal_that_arrives_while_a_worker_starts_leaves_none_behind(monkeypatch):
+    """The signal takes effect once the worker is registered, so the worker is ended too."""
 
     def start(*arguments):
         started = real(*arguments)
@@ -132,7 +132,7 @@ def test_a_signal_that_comes_while_a_worker_starts_leaves_none_behind(monkeypatc
     assert not multiprocessing.active_children()
 
 
-def test_a_worker_without_a_shard_heeds_a_stop(monkeypatch):
+def test_a_worker_without_a_shard_obeys_a_stop_request(monkeypatch):
     monkeypatch.setattr(workers, "IDLE_SECONDS", 0.01)
     monkeypatch.setattr(workers.stopping._requested, "is_set", lambda: True)
     ours, theirs = multiprocessing.Pipe()

@@ -1,4 +1,4 @@
-"""What can be said of an experiment only once its data set is known."""
+"""Errors and notices about an experiment that need its data set."""
 
 from collections import defaultdict
 
@@ -23,7 +23,7 @@ def check(folder, text, num_train=1000):
     ("data", "error"),
     {
         "train_size: 900, validation_size: 100": None,
-        "train_size: 900, validation_size: 101": "train_size: 900 of 1000 examples are too many beside 101 for "
+        "train_size: 900, validation_size: 101": "train_size: 900 of 1000 examples are too many with 101 for "
         "validation; at most 899",
         "train_size: 1001": "train_size: 1001 of 1000 examples are too many; at most 1000",
         "validation_size: 1000": "validation_size: 1000 of 1000 examples leave none to train on; at most 999",
@@ -37,20 +37,20 @@ def check(folder, text, num_train=1000):
     }.items(),
 )
 def test_sizes_must_fit_the_data(tmp_path, data, error):
-    """The largest size allowed is said, with the line of what was written, once for all arms."""
+    """The message names the largest allowed size and the line of the setting, once for all arms."""
     errors, _ = check(tmp_path, f"{PAIR}data: {{{data}}}")
     assert errors == ([] if error is None else [f"a.yaml:5: data.{error}"])
 
 
 def test_the_default_batch_can_be_too_large(tmp_path):
-    """What was never written has no line."""
+    """A default value has no line number."""
     assert check(tmp_path, "seeds: 1", num_train=50)[0] == [
         "a.yaml: data.batch_size: 100 is larger than the training set; at most 50, or all"
     ]
 
 
-def test_each_swept_size_that_does_not_fit_is_told(tmp_path):
-    """The place is the value in the sweep."""
+def test_each_swept_size_that_does_not_fit_is_reported(tmp_path):
+    """The place is that of the value in the sweep."""
     text = "data: {batch_size: 10}\nsweep:\n  data.train_size:\n    - 500\n    - 2000\n    - 3000\n"
     assert check(tmp_path, text)[0] == [
         "a.yaml:5: sweep.data.train_size[1]: 2000 of 1000 examples are too many; at most 1000",
@@ -67,7 +67,7 @@ def test_each_swept_size_that_does_not_fit_is_told(tmp_path):
         ("data: {batch_size: 111}", False),
     ],
 )
-def test_a_last_batch_of_one_is_noticed_where_batch_norm_meets_it(tmp_path, text, noticed):
+def test_a_last_batch_of_one_is_noticed_if_batch_norm_meets_it(tmp_path, text, noticed):
     """1000 = 9 × 111 + 1: batch norm has no variance for one example, and arms must see the same batches."""
     assert check(tmp_path, text)[1] == ([LAST_BATCH] if noticed else [])
 
@@ -87,12 +87,12 @@ def test_too_few_pairs_for_any_test_are_noticed(tmp_path, seeds, notice):
 
 
 def test_a_single_arm_makes_no_pairs(tmp_path):
-    """Without a comparison there is no test to be too weak."""
+    """Without a comparison, no test can be too weak."""
     assert check(tmp_path, "seeds: 1\narms: {a: {}}\nbaseline: a") == ([], [])
 
 
 def arms(a, b, rest=""):
-    """Two arms, the first of them the baseline, on lines 2 and 3, and enough seeds."""
+    """Two arms on lines 2 and 3, the first of them the baseline, and enough seeds."""
     return f"arms:\n  a: {a}\n  b: {b}\nbaseline: a\n{rest}"
 
 
@@ -114,25 +114,25 @@ def arms(a, b, rest=""):
     ],
 )
 def test_arms_that_do_not_see_the_same_batches_are_noticed(tmp_path, a, b, differences):
-    """Their pairs share a seed, but not what it draws."""
+    """Their pairs share a seed, but not the batches drawn from it."""
     expected = [] if differences is None else [f"arms 'a' and 'b' do not see the same batches: {differences}"]
     assert check(tmp_path, arms(a, b)) == ([], expected)
 
 
-def test_a_last_batch_of_one_is_no_matter_to_arms_that_see_other_batches(tmp_path):
-    """1000 = 9 × 111 + 1, but it is the arm without batch norm that meets the last one."""
+def test_a_last_batch_of_one_does_not_matter_to_arms_that_see_other_batches(tmp_path):
+    """1000 = 9 × 111 + 1, but only the arm without batch norm sees the last example alone."""
     _, notices = check(tmp_path, arms("{data: {batch_size: 111}}", "{model: {norm: batch}}"))
     assert notices == ["arms 'a' and 'b' do not see the same batches: data.batch_size differs (111, 100)"]
 
 
 def test_arms_that_train_for_different_times_are_noticed(tmp_path):
-    """More epochs are a change like any other, and an easy one to overlook."""
+    """More epochs are a change like any other, and easy to overlook."""
     text = arms("{training: {epochs: 1}}", "{training: {epochs: 3}}")
     assert check(tmp_path, text)[1] == ["arms 'a' and 'b' train for different numbers of epochs (1, 3)"]
 
 
 def test_a_difference_is_noticed_once_for_each_arm_and_not_for_each_point(tmp_path):
-    """As it is at the first point that has one; between points anything may differ."""
+    """The notice shows the first point with a difference; between points anything may differ."""
     text = arms(
         "{}", "{model: {norm: batch}}", "sweep: {arms.b.data.batch_size: [100, 50, 10], training.epochs: [1, 2]}"
     )
@@ -163,8 +163,8 @@ OTHER_TEST_SET = (
         ),
     ],
 )
-def test_arms_with_different_test_sets_are_refused_where_the_arm_says_so(tmp_path, text, place, datasets):
-    """Accuracies on other examples are not paired by anything."""
+def test_arms_with_different_test_sets_are_refused_on_the_line_of_the_arm(tmp_path, text, place, datasets):
+    """Nothing pairs accuracies on different examples."""
     assert check(tmp_path, text)[0] == [f"a.yaml:{place}: {OTHER_TEST_SET.format(datasets)}"]
 
 
@@ -186,8 +186,8 @@ def test_points_may_differ_in_their_test_sets(tmp_path):
         (arms("{model: {hidden: []}}", "{model: {norm: batch}}"), False),
     ],
 )
-def test_what_a_network_without_hidden_layers_ignores_is_noticed(tmp_path, text, noticed):
-    """Arms that differ in nothing else are the same network."""
+def test_settings_that_a_network_without_hidden_layers_ignores_are_noticed(tmp_path, text, noticed):
+    """Arms that differ only in such settings are the same network."""
     notice = "without hidden layers, norm, activation and dropout have no effect"
     errors, notices = check(tmp_path, text)
     assert not errors
@@ -198,7 +198,7 @@ def test_what_a_network_without_hidden_layers_ignores_is_noticed(tmp_path, text,
     ("penalty", "why"),
     [
         ("{kind: l2}", "its strength is 0"),
-        ("{kind: l2, strength: 1, on: []}", "it is on no kind of parameters"),
+        ("{kind: l2, strength: 1, on: []}", "it applies to no parameters"),
         ("{kind: l2, strength: 1}", None),
         ("{kind: none, strength: 1}", None),
     ],
@@ -210,9 +210,9 @@ def test_a_penalty_that_changes_nothing_is_noticed(tmp_path, penalty, why):
 
 
 @pytest.mark.parametrize(("key", "value"), [("root", "elsewhere"), ("fallback", "none")])
-def test_the_data_lie_in_one_place_for_all_arms(tmp_path, key, value):
+def test_all_arms_read_their_data_from_one_place(tmp_path, key, value):
     text = f"arms:\n  a: {{}}\n  b: {{data: {{{key}: {value}}}, model: {{norm: batch}}}}\nbaseline: a\n"
     errors, _ = check(tmp_path, text)
     (error,) = errors
     assert error.startswith("a.yaml:3: ") or "arms.b.data" in error
-    assert error.endswith("the data lie in one place for the whole experiment; set it outside arms and sweep")
+    assert error.endswith("must be the same for the whole experiment; set it outside arms and sweep")

@@ -1,4 +1,4 @@
-"""M10: a convolution, its norm and its pooling are torch's, replica by replica; the unit is the feature map."""
+"""M10: a convolution, its norm and its pooling equal torch's, replica by replica; the unit is the feature map."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def assert_equal(ours, theirs):
 
 
 def images_of(values, maps):
-    """The images of one row of values, of shape (batch, maps, height, width): written without the code under test."""
+    """The images of one row of values, of shape (batch, maps, height, width), computed without the code under test."""
     num_maps, height, width = maps
     return values.reshape(-1, height, width, num_maps).permute(0, 3, 1, 2)
 
@@ -91,8 +91,8 @@ def test_the_norm_of_feature_maps_equals_torchs_batch_norm_2d():
 
 
 @pytest.mark.parametrize("side", [2, 3])
-def test_pooling_and_the_way_to_nodes_are_torchs(side):
-    """Max pooling drops what is left over at the borders, and nodes lie in the order of torch's Flatten."""
+def test_pooling_and_the_conversion_to_nodes_are_torchs(side):
+    """Max pooling drops incomplete squares at the borders, and nodes are in the order of torch's Flatten."""
     y = random_values(REPLICAS)
     pooled = StackedMaxPool(MAPS, side)(y)
     out_maps = (MAPS[0], MAPS[1] // side, MAPS[2] // side)
@@ -104,7 +104,7 @@ def test_pooling_and_the_way_to_nodes_are_torchs(side):
 
 
 def test_maps_pass_between_layers_without_a_copy():
-    """What a convolution makes is what the next reads: the same memory, seen as values in between."""
+    """A convolution reads the same memory that the previous one wrote, viewed as values in between."""
     values = StackedConvolution(REPLICAS, MAPS, 4, kernel=3)(random_values(REPLICAS))
     assert as_images(values, (4, *MAPS[1:])).data_ptr() == values.data_ptr()
     assert torch.equal(as_values(as_images(values, (4, *MAPS[1:])), REPLICAS), values)

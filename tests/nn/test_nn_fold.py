@@ -1,4 +1,4 @@
-"""Folding changes no logit, and is refused where it would."""
+"""Folding changes no logit, and is refused if it would."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ ARCHITECTURES = {
 
 @torch.no_grad()
 def make_network(architecture, dropout_rates=(), generators=()):
-    """A stack as training might have left it; some γ are negative, and two replicas have hardly any variance."""
+    """A stack that looks trained; some γ are negative, and two replicas have almost no variance."""
     network = StackedNetwork(architecture, REPLICAS, dropout_rates=dropout_rates, generators=generators).eval()
     for parameter in network.parameters():
         nn.init.normal_(parameter)
@@ -62,7 +62,7 @@ def test_a_folded_network_has_the_same_logits_and_no_norms(architecture):
 
 
 def test_dropout_does_not_matter():
-    """Neither its layers, which evaluation passes, nor that it stands between the affine layer and the norm."""
+    """Evaluation skips its layers, even one between the affine layer and the norm."""
     generators = [torch.Generator(torch.get_default_device()) for _ in range(REPLICAS)]
     network = make_network(ARCHITECTURES["dropout before the norm"], [0.5] * REPLICAS, generators)
     folded = fold(network)
@@ -73,8 +73,8 @@ def test_dropout_does_not_matter():
 
 @pytest.mark.parametrize("has_bias", [False, True])
 @pytest.mark.parametrize("kind", ["linear", "conv"])
-def test_each_layer_is_what_torchs_fusion_makes_of_it(kind, has_bias):
-    """Replica by replica, W′ and b′; the layers that training makes have no bias, yet one would be folded too."""
+def test_each_folded_layer_equals_torchs_fusion(kind, has_bias):
+    """W′ and b′ of each replica; trained layers have no bias, but a bias would be folded too."""
     network = make_network(ARCHITECTURES["one hidden layer" if kind == "linear" else "cnn"])
     affine, (_, norm) = network.affine_layers[0], network.batch_norms[0]
     width = norm.gamma.shape[-1]
@@ -108,7 +108,7 @@ def test_float32_weights_are_folded_in_float64_and_rounded_once():
         assert torch.equal(values, exact.state_dict()[name]), name
 
 
-def test_the_network_that_was_folded_stays_as_it_was():
+def test_folding_does_not_change_the_original_network():
     network = make_network(MLP)
     before = {name: values.clone() for name, values in network.state_dict().items()}
     folded = fold(network)
@@ -124,8 +124,8 @@ def test_the_network_that_was_folded_stays_as_it_was():
     [
         (replace(MLP, norm="none"), "nothing to fold"),
         (replace(MLP, hidden=()), "nothing to fold"),
-        (replace(MLP, norm_placement="post_activation"), "the activation stands between"),
-        (replace(MLP, norm_placement="input"), "each norm stands before its affine layer"),
+        (replace(MLP, norm_placement="post_activation"), "the activation is between"),
+        (replace(MLP, norm_placement="input"), "each norm is before its affine layer"),
         (replace(CNN, norm_placement="input"), "the zeros around the maps are not normalised"),
     ],
     ids=["no norm", "no hidden layer", "post_activation", "input", "input of a cnn"],

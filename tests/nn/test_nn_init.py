@@ -1,4 +1,4 @@
-"""Initial weights: each scheme's spread, its biases, and a stream of its own for every seed, layer and purpose."""
+"""Initial weights: each scheme's spread, its biases, and a separate stream for every seed, layer and purpose."""
 
 import math
 
@@ -23,7 +23,7 @@ STANDARD_DEVIATIONS = {
 
 @pytest.mark.parametrize("scheme", INITS)
 def test_every_scheme_has_its_known_spread(scheme):
-    """And the uniform ones their bound; a scheme without a known spread fails here."""
+    """Uniform schemes also keep their bound; a scheme without a known spread fails here."""
     weight = draw_weight(scheme, 1.0, 0, "linear.0", (FAN_OUT, FAN_IN))
     expected = STANDARD_DEVIATIONS[scheme]
     assert weight.shape == (FAN_OUT, FAN_IN)

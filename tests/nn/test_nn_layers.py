@@ -1,4 +1,4 @@
-"""Each stacked layer is torch.nn's layer, replica by replica: forward, gradients and buffers."""
+"""Each stacked layer equals torch.nn's layer, replica by replica: forward, gradients and buffers."""
 
 import math
 
@@ -36,7 +36,7 @@ def assert_equal(ours, theirs):
 
 @pytest.mark.parametrize("num_inputs_rows", [1, 2, 3, 6])
 def test_a_stacked_linear_layer_equals_torchs_for_every_replica(num_inputs_rows):
-    """Replica r reads input r mod F; a shared input collects the gradients of all who share it."""
+    """Replica r reads input r mod F; a shared input collects the gradients of all replicas that share it."""
     stacked = StackedLinear(REPLICAS, INPUTS, OUTPUTS)
     nn.init.normal_(stacked.weight)
     nn.init.normal_(stacked.bias)
@@ -63,7 +63,7 @@ def test_a_stacked_linear_layer_equals_torchs_for_every_replica(num_inputs_rows)
 
 @pytest.mark.parametrize("name", sorted(name for name, activation in ACTIVATIONS.items() if activation.trainable))
 def test_every_activation_equals_torchs(name):
-    """Value and derivative, far out and at the kink as well; a table entry without an oracle fails here."""
+    """Value and derivative, also far from zero and at the kink; a table entry without an oracle fails here."""
     z = torch.cat([torch.linspace(-30, 30, 121), torch.randn(100)]).repeat(2, 1, 1).requires_grad_()
     ours = StackedActivation(2, name)
     theirs = TORCH_ACTIVATIONS[name]()
@@ -76,7 +76,7 @@ def test_every_activation_equals_torchs(name):
     torch.testing.assert_close(z.grad[1], z_r.grad, rtol=1e-9, atol=1e-8)
 
 
-def test_the_step_function_is_one_for_positive_z_alone():
+def test_the_step_function_is_one_only_for_positive_z():
     z = torch.tensor([-2.0, -1e-300, 0.0, 1e-300, 2.0])
     assert ACTIVATIONS["step"].function(z).tolist() == [0, 0, 0, 1, 1]
 
@@ -128,7 +128,7 @@ def test_batch_norm_refuses_to_train_on_one_example():
 
 
 def test_dropout_keeps_the_mean_at_each_replicas_own_rate(device):
-    """A kept value grows by 1/(1 − rate), a rate of 0 changes nothing, and evaluation drops nothing."""
+    """A kept value is scaled by 1/(1 − rate), a rate of 0 changes nothing, and evaluation drops nothing."""
     rates = [0.0, 0.2, 0.8]
     dropout = StackedDropout(rates, [torch.Generator(device).manual_seed(r) for r in range(3)])
     y = torch.ones(3, 100, 400)

@@ -1,4 +1,4 @@
-"""Where a network's weights come from, layer by layer."""
+"""The origin of a network's weights, layer by layer."""
 
 import math
 
@@ -12,8 +12,8 @@ from bnreg.nn.network import StackedNetwork
 CNN = Architecture(image_shape=(8, 8), num_classes=4, hidden=(6,), channels=(30, 40), kernel=3)
 
 
-def test_a_convolution_starts_from_a_stream_and_fans_of_its_own():
-    """A map's fan-in and fan-out are counted over the kernel."""
+def test_a_convolution_starts_from_its_own_stream_and_fans():
+    """A map's fan-in and fan-out include the kernel's area."""
     network = StackedNetwork(CNN, 2)
     network.initialise(1, seed=7, scheme="xavier_normal", gain=1.0)
     first, second, hidden, output = network.affine_layers
@@ -26,7 +26,7 @@ def test_a_convolution_starts_from_a_stream_and_fans_of_its_own():
         assert not layer.weight[0].any()
 
 
-def test_linear_layers_of_one_shape_start_alike_behind_convolutions_and_without():
+def test_linear_layers_of_one_shape_start_alike_with_and_without_convolutions():
     mlp = StackedNetwork(Architecture(image_shape=(40, 4), num_classes=4, hidden=(6,)), 1)
     cnn = StackedNetwork(CNN, 1)
     for network in (mlp, cnn):

@@ -1,4 +1,4 @@
-"""Which test examples were classified right comes back from the run folder as it went in."""
+"""The flags for correctly classified test examples are read back from the run folder as they were written."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from bnreg.runs.read import Run
 
 
 def holding(content):
-    """A run that holds little else."""
+    """A run that holds only this file."""
     return Run(Path("run"), {}, {}, {} if content is None else {CORRECT: content})
 
 
 @given(st.integers(1, 70), st.integers(1, 3), st.integers(1, 4), st.integers(0, 99))
 def test_any_flags_survive_packing(num_examples, num_arms, num_seeds, seed):
-    """Also where they do not fill the last byte, and where the points' test sets differ in size."""
+    """Even if they do not fill the last byte, and if the points' test sets differ in size."""
     flags = {
         point: np.random.default_rng(seed + point).random((num_arms, num_seeds, num_examples + point)) < 0.9
         for point in (0, 1, 12)
@@ -41,6 +41,6 @@ def test_a_run_without_the_file_has_no_flags():
     assert read_correct(holding(None)) == {}
 
 
-def test_what_is_no_such_file_is_refused():
+def test_a_file_of_another_format_is_refused():
     with pytest.raises(UserError, match="cannot be read"):
         read_correct(holding(b"no safetensors"))

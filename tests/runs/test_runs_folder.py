@@ -1,4 +1,4 @@
-"""A run folder that cannot be written: one line, and nothing left behind."""
+"""A run folder that cannot be written gives one line and leaves nothing behind."""
 
 import errno
 import os
@@ -25,11 +25,11 @@ def test_a_full_disk_fails_the_run_and_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_root_that_is_a_file_is_the_users_mistake(tmp_path):
     (tmp_path / "runs").write_text("")
-    with pytest.raises(UserError, match="no run can be written here"), new_run(tmp_path / "runs", "x"):
+    with pytest.raises(UserError, match="cannot write a run here"), new_run(tmp_path / "runs", "x"):
         pass
 
 
-def test_two_runs_of_one_second_get_two_folders(tmp_path):
+def test_runs_that_start_in_one_second_get_their_own_folders(tmp_path):
     for _ in range(20):
         with new_run(tmp_path, "same") as (_, draft):
             draft.write("a", b"")

@@ -1,7 +1,7 @@
-"""Run folders that were written long ago are read as they were meant, whatever bnreg writes today.
+"""Old run folders are still read correctly, whatever bnreg writes today.
 
-Each folder of ``tests/golden`` is kept as it was written: one for each schema, and for what a schema was before it had
-all of its files. A new schema adds its own.
+Each folder in ``tests/golden`` is kept as it was written: one for each schema, and one from before a schema had all of
+its files. A new schema adds its own folder.
 """
 
 import json
@@ -29,11 +29,11 @@ def test_every_schema_has_a_folder():
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.iterdir()), ids=lambda path: path.name)
-def test_every_file_is_what_it_was(path):
+def test_every_file_is_unchanged(path):
     assert all(file["state"] == "whole" for file in checked_files(path))
 
 
-def test_the_first_run_tells_what_it_told(bnreg):
+def test_the_first_run_is_reported_as_before(bnreg):
     run = read_run(one(FIRST))
     assert run.config["training"]["epochs"] == 5
     assert read_correct(run) == {}
@@ -47,7 +47,7 @@ def test_the_first_run_tells_what_it_told(bnreg):
     assert "state     complete" in bnreg("show", run.path).out
 
 
-def test_a_run_of_schema_1_tells_what_it_told(bnreg):
+def test_a_run_of_schema_1_is_reported_as_before(bnreg):
     run = read_run(one("golden-"))
     flags = read_correct(run)
     assert {index: found.shape for index, found in flags.items()} == {0: (2, 2, 1000), 1: (2, 2, 1000)}

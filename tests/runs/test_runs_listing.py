@@ -1,4 +1,4 @@
-"""Every run below a folder is listed, in the state that its files prove."""
+"""Every run in a folder is listed with the state that its files prove."""
 
 import pytest
 from support.made_runs import flip, made_name, make_every_state, make_run, make_unfinished
@@ -12,14 +12,14 @@ def test_every_state_is_derived_from_the_files(tmp_path):
     listed = {one.state: (one.name, one.reason) for one in list_runs(tmp_path)}
     assert listed == {
         "complete": (names["complete"], ""),
-        "damaged": (names["damaged"], "metrics.csv: the file is not what its checksum in manifest.json says"),
+        "damaged": (names["damaged"], "metrics.csv: the file does not match its checksum in manifest.json"),
         "newer": (names["newer"], "written by bnreg 9.9.0 (folder schema 2, here 1); upgrade"),
-        "created": (names["created"], "nothing was trained yet"),
+        "created": (names["created"], "nothing has been trained yet"),
     }
 
 
 def test_run_json_is_not_believed_about_its_state(tmp_path):
-    """An interrupted copy says complete, and is not."""
+    """An interrupted copy claims to be complete, but is not."""
     path = make_run(tmp_path, made_name(), state="complete")
     (path / "manifest.json").unlink()
     (damaged,) = list_runs(tmp_path)
@@ -29,9 +29,9 @@ def test_run_json_is_not_believed_about_its_state(tmp_path):
 @pytest.mark.parametrize(
     ("manifest", "reason"),
     [
-        ("{", "manifest.json: it is not the manifest that bnreg wrote"),
-        ("[" * 100_000, "manifest.json: it is not the manifest that bnreg wrote"),
-        ('{"schema": 1, "sha256": {}}', "not a run folder (its manifest.json names no run.json)"),
+        ("{", "manifest.json: not a manifest that bnreg wrote"),
+        ("[" * 100_000, "manifest.json: not a manifest that bnreg wrote"),
+        ('{"schema": 1, "sha256": {}}', "not a run folder (its manifest.json does not list run.json)"),
     ],
     ids=["cut", "nested", "no run"],
 )
@@ -41,17 +41,17 @@ def test_a_manifest_that_cannot_be_read_is_damage(tmp_path, manifest, reason):
     assert (damaged.state, damaged.reason) == ("damaged", reason)
 
 
-def test_all_damage_of_a_run_is_told(tmp_path):
+def test_all_damage_of_a_run_is_reported(tmp_path):
     path = make_run(tmp_path, made_name())
     flip(path / "run.json")
     (path / "summary.csv").unlink()
     (damaged,) = list_runs(tmp_path)
     assert damaged.reason == (
-        "run.json: the file is not what its checksum in manifest.json says; summary.csv: No such file or directory"
+        "run.json: the file does not match its checksum in manifest.json; summary.csv: No such file or directory"
     )
 
 
-def test_what_is_no_run_is_not_listed(tmp_path):
+def test_folders_that_are_not_runs_are_not_listed(tmp_path):
     renamed = make_run(tmp_path, made_name()).rename(tmp_path / "the best")
     for name in ("notes", ".git", ".curves.svg.0a1b2c.partial", "folded"):
         (tmp_path / name).mkdir()
@@ -60,7 +60,7 @@ def test_what_is_no_run_is_not_listed(tmp_path):
     assert [one.path for one in list_runs(tmp_path)] == [renamed]
 
 
-def test_a_run_is_told_with_what_its_arms_reached(tmp_path):
+def test_a_run_is_listed_with_the_accuracy_of_its_arms(tmp_path):
     points = [{"optimizer.lr": 0.001}, {"optimizer.lr": 0.01}]
     make_run(tmp_path, made_name(), points=points, accuracies={"bn": [0.9, 0.8], "plain": 0.7}, num_seeds=3)
     (one,) = list_runs(tmp_path)
@@ -77,7 +77,7 @@ def test_an_unfinished_run_began_when_its_name_says(tmp_path):
 
 @pytest.fixture
 def three(tmp_path):
-    """Three runs whose orders by name, age and accuracy all differ, and a damaged one of no known age."""
+    """Three runs whose orders by name, age and accuracy all differ, and a damaged one of unknown age."""
     for number, (name, day, accuracy) in enumerate([("a", 2, 0.98), ("b", 3, 0.97), ("c", 1, 0.99)]):
         make_run(
             tmp_path,

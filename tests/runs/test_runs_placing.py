@@ -1,4 +1,4 @@
-"""What is written for the user appears whole, in its place, and in nobody else's."""
+"""Output for the user appears complete and in its own place, and never replaces other files."""
 
 import pytest
 
@@ -25,19 +25,19 @@ def test_what_exists_is_not_overwritten(tmp_path, make, kind):
         place.mkdir()
     else:
         place.symlink_to("nowhere")
-    with pytest.raises(UserError, match=r"taken: exists already, and nothing is overwritten; .* --output"):
+    with pytest.raises(UserError, match=r"taken: already exists and will not be overwritten; .* --output"):
         make(place)
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
     assert place.is_symlink() or place.is_dir() or place.read_text() == "theirs"
 
 
-def test_a_folder_that_somebody_else_makes_meanwhile_is_theirs(tmp_path):
+def test_a_folder_that_another_process_creates_meanwhile_is_kept(tmp_path):
     def make_both():
         with new_folder(tmp_path / "mine", what="folder", option="--output"):
             make_folder(tmp_path / "mine")
             (tmp_path / "mine" / "theirs").touch()
 
-    with pytest.raises(UserError, match="no folder can be written here"):
+    with pytest.raises(UserError, match="cannot write a folder here"):
         make_both()
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
     assert (tmp_path / "mine" / "theirs").exists()
@@ -52,5 +52,5 @@ def test_folders_above_are_made_and_nothing_else_is_left(tmp_path, make):
 @pytest.mark.parametrize("make", [make_folder, make_file])
 def test_a_place_below_a_file_is_the_users_mistake(tmp_path, make):
     (tmp_path / "a").write_text("")
-    with pytest.raises(UserError, match=r"can be written here .* choose a folder with --output"):
+    with pytest.raises(UserError, match=r"cannot write a (file|folder) here .* choose a folder with --output"):
         make(tmp_path / "a" / "b")

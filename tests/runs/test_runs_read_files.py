@@ -1,4 +1,4 @@
-"""Reading a run: nothing is believed unverified, and nothing is parsed before it is asked for."""
+"""Reading a run: nothing is used unverified, and nothing is parsed before it is needed."""
 
 import sys
 from dataclasses import replace
@@ -13,8 +13,8 @@ from bnreg.runs.folder import checked_files
 from bnreg.runs.read import UnreadableRunError
 
 
-def test_tables_are_parsed_once_and_only_if_asked_for(tmp_path, monkeypatch):
-    """Many runs can be read for a fraction of what parsing their epochs would take."""
+def test_tables_are_parsed_once_and_only_if_needed(tmp_path, monkeypatch):
+    """Many runs can be read in a fraction of the time that parsing their epochs would take."""
     path = make_run(tmp_path, made_name())
     monkeypatch.setitem(sys.modules, "pandas", None)
     run = read_run(path)
@@ -26,7 +26,7 @@ def test_tables_are_parsed_once_and_only_if_asked_for(tmp_path, monkeypatch):
 
 
 def test_what_was_verified_is_what_is_parsed(tmp_path):
-    """A file that changes between the two does not get in."""
+    """A file that changes between verification and parsing is not read."""
     path = make_run(tmp_path, made_name())
     run = read_run(path)
     (path / "metrics.csv").write_text("arm\nother\n")
@@ -46,13 +46,13 @@ def test_what_was_verified_is_what_is_parsed(tmp_path):
     ],
     ids=["too few rows", "too many rows", "a short row", "a long row", "no arm's row", "a word", "no rows"],
 )
-def test_a_summary_that_is_not_that_of_the_replicas_is_damaged(tmp_path, change):
-    """Although its checksum is right: whoever wrote it."""
+def test_a_summary_that_does_not_match_the_replicas_is_damaged(tmp_path, change):
+    """Even if its checksum is right: bnreg did not write it."""
     run = read_run(make_run(tmp_path, made_name()))
     lines = run.files["summary.csv"].decode().splitlines()
     forged = replace(run, files={**run.files, "summary.csv": "\n".join(change(lines)).encode()})
     assert len(run.summary["arm"]) == len(lines) - 1
-    with pytest.raises(UnreadableRunError, match=r"summary\.csv: damaged run: it is not the table that bnreg writes"):
+    with pytest.raises(UnreadableRunError, match=r"summary\.csv: damaged run: not a table that bnreg wrote"):
         _ = forged.summary
 
 
@@ -61,22 +61,22 @@ def test_the_config_is_that_of_run_json(tmp_path):
 
 
 def test_the_config_of_an_older_run_is_that_of_its_yaml(tmp_path):
-    """As it was written: text that looks like a number stays text."""
+    """It is read as written: text that looks like a number stays text."""
     config = CONFIG | {"name": "1e-3", "optimizer": {"lr": 1e-05, "schedule": None, "on": ["weights"]}}
     content = yaml.safe_dump(config, sort_keys=False).encode()
     path = make_run(tmp_path, made_name(), config=False, files={"config.yaml": content})
     assert read_run(path).config == config
     assert read_run(make_run(tmp_path, made_name(number=1), config=False)).config == {}
     flip(path / "config.yaml")
-    with pytest.raises(UserError, match=r"config\.yaml: damaged run: the file is not what its checksum"):
+    with pytest.raises(UserError, match=r"config\.yaml: damaged run: the file does not match its checksum"):
         read_run(path)
 
 
-def test_what_is_left_of_a_run_that_never_was_is_called_so(tmp_path):
+def test_leftovers_of_a_run_that_was_never_completed_are_named(tmp_path):
     for name, line in (
         (f".{made_name()}.unfinished.0a1b2c.partial", "left by a process that was killed; `bnreg rm` removes it"),
         (f".{made_name()}.partial", "left by a process that was killed; `bnreg rm` removes it"),
-        (f".{made_name()}.0a1b2c.removed", "its removal was interrupted; `bnreg rm` ends it"),
+        (f".{made_name()}.0a1b2c.removed", "removal interrupted; `bnreg rm` finishes it"),
     ):
         path = make_run(tmp_path, made_name(number=1)).rename(tmp_path / name)
         with pytest.raises(UnreadableRunError) as refusal:
@@ -84,7 +84,7 @@ def test_what_is_left_of_a_run_that_never_was_is_called_so(tmp_path):
         assert (refusal.value.state, refusal.value.lines) == ("created", (f"{path}: {line}",))
 
 
-def test_every_file_is_held_to_its_checksum(tmp_path):
+def test_every_file_is_checked_against_its_checksum(tmp_path):
     files = {"curves.svg": b"<svg/>", "weights/bn-0": b"12345", "weights/bn-1": b"12345"}
     path = make_run(tmp_path, made_name(), files=files)
     flip(path / "curves.svg")

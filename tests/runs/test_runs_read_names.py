@@ -1,4 +1,4 @@
-"""Which runs the arguments of a command mean: paths, patterns, names, beginnings of names."""
+"""The runs that a command's arguments refer to: paths, patterns, names, prefixes of names."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ RISE = made_name("lift_and_rise", 4, 1)
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
-    """Three runs of one experiment and one of another whose name begins alike, in the current folder's runs."""
+    """Three runs of one experiment and one of another whose name starts the same, in ``runs`` of the current folder."""
     monkeypatch.chdir(tmp_path)
     for name in (*LIFTS, RISE):
         make_run("runs", name, num_seeds=1)
@@ -35,40 +35,41 @@ def runs(tmp_path, monkeypatch):
         (f"runs/{RISE}/", [RISE]),
     ],
 )
-def test_a_name_its_beginning_an_experiment_and_a_pattern_mean_runs(runs, argument, meant):
+def test_a_name_a_prefix_an_experiment_and_a_pattern_mean_runs(runs, argument, meant):
     assert [path.name for path in expand_runs([argument], runs)] == meant
 
 
-def test_a_beginning_of_several_runs_is_refused_with_their_names(runs):
+def test_a_prefix_of_several_runs_is_refused_with_their_names(runs):
     with pytest.raises(UserError) as refusal:
         expand_runs(["lift-2", "lif", "zzz"], runs)
     assert refusal.value.lines == (
-        f"lift-2: 3 runs begin so: {', '.join(LIFTS)}; write more of the name",
-        f"lif: 4 runs begin so: {', '.join([*LIFTS, RISE])}; write more of the name",
+        f"lift-2: ambiguous: 3 runs start with this: {', '.join(LIFTS)}; type more of the name",
+        f"lif: ambiguous: 4 runs start with this: {', '.join([*LIFTS, RISE])}; type more of the name",
         "zzz: no such run",
     )
 
 
-def test_many_runs_that_begin_alike_are_not_all_named(runs):
+def test_many_runs_that_start_the_same_are_not_all_named(runs):
     make_run(runs, made_name("lift", 5, 3), num_seeds=1)
-    with pytest.raises(UserError, match=r"^lif: 5 runs begin so: .* and 1 more; write more of the name$"):
+    line = r"^lif: ambiguous: 5 runs start with this: .* and 1 more; type more of the name$"
+    with pytest.raises(UserError, match=line):
         expand_runs(["lif"], runs)
 
 
 @pytest.mark.parametrize(("argument", "near"), [("lfit", "lift"), ("lift_and_rsie", "lift_and_rise"), (RISE[1:], RISE)])
-def test_a_misspelt_name_is_told_what_is_near(runs, argument, near):
+def test_a_misspelt_name_gets_a_suggestion(runs, argument, near):
     with pytest.raises(UserError, match=rf"^{argument}: no such run; did you mean '{near}'\?$"):
         expand_runs([argument], runs)
 
 
 def test_what_exists_as_a_path_is_meant_as_such(runs):
-    """A folder here goes before a run's name there."""
+    """A folder in the current folder takes precedence over a run's name in the root."""
     Path("lift").mkdir()
     assert expand_runs(["lift"], runs) == [Path("lift")]
 
 
-def test_no_name_means_what_is_not_a_run(runs):
-    """Neither other folders nor what is hidden; an unfinished run is meant by its own name alone."""
+def test_no_name_means_a_folder_that_is_not_a_run(runs):
+    """Other folders and hidden ones do not match; a hidden run is found only by its full name."""
     unfinished = f".{made_name('lift', 9, 9)}.0a1b2c.partial"
     for name in ("notes", "lift-folded", unfinished):
         (runs / name).mkdir()
@@ -79,7 +80,7 @@ def test_no_name_means_what_is_not_a_run(runs):
     assert expand_runs([unfinished], runs) == [runs / unfinished]
 
 
-def test_names_are_looked_up_below_the_root_that_was_given(runs, tmp_path):
+def test_names_are_looked_up_in_the_given_root(runs, tmp_path):
     with pytest.raises(UserError, match="lift: no such run"):
         expand_runs(["lift"], tmp_path / "elsewhere")
     assert expand_runs(["lift"]) == expand_runs(["lift"], runs) == [runs / name for name in LIFTS]

@@ -1,4 +1,4 @@
-"""Tiny data, and cells of an experiment on them."""
+"""Tiny data, and cells of an experiment that uses them."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from bnreg.data import Dataset
 
 
 def make_tiny(num_train=400, num_test=200, seed=0):
-    """Learnable images of 6 × 6 pixels in four classes: a pattern per class, under noise."""
+    """Learnable images of 6 × 6 pixels in four classes: one pattern per class, plus noise."""
     rng = np.random.default_rng(seed)
     patterns = rng.integers(0, 200, (4, 6, 6))
 

@@ -1,4 +1,4 @@
-"""The command line in a process of its own, and a small experiment for it."""
+"""The command line in its own process, and a small experiment for it."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ jobs: 2
 
 
 def command_line(*arguments, **environment):
-    """Call bnreg in a process of its own."""
+    """Call bnreg in its own process."""
     return subprocess.run(
         [sys.executable, "-m", "bnreg", *map(str, arguments)],
         capture_output=True,

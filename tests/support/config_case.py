@@ -1,4 +1,4 @@
-"""Small tables and short cuts that the tests of the config room share."""
+"""Small tables and helpers shared by the config tests."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ arms:
 baseline: plain
 """
 
-# What a file of the largest size may hold: a beginning, and then one thing over and over.
+# The content of a file of the largest size: a start, and then one unit over and over.
 LARGEST_STARTS = {"bare": b"", "list": b"a: [", "quote": b'a: "', "block": b"a: |\n "}
 LARGEST_UNITS = [
     b"\n",
@@ -47,19 +47,19 @@ LARGEST_UNITS = [
 
 
 def largest_file(start: bytes, unit: bytes) -> bytes:
-    """As many bytes as are read at all."""
+    """The largest number of bytes that is read, from a start and a repeated unit."""
     return (start + unit * MAX_BYTES)[:MAX_BYTES]
 
 
 def load(folder: Path, text: str | bytes, *overrides: str, file: str = "a.yaml") -> Experiment:
-    """The experiment that a file of this text describes."""
+    """Load the experiment that a file with this text describes."""
     path = folder / file
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return load_experiment(path, overrides, CHOICES)
 
 
 def mistakes(folder: Path, text: str | bytes, *overrides: str, file: str = "a.yaml") -> list[str]:
-    """The lines that tell what is wrong with such a file, without its folder."""
+    """The error lines for such a file, without its folder."""
     try:
         load(folder, text, *overrides, file=file)
     except UserError as error:

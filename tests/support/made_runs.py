@@ -1,6 +1,6 @@
-"""Runs that were never trained, whose numbers are known: quickly made, read like any other, the same at every call.
+"""Runs with known numbers that were never trained: quick to make, read like any other, the same at every call.
 
-One builder puts a run together from its replicas; the recipes below it differ in the numbers that they give these.
+One builder assembles a run from its replicas; the functions below it differ in the numbers of the replicas.
 """
 
 import json
@@ -37,13 +37,13 @@ GUESS = {"loss": math.log(NUM_CLASSES), "accuracy": 1 / NUM_CLASSES}
 
 
 def made_name(name="lift", number=0, day=1):
-    """A run folder's name: of an experiment, with a day in November 2026."""
+    """The name of a run folder: an experiment's name and a day in November 2026."""
     return f"{name}-202611{day:02}T120000Z-{number:06x}"
 
 
 @dataclass(frozen=True)
 class MadeReplica:
-    """A network, and what was measured of it: by epoch, in the end and, with a validation split, at its best."""
+    """A network and its measurements: per epoch, at the end and, with a validation split, at its best epoch."""
 
     id: ReplicaId
     epochs: list[dict[str, Any]]
@@ -58,7 +58,7 @@ class MadeReplica:
 
 @dataclass(frozen=True)
 class MadeRun:
-    """A run as ``made_run`` puts it together."""
+    """A run as ``made_run`` assembles it."""
 
     info: RunInfo
     metrics: list[dict[str, Any]]
@@ -66,13 +66,13 @@ class MadeRun:
     flags: Any
 
     def view(self, metrics=None):
-        """It as a question sees it, without a folder."""
+        """The run as an analysis sees it, without a folder."""
         summary = pd.DataFrame(self.summary).to_dict("list")
         rows = self.metrics if metrics is None else metrics
         return RunView(self.info, summary, self.info.config or {}, lambda: pd.DataFrame(rows))
 
     def write(self, root, *, files=None, has_config=True, num_examples=NUM_EXAMPLES, **info):
-        """It as a folder of its name; ``info`` replaces what run.json says."""
+        """Write the run as a folder with its name; ``info`` replaces fields of run.json."""
         content = self.info.to_json() | info
         if not has_config:
             del content["config"]
@@ -88,7 +88,7 @@ class MadeRun:
 
 
 def made_run(replicas, *, points=({},), arms, seeds, **info):
-    """A run of these replicas, which may come in any order; ``info`` goes into run.json."""
+    """A run with these replicas, in any order; ``info`` goes into run.json."""
     places = {ReplicaId(*one): i for i, one in enumerate(product(range(len(points)), arms, seeds))}
     ordered = sorted(replicas, key=lambda one: places[one.id])
     metrics, summary = [], []
@@ -122,7 +122,7 @@ def made_run(replicas, *, points=({},), arms, seeds, **info):
 
 @contextmanager
 def new_run(root, name):
-    """Within this block a run is drafted, as at the end of its training."""
+    """Draft a run within this block, as at the end of its training."""
     folder = root / new_name(name)
     with new_folder(folder, what="run", option="--runs") as draft:
         yield folder, draft
@@ -143,10 +143,10 @@ def make_run(
     pairing=None,
     **info,
 ):
-    """Write a complete run of this name in which nothing varies over seeds and epochs.
+    """Write a complete run with this name in which nothing varies over seeds and epochs.
 
-    ``accuracies`` are each arm's by point, or one for all; ``config`` goes into run.json, and not at all if it is
-    False; ``pairing`` may change a replica's proof; further names replace what run.json says.
+    ``accuracies`` gives each arm a list by point, or one value for all points; ``config`` goes into run.json, unless
+    it is False; ``pairing`` may change a replica's proof; other keywords replace fields of run.json.
     """
     seeds = seeds or list(range(num_seeds))
     accuracies = accuracies or {"bn": 0.97, "plain": 0.96}
@@ -207,8 +207,8 @@ def write_run(
 ):
     """Write a run in which the first arm is better by ``lift``, and return its folder.
 
-    Each seed's luck is shared by all arms; ``noise`` is what the arms do not share. Over the epochs nothing changes but
-    that the first one's accuracies are lower by 0.1.
+    All arms share each seed's luck; ``noise`` is the part that they do not share. All epochs are equal, except that the
+    first one's test accuracy is lower by 0.1.
     """
     random = np.random.default_rng(3)
     replicas = []
@@ -277,7 +277,7 @@ def make_view(
     overrides: tuple[str, ...] = (),
     **info: Any,
 ) -> RunView:
-    """A run in which each later arm is a little worse; accuracies are whole numbers of 10,000 test images."""
+    """A run in which each later arm is a little worse; accuracies are multiples of 1/10,000, one test image."""
     sweep = sweep or {}
     points = [dict(zip(sweep, values, strict=True)) for values in product(*sweep.values())]
     splits = ["train", *(["validation"] if validation else []), "test"]
@@ -353,7 +353,7 @@ def flip(path):
 
 
 def make_every_state(root):
-    """One run in each state, newest last; returns their names by state."""
+    """Make one run in each state, newest last; return their names by state."""
     names = {"complete": made_name("lift", 1, 1), "damaged": made_name("lift", 2, 2), "newer": made_name("rise", 3, 3)}
     for name in names.values():
         make_run(root, name)
@@ -365,7 +365,7 @@ def make_every_state(root):
 
 
 def make_unfinished(root, name, num_shards=2):
-    """A run that was begun and never trained."""
+    """A run that was started but never trained."""
     info = made_run(
         [],
         arms=("bn", "plain"),
@@ -380,6 +380,6 @@ def make_unfinished(root, name, num_shards=2):
 
 
 def copy_runs(source, root, number):
-    """So many runs, all alike but for their names."""
+    """Make ``number`` copies of a run that differ only in their names."""
     for index in range(number):
         shutil.copytree(source, Path(root) / made_name("lift", index, 1 + index % 28))

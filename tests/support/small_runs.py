@@ -1,4 +1,4 @@
-"""Runs that are trained in this process, which spares the start of workers and of the command line."""
+"""Runs that are trained in this process, which saves the start of workers and of the command line."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from bnreg.training.shard_job import train_and_keep
 
 
 def in_this_process(jobs, data_folders, *, engine, device, snapshot_seconds, log, **_):
-    """An executor without processes of its own."""
+    """An executor without its own processes."""
     for shard, place in jobs:
         dataset = attach(data_folders[shard.settings.data.dataset])
         options = {"engine": engine, "device": device, "snapshot_seconds": snapshot_seconds, "log": log}
@@ -19,13 +19,13 @@ def in_this_process(jobs, data_folders, *, engine, device, snapshot_seconds, log
 
 
 def train_plan(plan, root, *, watch=lambda _: None, log=print):
-    """Begin a run below a folder and train it, without charts; its folder."""
+    """Begin a run in a folder and train it, without charts; return the run folder."""
     beginning = describe_beginning(plan, command=["bnreg", "train"], data_folder=None)
     return run_experiment(plan, begin_experiment(plan, beginning, root), watch=watch, draw=lambda _: {}, log=log)
 
 
 def train_here(folder, text):
-    """Train an experiment in this process, without charts; the run folder."""
+    """Train an experiment in this process, without charts; return the run folder."""
     config = folder / "small.yaml"
     config.write_text(text)
     plan = plan_experiment(config, ["device=cpu"], data_folder=None, log=pytest.fail, load_data=True)

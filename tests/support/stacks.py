@@ -14,7 +14,7 @@ CNN = {"kind": "cnn", "channels": (3, 4), "hidden": (6,)}
 
 
 def trained(shard, dataset, device=CPU, state=None):
-    """Train a shard in this process, to the end; its result."""
+    """Train a shard to the end in this process; return its result."""
     engine = StackedEngine(shard, dataset, device, state)
     for _ in engine.train():
         pass
@@ -22,7 +22,7 @@ def trained(shard, dataset, device=CPU, state=None):
 
 
 def run(dataset, cells, seeds, device=CPU, **plan):
-    """Train in this process; returns metrics rows by replica and epoch, summary rows and proofs by replica."""
+    """Train in this process; return metrics rows by replica and epoch, summary rows and proofs by replica."""
     shards = plan_shards(
         cells, seeds, **{"num_workers": 1, "image_shape": (6, 6), "num_classes": 4, "num_train": {"tiny": 400}, **plan}
     )
@@ -36,7 +36,7 @@ def run(dataset, cells, seeds, device=CPU, **plan):
 
 
 def replica_of(row):
-    """The replica that a row is about."""
+    """The replica that a row belongs to."""
     return ReplicaId(*(row[name] for name in ReplicaId._fields))
 
 

@@ -1,4 +1,4 @@
-"""A data set of a few bytes in MNIST's layout, for tests that must not touch the real files."""
+"""A tiny data set in MNIST's layout, for tests that must not touch the real files."""
 
 import gzip
 import hashlib
@@ -14,7 +14,7 @@ SOURCE = DatasetSource("made up", num_train=20, num_test=10, torchvision_class="
 
 
 def tiny_arrays():
-    """20 training and 10 test images of random pixels, each class twice or once."""
+    """20 training and 10 test images of random pixels; each class appears twice or once."""
     generator = np.random.default_rng(7)
     images = generator.integers(0, 256, (30, 28, 28), dtype=np.uint8)
     labels = np.arange(30, dtype=np.int64) % 10
@@ -39,7 +39,7 @@ def tiny_resources():
 
 
 def write_tiny(root: Path):
-    """Put the compressed files below a data root; returns their folder."""
+    """Put the compressed files into a data root; return their folder."""
     folder = root / "Tiny" / "raw"
     folder.mkdir(parents=True)
     for name, content in tiny_archives().items():

@@ -1,11 +1,11 @@
-"""One replica of a stack as an ordinary torch network that torch's own layers and autograd train."""
+"""One replica of a stack as an ordinary torch network, trained by torch's own layers and autograd."""
 
 import torch
 from torch import nn
 
 
 def as_torch(network, replica):
-    """Layer by layer, with copies of the replica's values; images come as (batch, pixels), dropout is left out."""
+    """Build it layer by layer with copies of the replica's values; images are (batch, pixels), without dropout."""
     layers = []
     places = None
     for name, layer in network.layers.named_children():
@@ -44,7 +44,7 @@ def as_torch(network, replica):
 
 
 def assert_same_state(network, replica, single):
-    """The replica's parameters and statistics are those of the ordinary network."""
+    """Assert that the replica's parameters and statistics equal those of the ordinary network."""
     ours = as_torch(network, replica).state_dict()
     for name, value in single.state_dict().items():
         if "num_batches" not in name:

@@ -1,4 +1,4 @@
-"""Commands called in this process, for faults that need no process of their own."""
+"""Call commands in this process, for faults that do not need a separate process."""
 
 import contextlib
 import io
@@ -16,7 +16,7 @@ sys.path.append(str(FOLDER.parent))
 
 @dataclass
 class Done:
-    """What a command came to: its exit code and what it printed."""
+    """The result of a command: its exit code and output."""
 
     code: int
     out: str
@@ -42,7 +42,7 @@ def bnreg(*arguments: object) -> Done:
 
 @contextlib.contextmanager
 def empty_folder() -> Iterator[Path]:
-    """Within this block the process is in a folder of its own."""
+    """Run this block in a new, empty folder."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -1,7 +1,7 @@
-"""Where the faults happen: a tiny experiment on made-up images, in processes that are forked with torch imported.
+"""The lab for the faults: a tiny experiment on made-up images, in processes that are forked with torch imported.
 
-The processes are those of the command line, but for a data set of their own, no chart, and workers that are forked,
-too, so that a run takes a second instead of ten.
+The processes run the command line, except that they have their own data set, draw no chart and fork their workers, so
+that a run takes one second instead of ten.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ from bnreg.training.stacked import engine
 sys.path.append(str(Path(__file__).parent.parent))
 from support.small_runs import in_this_process
 
-# What a command imports when it runs is here already when its process is forked.
+# The modules that commands import lazily; they are already imported when a process is forked.
 PRELOADED = (compare, comparison, progress, story, tables)
 
 CONFIG = """\
@@ -58,19 +58,19 @@ jobs: 2
 device: cpu
 snapshot_seconds: 0.02
 """
-HANGING = 60.0  # seconds that a process may take before it counts as hanging; unharmed it takes one or two
+HANGING = 60.0  # seconds before a process counts as hanging; without faults it takes one or two
 
 Setup = Callable[[], None]
 
 
 @dataclass
 class Ended:
-    """How a process ended.
+    """The result of a process.
 
     Attributes:
         code: Its exit code, or minus the signal that killed it.
-        out: What it printed.
-        err: What it printed to stderr.
+        out: Its output to stdout.
+        err: Its output to stderr.
     """
 
     code: int
@@ -83,16 +83,16 @@ class Bnreg:
 
     Args:
         arguments: Its arguments.
-        folder: For what it prints, and for what it keeps for a while.
-        setup: Called in it before the command, to bring in the fault.
-        wait_for: A file without which it does not begin.
+        folder: The folder for its output and temporary files.
+        setup: Called in the process before the command, to inject the fault.
+        wait_for: A file; the command starts once it exists.
     """
 
     def __init__(
         self, *arguments: object, folder: Path, setup: Setup | None = None, wait_for: Path | None = None
     ) -> None:
         self._output = Path(tempfile.mkdtemp(prefix="output-", dir=folder))
-        for name in ("out", "err"):  # here, for it may be killed before it has opened them
+        for name in ("out", "err"):  # here, because the process may be killed before it opens them
             (self._output / name).touch()
         self.process = _context().Process(
             target=_child, args=(list(map(str, arguments)), str(self._output), setup, wait_for), daemon=False
@@ -101,17 +101,17 @@ class Bnreg:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Its process id."""
         assert self.process.pid is not None
         return self.process.pid
 
     def send(self, number: int) -> None:
-        """Send it a signal, if it is still there."""
+        """Send it a signal, if it is still running."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
     def wait(self, seconds: float = HANGING) -> Ended:
-        """Wait for its end; one that hangs is killed, and fails the case."""
+        """Wait for the process to end; a hanging process is killed and fails the case."""
         self.process.join(seconds)
         hangs = self.process.is_alive()
         if hangs:
@@ -120,7 +120,7 @@ class Bnreg:
         out, err = ((self._output / name).read_text(errors="replace") for name in ("out", "err"))
         shutil.rmtree(self._output, ignore_errors=True)
         code = self.process.exitcode
-        assert not hangs, f"it still ran after {seconds:.0f} s: {err}"
+        assert not hangs, f"still running after {seconds:.0f} s: {err}"
         assert "Traceback" not in err, err
         assert code is not None
         return Ended(code, out, err)
@@ -132,11 +132,11 @@ class Bnreg:
 
 
 class Lab:
-    """The experiment, and what it comes to when nothing happens to it.
+    """The experiment, and its results without any fault.
 
     Args:
-        epochs: How long its networks train.
-        is_timed: Whether promises of time are held to the clock, rather than only to an end.
+        epochs: Number of epochs.
+        is_timed: Whether time limits are checked; otherwise a command only has to end.
     """
 
     def __init__(self, epochs: int = 12, *, is_timed: bool = False) -> None:
@@ -159,36 +159,36 @@ class Lab:
 
     def __exit__(self, *_: object) -> None:
         for process in self._processes:
-            process.kill_group()  # workers that were left alone, of which some wait for ever where they are forked
+            process.kill_group()  # orphaned workers; some of the forked ones wait forever
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def within(self, seconds: float) -> float:
-        """The seconds that something may take which is promised in so many."""
+        """The time limit for something that is promised to take at most this many seconds."""
         return seconds if self._is_timed else HANGING
 
     def new_root(self) -> Path:
-        """A folder of runs that nobody has used."""
+        """A new folder of runs."""
         self._number += 1
         return self.folder / f"runs-{self._number}"
 
     def call(self, *arguments: object, setup: Setup | None = None, wait_for: Path | None = None) -> Bnreg:
-        """Begin a command."""
+        """Start a command."""
         process = Bnreg(*arguments, setup=setup, wait_for=wait_for, folder=self.folder)
         self._processes.append(process)
         return process
 
     def train(self, root: Path, *options: object, setup: Setup | None = None, wait_for: Path | None = None) -> Bnreg:
-        """Begin to train the experiment."""
+        """Start to train the experiment."""
         return self.call(
             "train", self.config, "--runs", root, "--no-progress", *options, setup=setup, wait_for=wait_for
         )
 
     def resume(self, run: UnfinishedRun, *, setup: Setup | None = None) -> Bnreg:
-        """Begin to go on with a run."""
+        """Start to resume a run."""
         return self.call("train", "--resume", run.final, "--no-progress", setup=setup)
 
     def stopped(self) -> UnfinishedRun:
-        """A run that was interrupted halfway, in a root of its own."""
+        """A run that was interrupted halfway, in its own root."""
         root = self.new_root()
         process = self.train(root)
         while not (runs := unfinished_runs(root)) or not runs[0].shard(0).num_steps():
@@ -199,11 +199,11 @@ class Lab:
         return runs[0]
 
     def assert_nothing_is_lost(self, root: Path, at_least: int = 0) -> None:
-        """Each run is complete and right, or goes on to what is right, and nothing else is there.
+        """Check that each run is complete and correct, or resumes with the correct results, and nothing else exists.
 
         Args:
             root: The folder of runs.
-            at_least: How many there must be.
+            at_least: The minimum number of runs.
         """
         for listed in list_runs(root) if root.is_dir() else []:
             assert listed.state not in ("damaged", "newer", "running"), (listed.state, listed.reason)
@@ -217,7 +217,7 @@ class Lab:
 
 
 def results_of(run: Path) -> dict[str, object]:
-    """A run's results, but for the seconds that they took; each file is held to its checksum."""
+    """A run's results, except the seconds; each file is checked against its checksum."""
     assert all(file["state"] == "whole" for file in checked_files(run))
     files = {path.name: path.read_bytes() for path in [*run.glob("metrics.csv"), *(run / "weights").iterdir()]}
     lines = (run / "summary.csv").read_text().splitlines()
@@ -227,19 +227,19 @@ def results_of(run: Path) -> dict[str, object]:
 
 
 def train_in_this_process() -> None:
-    """A setup: shards are trained one after another by the coordinator itself, so that all is in one process."""
+    """A setup: the coordinator trains the shards itself, one after another, so that everything is in one process."""
     EXECUTORS["processes"] = in_this_process
 
 
 @functools.cache
 def _context() -> ForkServerContext:
-    """Forks of a process that has imported all that a command needs, and done nothing yet."""
+    """A context that forks a process which has imported everything that a command needs and done nothing else."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["lab"])
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parent), before)))
     try:
-        forkserver.ensure_running()  # until Python 3.13 it has a search path of its own
+        forkserver.ensure_running()  # until Python 3.13 it has its own search path
     finally:
         if before is None:
             del os.environ["PYTHONPATH"]
@@ -249,7 +249,7 @@ def _context() -> ForkServerContext:
 
 
 def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Path | None) -> None:
-    """Be the command line."""
+    """Run the command line."""
     tempfile.tempdir = output
     os.setsid()  # so that it and its workers can be killed together
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -270,7 +270,7 @@ def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Pat
     cli.main()
 
 
-def _tiny(source, root):  # noqa: ARG001 # as data sets are read
+def _tiny(source, root):  # noqa: ARG001 # the signature of a data set's reader
     random = np.random.default_rng(0)
     labels = np.arange(300, dtype=np.int64) % 10
     images = (random.random((300, 28, 28)) * 60 + 18 * labels[:, None, None]).astype(np.uint8)

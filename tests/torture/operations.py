@@ -1,4 +1,4 @@
-"""The operations on files that bnreg makes, recorded or made to fail: a stand-in for ``os`` in the module of them."""
+"""Record bnreg's file operations or make them fail, with a stand-in for ``os`` in the module ``disk``."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ KINDS = ("open", "write", "fsync", "mkdir", "rename", "replace", "unlink")
 
 
 class Recorded:
-    """``os``, with a log of what is done to files: (operation, path or paths, content)."""
+    """``os``, with a log of file operations: (operation, path or paths, content)."""
 
     def __init__(self, log: list[tuple[Any, ...]]) -> None:
         self._log = log
@@ -60,7 +60,7 @@ class Recorded:
 
 
 def record(to: Path) -> None:
-    """A setup: write a log of all operations into a file when the process ends."""
+    """A setup: write a log of all operations to a file when the process ends."""
     import atexit
     import multiprocessing.util
 
@@ -76,13 +76,13 @@ def record(to: Path) -> None:
     def save() -> None:
         to.write_bytes(pickle.dumps(log))
 
-    # A process of multiprocessing ends without atexit's functions, but with these.
+    # A multiprocessing process ends without running atexit's functions, but it runs these.
     multiprocessing.util.Finalize(None, save, exitpriority=1)
     atexit.register(save)
 
 
 class Failing:
-    """``os``, whose n-th call of one kind fails, once or from then on."""
+    """``os``, except that the n-th call of one kind fails, once or permanently."""
 
     def __init__(self, kind: str, n: int, code: int, for_ever: bool) -> None:
         self._kind, self._n, self._code, self._for_ever = kind, n, code, for_ever
@@ -105,7 +105,7 @@ class Failing:
 
 
 def fail(kind: str, n: int, code: int, for_ever: bool) -> None:
-    """A setup: let the n-th call of one kind fail."""
+    """A setup: make the n-th call of one kind fail."""
     disk.os = Failing(kind, n, code, for_ever)
 
 

@@ -1,4 +1,4 @@
-"""Killed at each system call by which files come about, and each of them failing for want of space or with an error."""
+"""Kill a run at each system call that changes files, and let each call fail with a full disk or an I/O error."""
 
 import re
 import shutil
@@ -12,12 +12,12 @@ from lab import Bnreg, Lab, train_in_this_process
 from torture import Case
 
 TITLE = "killed at every mkdir, write, fsync, rename, unlink; each of them failing (ENOSPC, EIO)"
-PROMISE = "A run that is killed at any system call, or at which any fails, is whole or goes on to the same figures."
+PROMISE = "A run that is killed at any system call, or in which one fails, is intact or resumes with the same results."
 
 CALLS = ("mkdir", "write", "fsync", "rename", "unlink", "unlinkat", "rmdir")
 FAULTS = {"killed": "signal=KILL", "ENOSPC": "error=ENOSPC", "EIO": "error=EIO"}
 FEW = {("fsync", "killed"), ("rename", "killed"), ("write", "ENOSPC")}
-NEEDED = "row 1 needs strace, and the right to use it"
+NEEDED = "row 1 needs strace and permission to use it"
 
 
 def cases(full: bool) -> Iterator[Case]:
@@ -42,7 +42,7 @@ def _try(lab: Lab, call: str, n: int, what: str) -> None:
 
 
 def _count(lab: Lab) -> dict[str, int]:
-    """How often an undisturbed run makes each call."""
+    """The number of times that an undisturbed run makes each call."""
     listed = _traced(lab, lab.new_root(), "-c", "-e", f"trace={','.join(CALLS)}")
     found = re.findall(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s.*?(\w+)$", listed, re.MULTILINE)
     counts = {call: int(number) for number, call in found if call in CALLS}
@@ -51,7 +51,7 @@ def _count(lab: Lab) -> dict[str, int]:
 
 
 def _traced(lab: Lab, root: Path, *options: str) -> str:
-    """Train under strace, from before the first line of the command; what strace printed."""
+    """Train under strace, attached before the command's first line; return the output of strace."""
     with tempfile.TemporaryDirectory() as folder:
         go, log = Path(folder) / "go", Path(folder) / "log"
         process: Bnreg = lab.train(root, setup=train_in_this_process, wait_for=go)

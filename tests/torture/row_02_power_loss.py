@@ -1,4 +1,4 @@
-"""The power fails after any operation: what was not flushed is dropped, zeroed, or there in another order."""
+"""The power fails after any operation: data that was not flushed is dropped, zeroed or reordered."""
 
 import contextlib
 import functools
@@ -17,15 +17,15 @@ from torture import Case
 from bnreg.runs.listing import list_runs
 from bnreg.runs.unfinished import unfinished_runs
 
-TITLE = "power lost after every operation; what was not synced is dropped, zeroed, reordered"
-PROMISE = "What was committed before the power failed is there afterwards; what was not is trained again."
+TITLE = "power lost after every operation; data that was not synced is dropped, zeroed, reordered"
+PROMISE = "Results that were committed before a power failure survive it; the rest is trained again."
 
 KINDS = ("dropped", "zeroed", "reordered")
 
 
 @dataclass
 class File:
-    """A file: what processes see, and what is on the disk for certain."""
+    """A file: the content that processes see, and the content that is certainly on the disk."""
 
     content: bytes = b""
     durable: bytes | None = None
@@ -33,29 +33,29 @@ class File:
 
 @dataclass
 class Folder:
-    """A folder: its names as processes see them, those on the disk for certain, and what was done since."""
+    """A folder: the names that processes see, those that are certainly on the disk, and the changes since then."""
 
     names: dict[str, Any] = field(default_factory=dict)
     durable: dict[str, Any] = field(default_factory=dict)
     pending: list[tuple[str, str, Any]] = field(default_factory=list)
 
     def put(self, name: str, what: Any) -> None:
-        """Give something a name."""
+        """Add a name."""
         self.names[name] = what
         self.pending.append(("put", name, what))
 
     def drop(self, name: str) -> None:
-        """Take a name away."""
+        """Remove a name."""
         del self.names[name]
         self.pending.append(("drop", name, None))
 
     def rename(self, old: str, new: str) -> None:
-        """Both in one, as a journal has it."""
+        """Add and remove in one operation, as a journal does."""
         self.names[new] = self.names.pop(old)
         self.pending.append(("rename", old, (new, self.names[new])))
 
     def sync(self) -> None:
-        """What processes see is now certain."""
+        """Make what processes see durable."""
         self.durable, self.pending = dict(self.names), []
 
 
@@ -93,7 +93,7 @@ def replay(log: list[tuple[Any, ...]], base: Path) -> Folder:
 
 
 def _empty(what: Folder | File) -> None:
-    """All that lies in a folder is deleted before the folder is."""
+    """Delete everything in a folder before the folder itself."""
     if isinstance(what, Folder):
         for name in list(what.names):
             _empty(what.names[name])
@@ -101,7 +101,7 @@ def _empty(what: Folder | File) -> None:
 
 
 def write(folder: Folder, path: Path, kind: str, chance: random.Random) -> None:
-    """Put on a real disk what the loss of power has left of a folder."""
+    """Write to a real disk what a power loss has left of a folder."""
     path.mkdir()
     for name, what in _names_left(folder, kind, chance).items():
         if isinstance(what, Folder):
@@ -138,7 +138,7 @@ def _content_left(file: File, kind: str, chance: random.Random) -> bytes:
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """After each operation, three times: of a run, and of its removal."""
+    """After each operation of a run and of its removal, in three ways."""
     with Lab(epochs=2) as lab:
         base = lab.new_root()
         base.mkdir()
@@ -170,7 +170,7 @@ def _record_in_this_process(log_file: Path) -> None:
 
 @contextlib.contextmanager
 def _left(lab: Lab, log: list[tuple[Any, ...]], base: Path, kind: str, draw: int = 0) -> Iterator[Path]:
-    """The folder of runs that the loss of power has left; where chance decides, in one of many ways."""
+    """The folder of runs that a power loss has left; ``draw`` chooses one of many random outcomes."""
     with tempfile.TemporaryDirectory(dir=lab.folder) as folder:
         write(replay(log, base), Path(folder) / "left", kind, random.Random(f"{len(log)} {draw}"))
         yield Path(folder) / "left" / "runs"
@@ -184,7 +184,7 @@ def _look_at_all(lab: Lab, log: list[tuple[Any, ...]], base: Path) -> None:
 
 
 def _look_at_removal(lab: Lab, trained: list[tuple[Any, ...]], removed: list[tuple[Any, ...]], base: Path) -> None:
-    """A run is whole until it is gone."""
+    """A run is intact until it is gone."""
     for number in range(len(removed) + 1):
         for draw, kind in enumerate([*KINDS, *10 * ["reordered"]]):
             with _left(lab, trained + removed[:number], base, kind, draw) as root:
@@ -196,13 +196,13 @@ def _try(lab: Lab, log: list[tuple[Any, ...]], base: Path, kind: str, seen: set[
     with _left(lab, log, base, kind) as root:
         _assert_committed_is_there(lab, log, root)
         files = [(str(p.relative_to(root)), p.read_bytes()) for p in sorted(root.rglob("*")) if p.is_file()]
-        if repr(files) not in seen:  # the same files go on to the same results
+        if repr(files) not in seen:  # the same files lead to the same results
             lab.assert_nothing_is_lost(root)
             seen.add(repr(files))
 
 
 def _assert_committed_is_there(lab: Lab, log: list[tuple[Any, ...]], root: Path) -> None:
-    """What was renamed into its place, and its folder then synced, was promised to be kept; nothing is damaged."""
+    """Check that everything renamed into place and then synced is still there, and that nothing is damaged."""
     if root.is_dir():
         assert all(one.state not in ("damaged", "newer") for one in list_runs(root))
     renames = {rest[0]: number for number, (operation, _, *rest) in enumerate(log) if operation == "rename"}
@@ -223,4 +223,4 @@ def _assert_committed_is_there(lab: Lab, log: list[tuple[Any, ...]], root: Path)
         (run,) = unfinished_runs(root)
         assert run.shard(int(name.removeprefix("shard-"))).is_done(print), f"{name} is lost"
     if any(name.endswith(".unfinished") for name in names):
-        assert unfinished_runs(root), "a run that was begun is lost"
+        assert unfinished_runs(root), "a run that was started is lost"

@@ -1,4 +1,4 @@
-"""Killed at a random moment, and gone on with."""
+"""Kill a run at a random moment, then resume it."""
 
 import functools
 import random
@@ -10,11 +10,11 @@ from lab import Lab
 from torture import Case
 
 TITLE = "killed (kill -9) at a random moment, then resumed"
-PROMISE = "A run that is killed goes on to the same weights and figures, to the bit."
+PROMISE = "A run that is killed resumes with bit-identical weights and metrics."
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """At moments that are spread over the whole command."""
+    """Moments spread over the entire command."""
     chance = random.Random(3)
     with Lab() as lab:
         for number in range(200 if full else 2):
@@ -29,7 +29,7 @@ def _try(lab: Lab, seconds: float, alone: bool) -> None:
     process = lab.train(root)
     process.process.join(seconds)
     if alone:
-        process.send(signal.SIGKILL)  # its workers find that out by themselves, while the run goes on elsewhere
+        process.send(signal.SIGKILL)  # its workers notice this themselves while the run resumes elsewhere
     else:
         process.kill_group()
     process.wait()

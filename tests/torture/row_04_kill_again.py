@@ -1,4 +1,4 @@
-"""Killed at a random moment, and killed again while going on, several times."""
+"""Kill a run at a random moment, and kill it again while it resumes, several times."""
 
 import random
 import shutil
@@ -10,11 +10,11 @@ from torture import Case
 from bnreg.runs import unfinished_runs
 
 TITLE = "killed again while resuming, up to four times"
-PROMISE = "It may be killed again while it goes on, as often as you like."
+PROMISE = "It may be killed again while it resumes, any number of times."
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """At moments that are spread over each command."""
+    """Moments spread over each command."""
     chance = random.Random(4)
     with Lab() as lab:
         for number in range(50 if full else 1):

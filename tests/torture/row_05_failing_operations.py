@@ -1,4 +1,4 @@
-"""Any operation on a file fails, once or from then on."""
+"""Let any file operation fail, once or permanently."""
 
 import errno
 import functools
@@ -12,8 +12,8 @@ from lab import Lab, train_in_this_process
 from operations import fail, record
 from torture import Case
 
-TITLE = "the n-th open, write, fsync, mkdir, rename fails, once and for ever"
-PROMISE = "An error of the disk ends in one line, and what was trained before it is kept."
+TITLE = "the n-th open, write, fsync, mkdir, rename fails, once and permanently"
+PROMISE = "A disk error ends the command with one line, and everything trained before it is kept."
 
 RECORDED_AS = {"create": "open", "fsync folder": "fsync", "rename": "rename"}
 
@@ -30,7 +30,7 @@ def cases(full: bool) -> Iterator[Case]:
             for n in range(1, count + 1) if full else (1 + count // 2,):
                 for for_ever in (False, True) if full or kind == "fsync" else (True,):
                     code = errno.ENOSPC if n % 2 else errno.EIO
-                    often = "for ever" if for_ever else "once"
+                    often = "permanently" if for_ever else "once"
                     yield (
                         f"{kind} {n} of {count}: {errno.errorcode[code]} {often}",
                         functools.partial(_try, lab, functools.partial(_failing, kind, n, code, for_ever)),

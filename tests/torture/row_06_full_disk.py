@@ -1,4 +1,4 @@
-"""A disk that is full, files that may not grow, and a folder that cannot be written."""
+"""A full disk, files that may not grow, and a folder that cannot be written."""
 
 import contextlib
 import functools
@@ -12,11 +12,11 @@ from lab import Lab
 from torture import Case
 
 TITLE = "disks and files too small by any amount, a read-only folder"
-PROMISE = "A full disk ends in one line; with more room, the run goes on."
+PROMISE = "A full disk ends the command with one line; with more space, the run can be resumed."
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """Disks from nothing to what the run needs, limits on the size of files, and no right to write."""
+    """Disks of every size up to what the run needs, limits on the size of files, and no write permission."""
     with Lab() as lab:
         may_mount = os.geteuid() == 0 and _can_mount(lab.folder)
         if may_mount:
@@ -24,7 +24,7 @@ def cases(full: bool) -> Iterator[Case]:
                 yield f"a disk of {pages * 4} kB", functools.partial(_small_disk, lab, pages * 4096)
             yield "a read-only disk", functools.partial(_read_only, lab)
         else:
-            print("    skipped: small and read-only disks (needs root and the right to mount)")
+            print("    skipped: small and read-only disks (needs root and permission to mount)")
         for num_bytes in range(500, 20_500, 500) if full else (1_000,):
             yield f"files of at most {num_bytes} bytes", functools.partial(_small_files, lab, num_bytes)
 
@@ -64,7 +64,7 @@ def _limit_files(num_bytes: int) -> None:
 
     real = story.share
 
-    def share(*arguments: object) -> None:  # the data for the workers do not lie in the run folder
+    def share(*arguments: object) -> None:  # the data for the workers is not in the run folder
         real(*arguments)
         resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, resource.RLIM_INFINITY))
 

@@ -1,4 +1,4 @@
-"""One bit of a file flipped, or its end cut off: nothing is believed that was not written."""
+"""Flip one bit of a file, or cut off its end: nothing is used that bnreg did not write."""
 
 import functools
 import random
@@ -17,7 +17,7 @@ from bnreg.runs.folder import checked_files
 from bnreg.runs.unfinished import UnfinishedRun
 
 TITLE = "300 bit flips and 100 truncations of each type of file"
-PROMISE = "A file that has changed is named as damaged before anything in it is believed."
+PROMISE = "A file that has changed is reported as damaged before anything in it is used."
 
 NUM_FLIPS, NUM_CUTS = 300, 100
 
@@ -53,7 +53,7 @@ def _names(run: Path) -> list[str]:
 
 
 def _half_done(lab: Lab) -> UnfinishedRun:
-    """A run of which one shard is done, and the other has snapshots."""
+    """A run with one finished shard and one that has snapshots."""
     run = lab.stopped()
     whole = UnfinishedRun(lab.new_root() / run.folder.name)
     shutil.copytree(run.folder, whole.folder)
@@ -68,7 +68,7 @@ def _keep_the_folder() -> None:
 
 
 def _read_complete(run: Path) -> Any:
-    """All that any command reads of a run."""
+    """Everything that any command reads from a run."""
     read = read_run(run)
     names = [file["name"] for file in checked_files(run) if file["name"].startswith("weights/")]
     correct = {point: flags.tobytes() for point, flags in read_correct(read).items()}
@@ -101,7 +101,7 @@ def _try(path: Path, read: Callable[[], Any], change: Callable[[bytes, int], byt
             found = _comparable(read())
         except UserError:
             return
-        # In place of a damaged snapshot the one before may be gone on with; and blanks in a manifest mean nothing.
+        # A damaged snapshot may be replaced by the previous one, and blanks in a manifest mean nothing.
         assert "-step-" in folder.name or (path.name == "manifest.json" and found == right)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

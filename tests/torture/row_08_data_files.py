@@ -1,4 +1,4 @@
-"""The data are not what they should be: each fault, in extracted and in compressed files, is named with its remedy."""
+"""Faulty data files: each fault, in extracted and in compressed files, is reported with its remedy."""
 
 import functools
 import gzip
@@ -20,10 +20,10 @@ from bnreg.errors import UserError
 sys.path.append(str(Path(__file__).parent.parent))
 from support.tiny_digits import SOURCE, tiny_archives, tiny_arrays, write_tiny
 
-TITLE = "data files truncated, flipped, exchanged, with label 10 or a wrong count, gz and extracted"
-PROMISE = "Data that are not what they should be are named, file by file, with the remedy, and never trained on."
+TITLE = "data files truncated, flipped, swapped, with label 10 or a wrong count, gz and extracted"
+PROMISE = "Each faulty data file is reported with the remedy, and bnreg never trains on it."
 
-LABELS = 8  # bytes of their header
+LABELS = 8  # bytes of the header of a label file
 
 
 def _cut(content: bytes) -> bytes:
@@ -67,7 +67,7 @@ FAULTS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """Each fault in each file, both kinds of files; and files in each other's place."""
+    """Each fault in each file, for both kinds of files; and swapped files."""
     for compressed in (False, True):
         kind = "gz" if compressed else "extracted"
         for stem in STEMS if full else STEMS[1:2]:
@@ -80,7 +80,7 @@ def cases(full: bool) -> Iterator[Case]:
                     yield label, functools.partial(_try, {stem: FAULTS[name]}, stem, compressed, archive=True)
         for what in ("images-idx3", "labels-idx1"):
             pair = [f"{split}-{what}-ubyte" for split in ("train", "t10k")]
-            yield f"{what}, {kind}: training and test exchanged", functools.partial(_exchanged, pair, compressed)
+            yield f"{what}, {kind}: training and test swapped", functools.partial(_exchanged, pair, compressed)
 
 
 def _try(
@@ -103,7 +103,7 @@ def _exchanged(pair: list[str], compressed: bool) -> None:
 
 
 def _assert_refused(packed: dict[str, bytes], to_blame: str, compressed: bool) -> str:
-    """One line, which names the file and the remedy."""
+    """Check that one line names the file and the remedy."""
     digests = [hashlib.sha256(gzip.decompress(content)).hexdigest() for content in tiny_archives().values()]
     source = replace(SOURCE, fingerprint=fingerprint_of(tiny_arrays()), sha256=tuple(digests))
     suffix = ".gz" if compressed else ""
@@ -119,7 +119,7 @@ def _assert_refused(packed: dict[str, bytes], to_blame: str, compressed: bool) -
         except UserError as error:
             (line,) = error.lines
         else:
-            raise AssertionError("the data were taken as they are")
+            raise AssertionError("the faulty data was accepted")
         finally:
             del DATASETS["tiny"]
         assert line.startswith(f"{folder / to_blame}{suffix}: "), line

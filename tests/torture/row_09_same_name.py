@@ -1,4 +1,4 @@
-"""Many runs of one experiment, begun in the same second."""
+"""Many runs of one experiment, started in the same second."""
 
 import functools
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from lab import Lab
 from torture import Case
 
 TITLE = "starts in the same second with the same name: distinct runs"
-PROMISE = "Runs never get into each other's way, even if they begin in the same second."
+PROMISE = "Runs never interfere with each other, even if they start in the same second."
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """Each of twenty, all begun before any is waited for."""
+    """Twenty runs, all started before the first one ends."""
     number = 20 if full else 3
     with Lab(epochs=2) as lab:
         root = lab.new_root()

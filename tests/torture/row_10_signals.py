@@ -11,14 +11,14 @@ from lab import Lab
 from torture import Case
 
 TITLE = "SIGTERM, SIGINT, SIGINT twice, over load, train, evaluate, commit"
-PROMISE = "A signal ends a run within five seconds, in good order, and it goes on to the same figures."
+PROMISE = "A signal ends a run cleanly within five seconds, and it resumes with the same results."
 
 SECONDS = 5.0
 SIGNALS = {"SIGTERM": [signal.SIGTERM], "SIGINT": [signal.SIGINT], "SIGINT twice": [signal.SIGINT, signal.SIGINT]}
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """At moments that are spread over the whole command."""
+    """Moments spread over the entire command."""
     chance = random.Random(10)
     with Lab(is_timed=full) as lab:
         for name, numbers in SIGNALS.items():
@@ -41,7 +41,7 @@ def _try(lab: Lab, numbers: list[int], after: float, between: float) -> None:
         process.send(number)
     ended = process.wait(lab.within(SECONDS))
     assert time.monotonic() - start < lab.within(SECONDS)
-    # It was done already; it ended in good order; or it had not begun to listen to signals.
+    # It was already done, it ended cleanly, or it did not handle signals yet.
     assert ended.code in (0, 128 + numbers[0], -numbers[0]), ended
     lab.assert_nothing_is_lost(root, at_least=ended.code == 0)
     shutil.rmtree(root, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A worker is killed, or has too little memory: the others go on, and its shard is not lost."""
+"""A worker is killed, or has too little memory: the others continue, and its shard is not lost."""
 
 import functools
 import random
@@ -17,11 +17,11 @@ from bnreg.runs import unfinished_runs
 from bnreg.training.stacked import feed
 
 TITLE = "a worker killed; a limit on one worker's memory"
-PROMISE = "A worker that is killed is replaced; one without memory fails its shard in one line, and no other."
+PROMISE = "A killed worker is replaced; a worker that runs out of memory fails only its own shard, with one line."
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """At several moments of the training."""
+    """Several moments during training."""
     chance = random.Random(11)
     with Lab(epochs=40) as lab:
         for number in range(10 if full else 1):
@@ -61,7 +61,7 @@ def _without_memory(lab: Lab, steps: int) -> None:
 
 
 def _limit_memory(steps: int) -> None:
-    """A setup: the worker of the first shard gets no more memory than it has, and after so many steps wants some."""
+    """A setup: after some steps, the worker of the first shard may not use more memory, but needs more."""
     real = feed.Feed.batches
 
     def batches(self, epoch, *, skip=0):

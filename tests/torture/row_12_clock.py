@@ -1,4 +1,4 @@
-"""The clock is set back and forward by a day while a run is trained, stopped and looked at."""
+"""The clock is set back and forward by a day while a run is trained, stopped and listed."""
 
 import datetime as datetime_module
 import functools
@@ -14,19 +14,19 @@ from bnreg.experiment import beginning
 from bnreg.runs import names, unfinished, unfinished_runs
 
 TITLE = "the clock set back and forward by a day: order and liveness unchanged"
-PROMISE = "Whether a run is being trained, and what is newest in it, does not depend on the clock."
+PROMISE = "The clock does not affect whether a run counts as running, or what is newest in it."
 
 DAY = 86_400.0
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """The clock of who trains, of who goes on, and of who looks, each right, a day behind or a day ahead."""
+    """The clocks of the training, resuming and listing processes, each correct, a day behind or a day ahead."""
     shifts = (-DAY, 0.0, DAY)
     with Lab() as lab:
         for trains in shifts:
             for resumes in shifts:
                 if full or (trains, resumes) == (DAY, -DAY):
-                    label = f"begun at {trains / DAY:+.0f} d, resumed at {resumes / DAY:+.0f} d"
+                    label = f"started at {trains / DAY:+.0f} d, resumed at {resumes / DAY:+.0f} d"
                     yield label, functools.partial(_try, lab, trains, resumes, shifts)
 
 
@@ -66,7 +66,7 @@ def _order(lab: Lab, root: object, looks: float) -> tuple[str, ...]:
 
 
 def _shift(seconds: float) -> None:
-    """A setup: the clock is wrong by so much."""
+    """A setup: the clock is wrong by this many seconds."""
     real = time.time
 
     class Shifted(datetime_module.datetime):

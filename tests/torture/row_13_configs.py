@@ -1,4 +1,4 @@
-"""Configs that nobody would write: each is an experiment, or is told in plain lines, within a second."""
+"""Configs that no person would write: each is accepted, or rejected with plain lines, within a second."""
 
 import functools
 import importlib.util
@@ -20,8 +20,8 @@ sys.path.append(str(FOLDER.parent))
 from support.config_case import LARGEST_STARTS, LARGEST_UNITS, largest_file
 from support.config_fuzz import EXPERIMENTS, WORDS, is_told_plainly
 
-TITLE = "configs by Hypothesis, the largest, and by atheris for a minute"
-PROMISE = "Whatever stands in a config, it is accepted, or each mistake is told in one line, within a second."
+TITLE = "configs from Hypothesis, the largest configs, and one minute of configs from atheris"
+PROMISE = "Any config is accepted, or each mistake is reported in one line, within a second."
 
 SECONDS = 1.0
 FUZZ_SECONDS = 60
@@ -30,7 +30,7 @@ SOURCES = (
     | st.lists(WORDS, max_size=20).map("".join).map(str.encode)
     | EXPERIMENTS.map(lambda content: yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
 )
-# Run in a process of its own, for atheris ends it when it is done.
+# Runs in its own process because atheris ends the process when it is done.
 FUZZER = """
 import sys, atheris
 sys.path.append(sys.argv.pop())
@@ -42,7 +42,7 @@ atheris.Fuzz()
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """Two thousand configs and the largest, and a minute of a fuzzer that watches which lines are reached."""
+    """Two thousand configs, the largest configs, and one minute of a coverage-guided fuzzer."""
     largest = itertools.starmap(largest_file, itertools.product(LARGEST_STARTS.values(), LARGEST_UNITS))
     sources = itertools.chain(_sources(2000), largest) if full else _sources(40)
     for number, source in enumerate(sources):

@@ -1,4 +1,4 @@
-"""Texts that would move a cursor, name another folder, be a formula or a script: nothing of that happens."""
+"""Texts that try to move a cursor, name another folder, be a formula or run as a script: none succeeds."""
 
 import csv
 import functools
@@ -10,8 +10,8 @@ from commands import Done, bnreg, empty_folder
 from support.made_runs import CONFIG, made_name, make_run  # found through commands
 from torture import Case
 
-TITLE = "hostile strings through name, arm, config, path, table, CSV, page"
-PROMISE = "No text in a config, a path or a run moves a cursor, passes for a formula or runs as a script."
+TITLE = "hostile strings in name, arm, config, path, table, CSV, page"
+PROMISE = "No text in a config, a path or a run moves a cursor, acts as a formula or runs as a script."
 
 STRINGS = (
     "\x1b[2J\x1b[H",
@@ -69,7 +69,7 @@ SIGNS = ("=", "+", "-", "@", "\t")
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """Each of them, everywhere."""
+    """Each string in every place."""
     for number, text in enumerate(STRINGS):
         if full or number % 10 == 0:
             yield f"{text[:30]!r}", functools.partial(_try, text)
@@ -91,7 +91,7 @@ def _in_a_config(text: str) -> None:
         {"data": {"root": text}},
         {text: 1},
     ):
-        with open("x.yaml", "w", encoding="utf-8") as file:  # noqa: PTH123 # as a text of YAML: JSON is one
+        with open("x.yaml", "w", encoding="utf-8") as file:  # noqa: PTH123 # JSON is also YAML
             json.dump(config, file)
         _assert_inert(bnreg("train", "x.yaml", "--dry-run"), (0, 2))
     for override in (f"data.root={text}", f"name={text}", text):
@@ -113,7 +113,7 @@ def _as_a_path(text: str) -> None:
 
 
 def _in_a_run(text: str) -> None:
-    """Written by hand, with the right checksums: refused in one line, or shown as it is, and harmless."""
+    """Write runs by hand, with the right checksums; they are refused in one line, or shown harmlessly."""
     points = [{"data.root": "a"}, {"data.root": text}]
     fields = {
         "arm": {"accuracies": {text: 0.9, "plain": 0.8}},
@@ -152,7 +152,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _assert_inert(done: Done, codes: tuple[int, ...]) -> Done:
-    """Nothing but printable characters and ends of lines; in the case of a mistake, lines and no traceback."""
+    """Check that the output has only printable characters and line ends, and no traceback."""
     assert done.code in codes, done
     assert all(line.isprintable() for text in (done.out, done.err) for line in text.split("\n")), done
     assert "Traceback" not in done.err, done.err

@@ -1,4 +1,4 @@
-"""Files named as ours that hold something else: pickles, tags, bombs, links, pipes, with the right checksums."""
+"""Files with our names but other content: pickles, tags, bombs, links, pipes, with the right checksums."""
 
 import functools
 import hashlib
@@ -22,16 +22,16 @@ from torture import Case
 
 from bnreg.runs.folder import MANIFEST
 
-TITLE = "malicious pickles, YAML tags, bombs, links and pipes named as our files: none executed"
-PROMISE = "No file in a run folder can run code, lead out of the folder, or exhaust the memory."
+TITLE = "malicious pickles, YAML tags, bombs, links and pipes with the names of our files: none executed"
+PROMISE = "No file in a run folder can run code, lead outside the folder, or exhaust the memory."
 
 SECONDS = 10.0
-MAX_BYTES = 4 << 30  # of memory that can be written to
+MAX_BYTES = 4 << 30  # of writable memory
 CANARY = "owned"
 
 
 class Malicious:
-    """What touches the canary when it is unpickled."""
+    """Creates the canary file when it is unpickled."""
 
     def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
         return os.system, (f"touch {CANARY}",)
@@ -67,7 +67,7 @@ def _bomb_of_aliases() -> bytes:
 
 
 def _png_bomb() -> bytes:
-    """A picture of 60,000 × 60,000 pixels in a few kilobytes."""
+    """An image of 60,000 × 60,000 pixels in a few kilobytes."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -86,28 +86,28 @@ WEIGHTS, CORRECT = "weights/bn-0.safetensors", "correct.safetensors"
 READERS = ("compare", "show", "runs", "diff", "plot")
 USERS = ("predict", "modes", "fold", "export")
 
-# The file that is replaced, what takes its place, and the commands that would read it.
+# The file that is replaced, its new content, and the commands that read it.
 CONTENTS: dict[str, tuple[str, Callable[[], bytes], tuple[str, ...]]] = {
     "a pickle as weights": (WEIGHTS, lambda: PICKLE, USERS),
-    "a checkpoint of torch as weights": (WEIGHTS, _torch_checkpoint, USERS),
+    "a torch checkpoint as weights": (WEIGHTS, _torch_checkpoint, USERS),
     "an array of objects as weights": (WEIGHTS, _npy, USERS),
     "weights with a header of 2⁶⁰ bytes": (WEIGHTS, lambda: _safetensors(b"{}", 1 << 60), USERS),
     "weights with a deep header": (WEIGHTS, lambda: _safetensors(DEEP_HEADER), USERS),
-    "weights that lie outside of their file": (WEIGHTS, lambda: _safetensors(OUTSIDE), USERS),
+    "weights outside their file": (WEIGHTS, lambda: _safetensors(OUTSIDE), USERS),
     "a pickle as flags": (CORRECT, lambda: PICKLE, READERS),
     "flags of another shape": (CORRECT, lambda: _safetensors(b"{}"), READERS),
     "a tag in the config": ("config.yaml", lambda: TAG, READERS + USERS),
-    "a bomb of aliases as config": ("config.yaml", _bomb_of_aliases, READERS + USERS),
+    "an alias bomb as config": ("config.yaml", _bomb_of_aliases, READERS + USERS),
     "a deep config": ("config.yaml", lambda: b"a: " + DEEP, READERS + USERS),
     "a deep run.json": ("run.json", lambda: DEEP, READERS + USERS),
     "an empty run.json": ("run.json", lambda: b"", READERS),
-    "numbers that are none": ("run.json", lambda: b'{"seconds": 1e999, "seeds": [NaN]}', READERS),
+    "numbers that are not finite": ("run.json", lambda: b'{"seconds": 1e999, "seeds": [NaN]}', READERS),
     "a table of zeros": ("metrics.csv", lambda: bytes(50 << 20), READERS),
-    "a bomb of zip as table": ("metrics.csv", _zip_bomb, READERS),
+    "a zip bomb as table": ("metrics.csv", _zip_bomb, READERS),
     "a table of a million columns": ("summary.csv", lambda: b"a," * 1_000_000 + b"a\n" + b"1," * 1_000_000, READERS),
-    "a table with words for numbers": ("summary.csv", lambda: b"arm,seed,status\nbn,x,ok\n", READERS),
+    "a table with words instead of numbers": ("summary.csv", lambda: b"arm,seed,status\nbn,x,ok\n", READERS),
     "a deep manifest": (MANIFEST, lambda: DEEP, READERS + USERS),
-    "a manifest of a number": (MANIFEST, lambda: b"1", READERS),
+    "a number as manifest": (MANIFEST, lambda: b"1", READERS),
 }
 PLACES = ("a file outside, by its name", "a file outside, by a link", "a folder outside, by a link", "a pipe")
 UNFINISHED: dict[str, tuple[str, bytes]] = {
@@ -120,16 +120,16 @@ UNFINISHED: dict[str, tuple[str, bytes]] = {
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """Each of them, with every command that reads it."""
+    """Each file, with every command that reads it."""
     with Lab(epochs=2, is_timed=full) as lab:
-        few = ("a checkpoint of torch as weights", "a tag in the config")
+        few = ("a torch checkpoint as weights", "a tag in the config")
         for name in CONTENTS if full else few:
             yield name, functools.partial(_content, lab, *CONTENTS[name])
         for place in PLACES if full else PLACES[1:2]:
             yield place, functools.partial(_place, lab, place)
         for name, (file, content) in UNFINISHED.items() if full else ():
             yield name, functools.partial(_unfinished, lab, file, content)
-        yield "a picture of 3.6 billion pixels", functools.partial(_picture, lab)
+        yield "an image of 3.6 billion pixels", functools.partial(_picture, lab)
 
 
 def _content(lab: Lab, file: str, content: Callable[[], bytes], commands: tuple[str, ...]) -> None:
@@ -161,7 +161,7 @@ def _place(lab: Lab, place: str) -> None:
             (run / file).unlink()
             os.mkfifo(run / file)
     refused = _assert_harmless(lab, run, ("compare", "fold", "predict"))
-    assert refused, "what lies elsewhere was read"
+    assert refused, "a file outside the folder was read"
 
 
 def _unfinished(lab: Lab, file: str, content: bytes) -> None:
@@ -197,7 +197,7 @@ def _copy(lab: Lab) -> Path:
 
 
 def _put(folder: Path, file: str, content: bytes) -> None:
-    """Write a file and vouch for it, as whoever can write to the folder can."""
+    """Write a file with a valid checksum, as any process with write permission can."""
     if ".." not in file:
         (folder / file).write_bytes(content)
     manifest = json.loads((folder / MANIFEST).read_text())
@@ -214,7 +214,7 @@ def _rename(folder: Path, file: str, other: str) -> None:
 
 
 def _assert_harmless(lab: Lab, run: Path, commands: tuple[str, ...]) -> bool:
-    """Each command ends soon, in good order, without the canary; whether one of them has refused the run."""
+    """Check that each command ends soon, cleanly and without the canary; return whether any refused the run."""
     image = run.parent / "image.png"
     _write_image(image)
     options = {
@@ -241,14 +241,14 @@ def _assert_harmless(lab: Lab, run: Path, commands: tuple[str, ...]) -> bool:
 
 
 def _write_image(path: Path) -> None:
-    """A grey picture of 28 × 28 pixels."""
+    """A grey image of 28 × 28 pixels."""
     from PIL import Image
 
     Image.new("L", (28, 28), 100).save(path)
 
 
 def _in(folder: Path) -> None:
-    """A setup: in this folder, with so much memory."""
+    """A setup: run in this folder, with limited memory."""
     os.chdir(folder)
     resource.setrlimit(resource.RLIMIT_DATA, (MAX_BYTES, MAX_BYTES))
 

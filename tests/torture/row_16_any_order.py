@@ -1,4 +1,4 @@
-"""Runs are begun, killed, gone on with, compared and removed in any order that comes to mind."""
+"""Start, kill, resume, compare and remove runs in any order."""
 
 import functools
 import shutil
@@ -15,12 +15,12 @@ from torture import Case
 from bnreg.runs import unfinished_runs
 from bnreg.runs.listing import list_runs
 
-TITLE = "begun, killed, resumed, compared, removed in any order (Hypothesis)"
-PROMISE = "Whatever is done to runs, and in whatever order, none that is not removed is lost."
+TITLE = "started, killed, resumed, compared, removed in any order (Hypothesis)"
+PROMISE = "No sequence of commands loses a run that was not removed."
 
 
 class Runs(RuleBasedStateMachine):
-    """A folder of runs, beside what it should hold: ``complete`` and ``unfinished``, by name."""
+    """A folder of runs and its expected content: ``complete`` and ``unfinished`` runs, by name."""
 
     lab: Lab
 
@@ -42,7 +42,7 @@ class Runs(RuleBasedStateMachine):
         return process.wait()
 
     def _look(self) -> None:
-        """What is there now, of which nothing that was complete may be missing."""
+        """Update the expected content; no run that was complete may be missing."""
         there = {run.final.name for run in unfinished_runs(self.root) if not run.final.is_dir()}
         complete = (
             {one.name for one in list_runs(self.root) if one.state == "complete"} if self.root.is_dir() else set()
@@ -56,7 +56,7 @@ class Runs(RuleBasedStateMachine):
         number=st.sampled_from([signal.SIGKILL, signal.SIGTERM]),
     )
     def train(self, moment: float | None, number: int) -> None:
-        """Begin a run, and perhaps end it early."""
+        """Start a run, and perhaps end it early."""
         ended = self._after(self.lab.train(self.root), moment, number)
         assert moment is not None or ended.code == 0, ended.err
         self._look()
@@ -64,7 +64,7 @@ class Runs(RuleBasedStateMachine):
     @precondition(lambda self: self.unfinished)
     @rule(data=st.data(), moment=st.one_of(st.none(), st.floats(0, 1)))
     def resume(self, data: st.DataObject, moment: float | None) -> None:
-        """Go on with a run, and perhaps end it early."""
+        """Resume a run, and perhaps end it early."""
         name = data.draw(st.sampled_from(sorted(self.unfinished)))
         process = self.lab.call("train", "--resume", name, "--runs", self.root, "--no-progress")
         ended = self._after(process, moment, signal.SIGKILL)
@@ -88,7 +88,7 @@ class Runs(RuleBasedStateMachine):
     @precondition(lambda self: self.complete)
     @rule()
     def compare(self) -> None:
-        """Compare all of them; those that are not complete are told, and not averaged."""
+        """Compare all runs; incomplete ones are reported and not averaged."""
         ended = self.lab.call("compare", *sorted(self.root.iterdir())).wait()
         assert ended.code == 0, ended.err
         shown = ended.out.replace("\n", "")
@@ -96,7 +96,7 @@ class Runs(RuleBasedStateMachine):
 
     @invariant()
     def complete_runs_are_right(self) -> None:
-        """To the bit."""
+        """They match the undisturbed run bit for bit."""
         for name in self.complete:
             assert results_of(Path(self.root) / name) == self.lab.results
 

@@ -1,4 +1,4 @@
-"""The suite itself is tried: each flush, checksum and rename is taken out of the code, and some row must notice."""
+"""Test the suite itself: each flush, checksum and rename is removed from the code, and some row must fail."""
 
 import functools
 import os
@@ -13,12 +13,12 @@ from torture import FOLDER, Case
 
 import bnreg
 
-TITLE = "each fsync, checksum and rename taken out of the code: some row goes red"
+TITLE = "each fsync, checksum and rename removed from the code: some row fails"
 PROMISE = "Each safeguard is needed: without it, some row of this table fails."
 
 PACKAGE = Path(bnreg.__file__).parent
 HIDDEN = "    hidden = disk.hidden_beside(final)\n    with _placing(final, what, option):\n"
-# File, what stands there, what stands in its place, the row that must notice.
+# File, code, its replacement, the row that must fail.
 MUTATIONS = (
     (
         "runs/disk.py",
@@ -62,15 +62,15 @@ def _try(file: str, before: str, after: str, row: int) -> None:
         shutil.copytree(PACKAGE, Path(folder) / "bnreg", ignore=shutil.ignore_patterns("__pycache__"))
         mutated = Path(folder) / "bnreg" / file
         text = mutated.read_text()
-        assert text.count(before) == 1, f"{file} has changed: {before!r} stands there {text.count(before)} times"
+        assert text.count(before) == 1, f"{file} has changed: {before!r} occurs {text.count(before)} times"
         mutated.write_text(text.replace(before, after))
         path = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
         done = subprocess.run(
             [sys.executable, str(FOLDER / "torture.py"), str(row), "--small"],
-            cwd=folder,  # where a process looks first
+            cwd=folder,  # Python imports from here first
             env=os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 1, f"row {row} did not notice: {done.stdout}{done.stderr}"
+        assert done.returncode == 1, f"row {row} did not fail: {done.stdout}{done.stderr}"

@@ -1,4 +1,4 @@
-"""A fixed few of each row of the torture, at every run of the tests."""
+"""A few fixed cases of each torture row, in every test run."""
 
 import pytest
 from torture import rows
@@ -8,7 +8,7 @@ ROWS = rows()
 
 @pytest.mark.parametrize("number", ROWS)
 def test_a_few_of_each_row_are_survived(number):
-    """All of them are tried by ``make torture``."""
+    """``make torture`` runs all cases."""
     for label, case in ROWS[number].cases(full=False):
         try:
             case()

@@ -1,11 +1,11 @@
-"""Does bnreg keep its promises under fire? Each row is one kind of fault, tried many times, and tells what it survived.
+"""Does bnreg keep its promises under stress? Each row tests one kind of fault many times and counts the survived cases.
 
-    make torture                                  # every row in full; its figures go into results.json
-    python tests/torture/torture.py --small       # the fixed few of each row that `make test` runs
+    make torture                                  # all cases of every row; writes results.json
+    python tests/torture/torture.py --small       # the few fixed cases of each row that `make test` runs
     python tests/torture/torture.py 3 7 --small   # some rows
 
 A row is a module ``row_NN_….py`` with a ``TITLE``, a ``PROMISE`` and ``cases(full)``, which yields a label and a
-function for each try; a function that raises has not survived.
+function for each case; a case whose function raises is not survived.
 """
 
 import argparse
@@ -30,19 +30,19 @@ Case = tuple[str, Callable[[], None]]
 
 
 class Row(Protocol):
-    """What a row's module holds."""
+    """The contents of a row's module."""
 
     TITLE: str
     PROMISE: str
 
     @staticmethod
     def cases(full: bool) -> Iterator[Case]:
-        """The tries: all of them, or the fixed few of the test suite, which runs on machines that are no clock."""
+        """All cases, or the few fixed cases of the test suite, which may run on machines with unreliable timing."""
 
 
 @dataclass
 class Outcome:
-    """What a row came to."""
+    """The result of a row."""
 
     survived: int = 0
     tried: int = 0
@@ -58,7 +58,7 @@ def rows() -> dict[int, ModuleType]:
 
 
 def run_row(row: ModuleType, full: bool) -> Outcome:
-    """Try all of a row's cases and tell of the first that were not survived."""
+    """Run all of a row's cases and print the first ones that were not survived."""
     outcome = Outcome()
     start = time.monotonic()
     for label, case in row.cases(full):
@@ -75,10 +75,10 @@ def run_row(row: ModuleType, full: bool) -> Outcome:
 
 
 def main() -> None:
-    """Run rows and say what was survived."""
+    """Run rows and print how many cases were survived."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", type=int, nargs="*", metavar="ROW", help="which rows; all, if none is named")
-    parser.add_argument("--small", action="store_true", help="the fixed few of each row")
+    parser.add_argument("rows", type=int, nargs="*", metavar="ROW", help="the rows to run; default: all")
+    parser.add_argument("--small", action="store_true", help="run only a few fixed cases of each row")
     options = parser.parse_args()
     all_survived = True
     for number, row in rows().items():
@@ -97,12 +97,12 @@ def main() -> None:
 
 
 def read_results() -> dict[int, dict[str, Any]]:
-    """What each row came to when it was last run in full."""
+    """The result of each row's last full run."""
     return {int(number): result for number, result in json.loads(RESULTS.read_text()).items()}
 
 
 def write_result(number: int, outcome: Outcome) -> None:
-    """Note what a row has come to in full, in the file that the README goes by."""
+    """Write the result of a row's full run to the file that the README is generated from."""
     today = datetime.now(UTC).date().isoformat()
     result = {"survived": outcome.survived, "tried": outcome.tried, "date": today}
     results = (read_results() if RESULTS.exists() else {}) | {number: result}

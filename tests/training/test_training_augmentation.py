@@ -1,7 +1,7 @@
-"""Images are moved as the settings say, each anew, and for each seed on its own.
+"""Images are moved as the settings say, independently for each image and each seed.
 
-Where an image was sampled can be read from what comes back: an image that holds the pixels' own coordinates returns
-the coordinates of the places, wherever these lie within it.
+The sampled positions can be read from the result: an image that holds the pixels' own coordinates returns the
+coordinates of the positions, as long as these are inside the image.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 
 def move(images, *, seeds=(0,), epoch=1, device=CPU, **settings):
-    """Move images of shape (n, height, width), the same ones for each seed; shape (S, n, height, width)."""
+    """Move images of shape (n, height, width), the same for each seed; returns shape (S, n, height, width)."""
     num_images, *shape = images.shape
     x = torch.tensor(images, dtype=torch.get_default_dtype()).flatten(1).expand(len(seeds), -1, -1).to(device)
     moved = Augmentation(Augment(**settings), seeds, tuple(shape), device).for_epoch(epoch)(x)
@@ -33,13 +33,13 @@ def centred(shape=SHAPE):
 
 
 def places(num_images, shape=SHAPE, **settings):
-    """Where each pixel takes its value from, y and x from the centre: shape (2, n, height, width)."""
+    """The position that each pixel takes its value from, y and x from the centre, shape (2, n, height, width)."""
     coordinates = [np.broadcast_to(axis, (num_images, *shape)) for axis in centred(shape)]
     return np.stack([move(axis, **settings)[0] for axis in coordinates])
 
 
 def angles(num_images, **settings):
-    """By how much each image was turned, in radians, read from a pixel near the centre."""
+    """The angle by which each image was rotated, in radians, measured at a pixel near the centre."""
     y, x = places(num_images, **settings)[:, :, SHAPE[0] // 2, SHAPE[1] // 2]
     return np.arctan2(y, x) - np.pi / 4
 
@@ -50,7 +50,7 @@ def picture(shape=SHAPE):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_shifted_image_is_the_padded_and_cropped_original(dtype, device):
-    """To rounding; all 25 shifts of up to two pixels come equally often, within five standard deviations."""
+    """Up to rounding; all 25 shifts of up to two pixels are equally frequent, within five standard deviations."""
     torch.set_default_dtype(dtype)
     height, width = SHAPE
     padded = np.pad(picture(), 2)
@@ -62,7 +62,7 @@ def test_a_shifted_image_is_the_padded_and_cropped_original(dtype, device):
 
 
 def test_a_rotated_image_is_scipys(device):
-    """Bilinear, about the centre, and 0 beyond the border; by all angles up to the largest."""
+    """Bilinear, around the centre, and 0 outside the border; by all angles up to the largest."""
     turned = np.degrees(angles(400, rotate=50.0))
     moved = move(np.broadcast_to(picture(), (400, *SHAPE)), rotate=50.0, device=device)[0]
     for image, angle in zip(moved[:20], turned[:20], strict=True):
@@ -73,8 +73,8 @@ def test_a_rotated_image_is_scipys(device):
     assert np.all(np.abs(quarters - 100) < 50)
 
 
-def test_a_distortion_is_normal_with_the_standard_deviation_asked_for_at_every_pixel():
-    """Along each axis, and independently of the other; looked at where no place lies outside of the image."""
+def test_a_distortion_is_normal_with_the_configured_standard_deviation_at_every_pixel():
+    """The two axes are independent; measured where no position is outside the image."""
     inner = np.s_[:, :, 6:-6, 6:-6]
     displacement = (places(4000, shape=(28, 28), elastic=1.2) - centred((28, 28))[:, None])[inner]
     np.testing.assert_allclose(displacement.std(axis=1), 1.2, rtol=0.06)
@@ -95,8 +95,8 @@ def test_a_distortion_is_as_smooth_as_simards():
             assert np.mean(one * other) / 0.5**2 == pytest.approx(np.exp(-(distance**2) / 64), abs=0.12)
 
 
-def test_the_three_combine_and_none_notices_the_others():
-    """A pixel at p takes its value from R (p − s) + d, each of which is what it is on its own."""
+def test_the_three_combine_and_none_changes_the_others():
+    """A pixel at p takes its value from R (p − s) + d, with the same R, s and d as each kind has alone."""
     inner = np.s_[:, :, 5:-5, 8:-8]
     y, x = centred()[:, None]
     shifts = (places(30, shift=2) - centred()[:, None])[:, :, 8:9, 11:12]
@@ -107,8 +107,8 @@ def test_the_three_combine_and_none_notices_the_others():
     np.testing.assert_allclose(places(30, **ALL)[inner], expected[inner], atol=1e-9)
 
 
-def test_how_far_an_image_is_turned_says_nothing_of_how_far_it_is_shifted():
-    """Kinds that drew from one stream would be drawn from the same numbers."""
+def test_rotation_and_shift_are_independent():
+    """If they shared a stream, they would be drawn from the same numbers."""
     shifts = (places(400, shift=14, shape=(40, 40)) - centred((40, 40))[:, None])[:, :, 20, 20]
     for shift in shifts:
         assert abs(np.corrcoef(shift, angles(400, rotate=20.0))[0, 1]) < 0.2
@@ -123,8 +123,8 @@ def test_a_seeds_images_do_not_depend_on_the_other_seeds(device):
 
 
 @pytest.mark.parametrize("kind", list(ALL))
-def test_every_seed_epoch_and_image_has_moves_of_its_own(kind):
-    """And the same moves whenever it is asked."""
+def test_every_seed_epoch_and_image_has_its_own_moves(kind):
+    """The same moves are drawn each time."""
     images = np.broadcast_to(picture(), (40, *SHAPE))
     settings = {kind: ALL[kind]}
     first = move(images, **settings)
@@ -141,6 +141,6 @@ def test_the_moves_do_not_depend_on_the_batch_size(device):
     np.testing.assert_allclose(in_parts.view(40, *SHAPE).cpu(), move(images, device=device, **ALL)[0], atol=1e-12)
 
 
-def test_where_nothing_is_asked_for_the_batch_itself_comes_back():
+def test_without_augmentation_the_batch_itself_is_returned():
     x = torch.rand(2, 3, 16 * 22)
     assert Augmentation(Augment(), (0, 1), SHAPE, CPU).for_epoch(1)(x) is x

@@ -1,4 +1,4 @@
-"""What the feed makes of label noise, augmentation and the batch size."""
+"""The feed's label noise, augmentation and batch size."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def labels_of(examples):
 
 @pytest.mark.parametrize("train_size", [50, None])
 def test_only_the_training_split_has_noisy_labels(tiny, train_size, device):
-    """To train on and for the train metrics; the noise of an example does not depend on the train size."""
+    """In training and in the train metrics; the noise of an example does not depend on the train size."""
     feed = make_feed(tiny, device=device, train_size=train_size, validation_size=100, label_noise=0.4)
     sets = feed.evaluation_sets()
     _, y = epoch_of(feed)
@@ -55,7 +55,7 @@ def test_without_noise_all_seeds_share_one_row_of_labels(tiny):
         assert examples.labels.shape[0] == 1
 
 
-def test_shared_images_are_gathered_once_for_labels_of_each_seed(tiny):
+def test_shared_images_are_gathered_once_even_if_each_seed_has_its_own_labels(tiny):
     examples = make_feed(tiny, label_noise=0.4).evaluation_sets()["train"]
     x, y = examples.batch(examples.indices)
     assert x.shape == (1, 400, 36)
@@ -65,8 +65,8 @@ def test_shared_images_are_gathered_once_for_labels_of_each_seed(tiny):
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("num_index_rows", [1, 2])
 @pytest.mark.parametrize("num_label_rows", [1, 2])
-def test_each_replica_is_judged_by_its_own_seeds_labels(tiny, num_label_rows, num_index_rows, device):
-    """Two arms of two seeds against torch, whichever of examples and labels the seeds share."""
+def test_each_replica_is_evaluated_on_its_own_seeds_labels(tiny, num_label_rows, num_index_rows, device):
+    """Two arms of two seeds against torch, whether or not the seeds share examples or labels."""
     network = StackedNetwork(Architecture((6, 6), 4, hidden=()), 4)
     for parameter in network.parameters():
         nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
@@ -87,7 +87,7 @@ def test_each_replica_is_judged_by_its_own_seeds_labels(tiny, num_label_rows, nu
 
 
 def test_training_images_are_moved_and_no_others(tiny, device):
-    """Labels, order and the examples that are evaluated on stay as they are without augmentation."""
+    """Labels, order and the evaluated examples are the same as without augmentation."""
     still, moving = (make_feed(tiny, device=device, validation_size=100, augment=a) for a in ({}, MOVED))
     (x, y), (moved, labels) = epoch_of(still), epoch_of(moving)
     assert torch.equal(labels, y)
@@ -99,14 +99,14 @@ def test_training_images_are_moved_and_no_others(tiny, device):
         assert all(map(torch.equal, one, other))
 
 
-def test_without_augmentation_a_batch_holds_the_very_pixels(tiny):
+def test_without_augmentation_a_batch_holds_the_original_pixels(tiny):
     x, _ = epoch_of(make_feed(tiny))
     expected = tiny.train_images[epoch_order(np.arange(400), 1, 1)].reshape(400, 36)
     np.testing.assert_array_equal(x[1], expected.astype(np.float32) / np.float32(255))
 
 
-def test_every_epoch_is_moved_as_its_augmentation_says(tiny, device):
-    """To the bit, whether or not another epoch was trained on before."""
+def test_every_epoch_is_moved_by_its_own_augmentation(tiny, device):
+    """Bit for bit, whether or not another epoch came before."""
     augmentation = Augmentation(Augment(**MOVED), (0, 1), (6, 6), device)
     still, moving = (make_feed(tiny, device=device, augment=a) for a in ({}, MOVED))
     for epoch in (2, 1):
@@ -124,8 +124,8 @@ def test_a_seeds_augmented_noisy_batches_do_not_depend_on_the_other_seeds(tiny, 
 
 
 @pytest.mark.parametrize("data", [{}, {"train_size": 70}, {"validation_size": 90}])
-def test_a_batch_of_all_is_the_whole_training_split(tiny, data):
-    """In the order of the epoch, as with any batch size."""
+def test_a_batch_of_all_examples_is_the_entire_training_split(tiny, data):
+    """It is in the order of the epoch, as with any batch size."""
     whole, small = (make_feed(tiny, batch_size=batch_size, **data) for batch_size in ("all", 10))
     assert whole.num_steps == 1
     ((x, y),) = whole.batches(1)

@@ -1,4 +1,4 @@
-"""What is kept of trained networks: the weights that were asked for, and both kinds of statistics."""
+"""The parts of trained networks that are kept: the requested weights, and both kinds of statistics."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def train(cells, seeds=(0, 1)):
 
 
 def metrics_on_test_set(cell, arrays, seed):
-    """Loss and accuracy on the test set of a network with these arrays."""
+    """Test loss and accuracy of a network with these arrays."""
     network = StackedNetwork(architecture(cell.settings, (6, 6), 4), 1)
     network.restore(0, {name: torch.from_numpy(values) for name, values in arrays.items()})
     sets = Feed(DATASET, cell.settings.data, (seed,), CPU, drop_single=True).evaluation_sets()
@@ -38,7 +38,7 @@ def metrics_on_test_set(cell, arrays, seed):
 
 @pytest.mark.parametrize("model", [BN, PLAIN, CNN | {"norm": "batch"}], ids=["bn", "plain", "cnn"])
 def test_the_last_weights_are_those_of_the_final_metrics(model):
-    """Each replica's own, statistics included, under names that say what they are."""
+    """They include the statistics, under descriptive names."""
     cell = make_cell(model=model, training={"weights": "last"})
     rows, summaries, weights = train([make_cell("other", model=model), cell])
     assert set(weights) == {("arm", 0), ("arm", 1)}
@@ -68,7 +68,7 @@ def test_the_last_weights_are_those_of_the_final_metrics(model):
 @pytest.mark.parametrize("statistics", ["running", "population"])
 @pytest.mark.parametrize("early_stopping", [None, {"patience": 2}])
 def test_the_best_weights_are_those_of_the_best_validation_epoch(early_stopping, statistics):
-    """With a learning rate far too high the best epoch is none of the last, and differs from seed to seed."""
+    """With a learning rate that is far too high, the best epoch is not the last one and differs between seeds."""
     cell = make_cell(
         model=BN | {"inference_statistics": statistics},
         data=NOISY,
@@ -98,7 +98,7 @@ def test_the_best_weights_are_those_of_the_best_validation_epoch(early_stopping,
 
 @pytest.mark.parametrize("early_stopping", [None, {"patience": 2}])
 def test_which_weights_are_saved_changes_no_metric(early_stopping):
-    """The final network is that of the last epoch or, with early stopping, of the best, saved or not."""
+    """The final network is that of the last epoch or, with early stopping, of the best epoch, saved or not."""
     summaries = []
     for weights in ("none", "best"):
         cell = make_cell(
@@ -113,8 +113,8 @@ def test_which_weights_are_saved_changes_no_metric(early_stopping):
 
 
 @pytest.mark.parametrize("early_stopping", [None, {"patience": 2}])
-def test_both_statistics_are_measured_whichever_the_network_predicts_by(early_stopping):
-    """M8: the setting chooses which are the final metrics, and changes neither of the two."""
+def test_both_statistics_are_measured_whichever_the_network_uses(early_stopping):
+    """M8: the setting chooses the final metrics, and changes neither of the two."""
     found = {}
     for statistics in ("running", "population"):
         model = BN | {"inference_statistics": statistics}
@@ -130,7 +130,7 @@ def test_both_statistics_are_measured_whichever_the_network_predicts_by(early_st
 
 @pytest.mark.parametrize("statistics", ["running", "population"])
 def test_an_arm_without_batch_norm_has_no_second_statistics(statistics):
-    """The setting may stand in the base for all arms."""
+    """The base may contain the setting for all arms."""
     model = {"inference_statistics": statistics}
     _, summaries, _ = train([make_cell("bn", model=BN | model), make_cell("plain", model=PLAIN | model)])
     assert "final_test_accuracy_population" in summaries["bn", 0]
@@ -150,8 +150,8 @@ def test_a_diverged_replica_leaves_no_weights_and_counts_as_a_guess_under_both_s
         assert summaries["wild", 0][name] == 0.25
 
 
-def test_what_is_measured_besides_is_in_every_row_and_has_no_guess():
-    """M16, reached from a config: the norm of the input's gradient, epoch by epoch."""
+def test_a_diagnostic_is_in_every_row_and_has_no_guess():
+    """M16, set in a config: the norm of the input gradient, epoch by epoch."""
     cells = [
         make_cell("arm", model=PLAIN, optimizer={"name": "sgd", "lr": 0.1}, training={"measure": ("input_gradient",)}),
         make_cell(
@@ -176,7 +176,7 @@ def test_a_state_of_another_architecture_is_refused():
 @pytest.mark.parametrize("early_stopping", [None, {"patience": 2}])
 @pytest.mark.parametrize("statistics", ["running", "population"])
 def test_the_test_examples_that_the_final_network_gets_right_make_up_its_accuracy(early_stopping, statistics):
-    """To the example: the accuracy is their share, also where the final network is not that of the last epoch."""
+    """The accuracy is exactly their share, even if the final network is not that of the last epoch."""
     cell = make_cell(
         model=BN | {"inference_statistics": statistics},
         data=NOISY,

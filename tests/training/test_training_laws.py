@@ -1,4 +1,4 @@
-"""The laws of the stack: no replica sees another, arms are paired, and evaluation leaves no trace."""
+"""The laws of the stack: no replica sees another, arms are paired, and evaluation changes nothing."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ ARMS = [
 
 @pytest.mark.usefixtures("float64")
 def test_a_stack_trains_like_its_replicas_alone(tiny, device):
-    """Stacking is a speed-up: every replica of every arm and three seeds ends where it ends on its own."""
+    """Stacking is only a speed-up: every replica of every arm and three seeds ends as it does alone."""
     together, summaries, _ = run(tiny, ARMS, (0, 1, 2), device=device)
     assert len(together) == len(ARMS) * 3 * 2
     for cell in ARMS:
@@ -72,7 +72,7 @@ def test_the_number_of_shards_changes_no_result(tiny, num_workers, device):
     assert_same_metrics(one, many)
 
 
-def test_training_twice_gives_the_same_to_the_bit(tiny, device):
+def test_training_twice_is_bit_identical(tiny, device):
     first, second = (run(tiny, ARMS, (3, 4), device=device)[0] for _ in range(2))
     assert first == second
 
@@ -92,7 +92,7 @@ def test_training_twice_gives_the_same_to_the_bit(tiny, device):
 def test_a_replica_trains_like_torch_nn_and_torch_optim(tiny, norm, settings, device):
     """The oracle: an ordinary network and optimiser from the same weights on the same batches, step by step.
 
-    A second cell with another learning rate rides along, so that each cell's settings must reach its own replicas.
+    A second cell with another learning rate trains too, so that each cell's settings must reach its own replicas.
     """
     cells = [
         make_cell("other", model={"hidden": (8, 6), "norm": norm}, optimizer={"name": settings["name"], "lr": 0.7}),
@@ -126,7 +126,7 @@ def _kind(network, parameter):
 
 
 def test_the_arms_of_a_seed_start_from_equal_weights_and_see_equal_batches(tiny):
-    """And no two seeds do: the hashes are of what was really used."""
+    """No two seeds do; the hashes are computed from what was actually used."""
     *_, pairing = run(tiny, [make_cell("bn", model=BN), make_cell("plain", model=PLAIN)], (0, 1, 2), num_workers=3)
     for seed in (0, 1, 2):
         bn, plain = pairing[0, "bn", seed], pairing[0, "plain", seed]
@@ -137,7 +137,7 @@ def test_the_arms_of_a_seed_start_from_equal_weights_and_see_equal_batches(tiny)
 
 
 def test_both_arms_of_a_seed_are_given_equal_weights_and_batches(tiny, device):
-    """The same without trusting the hashes: tensors, looked at."""
+    """The same claim, checked on the tensors instead of the hashes."""
     stacks = [make_stack([make_cell(model=model)], (0, 1), steps_per_epoch=5, device=device) for model in (BN, PLAIN)]
     for bn, plain in zip(*(stack.network.affine_layers for stack in stacks), strict=True):
         assert torch.equal(bn.weight, plain.weight)
@@ -150,7 +150,7 @@ def test_both_arms_of_a_seed_are_given_equal_weights_and_batches(tiny, device):
 
 
 def test_evaluation_changes_no_state(tiny, device):
-    """Neither weights, buffers and mode nor the streams of random numbers; twice gives the same."""
+    """Weights, buffers, mode and random number streams stay the same; evaluating twice gives the same."""
     cell = make_cell(model=BN | {"dropout": 0.5})
     stack = make_stack([cell], (0, 1), steps_per_epoch=12, device=device)
     feed = Feed(tiny, cell.settings.data, (0, 1), device, drop_single=True)
@@ -173,7 +173,7 @@ def test_evaluation_changes_no_state(tiny, device):
 
 
 def test_evaluation_uses_running_statistics_and_drops_nothing(tiny, device):
-    """What it reports is the eval-mode network's own loss and accuracy, example by example."""
+    """It reports the loss and accuracy of the eval-mode network itself, example by example."""
     cell = make_cell(model=BN | {"dropout": 0.5})
     stack = make_stack([cell], (0,), steps_per_epoch=12, device=device)
     feed = Feed(tiny, cell.settings.data, (0,), device, drop_single=True)
@@ -221,7 +221,7 @@ def test_a_class_sorted_data_set_trains_as_well_as_a_shuffled_one(tiny, device):
 
 @pytest.mark.usefixtures("float64")
 def test_a_diverged_replica_counts_as_chance_and_stops_no_other(tiny, device):
-    """A learning rate of 1e30 ends in a loss that is huge but finite, or in NaN: both are divergence."""
+    """A learning rate of 1e30 results in a huge but finite loss or in NaN: both count as divergence."""
     sane = make_cell("sane", model=PLAIN, optimizer={"name": "sgd", "lr": 0.1})
     wild = make_cell("wild", model=PLAIN, optimizer={"name": "sgd", "lr": 1e30})
     rows, summary, _ = run(tiny, [wild, sane], (0, 1), device=device)
@@ -234,8 +234,8 @@ def test_a_diverged_replica_counts_as_chance_and_stops_no_other(tiny, device):
         assert summary[0, "sane", seed]["status"] == "ok"
 
 
-def test_a_last_batch_of_one_is_left_out_of_every_arm(tiny):
-    """33 examples in batches of 32: batch norm cannot use the last, so no arm sees it."""
+def test_a_last_batch_of_one_is_skipped_in_every_arm(tiny):
+    """33 examples in batches of 32: batch norm cannot use the last batch, so no arm sees it."""
     data = {"batch_size": 32, "train_size": 33}
     cells = [make_cell("bn", model=BN, data=data), make_cell("plain", model=PLAIN, data=data)]
     (shard,) = plan_shards(cells, (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
@@ -246,8 +246,8 @@ def test_a_last_batch_of_one_is_left_out_of_every_arm(tiny):
     assert steps == [2, 4]
 
 
-def test_a_last_batch_of_one_is_left_out_also_of_arms_whose_examples_are_noisy_or_moved(tiny):
-    """They see the same examples in the same batches; only what is done to them differs."""
+def test_a_last_batch_of_one_is_also_skipped_in_arms_with_noisy_or_moved_examples(tiny):
+    """They see the same examples in the same batches; only the noise and the moves differ."""
     data = {"batch_size": 32, "train_size": 33}
     cells = [
         make_cell("noisy", model=BN, data=data | {"label_noise": 0.5}),
@@ -286,8 +286,8 @@ def test_every_replica_is_in_one_shard_and_a_seeds_arms_stay_together():
             assert all(names in ({"a", "b"}, set()) for names in arms)
 
 
-def test_shards_keep_within_the_bound_and_every_worker_gets_equally_many():
-    """Down to a single seed, whose arms stay together even if they need more."""
+def test_shards_keep_within_the_memory_limit_and_every_worker_gets_equally_many():
+    """A single seed's arms stay together even if they need more."""
     cells = [make_cell("a"), make_cell("b", model=BN)]
     size = sum(estimate_bytes(architecture(cell.settings, (6, 6), 4), 32) for cell in cells)
     for num_workers, max_bytes, expected in [
@@ -354,7 +354,7 @@ def test_an_unknown_kind_of_parameter_cannot_decay():
         Optimizer.model_validate({"weight_decay_on": ("everything",)})
 
 
-def test_a_shard_survives_the_way_to_a_worker():
+def test_a_shard_survives_the_transfer_to_a_worker():
     """Shards cross process boundaries by pickle."""
     import pickle
 

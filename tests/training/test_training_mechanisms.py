@@ -1,4 +1,4 @@
-"""The lecture's mechanisms as laws of a stack: identity, placement, whole batches, population statistics, penalties."""
+"""The lecture's mechanisms as laws of a stack: identity, placement, full batches, population statistics, penalties."""
 
 import dataclasses
 
@@ -46,7 +46,7 @@ def trained(dataset, cell, seeds=(0, 1), device=CPU, epochs=2):
     st.integers(2, 40),
 )
 def test_m5_batch_norm_can_become_the_identity(seed, mean, spread, epsilon, num_examples):
-    """γ = √(Var + ε) and β = E give back any data, in training over its own batch and in evaluation."""
+    """γ = √(Var + ε) and β = E reproduce any data, in training over its own batch and in evaluation."""
     generator = torch.Generator().manual_seed(seed)
     z = mean + spread * torch.randn(3, num_examples, 4, generator=generator, dtype=torch.float64)
     norm = StackedBatchNorm(3, 4, epsilon=epsilon).double()
@@ -60,8 +60,8 @@ def test_m5_batch_norm_can_become_the_identity(seed, mean, spread, epsilon, num_
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("model", [BN, CNN | {"norm": "batch"}], ids=["mlp", "cnn"])
-def test_m5_a_network_whose_norms_begin_as_identity_begins_as_the_plain_network(tiny, model, device):
-    """With the same weights, and biases of zero, which the plain network has under these schemes."""
+def test_m5_a_network_whose_norms_start_as_identity_starts_as_the_plain_network(tiny, model, device):
+    """The weights are the same, and the plain network's biases are zero with these schemes."""
     model = model | {"init": {"scheme": "he_normal"}}
     bn = make_stack([make_cell(model=model)], (0, 1), steps_per_epoch=1, device=device)
     plain = make_stack([make_cell(model=model | {"norm": "none"})], (0, 1), steps_per_epoch=1, device=device)
@@ -80,7 +80,7 @@ def test_m5_a_network_whose_norms_begin_as_identity_begins_as_the_plain_network(
 @pytest.mark.parametrize("model", [BN, CNN | {"norm": "batch"}], ids=["mlp", "cnn"])
 @pytest.mark.parametrize("placement", PLACEMENTS)
 def test_m6_every_placement_and_m10_every_kind_of_network_trains_like_torch_nn(tiny, model, placement, device):
-    """The oracle is an ordinary network with torch's layers in the order that the placement names."""
+    """The oracle is an ordinary network with torch's layers in the order that the placement defines."""
     cell = make_cell(
         model=model | {"norm_placement": placement, "norm_epsilon": 1e-3, "norm_momentum": 0.3},
         optimizer={"name": "sgd", "lr": 0.1},
@@ -104,7 +104,7 @@ def test_m6_every_placement_and_m10_every_kind_of_network_trains_like_torch_nn(t
 
 
 def test_every_setting_of_the_model_reaches_its_architecture():
-    """By the same name; those of convolutions only where there are some."""
+    """Names are the same; the settings of convolutions only count if there are convolutions."""
     changed = {
         "kind": "cnn",
         "hidden": (7,),
@@ -141,8 +141,8 @@ def test_every_setting_of_the_model_reaches_its_architecture():
         ("input", "last_layer", ["norm affine activation"] * 2 + ["norm affine activation dropout"]),
     ],
 )
-def test_m6_and_m15_the_parts_of_each_hidden_layer_lie_in_their_order(placement, dropout_placement, expected):
-    """Also in a network of two convolutional layers and one hidden layer, and in the stack that is built."""
+def test_m6_and_m15_the_parts_of_each_hidden_layer_are_in_order(placement, dropout_placement, expected):
+    """Even in a network of two convolutional layers and one hidden layer, and in the stack that is built."""
     model = {"kind": "cnn", "channels": (2, 3), "pool": 1, "hidden": (4,), "norm": "batch", "dropout": 0.5}
     model |= {"norm_placement": placement, "dropout_placement": dropout_placement}
     network = make_stack([make_cell(model=model)], (0,), steps_per_epoch=1, device=CPU).network
@@ -153,7 +153,7 @@ def test_m6_and_m15_the_parts_of_each_hidden_layer_lie_in_their_order(placement,
     assert built == [*told, "linear"]
 
 
-def test_m6_a_bias_is_left_out_only_where_a_norm_follows_at_once():
+def test_m6_a_bias_is_left_out_only_if_a_norm_follows_directly():
     for placement in PLACEMENTS:
         model = BN | {"norm_placement": placement}
         network = make_stack([make_cell(model=model)], (0,), steps_per_epoch=1, device=CPU).network
@@ -163,8 +163,8 @@ def test_m6_a_bias_is_left_out_only_where_a_norm_follows_at_once():
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("norm", ["none", "batch"])
-def test_m7_a_batch_may_be_the_whole_training_set(tiny, norm, device):
-    """One step per epoch along the exact gradient over all examples, whose statistics batch norm uses."""
+def test_m7_a_batch_may_be_the_entire_training_set(tiny, norm, device):
+    """One step per epoch along the exact gradient over all examples; batch norm uses their statistics."""
     cell = make_cell(
         model={"hidden": (8, 6), "norm": norm, "norm_momentum": 1.0},
         data={"batch_size": "all"},
@@ -182,7 +182,7 @@ def test_m7_a_batch_may_be_the_whole_training_set(tiny, norm, device):
             assert x.shape == (2, 400, 36)
             stack.step(x, y)
         optimizer.zero_grad()
-        nn.functional.cross_entropy(single(images), labels).backward()  # in another order, which must not matter
+        nn.functional.cross_entropy(single(images), labels).backward()  # in another order, which makes no difference
         optimizer.step()
     assert_same_state(stack.network, 1, single)
 
@@ -190,7 +190,7 @@ def test_m7_a_batch_may_be_the_whole_training_set(tiny, norm, device):
 @pytest.mark.parametrize("model", [BN, CNN | {"norm": "batch"}], ids=["mlp", "cnn"])
 @pytest.mark.parametrize("placement", PLACEMENTS)
 def test_m8_population_statistics_are_those_of_one_full_batch_in_train_mode(tiny, model, placement, device):
-    """The oracle: momentum 1, dropout off, the whole training set at once, corrected by (N − 1)/N."""
+    """The oracle: momentum 1, dropout off, the entire training set at once, corrected by (N − 1)/N."""
     cell = make_cell(model=model | {"norm_placement": placement, "dropout": 0.4})
     stack, feed = trained(tiny, cell, device=device)
     network = stack.network
@@ -213,7 +213,7 @@ def test_m8_population_statistics_are_those_of_one_full_batch_in_train_mode(tiny
 
 
 def test_m8_population_statistics_are_exact(device):
-    """Against float64 arithmetic written out here, over more examples than a chunk, for each seed's own split."""
+    """Against float64 arithmetic written here, over more examples than a chunk, for each seed's own split."""
     dataset = make_tiny(num_train=2600)
     cell = make_cell(model=BN, data={"batch_size": 50, "train_size": 2300})
     stack, feed = trained(dataset, cell, device=device, epochs=1)
@@ -235,7 +235,7 @@ def test_m8_population_statistics_are_exact(device):
 
 
 def test_m8_population_statistics_are_accumulated_in_float64(tiny, monkeypatch):
-    """One example at a time, 400 times over: in float32 the digits would wear off."""
+    """400 updates with one example each: float32 would lose digits."""
     monkeypatch.setattr(evaluation, "CHUNK", 1)
     cell = make_cell(model=BN | {"norm_placement": "input"})
     network = make_stack([cell], (0,), steps_per_epoch=1, device=CPU).network
@@ -247,8 +247,8 @@ def test_m8_population_statistics_are_accumulated_in_float64(tiny, monkeypatch):
     np.testing.assert_allclose(norm.running_variance[0, 0].double().numpy(), pixels.var(0), rtol=1e-7)
 
 
-def test_m8_each_norm_is_fed_by_the_corrected_ones_before_it(tiny):
-    """In one pass, under the running statistics of the first, the second norm would have come out otherwise."""
+def test_m8_each_norm_gets_its_input_from_the_corrected_norms_before_it(tiny):
+    """In one pass, with the running statistics of the first norm, the second norm would get other statistics."""
     stack, feed = trained(tiny, make_cell(model=BN))
     examples = feed.evaluation_sets()["train"]
     images, _, indices = examples
@@ -277,7 +277,7 @@ def weights_after_an_epoch(dataset, cell):
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
 def test_m14_l2_is_weight_decay_for_plain_sgd_and_not_for_adamw(tiny, name):
-    """For sgd, and for adam, whose weight decay is L2, the penalty is the decay; adamw's decay is decoupled."""
+    """For sgd, and for adam, whose weight decay is L2, the penalty equals the decay; adamw's decay is decoupled."""
     optimizer = {"name": name, "lr": 0.02}
     by_penalty = weights_after_an_epoch(tiny, penalised("l2", 0.03, optimizer))
     by_decay = weights_after_an_epoch(tiny, make_cell("arm", model=PLAIN, optimizer=optimizer | {"weight_decay": 0.03}))
@@ -308,7 +308,7 @@ def test_m14_l2_with_adam_is_not_adamw(tiny):
     [("l1", 1.0, ("weights",)), ("l2", 0.0, ("weights", "biases")), ("elastic", 0.3, ("biases", "prelu"))],
 )
 def test_m14_a_penalty_is_a_term_of_the_loss(tiny, kind, l1_share, on):
-    """The gradient that a step follows is that of J + λ R, written out here, for each replica's own λ and reach."""
+    """A step follows the gradient of J + λ R, written here, for each replica's own λ and parameters."""
     strengths = (0.0, 0.2)
     model = PLAIN | {"activation": "prelu"}
     share = {"l1_share": l1_share} if kind == "elastic" else {}

@@ -1,4 +1,4 @@
-"""Each part of training does what it says: proofs, evaluation, schedules, masks, shards and records."""
+"""Each part of training works as documented: proofs, evaluation, schedules, masks, shards and records."""
 
 import hashlib
 import time
@@ -20,8 +20,8 @@ from bnreg.training.shards import architecture, plan_shards
 from bnreg.training.stacked.feed import Feed
 
 
-def test_the_hashes_are_of_the_very_weights_and_batches(tiny):
-    """Computed again from what was drawn: all linear layers, all epochs, and no example that was left out."""
+def test_the_hashes_are_of_the_actual_weights_and_batches(tiny):
+    """They are recomputed here: all linear layers, all epochs, and no example that was skipped."""
     data = {"batch_size": 32, "train_size": 65}
     *_, pairing = run(tiny, [make_cell("bn", model=BN, data=data)], (0, 1))
     stack = make_stack([make_cell(model=PLAIN)], (0, 1), steps_per_epoch=2, device=CPU)
@@ -33,7 +33,7 @@ def test_the_hashes_are_of_the_very_weights_and_batches(tiny):
         assert pairing[0, "bn", seed].batch_order == hashlib.sha256(b"".join(seen)).hexdigest()
 
 
-def test_every_epoch_has_an_order_of_its_own(tiny):
+def test_every_epoch_has_its_own_order(tiny):
     feed = Feed(tiny, make_cell().settings.data, (0,), CPU, drop_single=False)
     first, second = (torch.cat([y for _, y in feed.batches(epoch)], dim=1) for epoch in (1, 2))
     assert not torch.equal(first, second)
@@ -41,7 +41,7 @@ def test_every_epoch_has_an_order_of_its_own(tiny):
 
 
 def test_evaluation_in_many_chunks_equals_evaluation_in_one(tiny, monkeypatch):
-    """200 test examples in chunks of 64, the last one smaller."""
+    """200 test examples in chunks of 64; the last chunk is smaller."""
     stack = make_stack([make_cell(model=BN)], (0, 1), steps_per_epoch=12, device=CPU)
     sets = Feed(tiny, make_cell().settings.data, (0, 1), CPU, drop_single=True).evaluation_sets()
     whole, correct = stack.evaluate(sets)
@@ -63,7 +63,7 @@ def test_evaluation_in_many_chunks_equals_evaluation_in_one(tiny, monkeypatch):
     ],
 )
 def test_a_chunk_holds_as_many_examples_as_the_largest_layer_allows(monkeypatch, model, num_values):
-    """Counted by what a stack of two makes of them; the whole is the same examples in order."""
+    """The limit counts the values of a stack of two; together the chunks hold the same examples in order."""
     network = StackedNetwork(architecture(make_cell(model=model).settings, (6, 6), 4), 2)
     monkeypatch.setitem(evaluation.CHUNK_VALUES, "cpu", 7 * 2 * num_values + 1)
     parts = evaluation.chunks(network, torch.arange(30)[None], dim=1)
@@ -74,7 +74,7 @@ def test_a_chunk_holds_as_many_examples_as_the_largest_layer_allows(monkeypatch,
 
 
 def test_each_split_is_measured_on_its_own_examples(tiny):
-    """Seed by seed, against the eval-mode network itself."""
+    """Each seed is compared with the eval-mode network itself."""
     cell = make_cell(model=BN, data={"batch_size": 32, "train_size": 200, "validation_size": 100})
     stack = make_stack([cell], (0, 1), steps_per_epoch=12, device=CPU)
     feed = Feed(tiny, cell.settings.data, (0, 1), CPU, drop_single=True)
@@ -94,7 +94,7 @@ def test_each_split_is_measured_on_its_own_examples(tiny):
 
 
 def test_no_validation_example_is_trained_on():
-    """Looked at in the batches themselves: every image is its own number."""
+    """Checked in the batches themselves: every image contains its own number."""
     dataset = make_tiny(num_train=60)
     numbered = dataset.train_images.copy()
     numbered[:, 0, 0] = np.arange(60)
@@ -111,7 +111,7 @@ def test_no_validation_example_is_trained_on():
 
 @pytest.mark.usefixtures("float64")
 def test_a_schedule_moves_each_cells_learning_rate_step_by_step(tiny):
-    """Plain gradient descent by hand, with one cell at a constant rate and one that falls along a cosine to zero."""
+    """Plain gradient descent by hand: one cell has a constant rate, in the other it falls along a cosine to zero."""
     falling = {"name": "sgd", "lr": 0.5, "schedule": {"name": "cosine"}}
     cells = [make_cell("constant", optimizer={"name": "sgd", "lr": 0.5}), make_cell("falling", optimizer=falling)]
     feed = Feed(tiny, cells[0].settings.data, (0,), CPU, drop_single=False)
@@ -131,8 +131,8 @@ def test_a_schedule_moves_each_cells_learning_rate_step_by_step(tiny):
 
 
 @pytest.mark.usefixtures("float64")
-def test_the_rate_drops_exactly_where_an_epoch_ends(tiny):
-    """Also where its last batch is left out: from then on nothing moves."""
+def test_the_rate_drops_exactly_at_the_end_of_an_epoch(tiny):
+    """Even if its last batch is skipped: after the drop, nothing changes."""
     frozen = {"name": "sgd", "lr": 0.1, "schedule": {"name": "step", "step_epochs": 1, "step_factor": 1e-15}}
     data = {"batch_size": 32, "train_size": 97}
     rows, *_ = run(tiny, [make_cell(data=data, optimizer=frozen), make_cell("bn", model=BN, data=data)], (0,))
@@ -140,8 +140,8 @@ def test_the_rate_drops_exactly_where_an_epoch_ends(tiny):
     assert second == pytest.approx(first, rel=1e-12)
 
 
-def test_every_replica_has_dropout_masks_of_its_own():
-    """No seed, arm or point shares them: their layers need not be alike."""
+def test_every_replica_has_its_own_dropout_masks():
+    """No seed, arm or point shares them, because their layers may differ."""
     dropped = {"hidden": (8, 6), "dropout": 0.5}
     cells = [make_cell(arm, model=dropped, point={"optimizer.lr": lr}) for arm in ("a", "b") for lr in (0.1, 0.2)]
     stack = make_stack(cells, (0, 1), steps_per_epoch=1, device=CPU)
@@ -150,14 +150,14 @@ def test_every_replica_has_dropout_masks_of_its_own():
 
 
 def test_a_hidden_layer_is_linear_norm_activation_dropout():
-    """Dropout comes last: with a sigmoid, what is dropped must be zero for the next layer."""
+    """Dropout is last: with a sigmoid, dropped values must be zero for the next layer."""
     cell = make_cell(model={"hidden": (8,), "norm": "batch", "activation": "sigmoid", "dropout": 0.5})
     stack = make_stack([cell], (0,), steps_per_epoch=1, device=CPU)
     names = [type(layer).__name__.removeprefix("Stacked") for layer in stack.network.layers]
     assert names == ["Linear", "BatchNorm", "Activation", "Dropout", "Linear"]
 
 
-def test_cells_of_other_structure_are_other_stacks_and_of_other_length_other_shards():
+def test_cells_of_another_structure_get_another_stack_and_of_another_length_another_shard():
     variants = [
         make_cell("base"),
         make_cell("norm", model=BN),
@@ -174,14 +174,14 @@ def test_cells_of_other_structure_are_other_stacks_and_of_other_length_other_sha
 
 
 def record(losses, *, num_classes=4, **early_stopping):
-    """A record that has been told a validation loss per epoch; and the rows that it kept."""
+    """A record with one validation loss per epoch, and the rows that it kept."""
     training = {"epochs": 9, "early_stopping": early_stopping or None}
     it = ReplicaRecord(
         make_cell(data={"batch_size": 32, "validation_size": 10}, training=training), 0, num_classes=num_classes
     )
     rows = []
     for epoch, loss in enumerate(losses, 1):
-        # The test metrics would choose otherwise: they must not be asked.
+        # The test metrics would choose another epoch; they must not be used.
         metrics = {"train_loss": loss, "validation_loss": loss, "validation_accuracy": 1 / (1 + loss)}
         rows.append(it.add(epoch, metrics | {"test_loss": float(epoch), "test_accuracy": 1 / epoch}))
     return it, [row for row in rows if row]
@@ -205,7 +205,7 @@ def test_only_an_improvement_beyond_min_delta_counts():
     assert not record([1.0, 0.85, 0.7], patience=2, min_delta=0.1)[0].stopped
 
 
-def test_without_early_stopping_the_last_epoch_is_final_and_the_best_is_named_beside_it():
+def test_without_early_stopping_the_last_epoch_is_final_and_the_best_is_reported_too():
     it, rows = record([3, 1, 2])
     assert not it.stopped
     assert len(rows) == 3
@@ -216,7 +216,7 @@ def test_without_early_stopping_the_last_epoch_is_final_and_the_best_is_named_be
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e7])
 def test_a_replica_that_diverged_once_stays_diverged(bad):
-    """It may come back to finite numbers; nothing that is not finite is ever written."""
+    """Its metrics may become finite again; non-finite numbers are never written."""
     it, rows = record([1.0, bad, 0.5])
     assert all(
         value is None or np.isfinite(value) for row in rows for value in row.values() if not isinstance(value, str)
@@ -229,14 +229,14 @@ def test_a_replica_that_diverged_once_stays_diverged(bad):
     assert summary["best_test_accuracy"] is None
 
 
-def test_a_summary_without_a_validation_split_names_no_best_epoch(tiny):
+def test_a_summary_without_a_validation_split_has_no_best_epoch(tiny):
     _, summary, _ = run(tiny, [make_cell()], (0,))
     assert not any(name.startswith("best_") for name in summary[0, "arm", 0])
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_replica_that_fails_on_any_split_has_diverged(bad):
-    """A test image may overflow where no training image does; the CSV holds no such numbers."""
+    """A test image may overflow even if no training image does; the CSV contains no such numbers."""
     it = ReplicaRecord(make_cell(), 0, num_classes=4)
     row = it.add(1, {"train_loss": 5.0, "train_accuracy": 0.5, "test_loss": bad, "test_accuracy": 0.5})
     assert row["test_loss"] is row["train_loss"] is None
@@ -257,7 +257,7 @@ def test_a_shard_trains_until_its_last_replica_stops(tiny):
     )
 
 
-def test_num_parameters_are_those_of_the_network():
+def test_num_parameters_matches_the_network():
     from bnreg.training.shards import count_parameters
 
     cnn = {"kind": "cnn", "channels": (3, 2), "hidden": (5,), "activation": "prelu"}
@@ -268,8 +268,8 @@ def test_num_parameters_are_those_of_the_network():
 
 
 @pytest.mark.parametrize("norm", ["none", "batch"])
-def test_each_parameter_is_of_its_kind(norm):
-    """The reach of weight decay is told by these kinds."""
+def test_each_parameter_has_the_right_kind(norm):
+    """These kinds decide which parameters weight decay applies to."""
     cell = make_cell(model={"hidden": (8, 6), "norm": norm, "activation": "prelu"})
     network = make_stack([cell], (0,), steps_per_epoch=1, device=CPU).network
     names = {id(parameter): name.rpartition(".")[2] for name, parameter in network.named_parameters()}
@@ -278,8 +278,8 @@ def test_each_parameter_is_of_its_kind(norm):
     assert kinds == {("weight", "weights"), ("bias", "biases"), ("slope", "prelu")} | norms
 
 
-def test_a_last_batch_of_one_is_left_out_of_arms_of_any_length():
-    """Arms that train for other numbers of epochs lie in other shards, and still see the same batches."""
+def test_a_last_batch_of_one_is_skipped_in_arms_of_any_length():
+    """Arms that train for another number of epochs are in other shards, and still see the same batches."""
     data = {"batch_size": 32, "train_size": 33}
     cells = [make_cell("bn", model=BN, data=data), make_cell("plain", data=data, training={"epochs": 3})]
     shards = plan_shards(cells, (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
@@ -304,7 +304,7 @@ def test_a_replicas_proof_of_its_batches_does_not_depend_on_when_others_stop(tin
         assert alone.items() <= together.items()
 
 
-def test_the_replicas_seconds_add_up_to_no_more_than_the_clock(tiny):
+def test_the_replicas_seconds_add_up_to_at_most_the_elapsed_time(tiny):
     start = time.perf_counter()
     _, summary, _ = run(tiny, [make_cell("bn", model=BN), make_cell("plain", model=PLAIN)], range(8))
     assert 0 < sum(row["seconds"] for row in summary.values()) <= time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""An engine that goes on from a state is the engine that never stopped, to the bit."""
+"""An engine that continues from a state behaves bit for bit like one that never stopped."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def shard_of(cells, seeds=(3, 5)):
 
 
 def assert_same(result: ShardResult, other: ShardResult):
-    """But for the seconds that it took."""
+    """Compare everything except the seconds."""
     assert result.tables.keys() == other.tables.keys()
     assert result.tables["metrics"] == other.tables["metrics"]
     assert result.pairing == other.pairing
@@ -65,9 +65,9 @@ def assert_same(result: ShardResult, other: ShardResult):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_gone_on_with_from_any_step_the_results_are_the_same_to_the_bit(case, tiny, tmp_path, monkeypatch):
-    """By way of the disk, as a run that was stopped."""
-    monkeypatch.setattr(engine, "REPORT_SECONDS", -1.0)  # every step is told
+def test_results_are_bit_identical_after_resuming_from_any_step(case, tiny, tmp_path, monkeypatch):
+    """The state is written to disk and read back, as in a run that was stopped."""
+    monkeypatch.setattr(engine, "REPORT_SECONDS", -1.0)  # report every step
     shard = shard_of(CASES[case])
     whole = trained(shard, tiny)
     place = ShardPlace(tmp_path, 0)
@@ -91,8 +91,8 @@ def test_taking_the_state_changes_nothing(tiny):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_stopped_anywhere_a_shard_goes_on_to_the_same_results(case, tiny, tmp_path, monkeypatch):
-    """In training, evaluation and statistics: each loop heeds the request, and the state is whole whenever it does."""
+def test_a_shard_that_is_stopped_anywhere_resumes_with_the_same_results(case, tiny, tmp_path, monkeypatch):
+    """In training, evaluation and statistics: each loop obeys the request, and the state is then always intact."""
     monkeypatch.setattr(engine, "REPORT_SECONDS", -1.0)
     shard = shard_of(CASES[case])
     whole = trained(shard, tiny)
@@ -127,8 +127,8 @@ def test_stopped_anywhere_a_shard_goes_on_to_the_same_results(case, tiny, tmp_pa
     assert_same(place.result(), whole)
 
 
-def test_a_stop_is_answered_between_two_chunks_of_any_long_loop(tiny, monkeypatch):
-    """Evaluation, input gradients and population statistics look at the request at each chunk."""
+def test_a_stop_takes_effect_between_two_chunks_of_any_long_loop(tiny, monkeypatch):
+    """Evaluation, input gradients and population statistics check the request at each chunk."""
     monkeypatch.setattr(stopping._requested, "is_set", lambda: True)
     cell = make_cell(model=BN | {"norm_init": "identity"})
     with pytest.raises(stopping.StoppedError):
@@ -138,8 +138,8 @@ def test_a_stop_is_answered_between_two_chunks_of_any_long_loop(tiny, monkeypatc
         stack._evaluate()
 
 
-def test_a_shard_that_somebody_else_has_done_meanwhile_is_not_trained_again(tiny, tmp_path):
-    """A worker may outlive its coordinator, and finish while the run is gone on with."""
+def test_a_shard_that_another_process_has_finished_meanwhile_is_not_trained_again(tiny, tmp_path):
+    """A worker may outlive its coordinator, and finish while the run is being resumed."""
     shard = shard_of(CASES["augmentation"])
     place = ShardPlace(tmp_path, 0)
     place.commit(trained(shard, tiny))

@@ -1,4 +1,4 @@
-"""Augmentation: every training image is moved anew whenever it is seen."""
+"""Augmentation: every training image is moved randomly each time it is read."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,33 +11,33 @@ from torch.nn import functional
 from bnreg.config.schema import Augment
 from bnreg.streams import stream
 
-NUM_NODES = 4  # along each axis: on 28 pixels a distortion as smooth as that of Simard et al., whose σ is 4 pixels
+NUM_NODES = 4  # per axis: on 28 pixels, the distortion is as smooth as that of Simard et al., whose σ is 4 pixels
 
 Streams = Mapping[str, Sequence[np.random.Generator]]
 
 
 class Augmentation:
-    """Shifts, rotations and smooth distortions of a shard's batches, drawn per seed, hence equal for its arms.
+    """Shifts, rotations and smooth distortions of a shard's batches, drawn per seed, so they are equal for its arms.
 
-    Each image is sampled once, bilinearly, and what lies outside of it is 0. The pixel that lies p from the centre
-    takes the value that the image has at R (p − s) + d(p), where
+    Each image is sampled once, bilinearly; values outside the image are 0. The pixel at position p relative to the
+    centre takes the value of the image at R (p − s) + d(p), where
 
     - s is the shift, in whole pixels, uniform along each axis;
-    - R is the rotation, its angle uniform;
-    - d is the distortion: along each axis normal at every pixel, with the standard deviation ``elastic``, and smooth,
-      for it is interpolated between normal numbers on a coarse grid.
+    - R is the rotation, with a uniform angle;
+    - d is the distortion: along each axis it is normally distributed at every pixel, with standard deviation
+      ``elastic``, and it is smooth because it is interpolated between normal numbers on a coarse grid.
 
-    These places are sums of a few functions of p, the same for all images, with coefficients that are drawn for each
-    image; so one product of matrices finds them for a whole batch.
+    These positions are sums of a few functions of p that are the same for all images, with coefficients drawn for each
+    image, so one matrix product computes them for a whole batch.
 
-    Each kind has a stream of its own for each seed and epoch, so that none changes when another is switched on. The
-    numbers are drawn image by image, so that they do not depend on the batch size either.
+    Each kind has its own stream for each seed and epoch, so that none changes when another is switched on. The numbers
+    are drawn image by image, so that they do not depend on the batch size either.
 
     Args:
         settings: How far the images are moved.
         seeds: S seeds; row s of every batch belongs to seed s.
         image_shape: Height and width, in pixels.
-        device: Where the batches lie.
+        device: The device that holds the batches.
 
     References:
         Simard, Steinkraus & Platt, Best practices for convolutional neural networks applied to visual document
@@ -53,14 +53,14 @@ class Augmentation:
         self._functions = _functions(image_shape, distorted=settings.elastic > 0).to(device)
 
     def for_epoch(self, epoch: int, *, skip: int = 0) -> Callable[[Tensor], Tensor]:
-        """What moves an epoch's batches, to be called with each of them in turn.
+        """The function that moves an epoch's batches; call it with each batch in turn.
 
-        It takes inputs of shape (S, batch, pixels) and returns others of the same shape, or the same where the
-        settings ask for nothing.
+        It takes inputs of shape (S, batch, pixels) and returns moved inputs of the same shape. If augmentation is off,
+        it returns its inputs.
 
         Args:
             epoch: Counted from 1.
-            skip: How many images of each seed to leave out, for they were moved before.
+            skip: Number of images of each seed to skip because they were moved before.
         """
         if not self._settings.is_on:
             return lambda x: x
@@ -72,7 +72,7 @@ class Augmentation:
 
     def _moved(self, x: Tensor, streams: Streams) -> Tensor:
         drawn = torch.from_numpy(self._coefficients(streams, num_images=x.shape[1])).to(x.dtype)
-        coefficients = drawn.to(x.device, non_blocking=True)  # a CUDA device need not be waited for
+        coefficients = drawn.to(x.device, non_blocking=True)  # no need to wait for a CUDA device
         places = (coefficients.flatten(0, 2) @ self._functions).view(-1, 2, *self._image_shape)
         moved = functional.grid_sample(
             x.reshape(-1, 1, *self._image_shape),
@@ -86,7 +86,7 @@ class Augmentation:
     def _coefficients(self, streams: Streams, num_images: int) -> npt.NDArray[np.float64]:
         """Draw the next images' coefficients, shape (S, images, 2, functions), x before y.
 
-        They yield places in grid_sample's units, in which an image reaches from −1 to 1.
+        The resulting positions are in grid_sample's units, in which an image extends from −1 to 1.
         """
         shift, rotate, elastic = self._settings.shift, self._settings.rotate, self._settings.elastic
         shifts = np.stack([s.integers(-shift, shift, (num_images, 2, 1), endpoint=True) for s in streams["shift"]])
@@ -103,7 +103,7 @@ class Augmentation:
 
 
 def _functions(image_shape: tuple[int, int], *, distorted: bool) -> Tensor:
-    """The functions of the pixels that places are sums of: x and y from the centre, 1, and the coarse grid's.
+    """The functions of the pixels whose sums are the positions: x and y from the centre, 1, and the coarse grid's.
 
     Returns:
         Shape (functions, pixels), in pixels.
@@ -118,10 +118,10 @@ def _functions(image_shape: tuple[int, int], *, distorted: bool) -> Tensor:
 
 
 def _interpolation(size: int) -> Tensor:
-    """How much each node of the coarse grid counts for each pixel along one axis, shape (nodes, pixels).
+    """The weight of each node of the coarse grid for each pixel along one axis, shape (nodes, pixels).
 
-    The weights are bicubic, and then scaled so that a pixel's squared weights sum to 1: sums of independent standard
-    normal numbers with these weights have variance 1 at every pixel, not only at the nodes.
+    The weights are bicubic, then scaled so that a pixel's squared weights sum to 1. Sums of independent standard normal
+    numbers with these weights have variance 1 at every pixel, not only at the nodes.
     """
     unit = torch.eye(NUM_NODES)[None, None]
     weights = functional.interpolate(unit, size=(size, NUM_NODES), mode="bicubic", align_corners=True)[0, 0]

@@ -19,10 +19,10 @@ class StackedEngine:
     """Trains all replicas of a shard; see ``engines.Engine``.
 
     Args:
-        shard: What to train.
+        shard: The shard to train.
         dataset: The data.
-        device: Where to train.
-        state: Where to continue; None: at the beginning.
+        device: The device to train on.
+        state: Where to continue; None starts from the beginning.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class StackedEngine:
             )
             for cells in shard.stacks
         ]
-        self._order_hashes: list[dict[int, str]] = []  # of each epoch that is over, by seed
-        self._epochs = 0  # those that were evaluated
+        self._order_hashes: list[dict[int, str]] = []  # of each finished epoch, by seed
+        self._epochs = 0  # evaluated epochs
         self._steps_in_epoch = 0
         self._rows: list[Row] = []
         if state is not None:
@@ -57,7 +57,7 @@ class StackedEngine:
 
     @property
     def num_steps(self) -> int:
-        """Optimiser steps done."""
+        """Number of optimiser steps done."""
         return self._epochs * self._feed.num_steps + self._steps_in_epoch
 
     def train(self) -> Iterator[StepsDone | EpochDone]:
@@ -83,14 +83,14 @@ class StackedEngine:
             if time.monotonic() - last_report > REPORT_SECONDS:
                 last_report = time.monotonic()
                 yield StepsDone(self._shard.index, self.num_steps)
-        if self._device.type != "cpu":  # a step returns before it is done: only the epoch can be timed, and shared out
+        if self._device.type != "cpu":  # a step returns before it is done, so only the epoch is timed and then divided
             torch.cuda.synchronize(self._device)
             each = (time.perf_counter() - start) / self._shard.num_replicas
             for one, before in zip(self._stacks, seconds_before, strict=True):
                 one.seconds = before + each * one.num_replicas
 
     def _evaluate(self) -> list[Row]:
-        """Evaluate all replicas, and only once that is done take note of it: the epoch is then over."""
+        """Evaluate all replicas, and record the results only when all are done; the epoch is then finished."""
         evaluated = [one.evaluate(self._sets) for one in self._stacks]
         self._epochs, self._steps_in_epoch = self._epochs + 1, 0
         self._order_hashes.append(self._feed.order_hashes())
@@ -100,7 +100,7 @@ class StackedEngine:
         return rows
 
     def result(self) -> ShardResult:
-        """The results of the trained shard; the state stays as it is."""
+        """The results of the trained shard; the state does not change."""
         result = ShardResult(tables={"metrics": self._rows, "summary": []})
         for one in self._stacks:
             one.add_to(result, self._sets, self._order_hashes)
@@ -132,6 +132,6 @@ class StackedEngine:
                 if name.startswith(prefix)
             }
             one.restore(arrays, facts, self.num_steps)
-        for epoch in range(1, self._epochs + 1):  # a hash in progress cannot be saved, so the orders are hashed again
+        for epoch in range(1, self._epochs + 1):  # a partial hash cannot be saved, so the orders are hashed again
             self._feed.order(epoch)
             self._order_hashes.append(self._feed.order_hashes())

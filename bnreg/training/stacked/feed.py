@@ -18,15 +18,15 @@ from bnreg.training.stacked.augmentation import Augmentation
 class Feed:
     """Batches for training and index sets for evaluation, resident on the device.
 
-    Label noise is in the training split alone: it is trained on, and the train metrics are measured on it, whereas the
-    validation split and the test set keep their true labels. Only training batches are augmented, no evaluation is.
+    Only the training split has label noise: it is used for training and for the train metrics. The validation split and
+    the test set keep their true labels. Only training batches are augmented; evaluation is not.
 
     Args:
         dataset: The data.
         settings: Batch size, splits, label noise and augmentation.
         seeds: S seeds; row s of every batch belongs to seed s.
-        device: Where the data shall lie.
-        drop_single: Leave out an epoch's last batch if it holds a single example.
+        device: The device that holds the data.
+        drop_single: Skip an epoch's last batch if it holds a single example.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Feed:
 
         Args:
             epoch: Counted from 1.
-            skip: How many of its batches to leave out, for they were read before.
+            skip: Number of its batches to skip because they were read before.
         """
         order = torch.from_numpy(self.order(epoch)).to(self._device)
         augment = self._augmentation.for_epoch(epoch, skip=min(skip * self._batch_size, order.shape[1]))
@@ -64,7 +64,7 @@ class Feed:
             yield augment(x), y
 
     def order(self, epoch: int) -> npt.NDArray[np.int64]:
-        """Each seed's order of examples in an epoch, shape (S, examples), which goes into the hashes of the order."""
+        """Each seed's order of examples in an epoch, shape (S, examples); it is also added to the order hashes."""
         orders = [epoch_order(s.train, seed, epoch) for s, seed in zip(self._splits, self._seeds, strict=True)]
         order = np.stack(orders)[:, : self.num_steps * self._batch_size].astype("<i8")
         for order_hash, row in zip(self._order_hashes, order, strict=True):
@@ -72,7 +72,7 @@ class Feed:
         return order
 
     def evaluation_sets(self) -> dict[str, Examples]:
-        """The examples of each split; without a validation split there is none."""
+        """The examples of each split; ``validation`` is missing if there is no validation split."""
         validation = {"validation": self._validation} if self._validation.indices.shape[1] else {}
         return {"train": self._train, **validation, "test": self._test}
 
@@ -82,7 +82,7 @@ class Feed:
 
     def _resident(self, images: np.ndarray) -> Tensor:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # nobody writes to it
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # it is never written to
             return torch.from_numpy(images).flatten(1).to(self._device)
 
     def _rows(self, rows: list[np.ndarray]) -> Tensor:

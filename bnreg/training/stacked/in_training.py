@@ -1,4 +1,4 @@
-"""One stack with everything that accompanies its training: records, what is kept, and the time it took."""
+"""A stack with everything that its training needs: records, kept states and timing."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -16,23 +16,23 @@ from bnreg.training.stacked.stack import Stack
 
 
 class Evaluated(NamedTuple):
-    """An evaluation that was not taken note of yet: each replica's metrics, and the examples that it gets right."""
+    """An evaluation that is not recorded yet: each replica's metrics, and the examples that it gets right."""
 
     metrics: list[dict[str, float]]
     correct: Tensor
 
 
 class StackInTraining:
-    """A stack, and what is known of each of its replicas so far.
+    """A stack and the records of its replicas so far.
 
     Attributes:
         stack: The stack.
-        num_replicas: How many networks that is.
+        num_replicas: Number of networks.
         seconds: The time that its steps took.
 
     Args:
         stack: The stack, freshly initialised.
-        num_classes: Of the data set.
+        num_classes: Number of classes of the data set.
     """
 
     def __init__(self, stack: Stack, num_classes: int) -> None:
@@ -45,26 +45,26 @@ class StackInTraining:
 
     @property
     def has_stopped(self) -> bool:
-        """Whether no replica counts any longer."""
+        """Whether all replicas have stopped."""
         return all(record.stopped for record in self._records)
 
     def begin(self, sets: Mapping[str, Examples]) -> None:
-        """Do what the settings ask for before the first step."""
+        """Make the settings' changes to the network before the first step."""
         if self.stack.settings.model.norm_init == "identity":
             correct_statistics(self.stack.network, sets["train"], as_identity=True)
 
     def timed_step(self, x: Tensor, y: Tensor) -> None:
-        """Train on one batch; on a device that is not waited for, the time is meaningless."""
+        """Train on one batch and time it; on an asynchronous device the time is meaningless."""
         start = time.perf_counter()
         self.stack.step(x, y)
         self.seconds += time.perf_counter() - start
 
     def evaluate(self, sets: Mapping[str, Examples]) -> Evaluated:
-        """Evaluate all replicas; nothing is noted yet, so this may be stopped halfway."""
+        """Evaluate all replicas; nothing is recorded yet, so this may be stopped halfway."""
         return Evaluated(*self.stack.evaluate(sets))
 
     def note(self, epoch: int, evaluated: Evaluated) -> list[Row]:
-        """Take note of an epoch's evaluation; returns a row for each replica that still counts."""
+        """Record an epoch's evaluation; return a row for each replica that has not stopped."""
         noted = (record.add(epoch, one) for record, one in zip(self._records, evaluated.metrics, strict=True))
         rows = [row for row in noted if row]
         self._keeper.keep(evaluated.correct)
@@ -73,12 +73,12 @@ class StackInTraining:
     def add_to(
         self, result: ShardResult, sets: Mapping[str, Examples], order_hashes: Sequence[Mapping[int, str]]
     ) -> None:
-        """Add the replicas' final results; the stack itself stays as it is.
+        """Add the replicas' final results to the shard's; the stack itself does not change.
 
         Args:
-            result: The shard's, to be added to.
+            result: The shard's result, which is extended.
             sets: The examples of each split.
-            order_hashes: For each epoch, by seed the hash of the order of examples up to its end.
+            order_hashes: For each epoch, by seed: the hash of the order of examples up to its end.
         """
         with self.stack.preserved():
             by_population = self._keeper.finish(sets)
@@ -94,15 +94,15 @@ class StackInTraining:
             result.pairing.append(Proof(record.replica, weights, order, record.num_epochs))
 
     def arrays(self) -> dict[str, Tensor]:
-        """The tensors of its state by name, not copied."""
+        """The tensors of its state, by name, not copied."""
         return self.stack.state() | self._keeper.state()
 
     def facts(self) -> dict[str, Any]:
-        """The rest of its state, as JSON can hold it."""
+        """The rest of its state, as JSON data."""
         return {"seconds": self.seconds, "records": [record.state() for record in self._records]}
 
     def restore(self, arrays: Mapping[str, Tensor], facts: Mapping[str, Any], num_steps: int) -> None:
-        """Continue from a state, after so many steps."""
+        """Continue from a state after this many steps."""
         self._keeper.restore(arrays)
         self.stack.restore(arrays)
         self.stack.optimizer.num_steps = num_steps

@@ -1,4 +1,4 @@
-"""What is kept of trained networks: the best epoch's state, population statistics, the weights to save."""
+"""The parts of trained networks that are kept: the best epoch's state, population statistics, the weights to save."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -18,14 +18,14 @@ Sets = Mapping[str, Examples]
 
 
 class Keeper:
-    """Watches a stack while it trains and says in the end what has become of it.
+    """Watches a stack while it trains and gives its final networks at the end.
 
-    A replica's final network is that of its last epoch or, with early stopping, of its best: the one whose metrics are
-    its final ones.
+    A replica's final network is that of its last epoch or, with early stopping, of its best epoch; the final metrics
+    belong to this network.
 
     Args:
         stack: The stack.
-        records: Its replicas' records, which know which epoch is the best.
+        records: Its replicas' records, which know the best epochs.
     """
 
     def __init__(self, stack: Stack, records: Sequence[ReplicaRecord]) -> None:
@@ -37,10 +37,10 @@ class Keeper:
         self._correct: dict[int, Tensor] = {}
 
     def keep(self, test_correct: Tensor) -> None:
-        """After an epoch: keep of each replica what may turn out to be its final network's.
+        """Keep, after an epoch, what each replica's final network may need.
 
         Args:
-            test_correct: Whether each test example is classified right, shape (R, n).
+            test_correct: Whether each test example is classified correctly, shape (R, n).
         """
         has_norms = bool(self._stack.network.batch_norms)
         for replica, (record, training) in enumerate(zip(self._records, self._training, strict=True)):
@@ -51,12 +51,12 @@ class Keeper:
                 self._best[replica] = self._stack.network.state_of(replica)
 
     def state(self) -> dict[str, Tensor]:
-        """What it has kept so far, by name."""
+        """Everything kept so far, by name."""
         best = {f"best/{r}/{name}": values for r, state in self._best.items() for name, values in state.items()}
         return best | {f"correct/{replica}": flags for replica, flags in self._correct.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Have kept what another keeper's ``state`` was; other names are passed over."""
+        """Restore the ``state`` of another keeper; other names are ignored."""
         for name, values in state.items():
             kind, _, rest = name.partition("/")
             replica, _, parameter = rest.partition("/")
@@ -67,10 +67,10 @@ class Keeper:
                 self._correct[int(replica)] = there
 
     def finish(self, sets: Sets) -> list[dict[str, float]]:
-        """Metrics of the final networks by population statistics, one dictionary per replica, empty without batch norm.
+        """Metrics of the final networks with population statistics: one dictionary per replica, empty without a norm.
 
-        The networks keep these statistics where they are to predict by them. Where they predict by running ones, only
-        the test set is looked at, and the statistics are put back.
+        Networks that predict with population statistics keep them. For networks that predict with running statistics,
+        only the test set is evaluated, and the running statistics are restored.
         """
         network = self._stack.network
         if not network.batch_norms:
@@ -88,16 +88,16 @@ class Keeper:
         return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
     def correct(self) -> dict[ReplicaId, NDArray[np.uint8]]:
-        """Which test examples each replica's final network gets right, eight to a byte; after ``finish``."""
+        """Flags for the test examples that each final network gets right, eight to a byte; after ``finish``."""
         return {
             record.replica: np.packbits(self._correct[index].cpu().numpy())
             for index, record in enumerate(self._records)
         }
 
     def weights(self, sets: Sets) -> Iterator[Weights]:
-        """The weights that are to be saved; after ``finish``.
+        """The weights to save; after ``finish``.
 
-        A diverged replica has none that are worth it.
+        The weights of a diverged replica are not saved.
         """
         wanted = [replica for replica, training in enumerate(self._training) if training.weights != "none"]
         best = [replica for replica in wanted if self._training[replica].weights == "best"]

@@ -1,11 +1,11 @@
 """The optimisers of a stack: torch's fused ones, with each cell's own settings.
 
 A cell's replicas are neighbours along the first axis of every parameter, so a cell's share of a parameter is a
-contiguous view. Views with equal settings form a group and are updated at once; that is how learning rates, decays and
-moments may differ between the cells of a stack.
+contiguous view. Views with equal settings form a group and are updated together; this is how learning rates, decays and
+moments can differ between the cells of a stack.
 
-torch's optimisers are used in their functional form: their classes import torch's compiler, which takes longer than
-all else that a worker needs to start.
+torch's optimisers are used in their functional form because their classes import torch's compiler, which takes longer
+than everything else that a worker needs to start.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class ParameterGroup:
     """Shares of parameters that are updated with the same settings.
 
     Attributes:
-        settings: Of the cells.
-        weight_decay: As the settings have it for this kind of parameters, or 0.
-        parameters: The whole parameters, whose gradients are read.
-        rows: Which replicas the group updates, for each parameter.
+        settings: The settings of the cells.
+        weight_decay: The settings' weight decay for this kind of parameter, or 0.
+        parameters: The full parameters, whose gradients are read.
+        rows: For each parameter, the replicas that the group updates.
         views: The parameters' rows.
-        moments: What the optimiser remembers of past gradients: one list per moment, one tensor per view.
-        num_steps: The count of updates, one scalar per view, as torch's functions want it.
+        moments: The optimiser's memory of past gradients: one list per moment, one tensor per view.
+        num_steps: The number of updates, one scalar per view, as torch's functions expect it.
     """
 
     settings: Optimizer
@@ -48,7 +48,7 @@ class ParameterGroup:
     num_steps: list[Tensor] = field(default_factory=list)
 
     def add(self, parameter: Tensor, rows: slice, num_moments: int) -> None:
-        """Take in some rows of a parameter."""
+        """Add some rows of a parameter."""
         view = parameter.detach()[rows]
         self.parameters.append(parameter)
         self.rows.append(rows)
@@ -72,9 +72,9 @@ class OptimizerKind:
     """One kind of optimiser.
 
     Attributes:
-        update: (group, learning rate): moves the group's views along their gradients.
-        num_moments: How many tensors it remembers per parameter.
-        settings: The settings that this kind takes beside lr and weight_decay.
+        update: (group, learning rate): updates the group's views with their gradients.
+        num_moments: Number of tensors that it remembers per parameter.
+        settings: The settings that this kind takes in addition to lr and weight_decay.
     """
 
     update: Callable[[ParameterGroup, float], None]
@@ -139,13 +139,13 @@ class StackedOptimizer:
     """Updates the parameters of a stack.
 
     Attributes:
-        num_steps: How many updates there were.
+        num_steps: Number of updates so far.
 
     Args:
         network: The stack.
-        settings: One per cell, all of one kind of optimiser.
-        steps_per_epoch: For the schedule.
-        epochs: For the schedule.
+        settings: One per cell, all for the same kind of optimiser.
+        steps_per_epoch: Optimiser steps per epoch, for the schedule.
+        epochs: Number of epochs, for the schedule.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class StackedOptimizer:
             first = last
 
     def tensors(self) -> dict[str, Tensor]:
-        """What the groups remember, by name: the tensors themselves."""
+        """The tensors that the groups remember, by name, not copied."""
         found: dict[str, Tensor] = {}
         for i, group in enumerate(self._groups):
             for kind, kept in enumerate((group.num_steps, *group.moments)):
@@ -177,7 +177,7 @@ class StackedOptimizer:
         return found
 
     def step(self) -> None:
-        """Update the parameters by their gradients, then forget the gradients."""
+        """Update the parameters with their gradients, then clear the gradients."""
         for group in self._groups:
             schedule = group.settings.schedule
             lr = group.settings.lr * lr_factor(schedule, self.num_steps, *self._duration)

@@ -20,21 +20,21 @@ from bnreg.training.stacked.optimizers import StackedOptimizer
 
 
 class Stack:
-    """The replicas of some cells of one structure, cell by cell and within a cell seed by seed.
+    """The replicas of some cells of one structure, ordered by cell and then by seed.
 
     Attributes:
         replicas: The cell and seed of each replica.
-        settings: Those of the first cell, for what is the same in all of them.
+        settings: Those of the first cell, for everything that is the same in all cells.
         network: The stacked network.
-        optimizer: What trains it.
-        device: Where they are.
+        optimizer: The optimiser that trains it.
+        device: The device that holds them.
 
     Args:
-        cells: A cells that differ in numbers only.
+        cells: A cells that differ only in numbers.
         seeds: S seeds.
-        architecture: That of all cells.
-        steps_per_epoch: For the schedules.
-        device: Where to train.
+        architecture: The architecture of all cells.
+        steps_per_epoch: Optimiser steps per epoch, for the schedules.
+        device: The device to train on.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Stack:
     def step(self, x: Tensor, y: Tensor) -> None:
         """Train on one batch: x of shape (S, batch, pixels), y of shape (S, batch).
 
-        The replicas' mean losses are summed before differentiating, so that each replica's gradient is its own.
+        The replicas' mean losses are summed before differentiating, so each replica gets exactly its own gradient.
         """
         loss = cross_entropy(self.network(x), for_replicas(y, len(self.replicas))).mean(1).sum()
         if self._penalised:
@@ -80,10 +80,10 @@ class Stack:
         self.optimizer.step()
 
     def evaluate(self, sets: Mapping[str, Examples]) -> tuple[list[dict[str, float]], Tensor]:
-        """Evaluate on each split, and on the test set measure what else is wanted.
+        """Evaluate on each split, and run the diagnostics that the settings ask for on the test set.
 
         Returns:
-            One dictionary of metrics per replica, and whether each test example is classified right, shape (R, n).
+            One dictionary of metrics per replica, and whether each test example is classified correctly, shape (R, n).
         """
         columns: dict[str, list[float]] = {}
         found = {split: evaluate(self.network, examples) for split, examples in sets.items()}
@@ -95,7 +95,7 @@ class Stack:
         return metrics, found["test"].correct
 
     def _find_penalised(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Each parameter that some replica penalises, with every replica's strengths of ‖w‖₁ and of ½‖w‖²."""
+        """Each parameter that some replica penalises, with each replica's strengths of ‖w‖₁ and of ½‖w‖²."""
         settings = [cell.settings.training.penalty for cell, _ in self.replicas]
         shares = [PENALTIES[setting.kind].l1_share(setting.l1_share) for setting in settings]
         penalised: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -113,7 +113,7 @@ class Stack:
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take on another stack's ``state``, in place; other names are passed over."""
+        """Restore the ``state`` of another stack, in place; other names are ignored."""
         for name, values in self._live_tensors().items():
             values.copy_(state[name].view(values.shape))
         for replica, generator in enumerate(self._generators):
@@ -125,7 +125,7 @@ class Stack:
 
     @contextmanager
     def preserved(self) -> Iterator[None]:
-        """Within this block the network may be changed; afterwards it is as it was, to the bit."""
+        """Allow changes to the network within this block; afterwards it is restored bit for bit."""
         before = {name: values.clone() for name, values in self.network.state_dict().items()}
         try:
             yield
@@ -145,6 +145,6 @@ class Stack:
 
 
 def _dropout_generator(cell: Cell, seed: int, device: torch.device) -> torch.Generator:
-    """A stream per replica, named by its arm and point: masks are not paired, for arms' layers need not be alike."""
+    """A stream per replica, named by its arm and point: masks are not paired because arms may have different layers."""
     name = stream(seed, "dropout", cell.arm, *map(str, cell.point.items()))
     return torch.Generator(device).manual_seed(int(name.integers(2**63)))
