@@ -46,7 +46,7 @@ torture: $(VENV)/.installed ## Try what run folders promise, every fault in full
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint .constraints.txt --editable '.[torture]'
 	$(BIN)/python tests/torture/torture.py
 
-readme: $(VENV)/.installed ## Write the README's generated parts anew.
+readme: $(VENV)/.installed ## Write the generated parts of the README pages.
 	$(BIN)/python tests/tools/readme.py
 
 constraints: $(VENV)/.installed ## Choose newer versions of all dependencies.

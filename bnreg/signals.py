@@ -41,7 +41,7 @@ def handled() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def heed() -> None:
+def raise_received() -> None:
     """Raise ``Stopped`` if a signal has arrived: Python drops exceptions in some places, such as finalisers."""
     if _received:
         raise Stopped(_received[0])
@@ -63,7 +63,7 @@ def held_back() -> Iterator[None]:
         if can_block:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _held.pop()
-    heed()
+    raise_received()
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

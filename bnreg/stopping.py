@@ -21,7 +21,7 @@ def request_stop(*_: Any) -> None:
     _requested.set()
 
 
-def heed_stop() -> None:
+def raise_if_stopped() -> None:
     """Raise ``StoppedError`` if a stop was requested."""
     if _requested.is_set():
         raise StoppedError
@@ -34,5 +34,5 @@ def unless_stopped(items: Iterable[Item]) -> Iterator[Item]:
         StoppedError: Instead of the next item, after a stop was requested.
     """
     for item in items:
-        heed_stop()
+        raise_if_stopped()
         yield item

@@ -22,7 +22,7 @@ def test_a_signal_whose_exception_was_dropped_takes_effect_later():
     def stop_in_a_finaliser():
         with signals.handled():
             Finalised()
-            signals.heed()
+            signals.raise_received()
 
     with pytest.raises(signals.Stopped) as stopped:
         stop_in_a_finaliser()

@@ -41,7 +41,7 @@ class Document:
     def mistake(self, path: KeyPath, sentence: str, label: KeyPath | None = None) -> Mistake:
         """The mistake at a path as one line, with another label than the path if one is given."""
         place = self.place(path)
-        return Mistake(place.order, f"{place.told(path if label is None else label)}: {sentence}")
+        return Mistake(place.order, f"{place.with_key(path if label is None else label)}: {sentence}")
 
     def with_value(self, path: KeyPath, value: Any, place: Place) -> "Document":
         """The document after an override.

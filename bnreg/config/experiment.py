@@ -72,4 +72,4 @@ class Experiment:
         arm, point = (None, {}) if cell is None else (cell.arm, cell.point)
         path = tuple(key.split("."))
         found = written(self.document, self.sweep, point, arm, path)
-        return f"{self.document.file}: {key}" if found is None else self.document.place(found).told(found)
+        return f"{self.document.file}: {key}" if found is None else self.document.place(found).with_key(found)

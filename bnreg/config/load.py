@@ -13,7 +13,7 @@ from bnreg.config.experiment import Experiment
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import faults
 from bnreg.config.files import read_document
-from bnreg.config.mistakes import Mistake, tell
+from bnreg.config.mistakes import Mistake, user_error
 from bnreg.config.overrides import with_overrides
 from bnreg.config.resolved import resolved_config
 from bnreg.config.schema import Choices
@@ -41,9 +41,9 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
     mistakes += [*header_mistakes, *_baseline_mistakes(document, arms), *_idle_overrides(document, arms)]
     mistakes += [*sweep_mistakes, *cell_mistakes]
     if header is None or mistakes:
-        raise tell(mistakes)
+        raise user_error(mistakes)
     if equal := equal_arms(document, cells):
-        raise tell(equal)
+        raise user_error(equal)
     return Experiment(
         name=header.name or path.stem,
         arms=tuple(arms),

@@ -32,12 +32,12 @@ class Place:
     text: str
     override: KeyPath | None = None
 
-    def told(self, label: KeyPath) -> str:
+    def with_key(self, label: KeyPath) -> str:
         """The place followed by a key, unless the place already names the key."""
         return self.text if not label or label == self.override else f"{self.text}: {dotted(label)}"
 
 
-def tell(mistakes: Sequence[Mistake]) -> UserError:
+def user_error(mistakes: Sequence[Mistake]) -> UserError:
     """All mistakes as one exception: sorted by line, each once, at most ``MAX_MISTAKES``."""
     lines = [mistake.line for mistake in sorted(dict.fromkeys(mistakes), key=lambda mistake: mistake.order)]
     if len(lines) > MAX_MISTAKES:

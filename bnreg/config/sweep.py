@@ -95,8 +95,8 @@ def read_sweep(document: Document, arms: Mapping[str, Mapping[str, Any]]) -> tup
                 axis.append(swept)
         lengths = {swept.key: len(swept.values) for swept in axis}
         if len(set(lengths.values())) > 1:
-            told = ", ".join(f"{dotted([name])} has {length}" for name, length in lengths.items())
-            mistakes.append(document.mistake(source, f"expected lists of equal length; {told}"))
+            lengths_listed = ", ".join(f"{dotted([name])} has {length}" for name, length in lengths.items())
+            mistakes.append(document.mistake(source, f"expected lists of equal length; {lengths_listed}"))
         elif axis:
             axes.append(tuple(axis))
     num_points = math.prod(len(axis[0].values) for axis in axes)

@@ -206,7 +206,7 @@ def _work(
 def _next_job(connection: Connection) -> Job | None:
     """Wait for a job, or for a request to stop."""
     while not connection.poll(IDLE_SECONDS):
-        stopping.heed_stop()
+        stopping.raise_if_stopped()
     job: Job | None = connection.recv()
     return job
 

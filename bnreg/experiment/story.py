@@ -92,7 +92,7 @@ def _train(plan: Plan, run: UnfinishedRun, *, watch: Callable[[Progressed], None
         )
         with closing(messages):  # no worker outlives this block, however it ends
             for message in messages:
-                signals.heed()
+                signals.raise_received()
                 watch(message)
 
 

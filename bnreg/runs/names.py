@@ -91,11 +91,11 @@ def runs_named(argument: str, root: Path) -> list[Path]:
         matches = [path for path in sorted(root.iterdir()) if fnmatchcase(path.name, argument)]
         return [path for path in matches if is_run(path) and not path.name.startswith(".")]
     folders = sorted(path for path in root.iterdir() if path.name.startswith(argument))
-    whole = [path for path in folders if path.name == argument and path.is_dir()]
-    whole = whole or [path for path in folders if path.name == argument + UNFINISHED and path.is_dir()]
+    exact = [path for path in folders if path.name == argument and path.is_dir()]
+    exact = exact or [path for path in folders if path.name == argument + UNFINISHED and path.is_dir()]
     experiments = [path for path in folders if experiment_of(path.name) == argument and path.is_dir()]
-    if whole or experiments:
-        return whole or experiments
+    if exact or experiments:
+        return exact or experiments
     begun = [path for path in folders if is_run(path)]
     if len(begun) > 1:
         shown = ", ".join(path.name for path in begun[:MAX_SHOWN])

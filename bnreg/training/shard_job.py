@@ -49,7 +49,7 @@ def train_and_keep(
             last_saved = time.monotonic()
             for message in trainer.train():
                 yield message
-                stopping.heed_stop()
+                stopping.raise_if_stopped()
                 if time.monotonic() - last_saved > snapshot_seconds:
                     try:
                         store.save(trainer.num_steps, trainer.state())

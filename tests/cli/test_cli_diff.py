@@ -30,11 +30,11 @@ def test_settings_that_differ_are_in_two_columns_above_the_verdicts(bnreg):
 def test_the_second_is_compared_with_the_first(bnreg):
     forward, back = (json.loads(bnreg("diff", *runs, "--json").out) for runs in (("one", "two"), ("two", "one")))
     assert forward["config"] == {"optimizer.lr": ["0.001", "0.01"]}
-    told = [
+    reported = [
         [(one["point"], one["verdict"], round(one["difference"], 9)) for one in record["comparison"][0]["comparisons"]]
         for record in (forward, back)
     ]
-    assert told == [
+    assert reported == [
         [({"arm": "bn"}, "helped", 0.01), ({"arm": "plain"}, "equivalent", 0.0)],
         [({"arm": "bn"}, "hurt", -0.01), ({"arm": "plain"}, "equivalent", 0.0)],
     ]

@@ -224,8 +224,8 @@ def test_a_mistaken_override_is_reported_as_it_was_typed(tmp_path, override):
 
 def test_an_override_of_a_swept_key_would_be_lost_and_is_refused(tmp_path):
     """The sweep replaces the base, so the override would have no effect."""
-    told = mistakes(tmp_path, "sweep: {optimizer.lr: [0.1, 0.2]}", "optimizer.lr=1")
-    assert told == [
+    reported = mistakes(tmp_path, "sweep: {optimizer.lr: [0.1, 0.2]}", "optimizer.lr=1")
+    assert reported == [
         "a.yaml:1: sweep.optimizer.lr: would replace override 'optimizer.lr=1'; override sweep.optimizer.lr instead"
     ]
 

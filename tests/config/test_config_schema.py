@@ -266,10 +266,10 @@ def test_a_suggestion_is_spelled_like_the_choice(tmp_path):
 def test_endless_mistakes_are_cut_short(tmp_path):
     """50 lines are enough for a start."""
     text = "model:\n  hidden:\n" + "  - 0\n" * 60
-    told = mistakes(tmp_path, text)
-    assert len(told) == 51
-    assert told[0] == "a.yaml:3: model.hidden[0]: expected a number greater than 0, got 0"
-    assert told[-1] == "… and 10 more"
+    reported = mistakes(tmp_path, text)
+    assert len(reported) == 51
+    assert reported[0] == "a.yaml:3: model.hidden[0]: expected a number greater than 0, got 0"
+    assert reported[-1] == "… and 10 more"
 
 
 def test_a_file_whose_stem_is_not_a_valid_name_must_give_one(tmp_path):

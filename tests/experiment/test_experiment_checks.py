@@ -205,8 +205,8 @@ def test_settings_that_a_network_without_hidden_layers_ignores_are_noticed(tmp_p
 )
 def test_a_penalty_that_changes_nothing_is_noticed(tmp_path, penalty, why):
     _, notices = check(tmp_path, f"training: {{penalty: {penalty}}}")
-    told = [notice.replace(f"{tmp_path}/", "") for notice in notices]
-    assert told == ([] if why is None else [f"a.yaml:1: training.penalty: the penalty has no effect: {why}"])
+    reported = [notice.replace(f"{tmp_path}/", "") for notice in notices]
+    assert reported == ([] if why is None else [f"a.yaml:1: training.penalty: the penalty has no effect: {why}"])
 
 
 @pytest.mark.parametrize(("key", "value"), [("root", "elsewhere"), ("fallback", "none")])

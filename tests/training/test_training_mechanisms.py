@@ -149,8 +149,8 @@ def test_m6_and_m15_the_parts_of_each_hidden_layer_are_in_order(placement, dropo
     assert [" ".join(network.architecture.parts(i)) for i in range(3)] == expected
     names = [name.rstrip("0123456789") for name, _ in network.layers.named_children()]
     built = [name for name in names if not name.startswith(("to_", "own_"))]
-    told = " ".join(expected).replace("affine", "conv", 2).replace("affine", "linear").split()
-    assert built == [*told, "linear"]
+    layers = " ".join(expected).replace("affine", "conv", 2).replace("affine", "linear").split()
+    assert built == [*layers, "linear"]
 
 
 def test_m6_a_bias_is_left_out_only_if_a_norm_follows_directly():
