@@ -1,10 +1,10 @@
-"""How fast is bnreg, beside the loop of a textbook?
+"""Measure how fast bnreg is compared with a textbook loop.
 
     make bench
 
 Both train the lecture's pair of networks on full MNIST, batches of 100, Adam at 1e-3, and evaluate them on the training
-and the test set after each epoch. They take turns, each in a fresh process, and the table shows medians, for machines
-are noisy. The textbook's training is also timed alone; bnreg's figures always hold the evaluation.
+and the test set after each epoch. They take turns, each in a fresh process, and the table shows medians because timings
+are noisy. The textbook's training is also timed alone; bnreg's numbers always include the evaluation.
 """
 
 import argparse
@@ -24,6 +24,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+sys.path.append(str(Path(__file__).parent.parent))  # for the code that tests share
+
 from bnreg.data import data_root, load_dataset
 
 TEXTBOOK = "textbook loop, 2 networks"
@@ -31,11 +33,12 @@ CONFIG = Path(__file__).parent.parent.parent / "configs" / "bn_vs_plain.yaml"
 
 
 def textbook(root: Path) -> dict[str, float]:
-    """One epoch of the lecture's loop: a DataLoader, two networks, two optimisers, every batch shown to both."""
+    """Time one epoch of the lecture's loop: a DataLoader, two networks, two optimisers; both train on every batch."""
     import torch
     from torch import nn
     from torchvision import datasets, transforms
 
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     train, test = (datasets.MNIST(str(root), train=split, transform=transforms.ToTensor()) for split in (True, False))
     loader = torch.utils.data.DataLoader(train, batch_size=100, shuffle=True)
     plain = nn.Sequential(nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 10))
@@ -48,21 +51,23 @@ def textbook(root: Path) -> dict[str, float]:
         nn.ReLU(),
         nn.Linear(32, 10),
     )
-    networks = [(network, torch.optim.Adam(network.parameters(), lr=1e-3)) for network in (bn, plain)]
+    networks = [(one, torch.optim.Adam(one.parameters(), lr=1e-3)) for one in (bn.to(device), plain.to(device))]
     start = time.perf_counter()
     for images, labels in loader:
-        x = images.view(-1, 784)
+        x, labels = images.view(-1, 784).to(device), labels.to(device)
         for network, optimizer in networks:
             optimizer.zero_grad()
             nn.functional.cross_entropy(network(x), labels).backward()
             optimizer.step()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
     training = time.perf_counter() - start
     with torch.no_grad():
         for network, _ in networks:
             network.eval()
         for split in (train, test):
             for images, labels in torch.utils.data.DataLoader(split, batch_size=100):
-                x = images.view(-1, 784)
+                x, labels = images.view(-1, 784).to(device), labels.to(device)
                 for network, _ in networks:
                     logits = network(x)
                     nn.functional.cross_entropy(logits, labels, reduction="sum").item()
@@ -72,7 +77,7 @@ def textbook(root: Path) -> dict[str, float]:
 
 
 def stacked(num_seeds: int, epochs: int) -> dict[str, float]:
-    """The default job with so many seeds, from when its workers begin to train until the last has ended."""
+    """Time the default job with this many seeds, from the first step of training until the last worker has ended."""
     from support.small_runs import train_plan
 
     from bnreg.experiment.plan import plan_experiment
@@ -92,7 +97,7 @@ def stacked(num_seeds: int, epochs: int) -> dict[str, float]:
 
 
 def after_training(num_replicas: int) -> dict[str, float]:
-    """Seconds on one core for what follows training: population statistics of full MNIST, and folding."""
+    """Seconds on one core for the steps after training: population statistics of full MNIST, and folding."""
     import torch
 
     from bnreg.config.schema import Data
@@ -118,7 +123,7 @@ def after_training(num_replicas: int) -> dict[str, float]:
 
 
 def keeping() -> dict[str, float]:
-    """Seconds that a worker of the default job takes to keep what it has: a snapshot, and the commit of its shard."""
+    """Seconds that a worker of the default job takes to save its work: a snapshot, and the commit of its shard."""
     import torch
 
     from bnreg.experiment.plan import plan_experiment
@@ -131,7 +136,7 @@ def keeping() -> dict[str, float]:
     for message in engine.train():
         if getattr(message, "epoch", 0):
             break
-    with tempfile.TemporaryDirectory(dir=".") as folder:  # on the disk that runs lie on, which takes time to sync
+    with tempfile.TemporaryDirectory(dir=".") as folder:  # on the disk that holds runs, which takes time to sync
         place = ShardPlace(Path(folder), 0)
         times = []
         for number in range(5):
@@ -146,7 +151,7 @@ def keeping() -> dict[str, float]:
 
 
 def in_fresh_process(*arguments: object) -> dict[str, Any]:
-    """Run one of the measurements above in a process of its own, with its peak memory in bytes."""
+    """Run one of the measurements above in its own process; the result includes its peak memory in bytes."""
     command = [sys.executable, __file__, *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -166,7 +171,7 @@ def peak_bytes() -> int:
 
 
 def extracted_mnist(folder: Path) -> Path:
-    """Full MNIST as torchvision reads it: the archives copied and extracted."""
+    """Copy and extract the archives of full MNIST into a folder that torchvision can read."""
     from torchvision import datasets
 
     source = data_root(None, None)
@@ -182,8 +187,8 @@ def extracted_mnist(folder: Path) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
-    parts = parser.add_subparsers(dest="part", help="one measurement alone, printed as JSON")
+    parser.add_argument("--rounds", type=int, default=3, help="how often to repeat each measurement")
+    parts = parser.add_subparsers(dest="part", help="run only this measurement and print it as JSON")
     parts.add_parser("textbook").add_argument("root", type=Path)
     alone = parts.add_parser("stacked")
     alone.add_argument("num_seeds", type=int)
@@ -256,7 +261,7 @@ def main() -> None:
     job = 20 * 5 / medians["bnreg, 10 seeds, 20 replicas"]
     share = (snapshot * (job // 30 + 1) + commit) / job
     console.print(
-        f"keeping what is trained: {snapshot:.3f} s a snapshot, {commit:.3f} s a commit, "
+        f"saving results: {snapshot:.3f} s per snapshot, {commit:.3f} s per commit, "
         f"{share:.1%} of the default job's {job:.0f} s"
     )
 
