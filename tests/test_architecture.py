@@ -1,4 +1,4 @@
-"""Imports point one way, down the flow of the data; each room keeps to its work, and the light ones stay light."""
+"""Imports point one way, along the flow of the data; each room does only its own work; light rooms stay light."""
 
 import ast
 import subprocess
@@ -29,7 +29,7 @@ FLOW = [
     "report",
     "cli",
 ]
-# What a room knows nothing of, whether a package or another room; mere types are known to all.
+# Packages and rooms that a room must not import; imports only for types are allowed everywhere.
 IGNORANCE = {
     "config": {"torch"},
     "data": {"torch", "bnreg.nn"},
@@ -44,7 +44,7 @@ IGNORANCE = {
     "trained": {"rich", "altair"},
     "report": {"torch", "numpy", "scipy", "statistics", "bnreg.nn", "bnreg.training", "bnreg.statistics"},
 }
-# Words by which something would be computed, where things are only shown.
+# Names of functions that compute something; they must not be called where results are only shown.
 COMPUTING = {"agg", "fmean", "mean", "median", "polyfit", "quantile", "std", "transform", "var"}
 
 
@@ -54,7 +54,7 @@ def is_for_types(node):
 
 
 def nodes(tree, *, types):
-    """All nodes below a tree, those for type checkers only on request."""
+    """All nodes below a tree; those under ``if TYPE_CHECKING:`` only if ``types`` is true."""
     for node in ast.iter_child_nodes(tree):
         if types or not is_for_types(node):
             yield node
@@ -62,7 +62,7 @@ def nodes(tree, *, types):
 
 
 def imported(path, *, types=True):
-    """The full names that a module imports, wherever in the file it does so."""
+    """The full names that a module imports, anywhere in the file."""
     for node in nodes(ast.parse(path.read_text(encoding="utf-8")), types=types):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -84,7 +84,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAG
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_one_way(path):
-    """A room imports only rooms before it in the flow of the data; reading in that order, nothing is unknown."""
+    """A room imports only rooms before it in the flow of the data, so the code can be read in that order."""
     room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     allowed = GROUND | ({"__version__", room} | set(FLOW[: FLOW.index(room)]) if room in FLOW else set())
     assert imported_rooms(path) <= allowed
@@ -96,8 +96,8 @@ def test_every_room_has_its_place_in_the_flow():
     assert (rooms, modules) == (set(FLOW), GROUND)
 
 
-def test_every_room_is_small_enough_to_be_seen_at_once():
-    """About a dozen files; a room of more is divided."""
+def test_every_room_is_small_enough_to_see_at_a_glance():
+    """At most 20 files in a folder; a larger one is divided."""
     folders = {path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE}
     assert not {folder.name for folder in folders if len(list(folder.glob("*.py"))) > 20}
 
@@ -115,7 +115,7 @@ def test_a_room_keeps_to_its_work(room):
 
 @pytest.mark.parametrize("path", modules_of("report"), ids=lambda path: path.stem)
 def test_the_report_computes_nothing(path):
-    """Whatever is shown has been computed by the analysis: an average is never taken on the way to the screen."""
+    """The analysis computes everything that is shown: the report never even takes an average."""
     for node in nodes(ast.parse(path.read_text(encoding="utf-8")), types=False):
         if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
@@ -124,13 +124,13 @@ def test_the_report_computes_nothing(path):
 
 @pytest.mark.parametrize("path", [*modules_of("analysis"), *modules_of("claims")], ids=lambda path: path.stem)
 def test_the_analysis_formats_nothing(path):
-    """It answers with numbers; how many decimals a reader sees, the report decides."""
+    """It returns numbers; the report decides how many decimals a reader sees."""
     for node in nodes(ast.parse(path.read_text(encoding="utf-8")), types=False):
         assert not (isinstance(node, ast.FormattedValue) and node.format_spec), f"{path}:{node.lineno}"
 
 
 def test_no_test_imports_a_test():
-    """What tests share lies in ``support``, and their tools in ``tools``."""
+    """Code that tests share is in ``support``, their tools are in ``tools``."""
     for path in TESTS.rglob("*.py"):
         shared = [name for name in imported(path) if name.split(".")[0].startswith(("test_", "conftest"))]
         assert not shared, path
@@ -139,7 +139,7 @@ def test_no_test_imports_a_test():
 
 
 def loaded_by(program, *arguments, cwd=None):
-    """The packages that are loaded once a program has run."""
+    """The packages that are loaded after a program has run."""
     program += "\nimport sys; print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=cwd, check=True
@@ -174,7 +174,7 @@ def test_a_package_loads_no_more_than_it_needs(package, absent):
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_command_imports_no_more_than_it_needs(command, absent, tmp_path):
-    """`--help` and completion answer at once; only workers import torch."""
+    """`--help` and completion respond at once; only workers import torch."""
     program = (
         "import sys; from bnreg.cli import main; sys.argv = ['bnreg', *sys.argv[1:]]\n"
         "try: main()\n"
@@ -183,8 +183,8 @@ def test_a_command_imports_no_more_than_it_needs(command, absent, tmp_path):
     assert not absent & loaded_by(program, *command, cwd=tmp_path)
 
 
-def test_nobody_draws_from_a_global_generator():
-    """Pairing rests on named streams: no module seeds or uses the global ones of numpy, torch or Python."""
+def test_no_module_draws_from_a_global_generator():
+    """Pairing relies on named streams: no module seeds or uses the global generators of numpy, torch or Python."""
     forbidden = ("np.random.seed", "np.random.rand", "torch.manual_seed", "torch.rand", "import random", "random_state")
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")

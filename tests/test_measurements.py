@@ -1,4 +1,4 @@
-"""What measures bnreg must itself go on working, whatever changes: ``make calibrate`` and ``make bench``."""
+"""Smoke tests of the tools that measure bnreg, ``make calibrate`` and ``make bench``, so that they keep working."""
 
 import pytest
 from tools.benchmark import keeping, stacked

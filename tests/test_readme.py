@@ -1,4 +1,4 @@
-"""The README and its sister pages say what the code does: their generated parts are current, their commands work."""
+"""All README pages match the code: their generated parts are current, and their commands work."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ def test_the_generated_parts_are_current(page):
 
 
 def test_the_first_page_is_short():
-    """It opens with the result; reference stands beside what it describes."""
+    """It opens with the result; the reference is in the folders that it describes."""
     assert TEXT["README.md"].count("\n") <= 250
 
 
@@ -46,7 +46,7 @@ def test_every_command_and_option_is_explained(path, command):
 
 @pytest.mark.parametrize(("path", "command"), list(all_commands(typer.main.get_command(app))))
 def test_every_command_ends_its_help_with_an_example(path, command):
-    """One that is this very command's."""
+    """The example uses this command itself."""
     assert command.epilog.startswith("Example:")
     assert all(line.startswith(" ".join(path)) for line in command.epilog.split("\n\n")[1:])
 
@@ -61,7 +61,7 @@ def test_the_experiments_in_the_pages_are_valid(tmp_path):
 
 
 def test_the_overrides_in_the_pages_are_valid():
-    """Those of a `bnreg train` command, and those that the table of mechanisms puts behind the main job's."""
+    """Those of `bnreg train` commands, and those in the table of mechanisms, which are added to the main job."""
     main = "configs/bn_vs_plain.yaml"
     commands = re.findall(r"bnreg train (configs/\S+\.yaml)((?: [a-z_.]+=\S+)*)", EVERYTHING)
     table = CONFIGS.partition("## The lecture's mechanisms")[2].partition("\n## ")[0]
@@ -94,7 +94,7 @@ def test_all_four_verdicts_are_shown_on_trained_networks():
     assert sorted(word.lstrip("\\") for word in rows) == ["equivalent", "helped", "hurt", "~"]
 
 
-def test_the_committed_run_is_whole_small_and_on_full_mnist():
+def test_the_committed_run_is_intact_small_and_on_full_mnist():
     run = committed_run("bn_vs_plain")
     info = read_run(run).info
     assert info.data["mnist"].name == "mnist"

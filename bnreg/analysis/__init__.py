@@ -1,1 +1,1 @@
-"""A question about runs, and its answer as data. Nothing here is formatted: that is the report's work."""
+"""Questions about runs, answered as data. Formatting is the report's work."""

@@ -1,4 +1,4 @@
-"""Everything about one run: how it came about, what was trained, whether it is fair, and its files."""
+"""Everything about one run: how it was made, what was trained, whether the comparison is fair, and its files."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from bnreg.runs.folder import checked_files
 
 
 def about_run(run: Run) -> dict[str, Any]:
-    """Everything about one run as plain data; each of its files is held to its checksum."""
+    """Everything about one run as plain data; each file is checked against its checksum."""
     info, view = run.info, view_of_run(run)
     files = checked_files(run.path)
     summary = run.summary

@@ -1,4 +1,4 @@
-"""The fairness audit: what in a run could give a difference between its arms another meaning than it seems to have."""
+"""The fairness audit: properties of a run that could make a difference between its arms misleading."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from bnreg.nn.norms import NORMS
 from bnreg.statistics.power import MIN_SEEDS
 from bnreg.statistics.sign_flip import smallest_p_value
 
-# What γ and β of batch norm add to a network is less than this share of its parameters.
+# Batch norm's γ and β add less than this share to a network's parameters.
 SLIGHT = 0.05
 LEARNING_RATE = "optimizer.lr"
 
@@ -24,13 +24,13 @@ ByCell = Mapping[tuple[int, str], float]
 
 @dataclass(frozen=True)
 class UnequalArms:
-    """The arms differ in what they were given.
+    """The arms differ in the amount of training or in size.
 
     Attributes:
-        what: In epochs, in epochs through early stopping, in steps or in parameters.
-        by_arm: Its amount for each arm, at the first point where they differ.
+        what: The quantity that differs.
+        by_arm: Its value for each arm, at the first point where they differ.
         point: That point.
-        num_other_points: How many others there are.
+        num_other_points: Number of further points where they differ.
     """
 
     what: Literal["epochs", "stopped epochs", "steps", "parameters"]
@@ -41,10 +41,10 @@ class UnequalArms:
 
 @dataclass(frozen=True)
 class UnequalTuning:
-    """An arm whose own settings are swept has more tries than one that has none.
+    """One arm was tuned more than another: more combinations of its own settings were tried.
 
     Attributes:
-        tries: Arm → how many of its own settings were tried.
+        tries: Arm → number of combinations of its own settings that were tried.
         keys: The swept keys that belong to one arm.
     """
 
@@ -54,12 +54,12 @@ class UnequalTuning:
 
 @dataclass(frozen=True)
 class RateAtEdge:
-    """An arm's best learning rate is the first or last of those tried, so a better one may lie beyond.
+    """An arm's best learning rate is the lowest or highest of those tried, so a better one may be outside that range.
 
     Attributes:
         arm: The arm.
-        split: The split by whose accuracy it is the best.
-        rates: All that were tried, ascending.
+        split: The split whose accuracy decides which rate is best.
+        rates: All rates that were tried, ascending.
         best: The best of them.
     """
 
@@ -71,11 +71,11 @@ class RateAtEdge:
 
 @dataclass(frozen=True)
 class ChoiceByTest:
-    """What is usually tuned was swept without a validation split to choose a point by.
+    """Settings that are usually tuned were swept, but there is no validation split to choose a point by.
 
     Attributes:
-        num_points: How many points there are.
-        keys: What was swept.
+        num_points: Number of points.
+        keys: Those settings.
     """
 
     num_points: int
@@ -84,7 +84,7 @@ class ChoiceByTest:
 
 @dataclass(frozen=True)
 class DropoutBeforeNorm:
-    """An arm drops values before a batch norm, at the highest of these rates."""
+    """An arm applies dropout before a batch norm; ``rate`` is the highest of its dropout rates."""
 
     arm: str
     rate: float
@@ -92,12 +92,12 @@ class DropoutBeforeNorm:
 
 @dataclass(frozen=True)
 class TooFewSeeds:
-    """No exact test of so many seeds can reach p < 0.05.
+    """No exact test with this number of seeds can reach p < 0.05.
 
     Attributes:
-        num_seeds: How many seeds.
+        num_seeds: Number of seeds.
         smallest_p: The smallest p that they can reach.
-        enough: How many it takes.
+        enough: The smallest number of seeds that can reach p < 0.05.
     """
 
     num_seeds: int
@@ -109,18 +109,18 @@ Finding = UnequalArms | UnequalTuning | RateAtEdge | ChoiceByTest | DropoutBefor
 
 
 def audit(view: RunView) -> list[Finding]:
-    """What is unfair, or seems to be, in one run.
+    """Find what is unfair, or seems unfair, in one run.
 
-    Looked for: unequal epochs, steps and parameters of the arms; one arm tuned more than another; a best learning rate
-    at the edge of its grid; a sweep of what is usually tuned, of which only the test split could choose a point;
-    dropout before a batch norm; too few seeds.
+    It looks for: unequal epochs, steps and parameters between the arms; one arm tuned more than another; a best
+    learning rate at the edge of its grid; a sweep of settings that are usually tuned, where only the test split could
+    choose a point; dropout before a batch norm; too few seeds.
 
-    Not looked for, because it is impossible: that a network is evaluated in train mode (every evaluation puts the whole
-    stack into eval mode), and that the test split stops a training or chooses an epoch or weights (a config that asks
-    for either without a validation split is refused, and so is a comparison of best epochs).
+    It does not check for what cannot happen: a network evaluated in train mode (every evaluation puts the whole stack
+    into eval mode), or a test split that stops training or chooses an epoch or weights (a config that asks for either
+    without a validation split is refused, and so is a comparison of best epochs).
 
     Args:
-        view: The run. Of one that recorded no config or no pairing, less can be found.
+        view: The run. If it recorded no config or no pairing, less can be found.
     """
     cells = {
         (index, arm): cell_settings(view.config, arm, point)
@@ -148,7 +148,7 @@ def _unequal_training(view: RunView, cells: Cells) -> Iterator[Finding]:
 
 
 def _num_steps(view: RunView, cells: Cells) -> dict[tuple[int, str], int]:
-    """The optimiser's steps in all epochs, if nothing stops early."""
+    """Number of optimiser steps over all epochs, if nothing stops early."""
     num_steps = {}
     for cell, settings in cells.items():
         used = view.info.data.get(settings["data.dataset"])
@@ -156,7 +156,7 @@ def _num_steps(view: RunView, cells: Cells) -> dict[tuple[int, str], int]:
             return {}
         num_train = settings["data.train_size"] or used.num_train - settings["data.validation_size"]
         batch_size = num_train if settings["data.batch_size"] == "all" else settings["data.batch_size"]
-        # As in training, where one arm's batch norm shortens the epochs of all arms that read the same batches.
+        # As in training: batch norm in one arm shortens the epochs of all arms that read the same batches.
         data = _section(settings, "data.")
         drop_single = any(_needs_batch(s) for s in cells.values() if _section(s, "data.") == data)
         num_steps[cell] = settings["training.epochs"] * num_batches(num_train, batch_size, drop_single=drop_single)
@@ -217,7 +217,7 @@ def _dropout_before_norm(cells: Cells) -> Iterator[Finding]:
 
 
 def _architecture(settings: Mapping[str, Any]) -> Architecture:
-    """The network as far as the order of its layers goes; a config that is older than a setting has its default."""
+    """The network, in enough detail for the order of its layers; settings that an old config lacks have their defaults."""
     optional = {key: settings.get(f"model.{key}") for key in ("norm_placement", "dropout_placement")}
     channels = settings.get("model.channels", (8, 16)) if settings.get("model.kind") == "cnn" else ()
     return Architecture(
@@ -241,7 +241,7 @@ def _unequal(
     amounts: ByCell,
     slight: float = 0.0,
 ) -> list[Finding]:
-    """The arms' amounts at the first point of the sweep at which they differ by more than a slight share, if any."""
+    """The arms' amounts at the first point of the sweep where they differ by more than a slight share, if any."""
     unequal = []
     for index, point in enumerate(view.points):
         by_arm = {arm: amounts[index, arm] for arm in view.arms if (index, arm) in amounts}
@@ -254,7 +254,7 @@ def _unequal(
 
 
 def _means(view: RunView, values: Sequence[float]) -> dict[tuple[int, str], float]:
-    """The mean over the seeds of one value for each replica, by point and arm."""
+    """The mean over the seeds, by point and arm, of a value that each replica has."""
     groups: dict[tuple[int, str], list[float]] = {}
     for proof, value in zip(view.pairing, values, strict=False):
         groups.setdefault((proof.replica.point_index, proof.replica.arm), []).append(value)

@@ -18,24 +18,24 @@ from bnreg.metrics import metric_of
 from bnreg.wording import as_written, listed, point_label
 
 DEFAULT_METRICS = (TEST_ACCURACY, "test_loss")
-RUNNING_ACCURACY = "test_accuracy_running"  # beside the accuracy where that is with population statistics
+RUNNING_ACCURACY = "test_accuracy_running"  # shown beside the accuracy if that uses population statistics
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Groups that stand in one table, and the comparisons between them.
+    """The groups in one table, and the comparisons between them.
 
     Attributes:
         views: The runs they come from.
-        is_run: Whether they are one run as it is, rather than a choice from runs.
-        point_keys: Keys that tell the points apart.
-        along: The key along which groups are compared, ``arm`` as a rule.
-        baseline: The side with which the others are compared, if any.
+        is_run: Whether they are one complete run, rather than a selection from runs.
+        point_keys: Keys that distinguish the points.
+        along: The key along which groups are compared, usually ``arm``.
+        baseline: The side that the others are compared with, if any.
         groups: By point and side.
-        metrics: What is shown.
+        metrics: The metrics to show.
         judged: The comparisons, metric by metric.
         columns: Further settings to show.
-        question: What was asked.
+        question: The question that it answers.
     """
 
     views: tuple[RunView, ...]
@@ -51,10 +51,10 @@ class Block:
 
 
 def compare_views(views: Sequence[RunView], question: Question | None = None) -> list[Block]:
-    """The answer to a question about runs.
+    """Answer a question about runs.
 
     Raises:
-        UserError: If something is asked for that the runs do not have.
+        UserError: If the question asks for something that the runs do not have.
     """
     question = question or Question()
     check_at(question.at)
@@ -82,7 +82,7 @@ def compare_views(views: Sequence[RunView], question: Question | None = None) ->
 
 
 def _read(view: RunView, question: Question) -> tuple[str, ...]:
-    """The metrics that the tables need of a run."""
+    """The metrics of a run that the tables need."""
     if question.metrics:
         return question.metrics
     beside = question.at == LAST and RUNNING_ACCURACY in metric_names(view) and _predicts_by_population(view)
@@ -90,18 +90,18 @@ def _read(view: RunView, question: Question) -> tuple[str, ...]:
 
 
 def _predicts_by_population(view: RunView) -> bool:
-    """Whether some network's final accuracy is by population statistics."""
+    """Whether any network's final accuracy uses population statistics."""
     cells = (cell_settings(view.config, arm, point) for point in view.points for arm in view.arms)
     return any(settings.get("model.inference_statistics") == "population" for settings in cells)
 
 
 def _cells(replicas: Sequence[Replica]) -> list[dict[str, Any]]:
-    """The different settings, each once."""
+    """The distinct settings."""
     return [dict(settings) for settings in {one.cell: one.settings for one in replicas}.values()]
 
 
 def _chosen(replicas: Sequence[Replica], where: str | None, keys: Sequence[str]) -> dict[Replica, None]:
-    """The replicas that fulfil all conditions, in order."""
+    """The replicas that match all conditions, in order."""
     if where is None:
         return dict.fromkeys(replicas)
     conditions = parse_filter(where)
@@ -110,7 +110,7 @@ def _chosen(replicas: Sequence[Replica], where: str | None, keys: Sequence[str])
         one for one in replicas if all(condition.holds({**one.settings, "seed": one.seed}) for condition in conditions)
     ]
     if not chosen:
-        raise UserError(f"--where {where!r}: none of the {len(replicas)} replicas fulfils it")
+        raise UserError(f"--where {where!r}: matches none of the {len(replicas)} replicas")
     return dict.fromkeys(chosen)
 
 
@@ -125,7 +125,7 @@ def _columns(chosen: dict[Replica, None], question: Question) -> tuple[str, ...]
 
 
 def _baseline(asked: str | None, views: Sequence[RunView], keys: Sequence[str]) -> tuple[str, str | None]:
-    """The key along which to compare, and the side to compare with where one was asked for."""
+    """The key along which to compare, and the side to compare with, if one was given."""
     if asked is None:
         return "arm", None
     key, equals, value = asked.partition("=")
@@ -135,9 +135,9 @@ def _baseline(asked: str | None, views: Sequence[RunView], keys: Sequence[str]) 
         return key, value
     for view in views:
         if asked not in view.arms and len(views) == 1:
-            raise UserError(f"--baseline {asked}: no such arm in {view.id} ({listed(view.arms)})")
+            raise UserError(f"--baseline {asked}: {view.id} does not have this arm ({listed(view.arms)})")
     if asked not in arms:
-        raise UserError(f"--baseline {asked}: no run has such an arm ({listed(arms)})")
+        raise UserError(f"--baseline {asked}: no run has this arm ({listed(arms)})")
     return "arm", asked
 
 
@@ -150,7 +150,7 @@ def _run_block(
     question: Question,
 ) -> Block:
     if asked is not None and asked not in view.arms:
-        raise UserError(f"--baseline {asked}: {view.id} has no such arm (its arms: {', '.join(view.arms)})")
+        raise UserError(f"--baseline {asked}: {view.id} does not have this arm (its arms: {', '.join(view.arms)})")
     baseline = asked or view.baseline
     block = Block(
         views=(view,),
@@ -181,10 +181,10 @@ def _pooled_block(
     sides = distinct(group.side for group in groups)
     declared = distinct(view.baseline for view in views if view.baseline is not None)
     if asked is None and len(declared) > 1:
-        raise UserError(f"--baseline: the runs name different ones ({', '.join(declared)}); choose one")
+        raise UserError(f"--baseline: the runs have different baselines ({', '.join(declared)}); choose one")
     baseline = asked or (declared[0] if declared else None)
     if baseline is not None and baseline not in sides:
-        raise UserError(f"--baseline {question.baseline or baseline}: not among what is compared ({', '.join(sides)})")
+        raise UserError(f"--baseline {question.baseline or baseline}: not one of those compared ({', '.join(sides)})")
     known_to_all = tuple(name for name in DEFAULT_METRICS if all(name in one.values for one in replicas))
     block = Block(
         views=tuple(dict.fromkeys(one.view for one in replicas)),
@@ -202,7 +202,7 @@ def _pooled_block(
 
 
 def _judged(block: Block) -> Block:
-    """The block with its comparisons: each group with the baseline's at the same point."""
+    """The block with its comparisons: each group against the baseline's group at the same point."""
     if block.baseline is None:
         return block
     question = block.question
@@ -223,7 +223,7 @@ def _judged(block: Block) -> Block:
 
 
 def _smallest_effect(block: Block, metric: str) -> float | None:
-    """The smallest effect of interest in the metric's unit; a loss has none unless it is asked for."""
+    """The smallest effect of interest in the metric's unit; a loss has none unless one is given."""
     asked, natural = block.question.smallest_effect, metric_of(metric).smallest_effect
     if asked is not None:
         if natural is None and len(block.question.metrics) > 1:
@@ -239,7 +239,7 @@ def _smallest_effect(block: Block, metric: str) -> float | None:
 
 
 def _sorted(blocks: list[Block], sort: str | None) -> list[Block]:
-    """Groups within each block, and the blocks by their first group."""
+    """Sort the groups within each block, and the blocks by their first group."""
     if sort is None:
         return blocks
     key, descending = sort.removeprefix("-"), sort.startswith("-")
@@ -256,7 +256,7 @@ def _sorted(blocks: list[Block], sort: str | None) -> list[Block]:
 
 
 def _resorted(block: Block) -> Block:
-    """Its comparisons in the order of its groups."""
+    """The block with its comparisons in the order of its groups."""
     place = {group: index for index, group in enumerate(block.groups)}
     metrics = block.question.metrics or (TEST_ACCURACY,)
     return replace(block, judged=sorted(block.judged, key=lambda one: (metrics.index(one.metric), place[one.arm])))

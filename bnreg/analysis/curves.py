@@ -11,11 +11,11 @@ SPREAD = ["mean", "low", "high"]
 
 
 def learning_curves(view: RunView) -> list[tuple[Point, pd.DataFrame]]:
-    """The curves at each point of the sweep; none where every replica diverged in its first epoch.
+    """The curves at each point of the sweep; none for a point where every replica diverged in its first epoch.
 
     Returns:
-        For each point a row for each measure, split, arm and epoch, with the mean and the lowest and highest value over
-        the seeds, and the number of epochs that its curve has.
+        For each point, one row per measure, split, arm and epoch: the mean and the lowest and highest value over the
+        seeds, and the number of epochs in its curve.
     """
     measured = [name for name in view.metrics.columns if measure_of(name) in METRICS]
     known = view.metrics.dropna(subset=measured, how="all")

@@ -1,4 +1,4 @@
-"""Two runs: what differs in their configs, and what it did to each arm that both have."""
+"""Two runs: how their configs differ, and what that changed in each arm that both have."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,20 +9,20 @@ from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import flat_config
 from bnreg.wording import as_written
 
-# What says how a run was carried out, rather than what was trained.
+# Keys that say how a run was carried out, not what was trained.
 _UNIMPORTANT = ("name", "device", "jobs", "data.root")
 FIRST, SECOND = "first", "second"
 
 
 class Absent:
-    """Stands for the value of a key that a config lacks."""
+    """The value of a key that a config does not have."""
 
 
 ABSENT = Absent()
 
 
 def config_differences(first: RunView, second: RunView) -> list[tuple[str, Any, Any]]:
-    """Key and both values for each key of the configs whose values differ; ``ABSENT`` where one lacks it."""
+    """Each key whose values differ between the configs, with both values; ``ABSENT`` where a config lacks the key."""
     configs = flat_config(first.config), flat_config(second.config)
     keys = [key for key in dict.fromkeys([*configs[0], *configs[1]]) if key not in _UNIMPORTANT]
     values = [(key, *(config.get(key, ABSENT) for config in configs)) for key in keys]
@@ -30,7 +30,7 @@ def config_differences(first: RunView, second: RunView) -> list[tuple[str, Any, 
 
 
 def compare_two(first: RunView, second: RunView, question: Question | None = None) -> list[Block]:
-    """The second run against the first, for each arm and point that both have; nothing if there is none."""
+    """Compare the second run with the first, for each arm and point that both have; empty if they share none."""
     keys = [key for key in first.point_keys if key in second.point_keys and not key.startswith("arms.")]
     if not {*first.arms} & {*second.arms}:
         return []

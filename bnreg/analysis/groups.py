@@ -1,4 +1,4 @@
-"""Replicas in groups: those of one arm at one point, within a run or over several."""
+"""Groups of replicas: those of one arm at one point, from one run or several."""
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ class Moments(NamedTuple):
     """A metric over the seeds of a group.
 
     Attributes:
-        mean: NaN without a value.
+        mean: NaN if there is no value.
         std: Standard deviation; NaN for fewer than two values.
     """
 
@@ -32,12 +32,12 @@ class Moments(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ReplicaGroup:
-    """Replicas that differ in nothing that is asked about.
+    """Replicas that agree in everything that the question asks about.
 
     Attributes:
-        point: Key → value, for the keys other than the one that is compared along.
-        side: The value of that one: the arm's name, as a rule.
-        replicas: One for each seed and, over several runs, perhaps more.
+        point: Key → value, for all keys except the one along which groups are compared.
+        side: The value of that key: usually the arm's name.
+        replicas: One for each seed, or more if they come from several runs.
     """
 
     point: Point
@@ -51,7 +51,7 @@ class ReplicaGroup:
 
     @cached_property
     def by_seed(self) -> dict[int, list[Replica]]:
-        """Its replicas, seeds ascending."""
+        """Its replicas by seed, ascending."""
         seeds: dict[int, list[Replica]] = {}
         for replica in sorted(self.replicas, key=lambda one: one.seed):
             seeds.setdefault(replica.seed, []).append(replica)
@@ -59,11 +59,11 @@ class ReplicaGroup:
 
     @property
     def diverged_seeds(self) -> list[int]:
-        """Those with a diverged replica."""
+        """Seeds with a diverged replica."""
         return [seed for seed, replicas in self.by_seed.items() if any(replica.diverged for replica in replicas)]
 
     def values(self, metric: str) -> dict[int, float]:
-        """The metric by seed, averaged where a seed has several replicas; without seeds that lack it."""
+        """The metric by seed, averaged where a seed has several replicas; seeds without a value are left out."""
         values = {}
         for seed, replicas in self.by_seed.items():
             known = [value for replica in replicas if not math.isnan(value := replica.values[metric])]
@@ -79,19 +79,19 @@ class ReplicaGroup:
 
     @property
     def seconds(self) -> float:
-        """The time that training took, all its replicas together."""
+        """Training time of all its replicas together."""
         return sum(replica.seconds for replica in self.replicas)
 
     def answers(self, seed: int) -> "Flags | None":
-        """Which test examples its network of a seed gets right, shape (examples,).
+        """Which test examples the network of a seed gets right, shape (examples,).
 
-        None where that was not recorded, where there are several networks, and where it diverged: it answers nothing.
+        None if that was not recorded, if there are several networks, or if the network diverged.
         """
         only, *others = self.by_seed[seed]
         return None if others or only.diverged else only.correct()
 
     def settings(self, key: str) -> list[str]:
-        """The different values of a setting among its replicas, as a config writes them."""
+        """The distinct values of a setting among its replicas, as a config writes them."""
         return distinct(as_written(one.settings[key]) for one in self.replicas if key in one.settings)
 
 
@@ -107,12 +107,12 @@ def pooled_groups(replicas: Sequence[Replica], point_keys: Sequence[str], along:
     """The groups of all runs together.
 
     Args:
-        replicas: Of any number of runs.
-        point_keys: The keys that tell points apart.
+        replicas: Replicas from any number of runs.
+        point_keys: The keys that distinguish the points.
         along: The key along which groups are compared, such as ``arm``.
 
     Returns:
-        By point, numbers ascending, then by side in the order of appearance.
+        Groups by point, numbers ascending, then by side in the order of appearance.
 
     Raises:
         UserError: If a group would mix data sets.
@@ -135,7 +135,7 @@ def pooled_groups(replicas: Sequence[Replica], point_keys: Sequence[str], along:
 
 
 def varying_keys(groups: Iterable[ReplicaGroup]) -> list[str]:
-    """The settings that differ within a group: what its mean is taken over, besides the seeds."""
+    """The settings that differ within a group: its mean averages over these as well as over the seeds."""
     keys = []
     for group in groups:
         cells = {replica.cell: replica.settings for replica in group.replicas}
@@ -144,13 +144,13 @@ def varying_keys(groups: Iterable[ReplicaGroup]) -> list[str]:
 
 
 def changed_keys(cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The keys whose values are not equal everywhere."""
+    """The keys whose values are not the same everywhere."""
     keys = distinct(key for settings in cells for key in settings)
     return [key for key in keys if len({as_written(settings.get(key)) for settings in cells}) > 1]
 
 
 def distinct(names: Iterable[str]) -> list[str]:
-    """Each once, in the order of appearance."""
+    """Each name once, in the order of appearance."""
     return [*dict.fromkeys(names)]
 
 
@@ -159,10 +159,11 @@ def _refuse_mixed_data(groups: Sequence[ReplicaGroup]) -> None:
         if len({replica.fingerprint for replica in group.replicas}) > 1:
             names = distinct(str(replica.settings[DATASET_KEY]) for replica in group.replicas)
             remedy = f"add --group-by {DATASET_KEY}, or --where {DATASET_KEY}={names[0]}"
-            raise UserError(f"{group.label}: the runs mix data sets ({', '.join(names)}), which have no mean; {remedy}")
+            mixed = f"the runs use different data sets ({', '.join(names)}), which cannot be averaged"
+            raise UserError(f"{group.label}: {mixed}; {remedy}")
 
 
 def rank(value: Any) -> tuple[bool, float, str]:
-    """Sorts values: numbers first, ascending; then words."""
+    """Sort key for values: numbers first, ascending, then words."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return (False, float(value), "") if is_number else (True, 0.0, as_written(value))

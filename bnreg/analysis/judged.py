@@ -1,4 +1,4 @@
-"""Groups of replicas against a baseline: paired by seed where both saw the same batches, and judged together."""
+"""Groups of replicas compared with a baseline: paired by seed if both saw the same batches, and judged together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +18,14 @@ TEST_ACCURACY = "test_accuracy"
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """One group against the baseline's, by one metric.
+    """One group compared with the baseline's, by one metric.
 
     Attributes:
         metric: Name of the metric.
         arm: The group.
-        baseline: The group with which it is compared.
+        baseline: The group that it is compared with.
         evidence: The evidence and the verdict.
-        unpaired: Why they must not be paired; None where they may.
+        unpaired: Why the two must not be paired; None if they may be.
         is_answered: Whether the metric is that of the final networks, whose answers on each test example are kept.
     """
 
@@ -44,11 +44,11 @@ def judge_groups(
     *,
     stored_final: bool,
 ) -> list[Judged]:
-    """Each arm's group against its baseline's, by each metric, all judged as one family.
+    """Compare each arm's group with its baseline's by each metric, and judge all comparisons as one family.
 
     Args:
         pairs: The arm's group and the baseline's.
-        metrics: What to compare them by.
+        metrics: The metrics to compare by.
         smallest_effects: Metric → smallest effect of interest, if there is one.
         stored_final: Whether the metrics are those of the final networks, whose answers on each test example are kept.
     """
@@ -89,9 +89,10 @@ def judge_groups(
 
 
 def streams_differ(arm: ReplicaGroup, baseline: ReplicaGroup) -> str | None:
-    """Why two groups must not be paired: what differs between the streams of a seed that both have; None if nothing.
+    """The reason why two groups must not be paired: what differs between their streams of a shared seed; None if none.
 
-    The arms of one run are always paired. Replicas of different runs are if they saw the same batches of the same data.
+    The arms of one run are always paired. Replicas of different runs are paired if they saw the same batches of the
+    same data.
     """
     for seed in arm.by_seed.keys() & baseline.by_seed.keys():
         sides = arm.by_seed[seed], baseline.by_seed[seed]
@@ -110,7 +111,7 @@ def _stream_difference(one: Replica, other: Replica) -> str | None:
         return "data"
     if one.settings.get(EPOCHS_KEY) != other.settings.get(EPOCHS_KEY):
         return "budgets"
-    # The hash is over the epochs trained: early stopping makes it differ even where the order is the same.
+    # The hash covers the trained epochs: early stopping makes it differ even if the order is the same.
     if one.proof.epochs == other.proof.epochs:
         return "batch orders" if one.proof.batch_order != other.proof.batch_order else None
     data = [{key: value for key, value in side.settings.items() if key.startswith("data.")} for side in (one, other)]
@@ -118,7 +119,7 @@ def _stream_difference(one: Replica, other: Replica) -> str | None:
 
 
 def _example_error(arm: ReplicaGroup, baseline: ReplicaGroup, seeds: Sequence[int]) -> float | None:
-    """What the test examples add to the standard error; None where it is not known of two seeds."""
+    """The standard error from the test examples; None unless it is known for at least two seeds."""
     answers = [one for seed in seeds if (one := answers_of(arm, baseline, seed))]
     differences = [correct.view(np.int8) - baseline_correct.view(np.int8) for correct, baseline_correct in answers]
     return example_error(np.stack(differences)) if len(differences) > 1 else None
@@ -131,7 +132,7 @@ def answers_of(arm: ReplicaGroup, baseline: ReplicaGroup, seed: int) -> tuple[Fl
 
 
 def _split_ratio(group: ReplicaGroup) -> float | None:
-    """Validation examples per training example: each seed draws both anew from one training set."""
+    """Validation examples per training example: each seed redraws both from one training set."""
     replica = group.replicas[0]
     num_validation = replica.settings.get("data.validation_size") or 0
     num_all = replica.view.used_data(replica.settings).num_train

@@ -1,4 +1,4 @@
-"""Whether a run's pairs are pairs: what its arms had in common, seed by seed."""
+"""Proof that a run's pairs are real pairs: what its arms had in common, seed by seed."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from bnreg.training.messages import Proof
 
-# What is compared, and what makes two of them comparable besides seed and point: of arms that trained for different
-# numbers of epochs, one saw more of the order.
+# Each compared property, and what must match besides seed and point before it is compared: of two arms that trained for
+# different numbers of epochs, one saw more of the order.
 _COMPARED: dict[str, Callable[[Proof], Hashable]] = {
     "initial_weights": lambda _: None,
     "batch_order": lambda proof: proof.epochs,
@@ -19,9 +19,9 @@ class PairingProof:
     """What the arms of a run had in common.
 
     Attributes:
-        num_arms: How many arms there are; 0 if nothing was recorded.
-        num_points: How many points of the sweep.
-        num_seeds: How many seeds.
+        num_arms: Number of arms; 0 if nothing was recorded.
+        num_points: Number of points in the sweep.
+        num_seeds: Number of seeds.
         unequal_seeds: ``initial_weights`` and ``batch_order`` → seeds whose arms differ in it at some point.
     """
 
@@ -32,7 +32,7 @@ class PairingProof:
 
 
 def prove_pairing(proofs: Sequence[Proof]) -> PairingProof:
-    """For which seeds the arms began with equal weights and saw the same examples in the same order."""
+    """Check for which seeds the arms began with equal weights and saw the same examples in the same order."""
     return PairingProof(
         num_arms=len({proof.replica.arm for proof in proofs}),
         num_points=len({proof.replica.point_index for proof in proofs}),

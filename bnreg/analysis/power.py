@@ -1,4 +1,4 @@
-"""What so few pairs can say at all."""
+"""The limits of too few pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ class TooFewPairs:
     """A number of pairs whose corrected p cannot fall below 0.05.
 
     Attributes:
-        num_pairs: How many pairs.
-        has_interval: Whether they have an interval all the same.
+        num_pairs: Number of pairs.
+        has_interval: Whether they still have an interval.
         smallest_p: The smallest p that they can reach, corrected for the family.
-        family_size: How many comparisons p is corrected for.
-        enough: The smallest number that can; None for a family so large that no number can.
+        family_size: Number of comparisons that p is corrected for.
+        enough: The smallest number of pairs that can; None if the family is so large that no number can.
     """
 
     num_pairs: int

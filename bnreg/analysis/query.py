@@ -1,4 +1,4 @@
-"""The language of ``--where``: ``KEY OP VALUE``, joined by commas or ``and``; and the keys that it may name."""
+"""The language of ``--where``: ``KEY OP VALUE``, joined by commas or ``and``; and the check of its keys."""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,9 +28,9 @@ class Condition:
     """One ``KEY OP VALUE``.
 
     Attributes:
-        key: A dotted key of the config, or one of a run's own such as ``arm``.
+        key: A dotted key of the config, or a property of the run such as ``arm``.
         operator: ``<``, ``<=``, ``>``, ``>=``, ``=`` or ``!=``.
-        value: A number where the text is one, else the text as a config would write it.
+        value: A number if the text is one, otherwise the text as a config would write it.
     """
 
     key: str
@@ -38,7 +38,7 @@ class Condition:
     value: float | str
 
     def holds(self, settings: Mapping[str, Any]) -> bool:
-        """Whether settings fulfil it. What lacks the key fulfils nothing; only numbers are smaller or greater."""
+        """Whether the settings match. Settings without the key never match; only numbers can be smaller or greater."""
         if self.key not in settings:
             return False
         given = settings[self.key]
@@ -54,10 +54,10 @@ class Condition:
 
 
 def parse_filter(text: str) -> list[Condition]:
-    """The conditions that a ``--where`` joins; all must hold.
+    """Parse the conditions of a ``--where``; all must hold.
 
     Raises:
-        UserError: One line with a caret at the place from which on the text makes no sense.
+        UserError: One line with a caret at the place where the text stops making sense.
     """
     conditions = []
     position = _end(_SPACE, text, 0)
@@ -79,7 +79,7 @@ def check_keys(keys: Sequence[str], known: Collection[str], option: str) -> None
     """Refuse keys that no run has.
 
     Raises:
-        UserError: One line for each, with the nearest that there is.
+        UserError: One line for each, with the closest known key.
     """
     mistakes = [f"{option}: {unknown('key', key, known)}" for key in dict.fromkeys(keys) if key not in known]
     if mistakes:
@@ -87,7 +87,7 @@ def check_keys(keys: Sequence[str], known: Collection[str], option: str) -> None
 
 
 def _token(pattern: re.Pattern[str], text: str, position: int, expected: str) -> tuple[str, int]:
-    """What the pattern matches at the position, and where the next token begins."""
+    """The text that the pattern matches at the position, and where the next token begins."""
     match = pattern.match(text, position)
     if not match:
         raise _misread(text, position, expected)
@@ -110,4 +110,4 @@ def _meant(value: str) -> float | str:
 
 def _misread(text: str, position: int, expected: str) -> UserError:
     marked = f"{text[:position]}^{text[position:]}"
-    return UserError(f"--where: {marked!r}: expected {expected} at column {position + 1}, where the ^ is")
+    return UserError(f"--where: {marked!r}: expected {expected} at column {position + 1} (marked by ^)")

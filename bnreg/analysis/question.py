@@ -1,4 +1,4 @@
-"""What may be asked of runs, as ``bnreg compare`` takes it."""
+"""Questions about runs, as ``bnreg compare`` takes them."""
 
 from dataclasses import dataclass
 
@@ -7,21 +7,21 @@ from bnreg.analysis.replicas import LAST
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of the runs.
+    """A question about runs.
 
     Attributes:
-        metrics: What to show and to compare by; empty: accuracy and loss on the test set, compared by accuracy.
+        metrics: Metrics to show and compare by; empty: accuracy and loss on the test set, compared by accuracy.
         baseline: An arm, or ``KEY=VALUE`` to compare along another key; None: each run's own.
-        group_by: Keys by which the replicas of all runs are put together; None: a block for each run.
+        group_by: Keys by which to group the replicas of all runs; None: one block per run.
         where: Conditions on the settings.
-        sort: A key or metric to order by, with ``-`` in front for descending; None: the config's order.
+        sort: A key or metric to sort by, with a leading ``-`` for descending order; None: the config's order.
         columns: Further settings to show.
-        only_changed: Whether to hide those that are equal everywhere; without ``columns`` all others are shown.
+        only_changed: Whether to hide settings that are the same everywhere; without ``columns``, all others are shown.
         at: ``last``, ``best`` or ``epoch=N``.
-        smallest_effect: In place of the one that the config declares.
+        smallest_effect: Replaces the one that the config declares.
         tests: Whether to add further tests.
         seeds: Whether to list each seed.
-        only_common: Whether to leave out points without a replica of the baseline, or of any other side.
+        only_common: Whether to leave out points that only one side has.
     """
 
     metrics: tuple[str, ...] = ()

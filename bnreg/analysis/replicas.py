@@ -1,4 +1,4 @@
-"""The replicas of a run as a comparison sees them: one network each, with its settings and the metrics asked for."""
+"""The replicas of a run as a comparison sees them: one network each, with its settings and the requested metrics."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,13 +28,13 @@ class Replica:
 
     Attributes:
         view: The run it belongs to.
-        id: Which of its replicas it is.
-        diverged: Whether it did; it then has the metrics of a guess.
-        seconds: How long its training took.
+        id: Its point, arm and seed.
+        diverged: Whether it diverged; its metrics are then those of a random guess.
+        seconds: Its training time.
         settings: Dotted key → value; also ``arm``, ``run``, ``name``, ``dataset`` and ``device``.
-        fingerprint: Of the data that it saw.
+        fingerprint: Fingerprint of the data that it saw.
         proof: What it was trained from.
-        values: Metric → value; NaN where it has none.
+        values: Metric → value; NaN if it has none.
     """
 
     view: RunView
@@ -57,7 +57,7 @@ class Replica:
         return self.view, self.id.point_index, self.id.arm
 
     def correct(self) -> npt.NDArray[np.bool_] | None:
-        """Which test examples it classifies right, shape (examples,); None where that was not recorded."""
+        """Which test examples it classifies correctly, shape (examples,); None if that was not recorded."""
         of_point = self.view.correct.get(self.id.point_index)
         if of_point is None:
             return None
@@ -66,7 +66,7 @@ class Replica:
 
 
 def metric_names(view: RunView) -> list[str]:
-    """The metrics that a run has: its summary's final ones, without ``final_``."""
+    """The metrics that a run has: the final ones of its summary, without ``final_``."""
     names = [column.removeprefix("final_") for column in view.summary if column.startswith("final_")]
     return [name for name in names if name != "epoch"]
 
@@ -75,7 +75,7 @@ def check_metrics(views: Sequence[RunView], metrics: Sequence[str]) -> None:
     """Refuse metrics that a run does not have.
 
     Raises:
-        UserError: One line for each: unknown to all runs, or only to those named.
+        UserError: One line for each metric that no run has, or that the named runs lack.
     """
     by_run = {view.id: metric_names(view) for view in views}
     known = [*dict.fromkeys(name for names in by_run.values() for name in names)]
@@ -85,13 +85,13 @@ def check_metrics(views: Sequence[RunView], metrics: Sequence[str]) -> None:
         if metric not in known:
             mistakes.append(f"--metric: {unknown('metric', metric, known)}")
         elif lacking:
-            mistakes.append(f"--metric {metric}: not measured in {', '.join(lacking)}; compare the other runs only")
+            mistakes.append(f"--metric {metric}: not measured in {', '.join(lacking)}; compare only the other runs")
     if mistakes:
         raise UserError(*mistakes)
 
 
 def check_at(at: str) -> None:
-    """Refuse what is neither ``best`` nor ``last`` nor ``epoch=N``."""
+    """Refuse everything but ``best``, ``last`` and ``epoch=N``."""
     number = at.removeprefix("epoch=")
     if at not in (BEST, LAST) and not (at.startswith("epoch=") and number.isdecimal() and int(number) > 0):
         raise UserError(f"--at: {at!r}: expected best, last or epoch=N")
@@ -103,7 +103,7 @@ def replicas_of(view: RunView, metrics: Sequence[str], at: str = LAST) -> list[R
     Args:
         view: The run.
         metrics: Names without ``final_`` or ``best_``.
-        at: ``last``: the final metrics; ``best``: of the best epoch on the validation split; ``epoch=N``.
+        at: ``last``: the final metrics; ``best``: those of the best epoch on the validation split; ``epoch=N``.
 
     Raises:
         UserError: If the run has no validation split to choose by, or no such epoch.
@@ -131,7 +131,7 @@ def replicas_of(view: RunView, metrics: Sequence[str], at: str = LAST) -> list[R
 
 
 def _settings(view: RunView, point: int, arm: str) -> dict[str, Any]:
-    """The arm's settings at a point, and what the run is besides."""
+    """The arm's settings at a point, and the properties of its run."""
     settings = cell_settings(view.config, arm, view.points[point])
     used = view.used_data(settings).name
     about = {"arm": arm, "run": view.id, "name": view.name, DATASET_KEY: used, "device": view.info.device}
@@ -139,7 +139,7 @@ def _settings(view: RunView, point: int, arm: str) -> dict[str, Any]:
 
 
 def _values(view: RunView, metric: str, at: str) -> list[float]:
-    """The metric of each replica; where one has diverged, what a guess would reach."""
+    """The metric of each replica; for a diverged one, the value of a random guess."""
     final = view.summary[f"final_{metric}"]
     if at == LAST:
         return final
@@ -159,13 +159,13 @@ def _values(view: RunView, metric: str, at: str) -> list[float]:
 
 
 def _at_epoch(view: RunView, metric: str, epoch: int) -> list[float]:
-    """The metric after an epoch; NaN for replicas that had stopped before, or were no numbers any more."""
+    """The metric after an epoch; NaN for replicas that had already stopped or whose metrics were no longer finite."""
     num_epochs = [proof.epochs for proof in view.pairing]
     if epoch > max(num_epochs):
         raise UserError(f"--at epoch={epoch}: {view.id}: was trained for {max(num_epochs)} epochs")
     if metric not in view.metrics:
         raise UserError(f"--at epoch={epoch}: {view.id}: {metric} was only measured after the last epoch")
-    # metrics.csv holds each replica's epochs in a row, and the replicas in the order of the summary.
+    # metrics.csv lists each replica's epochs one after the other, and the replicas in the order of the summary.
     history = view.metrics[metric].tolist()
     starts = accumulate(num_epochs, initial=0)
     return [

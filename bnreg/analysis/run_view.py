@@ -1,4 +1,4 @@
-"""A run as a question sees it, whatever its folder looks like."""
+"""A run as the analysis sees it, independent of the layout of its folder."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -24,20 +24,21 @@ _OVERRIDE = re.compile(r"[A-Za-z0-9_][\w.-]*=")
 
 
 def nothing_correct() -> Correct:
-    """For a run that does not record which test examples its networks got right."""
+    """The empty record, for a run that does not store which test examples its networks got right."""
     return {}
 
 
 @dataclass(frozen=True, eq=False)
 class RunView:
-    """One run's results with what a reader must know about how they came about.
+    """One run's results, with what a reader must know about how they were obtained.
 
     Attributes:
-        info: What the run recorded of itself.
-        summary: Column → one value per replica; diverged ones carry chance values.
+        info: What the run recorded about itself.
+        summary: Column → one value per replica; diverged replicas have chance values.
         config: The resolved config; empty if the run recorded none.
-        load_metrics: Gives one row per replica and epoch; NaN from where a replica diverged.
-        load_correct: Gives for each point which test examples are classified right, shape (arms, seeds, examples).
+        load_metrics: Returns one row per replica and epoch; NaN from the epoch where a replica diverged.
+        load_correct: Returns for each point which test examples are classified correctly, shape (arms, seeds,
+            examples).
     """
 
     info: RunInfo
@@ -48,27 +49,27 @@ class RunView:
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
-        """One row per replica and epoch; NaN from where a replica diverged."""
+        """One row per replica and epoch; NaN from the epoch where a replica diverged."""
         return self.load_metrics()
 
     @cached_property
     def correct(self) -> Correct:
-        """For each point which test examples are classified right, shape (arms, seeds, examples)."""
+        """For each point, which test examples are classified correctly, shape (arms, seeds, examples)."""
         return self.load_correct()
 
     @property
     def name(self) -> str:
-        """The experiment's."""
+        """The experiment's name."""
         return self.info.name
 
     @property
     def id(self) -> str:
-        """The name of the run's folder, which tells runs of one experiment apart."""
+        """The name of the run's folder, which distinguishes runs of one experiment."""
         return self.info.id
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """In the config's order."""
+        """The arms, in the config's order."""
         return self.info.arms
 
     @property
@@ -78,7 +79,7 @@ class RunView:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """In the config's order."""
+        """The seeds, in the config's order."""
         return self.info.seeds
 
     @property
@@ -88,7 +89,7 @@ class RunView:
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """Of the sweep; one without keys where there is none."""
+        """The points of the sweep; without a sweep, one point without keys."""
         return self.info.points
 
     @property
@@ -98,7 +99,7 @@ class RunView:
 
     @property
     def num_seeds(self) -> int:
-        """How many seeds it has."""
+        """Number of seeds."""
         return len(self.seeds)
 
     @property
@@ -108,31 +109,31 @@ class RunView:
 
     @property
     def dataset(self) -> str:
-        """The data set that was really used, or several."""
+        """The data set, or data sets, that were actually used."""
         return ", ".join(used.name for used in self.info.data.values())
 
     @property
     def requested_dataset(self) -> str:
-        """The one that the config asked for."""
+        """The data set, or data sets, that the config asked for."""
         return ", ".join(self.info.data)
 
     @property
     def used_fallback(self) -> bool:
-        """Whether another data set stood in for the requested one."""
+        """Whether another data set replaced the requested one."""
         return self.dataset != self.requested_dataset
 
     @property
     def dataset_label(self) -> str:
-        """The data set that was really used, and the requested one where that was another."""
+        """The data set that was actually used, and the requested one if that was different."""
         return f"{self.dataset} (requested {self.requested_dataset})" if self.used_fallback else self.dataset
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """The settings that replaced the config's, as they were typed."""
+        """The command-line overrides of the config's settings, as typed."""
         return tuple(word for word in self.info.command if _OVERRIDE.match(word))
 
     def requested(self, settings: Mapping[str, Any]) -> str:
-        """The name under which the data of a cell with these settings was asked for."""
+        """The name of the data set that was requested for a cell with these settings."""
         only, *others = self.info.data
         return str(settings["data.dataset"]) if others else only
 
@@ -142,10 +143,10 @@ class RunView:
 
 
 def view_of(info: RunInfo, metrics: "pd.DataFrame", summary: Mapping[str, list[Any]]) -> RunView:
-    """A run whose results are at hand.
+    """A view of a run whose results are in memory.
 
     Args:
-        info: What the run recorded of itself.
+        info: What the run recorded about itself.
         metrics: One row per replica and epoch.
         summary: Column → one value per replica.
     """
@@ -153,7 +154,7 @@ def view_of(info: RunInfo, metrics: "pd.DataFrame", summary: Mapping[str, list[A
 
 
 def view_of_run(run: "Run") -> RunView:
-    """A run as its folder describes it; large files are read when they are needed."""
+    """A view of a run's folder; large files are read when they are needed."""
     from bnreg.runs import read_correct
 
     return RunView(run.info, run.summary, run.config, lambda: run.metrics, lambda: read_correct(run))

@@ -1,4 +1,4 @@
-"""Further tests beside the verdict, for a reader who expects them."""
+"""Further tests beside the verdict, for readers who expect them."""
 
 import math
 
@@ -9,9 +9,9 @@ TESTS = ("sign_flip", "t", "wilcoxon", "tost", "mcnemar")
 
 
 def secondary_p_values(judged: Judged) -> dict[str, float]:
-    """The p of each test by its name; NaN where it is undefined.
+    """The p of each test, by name; NaN where it is undefined.
 
-    McNemar's compares one pair of networks: those of the first seed of which both have answers.
+    McNemar's test compares one pair of networks: those of the first seed for which both have answers.
     """
     p_values = dict.fromkeys(TESTS, math.nan)
     pairs = judged.evidence.pairs

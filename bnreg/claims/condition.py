@@ -1,4 +1,4 @@
-"""``--fail-if``: a condition on the verdicts, for scripts that shall stop when an arm lets them down."""
+"""``--fail-if``: a condition on the verdicts, for scripts that should stop when an arm does worse."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from bnreg.metrics import label_of
 
 _CONDITION = re.compile(r"\s*(?P<arm>.+?)\s*(?P<operator><=|>=|<|>)\s*(?P<other>.+?)\s*")
 
-# The verdict on the left arm against the right one. What is inconclusive is neither helped nor hurt.
+# Each takes the verdict on the left arm against the right one. An inconclusive one is neither helped nor hurt.
 _OPERATORS: dict[str, Callable[[str], bool]] = {
     "<": lambda verdict: verdict == "hurt",
     "<=": lambda verdict: verdict != "helped",
@@ -24,18 +24,18 @@ _TURNED = {"helped": "hurt", "hurt": "helped"}
 
 @dataclass(frozen=True)
 class FailIf:
-    """``arm operator other``, of which one is the baseline."""
+    """``arm operator other``; one of the two arms is the baseline."""
 
     arm: str
     operator: str
     other: str
 
     def matches(self, blocks: Sequence[Block]) -> list[tuple[Block, Judged]]:
-        """The comparisons of which it is true.
+        """The comparisons for which it is true.
 
         Raises:
-            UserError: If the two were not compared, or somewhere by too few seeds for any verdict, so that a script
-                cannot mistake it for success.
+            UserError: If the two were not compared, or if a comparison has too few seeds for any verdict, so that a
+                script cannot mistake it for success.
         """
         matching, undecided = [], []
         num_compared = 0
@@ -47,7 +47,7 @@ class FailIf:
                 num_compared += 1
                 if one.evidence.interval is None:
                     who = comparison_label(block, one)
-                    undecided.append(f"--fail-if: {who}: too few seeds for a verdict; it takes two of each")
+                    undecided.append(f"--fail-if: {who}: too few seeds for a verdict; each arm needs two")
                 word: str = one.evidence.verdict.word
                 verdict = word if sides[0] == self.arm else _TURNED.get(word, word)
                 if _OPERATORS[self.operator](verdict):
@@ -60,7 +60,7 @@ class FailIf:
 
 
 def comparison_label(block: Block, judged: Judged) -> str:
-    """Which comparison is meant, in one line."""
+    """One line that identifies the comparison."""
     where = block.views[0].id if block.is_run else "all runs"
     return f"{where}: {label_of(judged.metric)} of {judged.arm.label} against {judged.baseline.side}"
 
@@ -69,7 +69,7 @@ def parse_fail_if(text: str) -> FailIf:
     """Read ``bn < plain``.
 
     Raises:
-        UserError: If it is nothing of the kind.
+        UserError: If the text is not such a condition.
     """
     match = _CONDITION.fullmatch(text)
     if not match or _CONDITION.fullmatch(match["other"]):
@@ -79,4 +79,4 @@ def parse_fail_if(text: str) -> FailIf:
 
 def _compared(blocks: Sequence[Block]) -> str:
     pairs = distinct(f"{one.arm.side} with {one.baseline.side}" for block in blocks for one in block.judged)
-    return f"compared: {', '.join(pairs)}" if pairs else "nothing, because there is no baseline"
+    return f"compared: {', '.join(pairs)}" if pairs else "no comparison, because there is no baseline"

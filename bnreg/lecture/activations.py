@@ -1,4 +1,4 @@
-"""The activation functions with their derivatives, ready to be drawn."""
+"""The activation functions with their derivatives, ready to draw."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from bnreg.lecture.saturation import Array, Region, saturation, values_and_slopes
 from bnreg.nn.activations import ACTIVATIONS
 
-WIDEST = 6.0  # from so far on both sides of 0
+WIDEST = 6.0  # the functions are drawn this far on both sides of 0
 NUM_POINTS = 241
 
 
@@ -17,13 +17,13 @@ class ActivationView(NamedTuple):
 
     Attributes:
         name: Its key in ``ACTIVATIONS``.
-        z: Where it is drawn, in rising order, shape (points,).
+        z: Where it is drawn, ascending, shape (points,).
         values: τ(z), shape (points,).
         slopes: τ′(z), shape (points,).
         largest_slope: The largest |τ′| anywhere.
-        regions: Where it saturates: open intervals of z, with ±infinity for an end that is none.
+        regions: Where it saturates: open intervals of z, with ±infinity for an unbounded end.
         trainable: Whether a network can be trained with it.
-        learnt_slope: Initial value of its slope where that is learnt.
+        learnt_slope: Initial value of its slope, if that is learnt.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ActivationView(NamedTuple):
 
 
 def activation_views() -> list[ActivationView]:
-    """All of ``ACTIVATIONS``."""
+    """A view of each of the ``ACTIVATIONS``."""
     z = np.linspace(-WIDEST, WIDEST, NUM_POINTS)
     return [
         ActivationView(

@@ -21,7 +21,7 @@ NUM_CURVE_POINTS = 401
 
 
 class Samples(NamedTuple):
-    """Places x in [0, 1], in rising order, and the noisy values y there; both of shape (samples,)."""
+    """Places x in [0, 1], ascending, and the noisy values y there; both of shape (samples,)."""
 
     x: Array
     y: Array
@@ -39,10 +39,10 @@ class PolynomialStudy(NamedTuple):
     """Fits of all ``DEGREES`` to the same samples.
 
     Attributes:
-        train: What was fitted to.
+        train: The samples that were fitted.
         fits: By degree.
         errors: One entry per degree; the test errors are those on 10,000 further samples.
-        best_degree: The one of the smallest test error.
+        best_degree: The degree with the smallest test error.
     """
 
     train: Samples
@@ -57,7 +57,7 @@ class PolynomialStudy(NamedTuple):
 
 
 def curve(function: Callable[[Array], Array]) -> Samples:
-    """A function at regular places in [0, 1], to draw it by."""
+    """A function at evenly spaced places in [0, 1], for drawing it."""
     x = np.linspace(0, 1, NUM_CURVE_POINTS)
     return Samples(x, function(x))
 
@@ -66,8 +66,8 @@ def study_polynomials(seed: int, num_train: int, noise: float) -> PolynomialStud
     """Fit every degree to noisy samples, and measure the errors on these and on new ones.
 
     Args:
-        seed: Decides places and noise.
-        num_train: How many samples to fit to, at least the 13 that determine the highest degree.
+        seed: Random seed for places and noise.
+        num_train: Number of samples to fit, at least the 13 that determine the highest degree.
         noise: Standard deviation of the noise, in the units of y.
     """
     train, test = draw_samples(seed, "train", num_train, noise), draw_samples(seed, "test", NUM_TEST, noise)
@@ -81,7 +81,7 @@ def study_polynomials(seed: int, num_train: int, noise: float) -> PolynomialStud
 
 
 def true_function(x: Array) -> Array:
-    """What the samples are of: sin 2πx, of the shape of x."""
+    """The function that the samples are drawn from: sin 2πx, in the shape of x."""
     return np.sin(2 * np.pi * x)
 
 
@@ -89,9 +89,9 @@ def draw_samples(seed: int, purpose: str, num_samples: int, noise: float) -> Sam
     """Samples of the true function at uniformly random places, with independent normal noise.
 
     Args:
-        seed: Names the stream together with the purpose.
+        seed: Names the random stream together with the purpose.
         purpose: ``train`` or ``test``.
-        num_samples: How many.
+        num_samples: Number of samples.
         noise: Standard deviation of the noise, in the units of y.
     """
     generator = stream(seed, "polynomial", purpose)
@@ -100,13 +100,13 @@ def draw_samples(seed: int, purpose: str, num_samples: int, noise: float) -> Sam
 
 
 def fit_polynomial(samples: Samples, degree: int) -> Polynomial:
-    """The polynomial of least squares.
+    """The least-squares polynomial.
 
     It is fitted in x stretched to [-1, 1], where the powers of x are far less alike than on [0, 1] and rounding errors
     stay small; ``convert().coef`` gives the coefficients in x itself.
 
     Args:
-        samples: At more places than the degree says.
+        samples: At more places than the degree.
         degree: The highest power of x.
     """
     return Polynomial.fit(samples.x, samples.y, degree)

@@ -1,7 +1,7 @@
 """Where an activation function saturates: where its derivative is so small that hardly any gradient passes.
 
 A function saturates towards a side when its derivative tends to zero there: at z = ±30 it is below a millionth of the
-largest |τ′|. It counts as saturated from the point on beyond which |τ′| stays below 5 % of the largest |τ′|.
+largest |τ′|. It counts as saturated beyond the point from which |τ′| stays below 5 % of the largest |τ′|.
 """
 
 import math
@@ -20,20 +20,20 @@ FAR = 30.0
 VANISHING = 1e-6
 SMALL = 0.05
 
-# Holds 0, where several functions have their kink or their largest slope, and is fine enough that no derivative rises
+# Includes 0, where several functions have their kink or their largest slope. It is fine enough that no derivative rises
 # and falls between two of its points.
 GRID = np.linspace(-FAR, FAR, 60 * 256 + 1)
 
-# A step of the grid halved so often is below the resolution of float64.
+# A grid step halved this many times is below the resolution of float64.
 NUM_HALVINGS = 50
 
 
 class Saturation(NamedTuple):
-    """How steep an activation function is at most, and where it is nearly flat.
+    """The largest slope of an activation function, and where it is nearly flat.
 
     Attributes:
         largest_slope: The largest |τ′| on [-30, 30].
-        regions: Open intervals of z in rising order; where one has no end, it ends at ±infinity.
+        regions: Open intervals of z, ascending, with ±infinity for an unbounded end.
     """
 
     largest_slope: float
@@ -41,15 +41,15 @@ class Saturation(NamedTuple):
 
 
 def values_and_slopes(activation: Activation, z: Array) -> tuple[Array, Array]:
-    """The function and its derivative, in float64; a slope that is learnt has its initial value.
+    """The function and its derivative, in float64; a learnt slope has its initial value.
 
     Args:
         activation: τ, an entry of ``ACTIVATIONS``.
         z: Pre-activations, of any shape.
 
     Returns:
-        τ(z) and τ′(z), both of the shape of z. Where τ jumps or has a kink, τ′ is what autograd makes of it; the
-        derivative of a function that autograd cannot differentiate is zero, being piecewise constant.
+        τ(z) and τ′(z), both in the shape of z. Where τ jumps or has a kink, τ′ is what autograd returns; a function
+        that autograd cannot differentiate is piecewise constant, so its derivative is zero.
     """
     inputs = torch.tensor(z, dtype=torch.float64, requires_grad=True)
     slope = () if activation.learnt_slope is None else (inputs.new_tensor(activation.learnt_slope),)
@@ -61,7 +61,7 @@ def values_and_slopes(activation: Activation, z: Array) -> tuple[Array, Array]:
 
 
 def saturation(activation: Activation) -> Saturation:
-    """The largest slope and the regions of saturation, as the module defines them.
+    """The largest slope and the regions of saturation, as defined in the module docstring.
 
     Args:
         activation: τ, an entry of ``ACTIVATIONS``.
@@ -83,7 +83,7 @@ def saturation(activation: Activation) -> Saturation:
 
 
 def _edge(activation: Activation, threshold: float, flat: float, steep: float) -> float:
-    """The point between a flat and a steep one where |τ′| crosses the threshold, found by halving; itself flat."""
+    """The point between a flat and a steep one where |τ′| crosses the threshold, by bisection; it is flat itself."""
     for _ in range(NUM_HALVINGS):
         middle = (flat + steep) / 2
         slope = values_and_slopes(activation, np.array(middle))[1]

@@ -1,1 +1,1 @@
-"""What a reader sees: tables for the terminal and the README, charts. Nothing here computes beyond formatting."""
+"""What a reader sees: charts, and tables for the terminal and the README. Nothing here computes beyond formatting."""

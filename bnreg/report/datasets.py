@@ -15,7 +15,7 @@ def datasets_table(root: Path, entries: Entries) -> Table:
 
     Args:
         root: The data root.
-        entries: As ``describe_datasets`` gives them.
+        entries: The return value of ``describe_datasets``.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("data set", "train + test", "size", "state", "sha256", "where"):
@@ -36,7 +36,7 @@ def datasets_table(root: Path, entries: Entries) -> Table:
 
 
 def dataset_notes(root: Path, entries: Entries) -> list[str]:
-    """The lines below the table: where the data lie, what is damaged, and how to get what is not here."""
+    """The lines below the table: where the data are, what is damaged, and how to get what is missing."""
     notes = ["", f"data root: {root}"]
     for entry in entries:
         if entry["state"].startswith("damaged"):

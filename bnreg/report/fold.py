@@ -14,7 +14,7 @@ def certificate_table(entries: Sequence[Mapping[str, Any]]) -> Table:
     """A row for each arm: how far the logits differ, how many predictions agree, and the speed-up.
 
     Args:
-        entries: Those of the certificate's arms.
+        entries: The certificate's entries, one per arm and point.
     """
     is_sweep = any(entry["point"] for entry in entries)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")

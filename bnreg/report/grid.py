@@ -1,4 +1,4 @@
-"""A table of text: for the terminal, in Markdown and in LaTeX, with the same words and figures."""
+"""A table of text: for the terminal, in Markdown and in LaTeX, with the same words and numbers."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-# Where there is no room, names wrap between words, and words longer than this within: a `weight_decay` stays whole.
+# If room is short, names wrap between words, and only words longer than this are split: `weight_decay` is not.
 MAX_WHOLE_WORD = 12
 INDENT = 2
 GAP = 2
@@ -17,15 +17,15 @@ GAP = 2
 
 @dataclass(frozen=True)
 class Grid:
-    """The first columns hold names and may wrap, the others hold figures and may not.
+    """A table whose first columns hold names and may wrap; the others hold numbers and may not.
 
-    On a terminal that is too narrow for the figures, the table overflows it.
+    On a terminal that is too narrow for the numbers, the table overflows.
 
     Attributes:
         headers: One for each column.
-        rows: Of as many cells.
-        num_names: How many of the columns hold names.
-        styles: How certain words are shown in the column of names after the first ones, such as a verdict's.
+        rows: Each with one cell per column.
+        num_names: Number of columns that hold names.
+        styles: Word → style to show it in, for words such as a verdict's.
     """
 
     headers: list[str]
@@ -46,9 +46,9 @@ class Grid:
     def _row(
         self, row: Sequence[str], widths: Sequence[int], console: Console, *, header: bool = False
     ) -> Iterator[Segment]:
-        """A row, of as many lines as its highest cell; figures stand on the last line of a header.
+        """A row, with as many lines as its tallest cell.
 
-        As segments, for a text would be broken where the terminal ends: longer lines are left whole.
+        It yields segments because rich would break a text at the terminal's edge; longer lines must stay unbroken.
         """
         folded = [_folded(cell, width, console) for cell, width in zip(row, widths, strict=True)]
         height = max(map(len, folded))
@@ -72,7 +72,7 @@ def markdown(grid: Grid) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that GitHub shows as it is; what is safe there, like an underscore between letters, stays legible."""
+    """Escape text so that GitHub shows it as it is; safe characters, like an underscore between letters, are kept."""
     return re.sub(r"[\\`*|~]|<(?! )|\](?=\()|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
 
 
@@ -95,12 +95,12 @@ _LATEX = {
     "–": "--",
     "≤": r"$\le$",
     "λ": r"$\lambda$",
-    "[": "{[}",  # after a line's end, LaTeX would take it for an option
+    "[": "{[}",  # after a line's end, LaTeX would read it as an option
 }
 
 
 def latex_escaped(text: str) -> str:
-    """Text that LaTeX sets as it is, its minus signs as such."""
+    """Escape text so that LaTeX prints it as it is, with proper minus signs."""
     text = "".join(_LATEX.get(character, character) for character in text)
     return re.sub(r"(?<![\w.])-(?=\d)", r"$-$", text)
 
@@ -112,7 +112,7 @@ def _folded(cell: str, width: int, console: Console) -> list[str]:
 
 
 def _name_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
-    """Widths for columns of names: together at most as wide as the room, if they can be."""
+    """Widths for columns of names: together no wider than the room, if possible."""
     widths = [max(map(cell_len, column)) for column in columns]
     if sum(widths) <= room:
         return widths

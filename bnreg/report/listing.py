@@ -14,22 +14,22 @@ from bnreg.runs.listing import ListedRun
 from bnreg.runs.removal import Removable
 from bnreg.wording import MISSING, counted
 
-# Longer lists of arms are told by their number: the names stand beside the accuracies, and `bnreg show` has them all.
+# Longer lists of arms are shown as a count: names are shown with the accuracies, and `bnreg show` lists them all.
 MAX_ARMS_WIDTH = 16
 
 
 def listing_lines(selected: Sequence[ListedRun], num_all: int, root: Path) -> Group:
-    """Each run in two lines: its name, whole, so that it can be copied; and what is known of it, in columns.
+    """Each run in two lines: its full name, so that it can be copied, and its facts in columns.
 
     Args:
         selected: The runs to list.
-        num_all: How many there are to select from.
+        num_all: Number of runs that these were selected from.
         root: The folder they are in.
     """
     if not num_all:
-        return Group(Text(f"{root}: no runs yet; `bnreg train configs/bn_vs_plain.yaml` makes one"))
+        return Group(Text(f"{root}: no runs yet; create one with `bnreg train configs/bn_vs_plain.yaml`"))
     if not selected:
-        return Group(Text(f"{root}: none of {counted(num_all, 'run')} is what was asked for"))
+        return Group(Text(f"{root}: none of {counted(num_all, 'run')} matches"))
     rows = [_facts(one) for one in selected]
     widths = [max(len(cells[i]) for cells in rows if len(cells) > i + 1) for i in range(max(map(len, rows)) - 1)]
     parts: list[Text | Padding] = []
@@ -44,7 +44,7 @@ def listing_lines(selected: Sequence[ListedRun], num_all: int, root: Path) -> Gr
     of_all = "" if len(selected) == num_all else f" of {num_all}"
     summed_up = [f"{len(selected)}{of_all} in {root}: {states}; test accuracy in %"]
     if any(one.state in ("created", "interrupted", "failed", "abandoned") for one in selected):
-        summed_up.append("`bnreg train --resume RUN` goes on with a run that is not complete")
+        summed_up.append("resume an incomplete run with `bnreg train --resume RUN`")
     return Group(*parts, "", *map(Text, summed_up))
 
 
@@ -59,9 +59,9 @@ def _facts(one: ListedRun) -> list[str]:
 
 
 def headline(one: ListedRun) -> str:
-    """The best arm's mean test accuracy in percent and the baseline's, ``bn 96.94, plain 95.57``.
+    """The mean test accuracy, in percent, of the best arm and of the baseline, ``bn 96.94, plain 95.57``.
 
-    Of a sweep, from the lowest of its points to the highest: to show the best alone would be to choose by the test set.
+    For a sweep, the range over its points: showing only the best point would be choosing by the test set.
     """
     shown = (one.best_arm, one.baseline)
     return ", ".join(f"{arm} {_range(one.accuracy[arm])}" for arm in shown if arm in one.accuracy)
@@ -78,7 +78,7 @@ def minutes(moment: datetime | None) -> str:
 
 
 def listing_records(selected: Sequence[ListedRun]) -> list[dict[str, Any]]:
-    """The same as plain data: accuracies as fractions, one for each point of the sweep."""
+    """The list as plain data: accuracies as fractions, one for each point of the sweep."""
     return [
         {
             "name": one.name,
@@ -97,7 +97,7 @@ def listing_records(selected: Sequence[ListedRun]) -> list[dict[str, Any]]:
 
 
 def removal_lines(found: Sequence[Removable]) -> list[str]:
-    """What would be removed, a line for each run, and all together where there are several."""
+    """What would be removed: one line per run, and the total if there are several."""
     lines = [f"{one.path}  {_amount(one.num_files, one.num_bytes)}{_warning(one)}" for one in found]
     if len(found) > 1:
         total = _amount(sum(one.num_files for one in found), sum(one.num_bytes for one in found))
@@ -110,11 +110,11 @@ def _amount(num_files: int, num_bytes: int) -> str:
 
 
 def _warning(one: Removable) -> str:
-    return "  unfinished: it could be gone on with" if one.is_unfinished else ""
+    return "  unfinished: it can be resumed" if one.is_unfinished else ""
 
 
 def size(num_bytes: int) -> str:
-    """A number of bytes in the unit that suits it."""
+    """A number of bytes in a suitable unit."""
     if num_bytes < 1000:
         return f"{num_bytes} B"
     return f"{num_bytes / 1e3:.1f} kB" if num_bytes < 999_950 else f"{num_bytes / 1e6:.1f} MB"

@@ -1,4 +1,4 @@
-"""What ``bnreg train --dry-run`` prints."""
+"""The output of ``bnreg train --dry-run``."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def plan_table(plan: dict[str, Any]) -> Group:
     """The plan as text and a table: points × arms × seeds, networks, parameters, and the memory they may take.
 
     Args:
-        plan: As ``Plan.describe`` gives it.
+        plan: The return value of ``Plan.describe``.
     """
     counts = [
         counted(plan["num_points"], "point"),

@@ -11,10 +11,10 @@ from bnreg.wording import counted, point_label
 
 
 def votes_table(predictions: Sequence[Mapping[str, Any]]) -> Table:
-    """A row for each image and arm: the class with most votes, its mean probability, and who dissents.
+    """A row for each image and arm: the class with the most votes, its mean probability, and the dissenting votes.
 
     Args:
-        predictions: As ``Prediction.describe`` gives them.
+        predictions: The return values of ``Prediction.describe``.
     """
     is_sweep = any(prediction["point"] for prediction in predictions)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")

@@ -1,4 +1,4 @@
-"""What is seen while an experiment trains: a live display on a terminal, plain lines elsewhere."""
+"""The progress display while an experiment trains: live on a terminal, plain lines elsewhere."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Shows how far an experiment is: epochs, current accuracies, throughput and the time left.
+    """Shows an experiment's progress: epochs, current accuracies, throughput and the time left.
 
-    Use it as a context manager and call it with every message of the workers.
+    Use it as a context manager and call it with every message from the workers.
 
     Args:
-        console: Where to show it; if it cannot be drawn upon, a plain line follows each epoch of all shards.
-        name: The experiment's.
+        console: Where to show it; without a live display, a plain line is printed after each epoch of all shards.
+        name: The experiment's name.
         arms: Arms in the config's order.
         tracks: One per shard, by the shard's index.
     """
@@ -34,7 +34,7 @@ class Progress:
         self._name = name
         self._standing = Standing(arms, tracks)
         self._lines_printed = 0
-        # Upon a dumb terminal, which cannot move its cursor, rich draws nothing at all.
+        # On a dumb terminal, which cannot move its cursor, rich draws nothing at all.
         self._is_live = console.is_terminal and not console.is_dumb_terminal
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=True)
 
@@ -51,7 +51,7 @@ class Progress:
         self._live.stop()
 
     def __call__(self, message: "Progressed") -> None:
-        """Take a message of a worker."""
+        """Process a message from a worker."""
         self._standing.take(message)
         if not self._is_live and self._standing.epochs_done > self._lines_printed:
             self._lines_printed = self._standing.epochs_done
@@ -71,7 +71,7 @@ class Progress:
         return Group(bar, *(Text(f"  {line}", overflow="ellipsis", no_wrap=True) for line in lines if line))
 
     def _epoch(self) -> str:
-        """On a live display the epoch that the slowest shard is in, else the last that it has done."""
+        """On a live display, the epoch that the slowest shard is in; otherwise the last one that it has finished."""
         is_in_training = self._is_live and self._standing.is_training
         last = self._standing.num_epochs
         return f"{min(self._standing.epochs_done + is_in_training, last)}/{last}"

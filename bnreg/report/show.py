@@ -20,10 +20,10 @@ PROVEN = {"initial_weights": "initial weights", "batch_order": "batch order"}
 
 
 def run_record(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known of a run, with its pairing and the audit's findings in words.
+    """The facts about a run, with its pairing and the audit's findings in words.
 
     Args:
-        about: As ``about_run`` gives it.
+        about: The return value of ``about_run``.
     """
     return {
         **about,
@@ -33,10 +33,10 @@ def run_record(about: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_page(record: Mapping[str, Any]) -> Group:
-    """The same as a page of 80 columns.
+    """The same facts as a page of 80 columns.
 
     Args:
-        record: As ``run_record`` gives it.
+        record: The return value of ``run_record``.
     """
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -109,7 +109,7 @@ def _replica(one: Mapping[str, Any]) -> str:
 
 
 def _files(files: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Each file with its size, those in a folder together."""
+    """Each file with its size; the files of a folder are added up."""
     groups: dict[str, list[int]] = {}
     for file in files:
         parent = str(PurePosixPath(file["name"]).parts[0])
@@ -121,12 +121,12 @@ def _files(files: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def pairing_lines(proof: PairingProof) -> list[str]:
-    """In a line each, for which seeds the arms began with equal weights and saw the same examples in the same order."""
+    """The seeds for which the arms began with equal weights and saw the same examples in the same order, in words."""
     if proof.num_arms == 0:
-        return ["nothing is recorded of what the arms had in common"]
+        return ["not recorded: what the arms had in common"]
     if proof.num_arms == 1:
-        return ["one arm: nothing is paired"]
-    where = f"of each of {counted(proof.num_seeds, 'seed')}"
+        return ["one arm: nothing to pair"]
+    where = f"for each of {counted(proof.num_seeds, 'seed')}"
     where += f" at each of {proof.num_points} points" if proof.num_points > 1 else ""
     equal = [PROVEN[name] for name, seeds in proof.unequal_seeds.items() if not seeds]
     lines = [f"{' and '.join(equal)} equal in all arms {where}"] if equal else []

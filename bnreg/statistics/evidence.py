@@ -1,4 +1,4 @@
-"""The evidence on one arm against the baseline, and the verdicts on a family of them."""
+"""The evidence on one arm compared with the baseline, and the verdicts on a family of comparisons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +18,14 @@ class Pairs:
     Attributes:
         seeds: Ascending.
         differences: Arm minus baseline for each of them, in the metric's unit.
-        smallest_p: The smallest p that so many pairs can reach, whatever their values.
+        smallest_p: The smallest p that this number of pairs can reach, whatever their values.
         d_z: Mean of the differences over their standard deviation; NaN for fewer than two pairs or equal differences.
         wins: Seeds in which the arm was better.
         losses: Seeds in which the baseline was better.
         ties: Seeds in which both were equal.
-        unmatched_seeds: Seeds that only one of the two has, ascending; they take no part.
+        unmatched_seeds: Seeds that only one of the two has, ascending; they are not used.
         diverged_seeds: Paired seeds whose arm diverged; they count, with the metric of a guess.
-        diverged_baseline_seeds: Paired seeds whose baseline did.
+        diverged_baseline_seeds: Paired seeds whose baseline diverged, likewise.
     """
 
     seeds: tuple[int, ...]
@@ -42,21 +42,21 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One arm against the baseline: seed by seed, or as strangers, whose seeds share no stream.
+    """One arm compared with the baseline: seed by seed, or unpaired if their seeds share no stream.
 
     Attributes:
-        difference: Mean of arm minus baseline, in the metric's unit; NaN where one of them has no value.
-        interval: 95 % interval of the difference; None where there are too few values for one.
-        interval_over: What the interval takes to be drawn at random.
-        p_value: Two-sided: of the sign-flip test over pairs, of Welch's between strangers; 1 without values.
-        interval_p: Two-sided p that belongs to the interval where that counts more than the seeds, else None; the
-            verdict goes by the larger of the two.
+        difference: Mean of arm minus baseline, in the metric's unit; NaN if one of them has no value.
+        interval: 95 % interval of the difference; None if there are too few values for one.
+        interval_over: What the interval assumes to be drawn at random.
+        p_value: Two-sided p: of the sign-flip test if paired, of Welch's if unpaired; 1 without values.
+        interval_p: Two-sided p that belongs to the interval if that covers more than the seeds, else None; the verdict
+            uses the larger of the two.
         std: Standard deviation of a difference between two seeds; NaN for fewer than two.
-        floor_error: The part of the mean's standard error that no number of seeds takes away.
+        floor_error: The part of the mean's standard error that more seeds cannot reduce.
         higher_is_better: Which sign of the difference is a win.
-        num_seeds: How many seeds of the arm and of the baseline take part.
-        verdict: What all this says.
-        pairs: The seeds that both have; None between strangers.
+        num_seeds: Number of seeds used of the arm and of the baseline.
+        verdict: The verdict.
+        pairs: The seeds that both have; None if unpaired.
     """
 
     difference: float
@@ -73,12 +73,12 @@ class Evidence:
 
     @property
     def num_pairs(self) -> int:
-        """How many seeds are paired."""
+        """Number of paired seeds."""
         return len(self.pairs.seeds) if self.pairs else 0
 
     @property
     def is_tested(self) -> bool:
-        """Whether there is anything to go by: a pair or, between strangers, an interval."""
+        """Whether there is anything to judge by: a pair or, if unpaired, an interval."""
         return self.num_pairs > 0 or (self.pairs is None and self.interval is not None)
 
 
@@ -98,7 +98,7 @@ def weigh(
 
     Args:
         difference: See ``Evidence``.
-        estimate: What the interval is made of; None where there are too few values for one.
+        estimate: The estimate behind the interval; None if there are too few values for one.
         interval_over: See ``Evidence``.
         p_value: See ``Evidence``.
         std: See ``Evidence``.
@@ -137,11 +137,11 @@ def weigh(
 
 
 def judge(comparisons: Sequence[Evidence]) -> list[Evidence]:
-    """The same comparisons, with the verdicts that they get as one family: p corrected by Holm's method.
+    """Judge comparisons as one family: p is corrected by Holm's method.
 
     Args:
-        comparisons: All that one conclusion is drawn from: several arms, points, metrics. Those that test nothing do
-            not count, and keep their verdict.
+        comparisons: All comparisons that one conclusion is drawn from: several arms, points, metrics. Those that test
+            nothing do not count, and keep their verdict.
     """
     family = [comparison for comparison in comparisons if comparison.is_tested]
     corrected = holm([max(comparison.p_value, comparison.interval_p or 0.0) for comparison in family])

@@ -1,4 +1,4 @@
-"""Several comparisons at once: the more there are, the likelier that one of them looks real by chance."""
+"""Several comparisons at once: the more there are, the more likely that one looks real by chance."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,8 +7,8 @@ import numpy.typing as npt
 def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Holm's corrected p: below 0.05 for any true null hypothesis of the family in at most 5 % of experiments.
 
-    The smallest p is multiplied by how many there are, the next by one fewer, and so on; none may then be smaller
-    than the one before it. It needs no independence.
+    The smallest p is multiplied by the number of comparisons, the next by one less, and so on; each is then raised to
+    at least the one before it. The comparisons need not be independent.
 
     Args:
         p_values: Shape (comparisons,), in [0, 1].
@@ -17,7 +17,7 @@ def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         Corrected p in the order given.
 
     Raises:
-        ValueError: If a value is no probability.
+        ValueError: If a value is not a probability.
 
     References:
         Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6 (1979)

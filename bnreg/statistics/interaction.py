@@ -20,7 +20,7 @@ class Interaction(NamedTuple):
         level: Its value.
         reference: Its first value, with which the level is compared.
         others: The other swept settings, which stay as they are.
-        evidence: (arm − baseline) at the level, minus the same at the reference. *Helped* says that the advantage is
+        evidence: (arm − baseline) at the level, minus the same at the reference. *Helped* means that the advantage is
             greater at the level.
     """
 
@@ -43,15 +43,15 @@ def compare_interactions(
     smallest_effect: float | None = None,
     correctness: Correctness | None = None,
 ) -> list[Interaction]:
-    """For each arm and each swept setting: how its advantage at each level differs from that at the first level.
+    """Compare each arm's advantage at each level of each swept setting with that at the first level.
 
     Every level is compared with the first one at equal values of the other settings; all comparisons are judged as one
-    family. A seed takes part where both arms have it at both levels.
+    family. A seed is used if both arms have it at both levels.
 
     Args:
         summary: One row per replica.
         point_keys: The columns that hold the point: the swept settings.
-        arms: In the order in which to list them.
+        arms: The arms, in the order in which to list them.
         baseline: The arm to compare with.
         metric: The column to compare.
         higher_is_better: Which sign of the metric is better.
@@ -88,7 +88,7 @@ def compare_interactions(
 
 
 def _advantage(rows: pd.DataFrame, arm: str, baseline: str, metric: str) -> Mapping[int, float] | None:
-    """Arm minus baseline by seed, where both are known; None where an arm has no replica at all."""
+    """Arm minus baseline by seed, where both are known; None if an arm has no replica."""
     sides = [rows[rows["arm"] == name] for name in (arm, baseline)]
     if any(side.empty for side in sides):
         return None

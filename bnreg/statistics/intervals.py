@@ -1,10 +1,11 @@
-"""How sure a mean difference is: three standard errors, by what the experiment drew at random, and one interval.
+"""The uncertainty of a mean difference: three standard errors, by what the experiment drew at random, and one interval.
 
 All three intervals are Student's, ``mean ± t · standard error``. Bootstraps were measured against it and lost
-(``tests/calibration.py`` shows it). BCa over seeds is the textbook's choice, but of few pairs it learns the skewness
-badly: one bad seed drags both of its bounds along, and where one seed in ten is bad it holds the truth in nine cases of
-ten. Resampling seeds and examples independently counts what is particular to a network and an example three times; that
-is the largest part here, so its interval is far too wide. Student's holds 93 to 97 % in all of these settings.
+(``tests/tools/calibration.py`` shows it). BCa over seeds is the textbook choice, but it estimates the skewness badly
+from few pairs: one bad seed shifts both of its bounds, and if one seed in ten is bad, the interval contains the truth
+only nine times in ten. Resampling seeds and examples independently counts the variation that is specific to a network
+and an example three times; that is the largest part here, so the interval is far too wide. Student's interval contains
+the truth 93 to 97 % of the time in all of these settings.
 """
 
 import math
@@ -26,7 +27,7 @@ class Estimate:
         mean: In the metric's unit.
         std_error: Standard error of the mean, in the same unit.
         degrees_of_freedom: Of the standard error.
-        floor_error: The part of the standard error that no number of seeds takes away.
+        floor_error: The part of the standard error that more seeds cannot reduce.
     """
 
     mean: float
@@ -35,14 +36,14 @@ class Estimate:
     floor_error: float = 0.0
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Student's interval of so much coverage."""
+        """Student's interval with this coverage."""
         from scipy.special import stdtrit  # takes a third of a second, and only a comparison needs it
 
         reach = float(stdtrit(self.degrees_of_freedom, (1 + level) / 2)) * self.std_error
         return self.mean - reach, self.mean + reach
 
     def p_value(self) -> float:
-        """Two-sided p against a true difference of zero: below 0.05 where the 95 % interval excludes it."""
+        """Two-sided p for a true difference of zero: below 0.05 if the 95 % interval excludes zero."""
         return 2 * self._tail(-abs(self.mean))
 
     def p_value_above(self, bound: float) -> float:
@@ -62,7 +63,7 @@ class Estimate:
 
 
 def over_seeds(differences: npt.ArrayLike) -> Estimate | None:
-    """The mean over seeds, for the test set at hand: what further seeds would give on the same test images.
+    """The mean over seeds for the given test set: what further seeds would give on the same test images.
 
     Args:
         differences: One per seed, shape (pairs,).
@@ -80,10 +81,11 @@ def over_seeds(differences: npt.ArrayLike) -> Estimate | None:
 
 
 def over_seeds_and_examples(differences: npt.ArrayLike, example_error: float) -> Estimate | None:
-    """The mean over seeds and over test sets, of which all seeds share the one at hand.
+    """The mean over seeds and over test sets, where all seeds share one test set.
 
     In a two-way model, seeds by examples, the variance of the mean is σ²_seed/S + σ²_both/(SN) + σ²_example/N. The
-    spread over seeds already holds the first two, so the last alone is added, with Satterthwaite's degrees of freedom.
+    spread over seeds already contains the first two, so only the last is added, with Satterthwaite's degrees of
+    freedom.
 
     Args:
         differences: One per seed, shape (pairs,).
@@ -101,15 +103,15 @@ def over_seeds_and_examples(differences: npt.ArrayLike, example_error: float) ->
         return None
     std_error = math.hypot(seeds.std_error, example_error)
     share = (seeds.std_error / std_error) ** 2 if std_error else 1.0
-    # Where nothing varies over the seeds, these are infinitely many: then Student's quantile is the normal one.
+    # If nothing varies over the seeds, they are practically infinite: Student's quantile is then the normal one.
     degrees_of_freedom = seeds.degrees_of_freedom / max(share, TIE_TOLERANCE) ** 2
     return Estimate(seeds.mean, std_error, degrees_of_freedom, floor_error=example_error)
 
 
 def over_redrawn_splits(differences: npt.ArrayLike, ratio: float) -> Estimate | None:
-    """The mean where each seed redraws train and test split from one pool, so that the train sets overlap.
+    """The mean if each seed redraws train and test split from one pool, so that the train sets overlap.
 
-    Then the differences are not independent, and the spread over seeds alone would claim too much.
+    The differences are then not independent, and the spread over seeds alone would claim too much.
 
     Args:
         differences: One per seed, shape (pairs,).
@@ -129,14 +131,14 @@ def over_redrawn_splits(differences: npt.ArrayLike, ratio: float) -> Estimate | 
 
 
 def example_error(differences: npt.NDArray[np.int8]) -> float:
-    """How far another test set of this size would move the mean difference: its standard error from the examples.
+    """The standard error from the examples: how far another test set of this size would move the mean difference.
 
-    σ²_example is the mean covariance over the examples between two seeds' differences: what the arms do to an example
-    whatever the seed. What one pair of networks does to it averages out of a covariance.
+    σ²_example is the mean covariance over the examples between two seeds' differences: the effect of the arms on an
+    example that all seeds share. Effects of a single pair of networks average out of a covariance.
 
     Args:
-        differences: Correct (1) or not (0), arm minus baseline, shape (seeds, examples); for an interaction the
-            difference of two such.
+        differences: Correct (1) or not (0), arm minus baseline, shape (seeds, examples); for an interaction, the
+            difference of two such arrays.
 
     Returns:
         √(σ²_example / examples), a fraction.
@@ -146,7 +148,7 @@ def example_error(differences: npt.NDArray[np.int8]) -> float:
     """
     num_seeds, num_examples = differences.shape
     if num_seeds < 2 or num_examples < 2:
-        raise ValueError(f"needs two seeds and two examples or more, got shape {differences.shape}")
+        raise ValueError(f"needs at least two seeds and two examples, got shape {differences.shape}")
     # Var(Σ_s d_s) = Σ_s Var(d_s) + Σ_{s≠t} Cov(d_s, d_t): no need to form the covariances one by one.
     variance_of_sum = differences.sum(axis=0, dtype=np.float64).var(ddof=1)
     sum_of_variances = differences.var(axis=1, ddof=1).sum()
@@ -155,7 +157,7 @@ def example_error(differences: npt.NDArray[np.int8]) -> float:
 
 
 def spread(differences: npt.NDArray[np.float64]) -> float:
-    """Standard deviation of two differences or more; zero where they are equal but for rounding."""
+    """Standard deviation of two or more differences; zero if they are equal up to rounding."""
     if np.ptp(differences) <= TIE_TOLERANCE * np.abs(differences).max():
         return 0.0
     return float(differences.std(ddof=1))

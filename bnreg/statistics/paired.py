@@ -1,4 +1,4 @@
-"""Two arms over the same seeds: the mean difference and how sure it is."""
+"""Two arms over the same seeds: the mean difference and its uncertainty."""
 
 import math
 from collections.abc import Mapping
@@ -26,9 +26,9 @@ def compare_pairs(
         baseline: The baseline's, likewise.
         higher_is_better: Which sign of the difference is a win.
         smallest_effect: The smallest effect of interest, in the metric's unit; without one nothing is equivalent.
-        example_error: What the test examples add to the standard error, where that is known and all seeds share them:
-            see ``intervals.example_error``.
-        split_ratio: Test examples per training example, where each seed redraws both from one pool.
+        example_error: The standard error from the test examples, if it is known and all seeds share them; see
+            ``intervals.example_error``.
+        split_ratio: Test examples per training example, if each seed redraws both from one pool.
 
     Returns:
         The evidence, with the verdict on this comparison alone; ``judge`` corrects it for a family.

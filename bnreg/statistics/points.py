@@ -1,4 +1,4 @@
-"""The points of a sweep in a frame of replicas, and what the test examples that they share add to an error."""
+"""The points of a sweep in a frame of replicas, and the standard error from the test examples that they share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,12 +9,12 @@ import pandas as pd
 from bnreg.config.key_paths import Point
 from bnreg.statistics.intervals import Flags, example_error
 
-# By the values of the point, the arm and the seed: shape (examples,). A diverged replica has none.
+# Keyed by the values of the point, the arm and the seed; shape (examples,). A diverged replica has no entry.
 Correctness = Mapping[tuple[tuple[Any, ...], str, int], Flags]
 
 
 def each_point(frame: pd.DataFrame, point_keys: Sequence[str]) -> Iterator[tuple[Point, pd.DataFrame]]:
-    """The points of a sweep with their rows, in the order in which the frame names them.
+    """The points of a sweep with their rows, in the order in which they appear in the frame.
 
     Args:
         frame: Has a column for each point key; a missing value there is the swept value null.
@@ -32,14 +32,14 @@ def each_point(frame: pd.DataFrame, point_keys: Sequence[str]) -> Iterator[tuple
 
 
 def shared_example_error(correctness: Correctness | None, terms: Sequence[tuple[int, Point, str]]) -> float | None:
-    """What the test examples add to the standard error of a sum over arms and points.
+    """The standard error from the test examples, for a sum over arms and points.
 
     Args:
         correctness: Which test examples each replica gets right.
-        terms: A sign, a point and an arm each: the arm with +1 and the baseline with −1, for instance.
+        terms: A sign, a point and an arm each: for instance, the arm with +1 and the baseline with −1.
 
     Returns:
-        See ``intervals.example_error``; None where fewer than two seeds have all the terms.
+        See ``intervals.example_error``; None if fewer than two seeds have all the terms.
     """
     if correctness is None:
         return None

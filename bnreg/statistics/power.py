@@ -1,4 +1,4 @@
-"""How many seeds would decide: the power of the verdict."""
+"""The power of the verdict: how many seeds would decide."""
 
 import math
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from bnreg.statistics.sign_flip import MAX_EXACT_PAIRS, TIE_TOLERANCE, smallest_p_value
 
 SIGNIFICANCE = 0.05
-MIN_SEEDS = 6  # from so many on the sign-flip test can reach p < 0.05
+MIN_SEEDS = 6  # the fewest with which the sign-flip test can reach p < 0.05
 MAX_SEEDS = 10_000
 NUM_NODES = 64
 
@@ -22,23 +22,23 @@ def seeds_needed(
     family_size: int = 1,
     power: float = 0.8,
 ) -> int | None:
-    """The smallest number of pairs that decides in so many experiments, if truth is what was observed.
+    """The smallest number of pairs that decides in the given share of experiments, if the truth is as observed.
 
-    To decide is to reach helped, hurt or equivalent, whichever. The observed difference is itself uncertain, so the
-    number is a guide: what it promises, it promises for a true difference and spread of this size.
+    To decide means to reach helped, hurt or equivalent. The observed difference is itself uncertain, so the number is
+    a guide: it holds for a true difference and spread of this size.
 
     Args:
         difference: The true mean difference.
         std: Standard deviation of the differences between seeds.
         smallest_effect: In the metric's unit; None without one.
-        floor_error: Standard error that no seeds take away, such as the test examples'.
-        family_size: How many comparisons p is corrected for; each is taken to need the smallest p of them.
+        floor_error: Standard error that more seeds cannot reduce, such as that from the test examples.
+        family_size: Number of comparisons that p is corrected for; each is assumed to need the smallest p of them.
         power: The share of experiments, in (0, 1).
 
     Returns:
-        From 6 to 10,000; None if not even 10,000 would do, or the difference or its spread is unknown.
+        From 6 to 10,000; None if not even 10,000 are enough, or if the difference or its spread is unknown.
     """
-    # Seeds that all differ by the same amount are taken to vary a little, for a spread of zero has no power function.
+    # Seeds that all differ by the same amount are assumed to vary a little: a spread of zero has no power function.
     std = max(std, TIE_TOLERANCE * abs(difference))
     if not std > 0:
         return None
@@ -65,10 +65,10 @@ def decided_share(
     floor_error: float = 0.0,
     family_size: int = 1,
 ) -> float:
-    """The share of experiments with so many pairs that end in helped, hurt or equivalent: their power.
+    """The share of experiments with this number of pairs that end in helped, hurt or equivalent: their power.
 
-    For normal differences. The spread that an experiment sees is a χ variable, over whose quantiles the normal
-    probability of the mean is averaged. The sign-flip test is as powerful as Student's at the level that sign flips of
+    It assumes normal differences. The spread that an experiment sees is a χ variable; the normal probability of the
+    mean is averaged over its quantiles. The sign-flip test is as powerful as Student's at the level that sign flips of
     so few pairs can attain.
 
     Args:
@@ -76,8 +76,8 @@ def decided_share(
         difference: The true mean difference.
         std: The true standard deviation of the differences, positive.
         smallest_effect: In the metric's unit; None without one.
-        floor_error: Standard error that no seeds take away.
-        family_size: How many comparisons p is corrected for.
+        floor_error: Standard error that more seeds cannot reduce.
+        family_size: Number of comparisons that p is corrected for.
 
     References:
         Hoeffding, The Large-Sample Power of Tests Based on Permutations of Observations, Ann. Math. Stat. 23 (1952)
@@ -109,17 +109,17 @@ def decided_share(
 
 
 def fewest_pairs(family_size: int = 1) -> int | None:
-    """The smallest number of pairs whose sign-flip test can reach p < 0.05, corrected for so many comparisons.
+    """The smallest number of pairs whose sign-flip test can reach p < 0.05, corrected for the family.
 
     Returns:
-        From 6 to 20; None for a family so large that no number of pairs can.
+        From 6 to 20; None if the family is so large that no number of pairs can.
     """
     numbers = range(MIN_SEEDS, MAX_EXACT_PAIRS + 1)
     return next((number for number in numbers if family_size * smallest_p_value(number) < SIGNIFICANCE), None)
 
 
 def attainable_level(num_pairs: int, level: float = SIGNIFICANCE) -> float:
-    """The largest p below the level that a sign-flip test of so many pairs can give; 0 if it can give none.
+    """The largest p below the level that a sign-flip test of this number of pairs can give; 0 if there is none.
 
     p comes in steps of 2 / 2^n: with six pairs, 1/32 is the only one below 0.05.
     """

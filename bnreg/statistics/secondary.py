@@ -1,4 +1,4 @@
-"""Further tests, on request: for a reader who expects them. The verdict rests on none of these."""
+"""Further tests on request, for readers who expect them. The verdict does not depend on them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,8 @@ def paired_t_p_value(differences: npt.ArrayLike) -> float:
 def wilcoxon_p_value(differences: npt.ArrayLike) -> float:
     """Two-sided exact p of Wilcoxon's signed-rank test.
 
-    Zeros are dropped before ranking, as Wilcoxon did; equal sizes share the mean of their ranks. Exact under both: the
-    signed ranks' distribution is that of these very ranks, counted rank by rank, not a table's for ranks without ties.
+    Zeros are dropped before ranking, as Wilcoxon did; equal sizes share the mean of their ranks. p is exact in both
+    cases: the distribution is computed from these ranks, rank by rank, not taken from a table for ranks without ties.
 
     Args:
         differences: Shape (pairs,).
@@ -38,7 +38,7 @@ def wilcoxon_p_value(differences: npt.ArrayLike) -> float:
     values = finite(differences)
     values = values[np.abs(values) > TIE_TOLERANCE * np.abs(values).max(initial=0)]
     doubled = _doubled_ranks(np.abs(values))
-    # shares[w]: the probability that the doubled ranks with a positive sign add up to w, were the signs coins'.
+    # shares[w]: the probability that the doubled ranks with a positive sign add up to w, if coins decide the signs.
     shares = np.ones(1)
     for rank in doubled:
         shares = (np.append(shares, np.zeros(rank)) + np.append(np.zeros(rank), shares)) / 2
@@ -48,7 +48,7 @@ def wilcoxon_p_value(differences: npt.ArrayLike) -> float:
 
 
 def _doubled_ranks(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Twice the mean ranks, which are whole numbers; sizes that differ only by rounding are equal."""
+    """Twice the mean ranks, which are integers; sizes that differ only by rounding are equal."""
     tolerance = TIE_TOLERANCE * sizes.max(initial=0)
     smaller = (sizes[None, :] < sizes[:, None] - tolerance).sum(axis=1)
     not_greater = (sizes[None, :] <= sizes[:, None] + tolerance).sum(axis=1)
@@ -59,7 +59,7 @@ def _doubled_ranks(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
 def mcnemar_p_value(correct_arm: Flags, correct_baseline: Flags) -> float:
     """Two-sided exact p of McNemar's test for one pair of networks on the same examples.
 
-    It compares these two networks, not the two arms: another seed may turn it round.
+    It compares these two networks, not the two arms: another seed may reverse the result.
 
     Args:
         correct_arm: Which examples the arm's network gets right, shape (examples,).
@@ -79,9 +79,9 @@ def mcnemar_p_value(correct_arm: Flags, correct_baseline: Flags) -> float:
 
 
 def tost_p_value(differences: npt.ArrayLike, smallest_effect: float) -> float:
-    """P of two one-sided t tests for the claim that the true difference lies within ± the smallest effect.
+    """P of two one-sided t tests for the claim that the true difference is within ± the smallest effect.
 
-    Below 0.05 exactly where the 90 % interval lies within; the verdict's *equivalent* asks for the 95 % interval.
+    It is below 0.05 exactly if the 90 % interval is within; the verdict's *equivalent* requires the 95 % interval.
 
     Args:
         differences: Shape (pairs,).

@@ -1,7 +1,7 @@
 """The sign-flip test: exact for any distribution of the differences that is symmetric about zero.
 
-scipy.stats has it as a permutation test and is its oracle; here it is written in numpy, because importing scipy.stats
-takes longer than all the rest of ``bnreg compare``.
+scipy.stats has it as a permutation test and is its oracle; this version uses numpy because importing scipy.stats takes
+longer than all the rest of ``bnreg compare``.
 """
 
 from collections.abc import Iterator
@@ -21,10 +21,10 @@ TIE_TOLERANCE = 1e-9
 
 
 def sign_flip_p_value(differences: npt.ArrayLike) -> float:
-    """Two-sided p of the sign-flip test: were the sign of each difference a coin's, would their sum lie so far out?
+    """Two-sided p of the sign-flip test: if coins decided the signs, how often would the sum be this far from zero?
 
-    Up to 20 differences all 2^n signs are counted, so p is exact. Beyond, 200,000 sign vectors are drawn from a stream
-    of their own, and p is (k + 1) / (m + 1), which never understates.
+    Up to 20 differences, all 2^n sign vectors are counted, so p is exact. Beyond that, 200,000 sign vectors are drawn
+    from their own random stream, and p is (k + 1) / (m + 1), which never understates.
 
     Args:
         differences: Shape (pairs,).
@@ -50,17 +50,17 @@ def sign_flip_p_value(differences: npt.ArrayLike) -> float:
 
 
 def smallest_p_value(num_pairs: int) -> float:
-    """The smallest p that the sign-flip test of so many pairs can give, which it does when all have one sign."""
+    """The smallest p that the sign-flip test can give for this number of pairs: that of differences of equal sign."""
     if num_pairs <= MAX_EXACT_PAIRS:
         return min(1.0, 2.0 ** (1 - num_pairs))
     return 1 / (NUM_SAMPLED_SIGNS + 1)
 
 
 def _share_as_extreme(values: Vector, threshold: float) -> float:
-    """The share of all signed sums that are at least the threshold from zero, which is positive.
+    """The share of all signed sums whose distance from zero is at least the threshold, which must be positive.
 
-    A signed sum is one of the first half of the values plus one of the second. With the latter sorted, it takes a
-    search for each of the former to count those that reach the threshold, not a look at all 2^n; by symmetry, as many
+    A signed sum is one of the first half of the values plus one of the second half. With the latter sorted, one search
+    for each of the former counts those that reach the threshold, without visiting all 2^n; by symmetry, equally many
     reach it below zero.
     """
     middle = len(values) // 2
@@ -78,7 +78,7 @@ def _signed_sums(values: Vector) -> Vector:
 
 
 def _sampled_signed_sums(values: Vector) -> Iterator[Vector]:
-    """The same for randomly drawn signs, in parts that bound the memory."""
+    """The signed sums for randomly drawn signs, in chunks that limit the memory."""
     generator = stream(0, "sign_flip")
     num_rows = max(1, 2**21 // len(values))
     for start in range(0, NUM_SAMPLED_SIGNS, num_rows):
@@ -88,7 +88,7 @@ def _sampled_signed_sums(values: Vector) -> Iterator[Vector]:
 
 
 def finite(differences: npt.ArrayLike) -> Vector:
-    """The differences as an array, which must hold numbers only."""
+    """The differences as an array, which must be finite."""
     values = np.asarray(differences, dtype=np.float64)
     if not np.isfinite(values).all():
         raise ValueError(f"differences must be finite, got {values.tolist()}")

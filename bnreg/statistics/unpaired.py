@@ -1,4 +1,4 @@
-"""Two arms whose seeds share no stream: the difference of their means, as if they were strangers."""
+"""Two arms whose seeds share no stream: the difference of their means, unpaired."""
 
 import math
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ def compare_unpaired(
         smallest_effect: The smallest effect of interest, in the metric's unit.
 
     Returns:
-        A comparison without pairs: no seed is won, and there is no p but that of the interval. Without two values on
-        each side it has no interval either.
+        A comparison without pairs: no wins are counted, and the only p is that of the interval. With fewer than two
+        values on either side, it has no interval.
 
     References:
         Welch, The generalization of "Student's" problem, Biometrika 34 (1947)
@@ -30,7 +30,7 @@ def compare_unpaired(
     difference = math.nan
     if all(map(len, sides)):
         means = [float(values.mean()) for values in sides]
-        # The means of equal values may differ in the last digit, with nothing on either side to doubt it.
+        # The means of equal values may differ in the last digit, and with no spread that would look certain.
         difference = 0.0 if math.isclose(*means, rel_tol=TIE_TOLERANCE) else means[0] - means[1]
     estimate = None
     std = math.nan

@@ -10,16 +10,16 @@ Word = Literal["helped", "hurt", "equivalent", "inconclusive"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the evidence of one comparison says.
+    """The verdict on one comparison.
 
     Attributes:
         word: The verdict.
-        remark: What a reader should know beside the word; empty for helped, hurt and most that are equivalent.
+        remark: What a reader should know besides the word; empty for helped, hurt and most that are equivalent.
         smallest_effect: The smallest effect of interest, in the metric's unit; None without one.
         corrected_p: Holm's p over the family of comparisons.
-        family_size: How many comparisons the family has.
+        family_size: Number of comparisons in the family.
         seeds_needed: Pairs that would decide an inconclusive one in 80 % of experiments; None for the other verdicts,
-            where no number up to 10,000 would, and for fewer than two pairs.
+            if no number up to 10,000 would, and for fewer than two pairs.
     """
 
     word: Word
@@ -33,15 +33,15 @@ class Verdict:
 def decide(
     interval: tuple[float, float] | None, corrected_p: float, smallest_effect: float | None, *, higher_is_better: bool
 ) -> Word:
-    """The verdict's word, in this order: equivalent, helped or hurt, inconclusive.
+    """The verdict's word, tried in this order: equivalent, helped or hurt, inconclusive.
 
-    *Equivalent*: the whole interval lies within ± the smallest effect, even if it excludes zero. *Helped* or *hurt*:
+    *Equivalent*: the whole interval is within ± the smallest effect, even if it excludes zero. *Helped* or *hurt*:
     the interval excludes zero and the corrected p is below 0.05.
 
     Args:
         interval: 95 % interval of arm minus baseline; None for fewer than two pairs.
         corrected_p: Over the family of comparisons.
-        smallest_effect: In the metric's unit; None where none was declared: then nothing is equivalent.
+        smallest_effect: In the metric's unit; None if none was declared: then nothing is equivalent.
         higher_is_better: Whether a positive difference helps.
 
     Raises:
@@ -60,7 +60,7 @@ def decide(
 
 
 def excludes_zero(interval: tuple[float, float]) -> bool:
-    """Whether the interval lies on one side of zero."""
+    """Whether the interval is on one side of zero."""
     return interval[0] > 0 or interval[1] < 0
 
 
@@ -76,18 +76,18 @@ def reach_verdict(
     std: float,
     floor_error: float,
 ) -> Verdict:
-    """The verdict with what a reader should know beside its word.
+    """The verdict, with what a reader should know besides its word.
 
     Args:
         difference: Mean of arm minus baseline.
         interval: Its 95 % interval; None for fewer than two pairs.
         corrected_p: Over the family of comparisons.
-        family_size: How many comparisons that has.
-        smallest_effect: In the metric's unit; None where none was declared.
+        family_size: Number of comparisons in that family.
+        smallest_effect: In the metric's unit; None if none was declared.
         higher_is_better: Whether a positive difference helps.
-        num_pairs: Pairs of seeds.
+        num_pairs: Number of pairs of seeds.
         std: Standard deviation of the differences; NaN for fewer than two pairs.
-        floor_error: The part of the mean's standard error that no number of seeds takes away.
+        floor_error: The part of the mean's standard error that more seeds cannot reduce.
     """
     word = decide(interval, corrected_p, smallest_effect, higher_is_better=higher_is_better)
     number, remark = None, ""
@@ -100,7 +100,7 @@ def reach_verdict(
         if number is None:
             remark = f"not even {MAX_SEEDS:,} seeds would decide it"
         else:
-            # The seeds at hand were not enough, even where the rule says that so many usually are.
+            # The current seeds were not enough, even if the rule says that this many usually are.
             number = max(number, num_pairs + 1)
             remark = f"{number:,} seeds would decide it in 80 % of cases"
     return Verdict(word, remark, smallest_effect, corrected_p, family_size, number)

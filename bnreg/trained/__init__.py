@@ -1,1 +1,1 @@
-"""What can be done with trained networks: a run's weights are loaded, folded, exported, asked and looked at."""
+"""Work with trained networks: load a run's weights, fold and export them, classify images, study modes."""

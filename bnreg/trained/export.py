@@ -1,4 +1,4 @@
-"""One trained network as a file that others can read: torch's state in safetensors, or ONNX."""
+"""One trained network as a file that other programs can read: torch's state in safetensors, or ONNX."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from bnreg.trained.ordinary import as_torch
 
 About = Mapping[str, str]
 
-# How far a runtime's float32 logits may lie from ours, where the largest is 1 or less; else in proportion to it.
+# The largest allowed difference of a runtime's float32 logits from ours; times the largest logit if that is above 1.
 TOLERANCE = 1e-4
 
 
@@ -38,7 +38,7 @@ class Chosen:
     network: StackedNetwork
 
     def about(self, run: Run) -> dict[str, str]:
-        """What a file says about the network that it holds, as text."""
+        """The metadata of a file that holds this network, as text."""
         height, width = self.network.architecture.image_shape
         return {
             "run": run.path.resolve().name,
@@ -55,8 +55,8 @@ class Agreement:
 
     Attributes:
         num_images: Images that both have classified.
-        num_agreeing: Those that got the same class.
-        largest_difference: Between two logits.
+        num_agreeing: Images that got the same class from both.
+        largest_difference: The largest difference between two logits.
     """
 
     num_images: int
@@ -65,7 +65,7 @@ class Agreement:
 
 
 def choose_network(run: Run, arm: str | None, seed: int | None, point_index: int | None) -> Chosen:
-    """One network of a run.
+    """Choose one network of a run.
 
     Args:
         run: The run.
@@ -74,7 +74,7 @@ def choose_network(run: Run, arm: str | None, seed: int | None, point_index: int
         point_index: Its point of the sweep; None if there is only one.
 
     Raises:
-        UserError: If there is no such network, or it is not said which; see also ``load_trained``.
+        UserError: If there is no such network, or if several match; see also ``load_trained``.
     """
     num_points = len(run.info.points)
     if point_index is None and num_points > 1:
@@ -86,7 +86,7 @@ def choose_network(run: Run, arm: str | None, seed: int | None, point_index: int
     (trained,) = candidates
     seed = trained.seeds[0] if seed is None else seed
     if seed not in trained.seeds:
-        why = "has diverged, so it has no weights" if seed in trained.missing else "is none of this run's"
+        why = "diverged, so it has no weights" if seed in trained.missing else "is not in this run"
         choices = ", ".join(map(str, trained.seeds))
         raise UserError(f"{run.path}: seed {seed} of arm {trained.cell.arm!r} {why} (choices: {choices})")
     alone = StackedNetwork(trained.network.architecture, num_replicas=1).eval()
@@ -95,19 +95,19 @@ def choose_network(run: Run, arm: str | None, seed: int | None, point_index: int
 
 
 def safetensors_bytes(network: StackedNetwork, about: About) -> bytes:
-    """The state of ``as_torch``, for ``load_state_dict``; the header names the layers, a line each."""
+    """The state of ``as_torch``, for ``load_state_dict``; the header names the layers, one per line."""
     ordinary = as_torch(network, 0)
     layers = "\n".join(f"{name}: {layer}" for name, layer in ordinary.named_children())
     return save(ordinary.state_dict(), {**about, "layers": layers})
 
 
 def onnx_bytes(network: StackedNetwork, about: About) -> bytes:
-    """An ONNX model from ``images`` to ``logits`` for batches of any size.
+    """An ONNX model that maps ``images`` to ``logits`` for batches of any size.
 
     Raises:
         UserError: If the packages for it are not installed.
     """
-    _onnxruntime()  # first, for what is exported must be checked
+    _onnxruntime()  # first, because every export must be checked
     images = torch.zeros(2, 1, *network.architecture.image_shape)
     program = torch.onnx.export(
         as_torch(network, 0),
@@ -125,7 +125,7 @@ def onnx_bytes(network: StackedNetwork, about: About) -> bytes:
 
 
 def check_onnx(content: bytes, network: StackedNetwork, dataset: Dataset) -> Agreement:
-    """Run an ONNX model on the test set, and on an image alone, beside the network that it was made of.
+    """Compare an ONNX model with the network that it was made from, on the test set and on a single image.
 
     Raises:
         RunError: If the logits differ by more than ``TOLERANCE``.
@@ -140,14 +140,14 @@ def check_onnx(content: bytes, network: StackedNetwork, dataset: Dataset) -> Agr
     difference = float((outputs - both).abs().max())
     if not difference <= TOLERANCE * max(1.0, float(both.abs().max())):
         raise RunError(
-            f"the ONNX model's logits differ from the network's by up to {difference:.1e}: it is not written"
+            f"the ONNX model's logits differ from the network's by up to {difference:.1e}; the file was not written"
         )
     agreeing = (outputs.argmax(1) == both.argmax(1))[: len(expected)]
     return Agreement(len(expected), int(agreeing.sum()), difference)
 
 
 def _onnxruntime() -> Any:
-    """The module, if all packages of the extra are there: torch's exporter is written in onnxscript."""
+    """The module, if all packages of the extra are installed: torch's exporter needs onnxscript."""
     try:
         import_module("onnxscript")
         return import_module("onnxruntime")

@@ -1,4 +1,4 @@
-"""Folding the batch norms of trained networks, with a certificate of what that changed: nothing but the speed."""
+"""Fold the batch norms of trained networks, with a certificate that this changed nothing but the speed."""
 
 import copy
 import math
@@ -23,20 +23,21 @@ from bnreg.runs.folder import new_folder
 from bnreg.trained.load import TrainedArm, load_data, load_trained
 from bnreg.trained.threads import one_thread
 
-# In float64 two ways to calculate the same logits differ by rounding alone: by less than this, or, where logits are
-# larger than 1, by less than this share of the largest.
+# In float64, two ways to calculate the same logits differ only by rounding: by less than this or, if logits are larger
+# than 1, by less than this share of the largest.
 FLOAT64_BOUND = 1e-12
 
 NUM_ROUNDS = 5
 
 MEASURED = {
-    "largest_difference_float32": "largest |logit − logit| over replicas, test images and classes, with the weights of "
-    "the run and those written here",
-    "largest_difference_float64": f"the same with both networks in float64, the run's weights converted and then "
-    f"folded, rounded nowhere; below {FLOAT64_BOUND:g}, or that share of the largest |logit|, or nothing is written",
+    "largest_difference_float32": "largest |logit − logit| over replicas, test images and classes, between the weights "
+    "of the run and those written here",
+    "largest_difference_float64": f"the same with both networks in float64, the run's weights converted first and then "
+    f"folded, without rounding; unless it is below {FLOAT64_BOUND:g}, or below that share of the largest |logit|, "
+    f"nothing is written",
     "agreement": "share of predictions (float32) that are the same class",
-    "seconds_before, seconds_after": f"inference on the whole test set, all replicas at once, float32, on one thread "
-    f"of the CPU: medians of {NUM_ROUNDS} rounds, the two networks in turn",
+    "seconds_before, seconds_after": f"inference on the whole test set, all replicas at once, float32, on one CPU "
+    f"thread: medians of {NUM_ROUNDS} rounds, the two networks taking turns",
     "speed_up": "seconds_before / seconds_after",
 }
 
@@ -54,14 +55,14 @@ def fold_arms(run: Run, arm: str | None, point_index: int | None) -> tuple[list[
 
     Args:
         run: The run.
-        arm: Only this one; None for all.
+        arm: Only this arm; None for all.
         point_index: Only this point of the sweep; None for all.
 
     Returns:
         The folded arms, at least one, and a line for each that cannot be folded, with the reason.
 
     Raises:
-        UserError: If none can be folded, or see ``load_trained``.
+        UserError: If none can be folded; see also ``load_trained``.
     """
     folded, refusals = [], []
     for trained in load_trained(run, arm, point_index):
@@ -83,10 +84,10 @@ def certify(run: Run, arms: Sequence[FoldedArm], data_folder: Path | None) -> di
         data_folder: The data root, if the user chose one.
 
     Returns:
-        The certificate, as it is written: which run and how it was measured, and what was found for each arm.
+        The certificate as it is written: the run, the measurements, and the results for each arm.
 
     Raises:
-        UserError: If the data are not here, or not those of the run.
+        UserError: If the data are missing, or are not those of the run.
         RunError: If the logits differ by more than rounding.
     """
     datasets: dict[str, Dataset] = {}
@@ -103,7 +104,7 @@ def write_folded(folder: Path, run: Run, arms: Sequence[FoldedArm], certificate:
     """Write the folded weights and their certificate into a new folder.
 
     Raises:
-        UserError: If the folder exists, or cannot be made there.
+        UserError: If the folder exists, or cannot be created.
         RunError: If a file cannot be written.
     """
     num_points = len(run.info.points)
@@ -180,7 +181,7 @@ def _largest_difference(a: Tensor, b: Tensor) -> float:
 
 
 def _median_seconds(networks: Sequence[StackedNetwork], pixels: Tensor) -> list[float]:
-    """Each network's median time, the networks taking turns so that a machine's moods meet all of them alike."""
+    """Each network's median time; the networks take turns so that changes in the machine's speed affect all equally."""
     seconds: list[list[float]] = [[] for _ in networks]
     for _ in range(NUM_ROUNDS):
         for network, measured in zip(networks, seconds, strict=True):

@@ -1,4 +1,4 @@
-"""From a run folder back to its trained networks and its data."""
+"""Load a run's trained networks and data from its folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +24,10 @@ class TrainedArm:
 
     Attributes:
         cell: The arm, its point and its settings.
-        seeds: Those whose weights were saved; replica i of the network belongs to the i-th.
-        missing: Seeds that have none, because they diverged.
-        network: The stack, in eval mode, float32 on the CPU. Where the arm has dropout its layers are there, with one
-            generator per replica: whoever puts them in train mode seeds those first.
+        seeds: The seeds whose weights were saved; replica i of the network belongs to the i-th.
+        missing: The seeds without weights, because they diverged.
+        network: The stack, in eval mode, float32 on the CPU. If the arm has dropout, the stack has its layers, with one
+            generator per replica; seed the generators before switching to train mode.
     """
 
     cell: Cell
@@ -41,18 +41,18 @@ def load_trained(run: Run, arm: str | None = None, point_index: int | None = Non
 
     Args:
         run: The run.
-        arm: Only this one; None for all that have weights.
+        arm: Only this arm; None for all that have weights.
         point_index: Only this point of the sweep, counted from 0; None for all.
 
     Raises:
-        UserError: If there is no such arm or point, or there are no weights, or a file is damaged.
+        UserError: If there is no such arm or point, if there are no weights, or if a file is damaged.
     """
     experiment = _experiment(run)
     if arm is not None and arm not in experiment.arms:
         raise UserError(f"{run.path}: {unknown('arm', arm, experiment.arms)}")
     num_points = len(experiment.points)
     if point_index is not None and not 0 <= point_index < num_points:
-        raise UserError(f"{run.path}: there is no point {point_index}; this run's points are 0 to {num_points - 1}")
+        raise UserError(f"{run.path}: no point {point_index}; this run's points are 0 to {num_points - 1}")
     cells = [
         cell for cell in experiment.cells if cell.arm in (arm or cell.arm,) and point_index in (None, cell.point_index)
     ]
@@ -60,18 +60,18 @@ def load_trained(run: Run, arm: str | None = None, point_index: int | None = Non
     if not trained:
         of_arm = "" if arm is None else f" of arm {arm!r}"
         if any(cell.settings.training.weights != "none" for cell in cells):
-            raise UserError(f"{run.path}: there are no weights{of_arm}: every network diverged")
+            raise UserError(f"{run.path}: no weights{of_arm}: every network diverged")
         raise UserError(f"{run.path}: no weights{of_arm} were saved; train again with training.weights=last")
     return trained
 
 
 def empty_network(cell: Cell, architecture: Architecture, num_replicas: int) -> StackedNetwork:
-    """A stack for a cell's trained networks, in eval mode, whose weights are yet to be put in their place.
+    """A stack for a cell's trained networks, in eval mode; the weights are still to be restored.
 
     Args:
-        cell: Whose networks.
-        architecture: What the cell's settings describe.
-        num_replicas: How many.
+        cell: The cell that the networks belong to.
+        architecture: The architecture that the cell's settings describe.
+        num_replicas: Number of networks.
     """
     return StackedNetwork(
         architecture,
@@ -90,15 +90,15 @@ def load_data(run: Run, cell: Cell, folder: Path | None) -> Dataset:
         folder: The data root, if the user chose one.
 
     Raises:
-        UserError: If the data are not here, or not those of the run.
+        UserError: If the data are missing, or are not those of the run.
     """
     used = run.info.data[cell.settings.data.dataset]
     root = data_root(folder, cell.settings.data.root)
     dataset = load_dataset(used.name, root, fallback="none", log=lambda _: None)
     if dataset.fingerprint != used.fingerprint:
         raise UserError(
-            f"{dataset.source}: these are not the data of {run.path.name}: their fingerprint is "
-            f"{dataset.fingerprint}, the run's {used.fingerprint}"
+            f"{dataset.source}: not the data of {run.path.name}: the fingerprint is {dataset.fingerprint}, but the run "
+            f"used {used.fingerprint}"
         )
     return dataset
 
@@ -129,7 +129,7 @@ def _load_cell(run: Run, experiment: Experiment, cell: Cell) -> TrainedArm | Non
 
 
 def _diverged_seeds(run: Run, experiment: Experiment, cell: Cell) -> list[int]:
-    """Rows of the summary lie in the order of the cells: by point, by arm, by seed."""
+    """The cell's diverged seeds; the rows of the summary are in the order of the cells: by point, arm and seed."""
     first = experiment.cells.index(cell) * len(experiment.seeds)
     status = run.summary["status"][first : first + len(experiment.seeds)]
     return [seed for seed, one in zip(experiment.seeds, status, strict=True) if one == "diverged"]

@@ -1,4 +1,4 @@
-"""What evaluation in the wrong mode costs: trained networks in eval mode and, deliberately, in train mode."""
+"""The cost of evaluation in the wrong mode: trained networks in eval mode and, deliberately, in train mode."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,11 +21,12 @@ from bnreg.streams import stream
 from bnreg.trained.load import TrainedArm, empty_network
 from bnreg.trained.threads import one_thread
 
-# How many examples are evaluated at a time; None: the whole test set.
+# Number of examples evaluated at a time; None: the whole test set.
 BATCH_SIZES: tuple[int | None, ...] = (2, 8, 32, 128, 512, None)
 ORDERS = ("shuffled", "sorted")
 
-# So many tensors as large as the widest layer's output are alive at a time: z, centred, squared, normalised, activated.
+# Number of tensors, as large as the widest layer's output, that are alive at a time: z, centred, squared, normalised,
+# activated.
 COPIES_OF_VALUES = 5
 BYTES_PER_FLOAT = 4
 MAX_PASS_BYTES = 2 << 30
@@ -48,15 +49,15 @@ class TrainModeResult:
 
 @dataclass(frozen=True)
 class ArmModes:
-    """What the networks of an arm answer in either mode.
+    """Test accuracy of an arm's networks in both modes.
 
     Attributes:
         cell: The arm and its point.
-        seeds: Those of the networks.
+        seeds: The seeds of the networks.
         missing: Seeds without weights, because they diverged.
         eval_accuracies: Test accuracy in eval mode, one fraction for each seed.
         train_results: Test accuracy in train mode for each order and batch size.
-        checksums: SHA-256 of each weight and statistic, by name, found to be the same before and after.
+        checksums: SHA-256 of each weight and statistic, by name, verified to be the same before and after.
     """
 
     cell: Cell
@@ -67,7 +68,7 @@ class ArmModes:
     checksums: Mapping[str, str]
 
     def describe(self) -> dict[str, Any]:
-        """It as plain data: what is printed and drawn of it."""
+        """The results as plain data, for printing and drawing."""
         return {
             "point_index": self.cell.point_index,
             "point": dict(self.cell.point),
@@ -85,19 +86,20 @@ class ArmModes:
 
 
 def study_modes(trained: TrainedArm, dataset: Dataset) -> ArmModes:
-    """Test accuracy of an arm's networks in eval mode and in train mode, and the proof that they are as before.
+    """Measure an arm's test accuracy in eval mode and in train mode, and check that its networks are unchanged.
 
-    In train mode batch norm normalises by the batch at hand and dropout drops, so that an answer depends on what else
-    is in the batch. A last batch of one example, which batch norm cannot normalise, is left out, in every arm.
+    In train mode, batch norm normalises by the current batch and dropout is active, so an answer depends on the rest of
+    the batch. A last batch of one example, which batch norm cannot normalise, is left out in every arm.
 
-    The shuffled order is one for all networks; the sorted one is by class and keeps the test set's order within each.
+    The shuffled order is the same for all networks; the sorted one is by class and keeps the test set's order within
+    each class.
 
     Args:
         trained: The networks, in eval mode.
         dataset: The data that they were tested on.
 
     Raises:
-        RunError: If a weight or a statistic is not to the bit what it was before.
+        RunError: If a weight or a statistic is not bit-identical to what it was before.
     """
     images = torch.tensor(dataset.test_images).flatten(1)
     labels = torch.tensor(dataset.test_labels).unsqueeze(0)
@@ -113,7 +115,7 @@ def study_modes(trained: TrainedArm, dataset: Dataset) -> ArmModes:
                 results.append(TrainModeResult(batch_size, order, accuracies))
     after = state_checksums(trained.network)
     if changed := [name for name, checksum in before.items() if after[name] != checksum]:
-        raise RunError(f"arm {trained.cell.arm!r}: evaluation in train mode has changed {', '.join(changed)}")
+        raise RunError(f"arm {trained.cell.arm!r}: evaluation in train mode changed {', '.join(changed)}")
     return ArmModes(
         trained.cell, trained.seeds, trained.missing, tuple(eval_accuracies.tolist()), tuple(results), before
     )
@@ -121,13 +123,13 @@ def study_modes(trained: TrainedArm, dataset: Dataset) -> ArmModes:
 
 @contextmanager
 def deliberately_training(network: StackedNetwork, generator_seeds: Sequence[int]) -> Iterator[None]:
-    """Within this block the network is in train mode, without gradients; its mode and its buffers are then restored.
+    """Put the network in train mode within this block, without gradients; then restore its mode and its buffers.
 
-    Buffers too, because batch norm in train mode moves its running statistics.
+    The buffers need restoring because batch norm in train mode updates its running statistics.
 
     Args:
         network: A stack of R replicas.
-        generator_seeds: What decides each replica's dropout masks, R numbers.
+        generator_seeds: Seeds for each replica's dropout masks, R numbers.
     """
     was_training = network.training
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
@@ -159,7 +161,7 @@ def _spread(accuracies: tuple[float, ...]) -> dict[str, Any]:
 
 
 def _orders(labels: Tensor) -> dict[str, Tensor]:
-    """For each of the ``ORDERS`` the indices of all examples, whose labels have shape (1, N); its shape is (1, N)."""
+    """The indices of all examples, shape (1, N), for each of the ``ORDERS``; the labels have shape (1, N) too."""
     shuffled = stream(0, "modes", "order").permutation(labels.shape[1])
     by_class = labels.argsort(dim=1, stable=True)
     return dict(zip(ORDERS, (torch.from_numpy(shuffled).unsqueeze(0), by_class), strict=True))
@@ -185,14 +187,14 @@ def _train_mode_accuracies(trained: TrainedArm, x: Tensor, y: Tensor, batch_size
 
 
 def _mask_seed(cell: Cell, seed: int) -> int:
-    """What decides a network's dropout masks; every pass begins with it anew."""
+    """The seed of a network's dropout masks; every pass starts with it again."""
     return int(stream(seed, "modes", "dropout", cell.arm, *map(str, cell.point.items())).integers(2**63))
 
 
 def _parts(trained: TrainedArm, batch_size: int) -> Iterator[TrainedArm]:
-    """The networks themselves if a batch of all fits into memory, else copies of so many at a time as fit.
+    """The networks themselves if a batch for all of them fits into memory, else copies of as many at a time as fit.
 
-    A batch cannot be cut instead: in train mode the network's answers depend on all of it.
+    The batch cannot be split instead: in train mode, the network's answers depend on all of it.
     """
     architecture = trained.network.architecture
     num_bytes = BYTES_PER_FLOAT * COPIES_OF_VALUES * architecture.most_values * batch_size

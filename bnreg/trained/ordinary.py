@@ -1,4 +1,4 @@
-"""One replica as an ordinary torch network, which needs nothing of this package's."""
+"""One replica as an ordinary torch network, which needs nothing from this package."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from bnreg.nn.dropout import StackedDropout
 from bnreg.nn.linear import StackedLinear
 from bnreg.nn.network import OwnInputs, StackedActivation, StackedNetwork
 
-# Where torch has a module for an equation, readers and other runtimes know it by that name.
+# If torch has a module for an activation, readers and other runtimes know it by that name.
 TORCH_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
-    "softplus": partial(nn.Softplus, threshold=40),  # torch's 20 would be wrong in the ninth digit
+    "softplus": partial(nn.Softplus, threshold=40),  # torch's default of 20 would be wrong in the ninth digit
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
     "prelu": nn.PReLU,
@@ -47,23 +47,23 @@ class Equation(nn.Module):
 
 
 def as_torch(network: StackedNetwork, replica: int) -> nn.Sequential:
-    """One replica of a stack, built of torch.nn's modules, for prediction.
+    """One replica of a stack, built from torch.nn's modules, for prediction.
 
     Args:
         network: The stack.
-        replica: Which of its networks.
+        replica: Index of the network in the stack.
 
     Returns:
         A network in eval mode, of the stack's type and on its device. It maps images of shape (batch, 1, height,
-        width), their pixels in [0, 1], to logits of shape (batch, classes). Its layers keep the stack's names, their
-        parameters have torch's.
+        width), with pixels in [0, 1], to logits of shape (batch, classes). Its layers keep the stack's names; their
+        parameters have torch's names.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     has_maps = bool(network.architecture.channels)
     if not has_maps:
         layers["flatten"] = nn.Flatten()
     state = {}
-    with torch.device("meta"):  # nothing is drawn for parameters that are replaced at once
+    with torch.device("meta"):  # no random draws for parameters that are replaced anyway
         for name, layer in network.layers.named_children():
             has_maps = has_maps and not isinstance(layer, MapsToNodes)
             module = _torch_module(layer, network.architecture.activation, has_maps=has_maps)
@@ -80,7 +80,7 @@ def as_torch(network: StackedNetwork, replica: int) -> nn.Sequential:
 
 
 def _torch_module(layer: nn.Module, activation: str, *, has_maps: bool) -> nn.Module | None:
-    """The torch.nn counterpart of a layer; None where a single network in evaluation needs none."""
+    """The torch.nn counterpart of a layer; None if a single network needs none in evaluation."""
     match layer:
         case PixelsToMap() | OwnInputs() | StackedDropout():
             return None

@@ -21,7 +21,7 @@ LIGHT = 128
 
 @dataclass(frozen=True)
 class Picture:
-    """An image file made ready.
+    """An image file, prepared for a network.
 
     Attributes:
         path: The file.
@@ -35,20 +35,20 @@ class Picture:
 
 
 def read_pictures(paths: Sequence[Path], shape: tuple[int, int], *, invert: bool) -> list[Picture]:
-    """Read image files as grey images of a shape.
+    """Read image files as grey images of the given shape.
 
-    A file's first frame is turned upright (EXIF), composited over black where it is transparent, and made grey; then
-    inverted if so wished, scaled as a whole, without distortion, until it fits, and centred on its border's grey.
-    Shrinking takes the mean of each pixel's area, so that a data set's image that was enlarged by a whole factor comes
-    back to the bit; enlarging interpolates linearly.
+    A file's first frame is turned upright (EXIF), composited over black where it is transparent, and converted to grey;
+    then inverted if requested, scaled without distortion until it fits, and centred on its border's grey. Shrinking
+    takes the mean of each pixel's area, so an image of the data set that was enlarged by an integer factor is restored
+    bit for bit; enlarging interpolates linearly.
 
     Args:
         paths: The files.
         shape: Height and width that the network reads.
-        invert: Whether light and dark are to be exchanged.
+        invert: Whether to swap light and dark.
 
     Raises:
-        UserError: One line for each file that is no readable image.
+        UserError: One line for each file that is not a readable image.
     """
     pictures: list[Picture] = []
     mistakes: list[str] = []
@@ -66,15 +66,15 @@ def read_pictures(paths: Sequence[Path], shape: tuple[int, int], *, invert: bool
 
 
 def _check_file(path: Path) -> None:
-    """Refuse what has no bytes to decode; a pipe, too, which would keep its reader waiting."""
+    """Refuse what has no bytes to decode, and pipes, which would block the reader."""
     try:
         if path.is_dir():
-            raise UserError(f"{path}: a folder; give image files")
+            raise UserError(f"{path}: is a folder; give image files")
         if not stat.S_ISREG(path.stat().st_mode):
-            raise UserError(f"{path}: not a file")
+            raise UserError(f"{path}: is not a regular file")
         with path.open("rb") as file:
             if not file.read(1):
-                raise UserError(f"{path}: an empty file")
+                raise UserError(f"{path}: is empty")
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
 
@@ -85,9 +85,9 @@ def _picture(path: Path, image: Image.Image, num_frames: int, shape: tuple[int, 
     pixels = np.asarray(_fitted(grey, shape, border))
     notes = []
     if num_frames > 1:
-        notes.append(f"the first of {num_frames} frames is classified")
+        notes.append(f"only the first of {num_frames} frames is classified")
     if pixels.min() == pixels.max():
-        notes.append("one shade throughout: there is nothing to see")
+        notes.append("all pixels have the same shade: nothing to see")
     elif border >= LIGHT:
         remedy = "leave out" if invert else "try"
         notes.append(f"light background; MNIST's digits are light on dark: {remedy} --invert")
@@ -95,7 +95,7 @@ def _picture(path: Path, image: Image.Image, num_frames: int, shape: tuple[int, 
 
 
 def _decode(path: Path) -> tuple[Image.Image, int]:
-    """The first frame, upright, in 8 bits of grey, and how many frames there are."""
+    """The first frame, upright, in 8 bits of grey, and the number of frames."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -107,18 +107,18 @@ def _decode(path: Path) -> tuple[Image.Image, int]:
         except UnidentifiedImageError:
             raise UserError(f"{path}: not an image (readable: {', '.join(PICTURE_FORMATS)})") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise UserError(f"{path}: more pixels than the {Image.MAX_IMAGE_PIXELS:,} of a safe image") from None
-        # On damaged files Pillow's decoders raise whatever goes wrong in them: OSError, SyntaxError, ValueError, …
+            raise UserError(f"{path}: too large: more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
+        # On damaged files, Pillow's decoders raise all kinds of errors: OSError, SyntaxError, ValueError, …
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise UserError(f"{path}: a damaged image: {reason}") from None
+            raise UserError(f"{path}: damaged image: {reason}") from None
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """From any mode to 8 bits of grey.
+    """Convert an image of any mode to 8 bits of grey.
 
     Raises:
-        ValueError: If it has samples of more than 16 bits, of which nobody says which is white.
+        ValueError: If it has samples of more than 16 bits, for which white is not defined.
     """
     if image.mode == "F" or image.mode.startswith("I"):
         samples = np.asarray(image)

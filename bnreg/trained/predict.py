@@ -1,4 +1,4 @@
-"""Images classified by every seed's network of an arm: the vote."""
+"""The vote: images classified by the networks of all seeds of an arm."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from bnreg.trained.pictures import Picture
 
 @dataclass(frozen=True)
 class Vote:
-    """What an arm's networks take an image for.
+    """The vote of an arm's networks on an image.
 
     Attributes:
-        prediction: The class with most votes. Of several, that with the highest mean probability.
-        num_voters: How many networks there are.
-        votes: For each class that has any, its number of votes: the prediction first, then by falling number.
+        prediction: The class with the most votes; in a tie, the one with the highest mean probability.
+        num_voters: Number of networks.
+        votes: Number of votes for each class that has any: the prediction first, then in descending order.
         probability: Mean of the networks' softmax probabilities of the prediction, in [0, 1].
         probabilities: The same for every class.
     """
@@ -42,7 +42,7 @@ class Prediction:
     vote: Vote
 
     def describe(self) -> dict[str, Any]:
-        """It as plain data: what is printed of it, as a table or as JSON."""
+        """The prediction as plain data, for printing as a table or as JSON."""
         return {
             "image": str(self.picture.path),
             "point_index": self.cell.point_index,
@@ -60,7 +60,7 @@ def predict(arms: Sequence[TrainedArm], pictures: Sequence[Picture]) -> list[Pre
     """The vote of each arm on each picture, picture by picture.
 
     Args:
-        arms: The networks that are asked, in eval mode.
+        arms: The networks that vote, in eval mode.
         pictures: At least one, of the shape that the networks read.
     """
     pixels = torch.tensor(np.stack([picture.pixels for picture in pictures])).flatten(1)

@@ -1,4 +1,4 @@
-"""How many cores torch takes for itself."""
+"""The number of cores that torch uses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within this block torch computes on one core: on small products a second thread loses more than it gains."""
+    """Make torch compute on one core within this block: on small products, a second thread costs more than it gains."""
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""The fairness audit: each finding on a run that deserves it, with its figures, and none on one that does not."""
+"""The fairness audit: each finding appears on a run that deserves it, with its numbers, and not on any other."""
 
 from dataclasses import asdict, replace
 
@@ -36,7 +36,7 @@ def rates(*values, key="optimizer.lr"):
 
 
 def test_a_fair_run_has_no_findings(audited):
-    """γ and β make 0.2 % more parameters, which is no finding."""
+    """γ and β add 0.2 % to the parameters, which is not a finding."""
     assert audited() == []
 
 
@@ -52,14 +52,14 @@ def test_steps_differ_by_batch_size_alone(audited):
     assert found == ["unequal steps: bn 470, plain 2"]
 
 
-def test_steps_are_of_what_is_trained_on(audited):
+def test_steps_count_only_the_examples_trained_on(audited):
     """A validation split and a train size shorten an epoch; batch norm leaves out a last batch of one example."""
     base = {"data": {"validation_size": 10_000}}
     shorter = {"model": {"norm": "batch"}, "data": {"train_size": 5001}}
     assert audited(config=config(base, bn=shorter)) == ["unequal steps: bn 100, plain 1,000"]
 
 
-def test_early_stopping_counts_by_what_was_trained(audited):
+def test_early_stopping_counts_by_the_epochs_trained(audited):
     def proof(row):
         return {"epochs": 4 + row["seed"] % 2 if row["arm"] == "bn" else 8}
 
@@ -86,7 +86,7 @@ def test_unequal_parameters_are_found_beyond_what_batch_norm_adds(tmp_path):
     assert findings(view) == []
 
 
-def test_what_differs_at_some_points_is_told_once(audited):
+def test_a_difference_at_several_points_is_reported_once(audited):
     points = [{"arms.bn.training.epochs": value} for value in (2, 3, 4)]
     assert audited(points=points)[:2] == [
         "unequal epochs: bn 3, plain 2 at bn epochs=3 and at 1 other point",
@@ -94,7 +94,7 @@ def test_what_differs_at_some_points_is_told_once(audited):
     ]
 
 
-def test_tuning_one_arm_only_is_found(audited):
+def test_tuning_only_one_arm_is_found(audited):
     points = rates(0.001, 0.01, 0.1, key="arms.bn.optimizer.lr")
     found = audited(points=points, accuracies={"bn": [0.8, 0.9, 0.8], "plain": 0.7})
     assert found[0] == "unequal tuning, settings tried: bn 3, plain 1 (arms.bn.optimizer.lr)"
@@ -117,7 +117,7 @@ def test_tuning_each_arm_equally_often_is_fair(audited):
 def test_a_best_rate_at_the_edge_of_its_grid_is_found(audited, accuracies, finding):
     found = audited(points=rates(1e-4, 1e-3, 1e-2), accuracies={"bn": accuracies, "plain": [0.7, 0.8, 0.7]})
     edges = [line for line in found if "learning rate" in line]
-    assert edges == ([f"{finding} (0.0001 to 0.01): a better one may lie beyond"] if finding else [])
+    assert edges == ([f"{finding} (0.0001 to 0.01): a better one may be outside this range"] if finding else [])
 
 
 def test_a_sweep_of_something_else_has_no_grid_of_rates(audited):
@@ -128,8 +128,8 @@ def test_choosing_a_point_by_the_test_split_is_found(audited, tmp_path):
     points = rates(1e-4, 1e-3, 1e-2)
     accuracies = {"bn": [0.7, 0.8, 0.7], "plain": [0.7, 0.8, 0.7]}
     finding = (
-        "no validation split: to choose among the 3 points (optimizer.lr) by test accuracy is to choose by the test "
-        "split; data.validation_size gives one to choose by"
+        "no validation split: choosing among the 3 points (optimizer.lr) by test accuracy is choosing by the test "
+        "split; set data.validation_size to choose by validation accuracy"
     )
     assert audited(points=points, accuracies=accuracies) == [finding]
     view = view_of_run(read_run(make_run(tmp_path, made_name(number=1), points=points, accuracies=accuracies)))
@@ -151,8 +151,8 @@ def test_choosing_a_point_by_the_test_split_is_found(audited, tmp_path):
 )
 def test_dropout_before_batch_norm_is_found(audited, model, is_found):
     finding = (
-        "bn: dropout of 0.2 comes before a batch norm, so the variance that the norm learns in training is not the one "
-        "that it meets afterwards (variance shift); model.dropout_placement: last_layer avoids it"
+        "bn: dropout of 0.2 comes before a batch norm, so the variance that the norm learns in training differs from "
+        "the one that it sees afterwards (variance shift); model.dropout_placement: last_layer avoids it"
     )
     assert audited(config=config(bn={"model": {"norm": "batch", **model}})) == ([finding] if is_found else [])
 
@@ -160,8 +160,8 @@ def test_dropout_before_batch_norm_is_found(audited, model, is_found):
 @pytest.mark.parametrize(
     ("num_seeds", "findings"),
     [
-        (1, ["too few seeds: with 1 the smallest p is 1; at least 6 can reach p < 0.05"]),
-        (5, ["too few seeds: with 5 the smallest p is 0.0625; at least 6 can reach p < 0.05"]),
+        (1, ["too few seeds: with 1, the smallest possible p is 1; p < 0.05 needs at least 6"]),
+        (5, ["too few seeds: with 5, the smallest possible p is 0.0625; p < 0.05 needs at least 6"]),
         (6, []),
     ],
 )
@@ -169,17 +169,17 @@ def test_too_few_seeds_are_found(audited, num_seeds, findings):
     assert audited(num_seeds=num_seeds) == findings
 
 
-def test_one_arm_is_compared_with_nothing(audited):
+def test_a_single_arm_is_not_compared(audited):
     assert audited(num_seeds=1, accuracies={"bn": 0.9}, baseline=None) == []
 
 
 def test_a_run_that_recorded_no_config_has_fewer_findings(audited):
     assert audited(config=False, num_seeds=5) == [
-        "too few seeds: with 5 the smallest p is 0.0625; at least 6 can reach p < 0.05"
+        "too few seeds: with 5, the smallest possible p is 0.0625; p < 0.05 needs at least 6"
     ]
 
 
-def test_data_of_several_sets_are_counted_each_by_its_own_size(audited):
+def test_each_of_several_data_sets_is_counted_by_its_own_size(audited):
     used = {"name": "mnist_5k", "fingerprint": "sha256:1", "num_train": 4000, "num_test": 1000}
     data = {"mnist": asdict(DATA["mnist"]), "mnist_5k": used}
     points = [{"data.dataset": "mnist"}, {"data.dataset": "mnist_5k"}]

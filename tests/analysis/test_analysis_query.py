@@ -1,4 +1,4 @@
-"""The filter language: what it accepts, what it means, and where it says that a text makes no sense."""
+"""The filter language: what it accepts, what it means, and where it points in a text that makes no sense."""
 
 import pytest
 from hypothesis import given
@@ -42,7 +42,7 @@ SETTINGS = {
     ],
 )
 def test_a_filter_means_what_it_says(text, holds):
-    """Only numbers are smaller or greater, and what lacks a key fulfils nothing."""
+    """Only numbers can be smaller or greater, and settings without the key never match."""
     if holds is None:
         with pytest.raises(UserError):
             parse_filter(text)
@@ -63,10 +63,10 @@ def test_a_filter_means_what_it_says(text, holds):
         ("lr==1", "lr=^=1", "expected a number or a word at column 4"),
     ],
 )
-def test_what_makes_no_sense_is_shown_at_its_place(text, marked, expected):
+def test_a_mistake_is_marked_at_its_place(text, marked, expected):
     with pytest.raises(UserError) as error:
         parse_filter(text)
-    assert error.value.lines == (f"--where: {marked!r}: {expected}, where the ^ is",)
+    assert error.value.lines == (f"--where: {marked!r}: {expected} (marked by ^)",)
 
 
 @given(st.text(alphabet="abz.=<>!,'\"[] 019-\n\\", max_size=30))
@@ -82,7 +82,7 @@ def test_any_text_is_read_or_refused_in_one_line(text):
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
-def test_orders_are_those_of_numbers(given_value, bound):
+def test_comparisons_order_values_as_numbers(given_value, bound):
     def holds(operator):
         (condition,) = parse_filter(f"x{operator}{bound!r}")
         return condition.holds({"x": given_value})
@@ -93,7 +93,7 @@ def test_orders_are_those_of_numbers(given_value, bound):
     assert holds("!=") is (given_value != bound)
 
 
-def test_unknown_keys_are_named_with_the_nearest_one():
+def test_unknown_keys_are_named_with_the_closest_known_one():
     with pytest.raises(UserError) as error:
         check_keys(["lr", "optimzer.lr", "model.norm"], ["optimizer.lr", "model.norm"], "--group-by")
     assert error.value.lines == (

@@ -22,7 +22,7 @@ def test_it_prints_a_table_and_the_path_of_the_drawing(bnreg):
     assert set(ACTIVATIONS) <= set(rows)
     assert "|z| > 4.36" in rows["sigmoid"]
     assert "|z| > 2.18" in rows["tanh"]
-    assert "drawn only: no gradient to learn by" in rows["step"]
+    assert "drawn only: no gradient to train with" in rows["step"]
     assert "α learnt, starts at 0.25" in rows["prelu"]
     assert max(map(len, done.out.splitlines())) <= 80
 
@@ -60,7 +60,7 @@ def test_json_is_plain_data_and_the_drawing_is_there_too(bnreg):
     ("path", "complaint"),
     [
         ("a.pdf", "a.pdf: unknown chart format '.pdf' (choices: .html, .png, .svg)\n"),
-        ("nowhere/a.svg", "nowhere/a.svg: there is no folder nowhere; create it first\n"),
+        ("nowhere/a.svg", "nowhere/a.svg: folder nowhere does not exist; create it first\n"),
     ],
 )
 def test_a_path_that_cannot_be_drawn_to_is_the_users_mistake(bnreg, path, complaint):

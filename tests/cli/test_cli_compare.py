@@ -108,7 +108,7 @@ def test_a_script_does_not_rely_on_the_verdict_on_one_seed(bnreg, make_run, cond
     make_run("lift")
     make_run("single", num_seeds=1)
     done = bnreg("compare", "runs/*", "--fail-if", condition)
-    line = "--fail-if: single: test accuracy of bn against plain: too few seeds for a verdict; it takes two of each\n"
+    line = "--fail-if: single: test accuracy of bn against plain: too few seeds for a verdict; each arm needs two\n"
     assert (done.code, done.out, done.err) == (2, "", line)
 
 
@@ -203,7 +203,7 @@ def test_plot_draws_by_extension(bnreg, make_run, suffix, start):
     ("arguments", "message"),
     [
         (["-o", "curves.pdf"], "unknown chart format '.pdf'"),
-        (["-o", "nowhere/curves.svg"], "there is no folder nowhere"),
+        (["-o", "nowhere/curves.svg"], "folder nowhere does not exist"),
         (["--chart", "curvs"], "unknown chart 'curvs'; did you mean 'curves'? (choices: curves)"),
     ],
     ids=["format", "folder", "chart"],

@@ -54,7 +54,8 @@ def test_a_mean_over_different_settings_is_reported(bnreg):
     done = bnreg("compare", "runs/*", "--group-by", "arm", "--json")
     (found,) = comparisons(done)
     assert (found["num_pairs"], round(found["difference"], 9)) == (6, 0.02)
-    assert "each seed's mean is over optimizer.lr; --group-by keeps them apart" in json.loads(done.out)[0]["notes"]
+    note = "each seed's value is averaged over optimizer.lr; --group-by separates them"
+    assert note in json.loads(done.out)[0]["notes"]
 
 
 def test_arms_of_different_runs_pair_by_seed_if_they_saw_the_same_batches(bnreg, make_run):
@@ -79,7 +80,7 @@ def test_runs_whose_streams_differ_are_not_paired_and_the_difference_is_named(bn
     assert found["difference"] == pytest.approx(0.01)
     assert found["interval"][0] < found["difference"] < found["interval"][1]
     out = " ".join(bnreg(*asked).out.split())
-    assert f"warning: bn against plain: unpaired, for the {reason} differ: Welch's interval and p" in out
+    assert f"warning: bn against plain: unpaired because the {reason} differ: Welch's interval and p" in out
     assert "p of Welch's test" in out
 
 
@@ -156,7 +157,7 @@ def test_a_diverged_replica_counts_as_a_guess_at_any_epoch(bnreg, make_run):
         done = bnreg("compare", run, "--at", at, "--seeds", "--json")
         by_seed = json.loads(done.out)[0]["arms"][1]["test_accuracy"]["by_seed"]
         assert by_seed["2"] == 0.1
-    assert "diverged, and counted as chance: plain, seed 2" in bnreg("compare", run).out
+    assert "diverged, counted as chance: plain, seed 2" in bnreg("compare", run).out
 
 
 def test_the_smallest_effect_decides_what_is_equivalent(bnreg, make_run):
@@ -268,14 +269,14 @@ def test_latex_closes_what_it_opens(bnreg, make_run):
             ["--metric", "test_acuracy"],
             "--metric: unknown metric 'test_acuracy'; did you mean 'test_accuracy'? (choi",
         ),
-        (["--where", "lr=<1"], "--where: 'lr=^<1': expected a number or a word at column 4, where the ^ is"),
-        (["--where", "optimizer.lr>5"], "--where 'optimizer.lr>5': none of the 36 replicas fulfils it"),
+        (["--where", "lr=<1"], "--where: 'lr=^<1': expected a number or a word at column 4 (marked by ^)"),
+        (["--where", "optimizer.lr>5"], "--where 'optimizer.lr>5': matches none of the 36 replicas"),
         (["--where", "test_accuracy>0.9"], "--where: unknown key 'test_accuracy'"),
         (["--group-by", "lr"], "--group-by: unknown key 'lr'; did you mean 'optimizer.lr'?"),
         (["--columns", "lr"], "--columns: unknown key 'lr'; did you mean 'optimizer.lr'?"),
         (["--sort", "lr"], "--sort: unknown key 'lr'; did you mean 'optimizer.lr'?"),
-        (["--baseline", "dropout"], "--baseline dropout: no run has such an arm (choices: bn, plain)"),
-        (["--baseline", "optimizer.lr=7"], "--baseline optimizer.lr=7: not among what is compared (0.1, 0.001, 0.01)"),
+        (["--baseline", "dropout"], "--baseline dropout: no run has this arm (choices: bn, plain)"),
+        (["--baseline", "optimizer.lr=7"], "--baseline optimizer.lr=7: not one of those compared (0.1, 0.001, 0.01)"),
         (["--at", "epoch=9"], "--at epoch=9: a: was trained for 2 epochs"),
         (["--at", "epoch=0"], "--at: 'epoch=0': expected best, last or epoch=N"),
         (["--at", "best"], "--at best: a: no validation split, and the test set selects nothing"),
@@ -297,9 +298,9 @@ def test_an_arm_missing_in_some_runs_is_named(bnreg, make_run):
     make_run("both")
     make_run("other", arms=("dropout", "wide"), baseline="wide")
     done = bnreg("compare", "runs/*", "--baseline", "plain")
-    assert (done.code, done.err) == (2, "--baseline plain: other has no such arm (its arms: dropout, wide)\n")
+    assert (done.code, done.err) == (2, "--baseline plain: other does not have this arm (its arms: dropout, wide)\n")
     done = bnreg("compare", "runs/*", "--group-by", "arm")
-    assert (done.code, done.err) == (2, "--baseline: the runs name different ones (plain, wide); choose one\n")
+    assert (done.code, done.err) == (2, "--baseline: the runs have different baselines (plain, wide); choose one\n")
 
 
 def test_data_sets_are_never_averaged(bnreg, make_run):
@@ -308,7 +309,7 @@ def test_data_sets_are_never_averaged(bnreg, make_run):
     done = bnreg("compare", "runs/*", "--group-by", "arm")
     assert done.code == 2
     assert done.err == (
-        "bn: the runs mix data sets (mnist_5k, mnist), which have no mean; "
+        "bn: the runs use different data sets (mnist_5k, mnist), which cannot be averaged; "
         "add --group-by dataset, or --where dataset=mnist_5k\n"
     )
     assert bnreg("compare", "runs/*", "--group-by", "dataset").code == 0

@@ -56,13 +56,13 @@ def test_only_arms_of_both_runs_are_compared(bnreg):
     done = bnreg("diff", "one", "three", "--json")
     assert [one["point"] for one in json.loads(done.out)["comparison"][0]["comparisons"]] == [{"arm": "plain"}]
     write_run("four", arms=("wide", "deep"), baseline="deep")
-    assert "no arm is in both runs: nothing to compare" in bnreg("diff", "one", "four").out
+    assert "the runs have no arm in common: nothing to compare" in bnreg("diff", "one", "four").out
 
 
 @pytest.mark.usefixtures("two_runs")
 def test_runs_that_saw_other_batches_are_not_paired(bnreg):
     write_run("three", batch_order="other")
-    assert "unpaired, for the batch orders differ" in bnreg("diff", "one", "three", "--width", "200").out
+    assert "unpaired because the batch orders differ" in bnreg("diff", "one", "three", "--width", "200").out
 
 
 @pytest.mark.usefixtures("two_runs")

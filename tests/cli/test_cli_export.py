@@ -110,8 +110,8 @@ def test_the_first_seed_is_the_default(bnreg, run):
         (["--format", "pt", "--arm", "bn"], "--format: unknown format 'pt' (choices: onnx, safetensors)"),
         (["--arm", "nb"], "{run}: unknown arm 'nb' (choices: bn, plain, unsaved)"),
         ([], "{run}: several arms have weights; choose one with --arm (choices: bn, plain)"),
-        (["--arm", "bn", "--seed", "3"], "{run}: seed 3 of arm 'bn' is none of this run's (choices: 5, 2)"),
-        (["--arm", "bn", "--point", "1"], "{run}: there is no point 1; this run's points are 0 to 0"),
+        (["--arm", "bn", "--seed", "3"], "{run}: seed 3 of arm 'bn' is not in this run (choices: 5, 2)"),
+        (["--arm", "bn", "--point", "1"], "{run}: no point 1; this run's points are 0 to 0"),
     ],
     ids=["format", "arm", "no arm", "seed", "point"],
 )
@@ -145,7 +145,7 @@ def test_a_diverged_seed_has_no_weights_and_is_no_default(bnreg, edit):
 
     run = edit("summary.csv", diverge)
     done = bnreg("export", run, "--format", "onnx", "--arm", "bn", "--seed", 5)
-    assert_refused(done, f"{run}: seed 5 of arm 'bn' has diverged, so it has no weights (choices: 2)")
+    assert_refused(done, f"{run}: seed 5 of arm 'bn' diverged, so it has no weights (choices: 2)")
     assert bnreg("export", run, "--format", "safetensors", "--arm", "bn").out == "bn-2.safetensors\n"
 
 
@@ -178,5 +178,5 @@ def test_missing_data_are_named_with_the_remedies(bnreg, edit):
     run = edit("run.json", lambda text: text.replace("sha256:", "sha256:0"))
     done = bnreg("export", run, "--format", "onnx", "--arm", "bn")
     assert (done.code, done.out) == (2, "")
-    assert "these are not the data of run: their fingerprint is" in done.err
+    assert "not the data of run: the fingerprint is" in done.err
     assert bnreg("export", run, "--format", "safetensors", "--arm", "bn").code == 0

@@ -135,7 +135,7 @@ def test_an_existing_folder_is_refused_before_any_work(bnreg, run, monkeypatch):
 
 def test_mistakes_are_one_line_and_nothing_is_written(bnreg, run):
     assert_refused(bnreg("fold", run, "--arm", "nb"), f"{run}: unknown arm 'nb' (choices: bn, plain)")
-    assert_refused(bnreg("fold", run, "--point", 2), f"{run}: there is no point 2; this run's points are 0 to 1")
+    assert_refused(bnreg("fold", run, "--point", 2), f"{run}: no point 2; this run's points are 0 to 1")
     assert_refused(bnreg("fold", run / "weights"), f"{run / 'weights'}: not a run folder (it has no manifest.json)")
     assert_refused(bnreg("fold", "none"), "none: no such run")
     (run.parent / "another").mkdir()

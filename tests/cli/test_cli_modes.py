@@ -77,7 +77,7 @@ def test_the_table_of_one_arm_and_the_check_are_printed(bnreg, run, monkeypatch)
     ("arguments", "message"),
     [
         (["--arm", "bm"], "unknown arm 'bm' (choices: bn, plain, dropout)"),
-        (["--point", "1"], "there is no point 1"),
+        (["--point", "1"], "no point 1"),
         (["--arm", "plain", "-o", "modes.gif"], "modes.gif: unknown chart format '.gif'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -87,7 +87,7 @@ SAMPLES = "samples do not determine a polynomial of degree 12, which has 13 coef
         (["--seed", -1], "--seed: -1 is not a seed (choose from 0 to 4294967295)"),
         (["--seed", 2**32], "--seed: 4294967296 is not a seed (choose from 0 to 4294967295)"),
         (["-o", "a.pdf"], "a.pdf: unknown chart format '.pdf' (choices: .html, .png, .svg)"),
-        (["-o", "nowhere/a.svg"], "nowhere/a.svg: there is no folder nowhere; create it first"),
+        (["-o", "nowhere/a.svg"], "nowhere/a.svg: folder nowhere does not exist; create it first"),
     ],
 )
 def test_a_mistake_is_named_in_one_line_and_nothing_is_written(bnreg, options, complaint):

@@ -133,7 +133,7 @@ def test_a_file_that_is_no_image_is_refused_and_nothing_is_predicted(bnreg, run,
     [
         (["no-such-run", "five.png"], "no-such-run: no such run"),
         (["RUN", "five.png", "--arm", "plain"], "unknown arm 'plain' (choices: bn, dropout)"),
-        (["RUN", "five.png", "--point", "2"], "there is no point 2; this run's points are 0 to 1"),
+        (["RUN", "five.png", "--point", "2"], "no point 2; this run's points are 0 to 1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

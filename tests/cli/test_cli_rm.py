@@ -82,7 +82,7 @@ def test_unfinished_and_damaged_runs_and_renamed_ones_can_be_removed(two):
     assert (done.code, done.err) == (0, "")
     assert f"runs/.{ONE}.0a1b2c.partial  5 files" in done.out
     assert f"runs/{rise.folder.name}  3 files" in done.out
-    assert "unfinished: it could be gone on with" in done.out
+    assert "unfinished: it can be resumed" in done.out
     assert not names_left()
 
 

@@ -22,7 +22,7 @@ def test_every_run_is_listed_in_its_state_newest_first(bnreg):
     ]
     assert lines[-2:] == [
         "4 in runs: 1 complete, 1 created, 1 newer, 1 damaged; test accuracy in %",
-        "`bnreg train --resume RUN` goes on with a run that is not complete",
+        "resume an incomplete run with `bnreg train --resume RUN`",
     ]
 
 
@@ -37,7 +37,7 @@ def test_runs_are_filtered_and_sorted(bnreg):
         names["created"],
         names["newer"],
     ]
-    assert bnreg("runs", "zzz").out == "runs: none of 4 runs is what was asked for\n"
+    assert bnreg("runs", "zzz").out == "runs: none of 4 runs matches\n"
     assert bnreg("runs", "zzz", "--json").out == "[]\n"
 
 
@@ -49,7 +49,7 @@ def test_another_folder_of_runs(bnreg):
 def test_an_empty_folder_says_what_to_do(bnreg):
     Path("runs").mkdir()
     done = bnreg("runs")
-    assert (done.code, done.out) == (0, "runs: no runs yet; `bnreg train configs/bn_vs_plain.yaml` makes one\n")
+    assert (done.code, done.out) == (0, "runs: no runs yet; create one with `bnreg train configs/bn_vs_plain.yaml`\n")
 
 
 @pytest.mark.parametrize(

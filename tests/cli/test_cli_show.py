@@ -14,7 +14,7 @@ def test_a_run_can_be_named_in_several_ways(bnreg, argument):
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[0] == made_name()
     assert "state     complete" in done.out
-    assert "weights and batch order equal in all arms of each of 10 seeds" in done.out
+    assert "weights and batch order equal in all arms for each of 10 seeds" in done.out
     assert max(len(line) for line in done.out.splitlines()) <= 80
 
 
@@ -24,7 +24,7 @@ def test_the_record_is_plain_data(bnreg):
     assert record["diverged"] == [{"arm": "bn", "seed": 3, "point": {}}]
     assert record["state"] == "complete"
     assert {file["name"] for file in record["files"]} == {"run.json", "metrics.csv", "summary.csv"}
-    assert record["audit"] == ["too few seeds: with 4 the smallest p is 0.125; at least 6 can reach p < 0.05"]
+    assert record["audit"] == ["too few seeds: with 4, the smallest possible p is 0.125; p < 0.05 needs at least 6"]
 
 
 def test_several_runs_are_too_many(bnreg):

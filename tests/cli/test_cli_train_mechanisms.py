@@ -61,7 +61,7 @@ def test_one_config_reaches_every_mechanism(bnreg, config, tmp_path):
     """All mechanisms train together and save both kinds of statistics, the diagnostics and the weights."""
     done = bnreg("train", config(EVERYTHING), "--no-progress")
     assert done.code == 0, done.err
-    assert "batch norm by population statistics" in done.out
+    assert "batch norm uses population statistics" in done.out
     (folder,) = (tmp_path / "runs").iterdir()
     with (folder / "summary.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -41,7 +41,7 @@ def test_the_coefficients_are_those_of_another_least_squares_fit(degree, study):
 
 
 def test_a_fits_residuals_are_orthogonal_to_the_powers(study):
-    """What makes it the least squares: no change of a coefficient could lower the error."""
+    """This is what makes it least squares: no change of a coefficient can lower the error."""
     x, y = study.train
     for degree, fit in study.fits.items():
         powers = np.vander(2 * x - 1, degree + 1)
@@ -55,12 +55,12 @@ def test_the_train_error_falls_with_the_degree(seed):
     assert (np.diff(errors) <= 1e-12).all()
 
 
-def test_as_many_samples_as_coefficients_are_met_exactly():
+def test_as_many_samples_as_coefficients_are_fitted_exactly():
     assert study_polynomials(1, 13, 0.25).errors[-1].train_error < 1e-9
 
 
 def test_the_test_error_is_smallest_between_the_lowest_and_the_highest_degree(study):
-    """The lecture's picture, at the command's defaults: first too stiff, then too supple, by clear margins."""
+    """The lecture's picture, at the command's defaults: first too stiff, then too flexible, by clear margins."""
     errors = {error.degree: error.test_error for error in study.errors}
     assert list(errors) == list(range(1, 13))
     best = errors[study.best_degree]
@@ -69,7 +69,7 @@ def test_the_test_error_is_smallest_between_the_lowest_and_the_highest_degree(st
     assert errors[12] > 1.3 * best
 
 
-def test_new_samples_cannot_be_met_better_than_their_noise_allows(study):
+def test_new_samples_cannot_be_fitted_better_than_their_noise_allows(study):
     assert min(error.test_error for error in study.errors) > 0.98 * DEFAULTS["noise"]
 
 
@@ -99,7 +99,7 @@ def test_train_and_test_samples_are_different_ones():
     assert not np.isin(train.x, test.x).any()
 
 
-def test_samples_are_uniform_on_the_unit_interval_with_the_noise_asked_for():
+def test_samples_are_uniform_on_the_unit_interval_with_the_requested_noise():
     samples = draw_samples(0, "test", 10_000, 0.25)
     residuals = samples.y - np.sin(2 * np.pi * samples.x)
     assert (np.diff(samples.x) >= 0).all()

@@ -11,9 +11,9 @@ from bnreg.lecture.saturation import saturation, values_and_slopes
 from bnreg.nn.activations import ACTIVATIONS
 
 INFINITY = math.inf
-Z = np.linspace(-8, 8, 161) + 0.013  # no kink among them
+Z = np.linspace(-8, 8, 161) + 0.013  # none of them is a kink
 
-# τ′(z) written out; the functions themselves are held against torch in test_nn_layers.py.
+# τ′(z) written out; the functions themselves are compared with torch in test_nn_layers.py.
 DERIVATIVES = {
     "identity": np.ones_like,
     "step": np.zeros_like,
@@ -28,7 +28,7 @@ DERIVATIVES = {
     "silu": lambda z: expit(z) * (1 + z * expit(-z)),
 }
 
-# σ′ = σ(1 − σ) is 5 % of its largest value, 1/4, where σ solves a quadratic equation.
+# σ′ = σ(1 − σ) is 5 % of its largest value, 1/4, if σ solves a quadratic equation.
 SIGMOID_EDGE = math.log((1 + math.sqrt(0.95)) / (1 - math.sqrt(0.95)))
 
 REGIONS = {
@@ -66,7 +66,7 @@ def test_the_regions_are_the_known_ones(name):
 
 
 def test_a_kink_is_found_exactly():
-    """Tables shall say z < 0, not z < -0.00."""
+    """Tables must show z < 0, not z < -0.00."""
     ((_, edge),) = saturation(ACTIVATIONS["relu"]).regions
     assert edge == 0
     assert math.copysign(1, edge) == 1
@@ -74,7 +74,7 @@ def test_a_kink_is_found_exactly():
 
 @pytest.mark.parametrize("name", list(ACTIVATIONS))
 def test_the_slope_crosses_five_per_cent_at_each_edge_and_stays_below_beyond_it(name):
-    """The definition, also where no closed form is known: gelu and silu dip below zero before they flatten."""
+    """The definition, even where no closed form is known: gelu and silu dip below zero before they flatten."""
     slope = DERIVATIVES[name]
     largest, regions = saturation(ACTIVATIONS[name])
     for low, high in regions:
@@ -86,7 +86,7 @@ def test_the_slope_crosses_five_per_cent_at_each_edge_and_stays_below_beyond_it(
 
 
 @pytest.mark.parametrize("name", ["gelu", "silu"])
-def test_functions_that_grow_to_one_side_saturate_on_the_other_only(name):
+def test_functions_that_grow_on_one_side_saturate_only_on_the_other(name):
     ((low, high),) = saturation(ACTIVATIONS[name]).regions
     assert low == -INFINITY
     assert -5 < high < -2

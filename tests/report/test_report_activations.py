@@ -1,4 +1,4 @@
-"""The panels of the activation functions, said by their specification, and the table beside them."""
+"""The panels of the activation functions, checked in the chart's specification, and the table."""
 
 import json
 import math
@@ -68,7 +68,7 @@ def test_saturation_is_shaded_up_to_the_panels_edge(regions, bands):
     assert [(row["low"], row["high"]) for _, row in rows.iterrows()] == bands
 
 
-def test_unbounded_functions_are_cut_where_their_bend_is_still_to_be_seen():
+def test_unbounded_functions_are_cut_so_that_their_bend_stays_visible():
     bounded, unbounded = panels(make_view(), make_view(values=lambda z: z))
     low, high = (unbounded["layer"][1]["encoding"]["y"]["scale"]["domain"][end] for end in (0, 1))
     assert (low, high) == (-2, 3)
@@ -76,7 +76,7 @@ def test_unbounded_functions_are_cut_where_their_bend_is_still_to_be_seen():
     assert unbounded["layer"][1]["mark"]["clip"] is True
 
 
-def test_a_panel_says_where_the_function_saturates_or_what_the_curves_do_not_say():
+def test_a_panel_says_where_the_function_saturates_or_what_the_curves_do_not_show():
     titles = [panel["title"]["subtitle"] for panel in panels(make_view(), make_view(learnt_slope=0.25))]
     assert titles == ["saturates: |z| > 4.36", "α learnt, starts at 0.25"]
 
@@ -97,25 +97,25 @@ def test_regions_in_words(regions, text):
     assert saturation_text(regions) == text
 
 
-def test_notes_are_on_those_functions_only_that_need_one():
+def test_only_functions_that_need_a_note_have_one():
     notes = {view.name: activation_note(view) for view in activation_views()}
     assert {name: note for name, note in notes.items() if note} == {
-        "step": "drawn only: no gradient to learn by",
+        "step": "drawn only: no gradient to train with",
         "prelu": "α learnt, starts at 0.25",
     }
 
 
 def test_the_table_fits_a_terminal():
-    """The longest name beside the longest note, in 80 columns, neither cut nor wrapped."""
+    """The longest name and the longest note fit in 80 columns without being cut or wrapped."""
     view = make_view("leaky_relu", EVERYWHERE, trainable=False)
     console = Console(width=80)
     with console.capture() as capture:
         console.print(activation_table([view]))
     (row,) = [line for line in capture.get().splitlines() if "leaky" in line]
-    assert " ".join(row.split()) == "leaky_relu everywhere 0.25 drawn only: no gradient to learn by"
+    assert " ".join(row.split()) == "leaky_relu everywhere 0.25 drawn only: no gradient to train with"
 
 
-def test_the_records_are_json_with_null_for_no_end():
+def test_the_records_are_json_with_null_for_an_unbounded_end():
     first, second = json.loads(
         json.dumps(activation_records([make_view(), make_view("x", [], learnt_slope=0.5)]), allow_nan=False)
     )

@@ -1,4 +1,4 @@
-"""The charts: what they draw, said by their specification, and the files that they become."""
+"""The charts: what they draw, checked in their specification, and their files."""
 
 import math
 import re
@@ -31,7 +31,7 @@ def titles(view):
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_every_chart_names_the_run_and_the_data_that_was_really_used(name):
+def test_every_chart_names_the_run_and_the_data_that_were_really_used(name):
     view = make_view(dataset="mnist_5k", requested_dataset="mnist")
     assert "bn_vs_plain: mnist_5k (requested mnist)" in render_chart(CHARTS[name](view), "svg").decode()
 
@@ -45,7 +45,7 @@ def test_the_curves_are_loss_and_accuracy_side_by_side():
 
 
 @pytest.mark.parametrize("num_epochs", [2, 3, 12])
-def test_few_epochs_have_a_tick_each_and_none_between(num_epochs):
+def test_few_epochs_have_one_tick_each_and_none_in_between(num_epochs):
     for panel in panels(make_view(num_epochs=num_epochs, num_seeds=2)):
         assert panel["layer"][1]["encoding"]["x"]["axis"]["values"] == [*range(1, num_epochs + 1)]
 
@@ -57,7 +57,7 @@ def test_many_epochs_have_ticks_on_whole_epochs():
         assert "values" not in axis
 
 
-def test_many_arms_have_a_colour_each():
+def test_many_arms_have_one_colour_each():
     assert len(set(PALETTE)) == len(PALETTE) == 20
 
 
@@ -76,16 +76,16 @@ def test_splits_differ_in_their_dashes(validation):
     assert len({tuple(dash) for dash in scale["range"]}) == len(scale["domain"])
 
 
-def test_a_run_of_which_nothing_was_measured_has_no_chart():
+def test_a_run_without_measurements_has_no_chart():
     view = make_view()
     view.metrics[["train_loss", "train_accuracy", "test_loss", "test_accuracy"]] = math.nan
-    with pytest.raises(UserError, match="there is nothing to draw: every replica diverged in its first epoch"):
+    with pytest.raises(UserError, match="nothing to draw: every replica diverged in its first epoch"):
         curves(view)
 
 
 @pytest.mark.parametrize(("num_epochs", "channel"), [(1, "shape"), (5, "strokeDash")])
 def test_a_panel_without_values_has_the_splits_of_the_others(num_epochs, channel):
-    """They share one legend: were its scale empty here, all splits would look the same there."""
+    """They share one legend: if the scale of one panel were empty, all splits would look the same in it."""
     view = make_view(num_epochs=num_epochs)
     view.metrics[["train_loss", "test_loss"]] = math.nan
     domains = [panel["layer"][1]["encoding"][channel]["scale"]["domain"] for panel in panels(view)]
@@ -104,7 +104,7 @@ def test_lines_are_means_and_bands_reach_from_the_lowest_to_the_highest_seed():
 
 
 def test_diverged_epochs_are_left_out_and_the_chart_says_so():
-    """The others' mean goes on; an arm that diverged altogether ends with its last finite epoch."""
+    """The mean of the other replicas continues; an arm whose replicas all diverged ends at its last finite epoch."""
     view = make_view(num_seeds=2, diverged=(("bn", 0), ("bn", 1), ("plain", 1)))
     loss, _ = drawn(view)
     assert not loss.isna().any(axis=None)
@@ -114,17 +114,17 @@ def test_diverged_epochs_are_left_out_and_the_chart_says_so():
 
 
 @pytest.mark.parametrize("num_epochs", [1, 5, 50])
-def test_a_lone_epoch_is_marked(num_epochs):
-    """A line through one point draws nothing; that holds for one arm of a long run too."""
+def test_a_single_measured_epoch_is_marked(num_epochs):
+    """A line through one point is invisible, also for one arm of a long run."""
     view = make_view(num_seeds=1, num_epochs=num_epochs, diverged=(("bn", 0),))
     svg = render_chart(curves(view), "svg").decode()
     marks = [group.count("<path") for group in re.findall(r'<g class="mark-symbol role-mark[^>]*>(.*?)</g>', svg)]
-    expected = {1: 4, 5: 2 + 10, 50: 2}[num_epochs]  # per panel: the lone ones, and all where there are few epochs
+    expected = {1: 4, 5: 2 + 10, 50: 2}[num_epochs]  # per panel: single epochs, and all if there are few
     assert marks == [expected, expected]
 
 
 def test_a_single_epoch_has_the_arms_side_by_side():
-    """There is no line whose dashes could tell the splits apart, so the marks' shapes do."""
+    """Without lines, the splits differ in the shape of their marks instead of in their dashes."""
     for panel in panels(make_view(num_epochs=1)):
         marks = panel["layer"][1]["encoding"]
         assert marks["xOffset"]["sort"] == ["bn", "plain"]
@@ -160,38 +160,38 @@ def test_the_extension_chooses_the_format(tmp_path, name, start):
 
 
 def test_the_page_works_offline():
-    """It loads nothing, and brings the scripts along."""
+    """It loads nothing because it includes the scripts."""
     page = render_chart(curves(make_view(num_epochs=1)), "html").decode()
     assert not re.findall(r"<(?:script|link)[^>]+(?:src|href)=", page)
     assert len(page) > 500_000
 
 
 def test_no_name_can_end_the_pages_script():
-    """It is data, whatever it says; the drawing shows it as it is."""
+    """Every name is only data; the drawing shows it unchanged."""
     view = make_view(arms=("</script><b>bold", "plain"), num_epochs=1)
     assert "</script><b>" not in render_chart(curves(view), "html").decode()
     assert "&lt;/script&gt;&lt;b&gt;bold" in render_chart(curves(view), "svg").decode()
 
 
-def test_an_unknown_extension_is_answered_with_the_known_ones(tmp_path):
+def test_the_error_for_an_unknown_extension_lists_the_known_ones(tmp_path):
     with pytest.raises(UserError, match=r"curves\.pdf: unknown chart format '\.pdf' \(choices: \.html, \.png, \.svg\)"):
         save_chart(curves(make_view(num_epochs=1)), tmp_path / "curves.pdf")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"there is no folder .*nowhere; create it first"):
+    with pytest.raises(UserError, match=r"folder .*nowhere does not exist; create it first"):
         save_chart(curves(make_view(num_epochs=1)), tmp_path / "nowhere" / "curves.svg")
 
 
-def test_a_path_that_cannot_be_written_is_the_users_mistake(tmp_path):
+def test_a_path_that_cannot_be_written_is_a_user_error(tmp_path):
     (tmp_path / "curves.svg").mkdir()
     with pytest.raises(UserError, match=r"curves\.svg: cannot be written: Is a directory"):
         save_chart(curves(make_view(num_epochs=1)), tmp_path / "curves.svg")
     assert [entry.name for entry in tmp_path.iterdir()] == ["curves.svg"]
 
 
-def test_a_chart_that_fails_leaves_the_former_file_untouched(tmp_path, monkeypatch):
+def test_a_chart_that_fails_leaves_the_existing_file_untouched(tmp_path, monkeypatch):
     path = tmp_path / "curves.svg"
     path.write_text("former")
 

@@ -1,4 +1,4 @@
-"""The list of runs fits 80 columns and says what each run found."""
+"""The list of runs: it fits in 80 columns and shows the result of each run."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ STARTED = datetime(2026, 11, 23, 3, 45, 29, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def in_kolkata(monkeypatch):
-    """A place that is five and a half hours ahead."""
+    """Use a time zone that is five and a half hours ahead of UTC."""
     import time
 
     monkeypatch.setenv("TZ", "Asia/Kolkata")
@@ -55,15 +55,15 @@ def test_each_run_has_its_name_and_aligned_columns():
     ]
 
 
-def test_it_fits_80_columns_whatever_the_names():
+def test_it_fits_in_80_columns_even_with_long_names():
     long = listed("n" * 64, arms=("a" * 90, "plain"), accuracy={"a" * 90: (0.5,), "plain": (0.5,)})
     assert max(map(len, printed(long, listed()))) <= 80
     assert "".join(printed(long)).count("n" * 64) == 1
 
 
 def test_an_empty_folder_says_what_to_do():
-    assert printed() == ["runs: no runs yet; `bnreg train configs/bn_vs_plain.yaml` makes one"]
-    assert printed(num_all=3) == ["runs: none of 3 runs is what was asked for"]
+    assert printed() == ["runs: no runs yet; create one with `bnreg train configs/bn_vs_plain.yaml`"]
+    assert printed(num_all=3) == ["runs: none of 3 runs matches"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_headline_names_the_best_arm_and_the_baseline(fields, told):
     assert headline(listed(**fields)) == told
 
 
-def test_moments_are_local_and_to_the_minute():
+def test_times_are_local_and_to_the_minute():
     assert minutes(STARTED) == "2026-11-23 09:15"
     assert minutes(None) == "–"
 
@@ -110,16 +110,16 @@ def test_records_hold_fractions_and_universal_time():
     ("num_bytes", "told"),
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_950, "1.0 MB"), (25_310_000, "25.3 MB")],
 )
-def test_sizes_have_three_digits_or_so(num_bytes, told):
+def test_sizes_have_about_three_digits(num_bytes, told):
     assert size(num_bytes) == told
 
 
-def test_what_would_be_removed_is_told_with_sizes():
+def test_runs_to_be_removed_are_listed_with_sizes():
     one = Removable(Path("runs/a"), is_unfinished=False, num_files=1, num_bytes=512)
     other = Removable(Path("runs/b.unfinished"), is_unfinished=True, num_files=2, num_bytes=1500)
     assert removal_lines([one]) == ["runs/a  1 file, 512 B"]
     assert removal_lines([one, other]) == [
         "runs/a  1 file, 512 B",
-        "runs/b.unfinished  2 files, 1.5 kB  unfinished: it could be gone on with",
+        "runs/b.unfinished  2 files, 1.5 kB  unfinished: it can be resumed",
         "2 runs, 3 files, 2.0 kB",
     ]

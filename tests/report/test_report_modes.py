@@ -15,7 +15,7 @@ def spread(mean, num_seeds):
 
 
 def record(arm="bn", *, num_seeds=10, point=None, point_index=0, missing=()):
-    """Train mode is worst for small batches, and worse where they are sorted."""
+    """A record in which train mode is worst for small batches, and worse for sorted ones."""
     train = [
         {"order": order, "batch_size": size} | spread(0.3 + 0.1 * place - 0.2 * (order == "sorted"), num_seeds)
         for order in ("shuffled", "sorted")
@@ -40,12 +40,12 @@ def printed(records, width=80):
 
 
 def drawn(records):
-    """What the panel of a run without a sweep draws."""
+    """The chart of a run without a sweep, and the rows that its panel draws."""
     spec = modes_chart(records, "title").to_dict()
     return spec, pd.DataFrame(spec["datasets"][spec["concat"][0]["layer"][1]["data"]["name"]])
 
 
-def test_two_arms_fit_eighty_columns():
+def test_two_arms_fit_in_eighty_columns():
     lines = printed([record("bn"), record("plain")]).splitlines()
     assert max(len(line.rstrip()) for line in lines) <= 80
     assert lines[0] == "test accuracy in %: mean of 10 seeds (lowest–highest)"
@@ -57,7 +57,7 @@ def test_two_arms_fit_eighty_columns():
     assert rows[1] == ["train", "2", *["30.0", "(29.0–31.0)", "10.0", "(9.0–11.0)"] * 2]
 
 
-def test_more_arms_stand_below_each_other():
+def test_more_arms_are_below_each_other():
     text = printed([record(f"arm{index}") for index in range(5)])
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     assert text.count("eval") == 3
@@ -76,7 +76,7 @@ def test_a_sweep_has_a_table_for_each_point():
     assert text.index("lr=0.1\n") < text.index("lr=0.01\n")
 
 
-def test_diverged_networks_are_told_in_both():
+def test_the_table_and_the_chart_mention_diverged_networks():
     records = [record("bn", missing=[3, 4])]
     note = "bn: 2 diverged networks left out"
     assert note in printed(records)

@@ -1,4 +1,4 @@
-"""What ``bnreg train --dry-run`` shows of a plan."""
+"""The plan that ``bnreg train --dry-run`` shows."""
 
 import io
 
@@ -34,7 +34,7 @@ def render(points, num_seeds=10):
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
-def test_a_plan_says_what_is_trained_and_what_it_takes():
+def test_a_plan_shows_the_replicas_and_the_resources_they_need():
     lines = render([{"optimizer.lr": 0.1}, {"optimizer.lr": 0.01}])
     assert lines[0] == "small: 2 points × 2 arms × 10 seeds = 40 replicas"
     assert [line.split() for line in lines if "25,450" in line] == [

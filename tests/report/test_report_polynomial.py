@@ -1,4 +1,4 @@
-"""The picture of under- and overfitting, said by its specification."""
+"""The picture of under- and overfitting, checked in its specification."""
 
 import pandas as pd
 import pytest
@@ -68,8 +68,8 @@ def test_without_noise_there_is_no_line_for_it(study):
     assert len(marks(right, "rule")) == 1
 
 
-def test_an_error_of_zero_can_be_drawn_too(study):
-    """It has no logarithm."""
+def test_an_error_of_zero_is_drawn_too(study):
+    """Zero has no logarithm."""
     exact = study._replace(errors=[DegreeErrors(error.degree, 0.0, error.test_error) for error in study.errors])
     figure = polynomial_figure(exact, 0, 0.25)
     right = figure.to_dict()["hconcat"][1]

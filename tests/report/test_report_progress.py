@@ -1,4 +1,4 @@
-"""What is seen while an experiment trains, said by the lines that reach the terminal."""
+"""The progress display while an experiment trains, checked in the lines that reach the terminal."""
 
 import io
 import re
@@ -43,13 +43,13 @@ def epoch_done(epoch, shard=0, *, bn=0.95, plain=0.93):
 
 
 def last_frame(console):
-    """What the display showed when it was last drawn, without the commands that move the cursor."""
+    """The last frame that the display drew, without the commands that move the cursor."""
     frame = re.split(r"\x1b\[1A|\x1b\[2K", console.file.getvalue().replace("\r", ""))
     text = [re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", part) for part in frame]
     return [line.rstrip() for line in next(part for part in reversed(text) if "bn_vs_plain" in part).splitlines()]
 
 
-def test_each_epoch_is_a_plain_line_where_there_is_no_terminal(clock):
+def test_each_epoch_is_a_plain_line_without_a_terminal(clock):
     console = make_console()
     with make_progress(console, 2) as watch:
         watch(StepsDone(0, 0))
@@ -67,7 +67,7 @@ def test_each_epoch_is_a_plain_line_where_there_is_no_terminal(clock):
 
 
 def test_a_dumb_terminal_gets_plain_lines(monkeypatch):
-    """It cannot move its cursor, so nothing can be drawn anew upon it."""
+    """It cannot move its cursor, so nothing on it can be redrawn."""
     monkeypatch.setenv("TERM", "dumb")
     console = make_console(is_terminal=True)
     with make_progress(console, 2) as watch:
@@ -89,7 +89,7 @@ def test_a_line_waits_for_the_slowest_shard():
     assert re.findall(r"epoch \d/\d", console.file.getvalue()) == ["epoch 1/2", "epoch 2/2"]
 
 
-def test_a_shard_that_stopped_early_does_not_claim_the_epochs_it_left_out():
+def test_a_shard_that_stopped_early_does_not_claim_the_epochs_it_skipped():
     console = make_console()
     with make_progress(console, 30) as watch:
         watch(epoch_done(12))
@@ -146,7 +146,7 @@ def test_before_the_first_epoch_no_accuracy_is_shown(clock):
     assert lines == ["  4 replicas in 1 shard of 4", "  0.8 replica-epochs/s, 0:10 left"]
 
 
-def test_a_diverged_replica_has_no_accuracy_to_take_part_with():
+def test_a_diverged_replica_is_left_out_of_the_accuracy():
     console = make_console()
     with make_progress(console, 1) as watch:
         watch(epoch_done(1, bn=None, plain=None))

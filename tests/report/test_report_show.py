@@ -1,4 +1,4 @@
-"""One run on a screen, and the proof that its pairs are pairs."""
+"""The page about one run, and the proof that its pairs are pairs."""
 
 import pytest
 from rich.console import Console
@@ -14,7 +14,7 @@ from bnreg.training.messages import Proof
 
 
 def proof(num_seeds=3, points=(0,), arms=("bn", "plain"), **changes):
-    """Equal hashes in all arms, but where ``changes`` says otherwise: key → {(point, arm, seed): value}."""
+    """Equal hashes in all arms, except for ``changes``: key → {(point, arm, seed): value}."""
     rows = []
     for point in points:
         for arm in arms:
@@ -34,16 +34,16 @@ def lines_of(proofs):
 @pytest.mark.parametrize(
     ("rows", "lines"),
     [
-        (proof(), ["initial weights and batch order equal in all arms of each of 3 seeds"]),
-        (proof(1), ["initial weights and batch order equal in all arms of each of 1 seed"]),
+        (proof(), ["initial weights and batch order equal in all arms for each of 3 seeds"]),
+        (proof(1), ["initial weights and batch order equal in all arms for each of 1 seed"]),
         (
             proof(points=(0, 1)),
-            ["initial weights and batch order equal in all arms of each of 3 seeds at each of 2 points"],
+            ["initial weights and batch order equal in all arms for each of 3 seeds at each of 2 points"],
         ),
         (
             proof(initial_weights={(0, "bn", 1): "x"}),
             [
-                "batch order equal in all arms of each of 3 seeds",
+                "batch order equal in all arms for each of 3 seeds",
                 "initial weights not equal in all arms: seed 1",
             ],
         ),
@@ -54,18 +54,18 @@ def lines_of(proofs):
                 "batch order not equal in all arms: seed 3",
             ],
         ),
-        (proof(arms=("base",)), ["one arm: nothing is paired"]),
-        ([], ["nothing is recorded of what the arms had in common"]),
+        (proof(arms=("base",)), ["one arm: nothing to pair"]),
+        ([], ["not recorded: what the arms had in common"]),
     ],
 )
-def test_the_proof_of_pairing_is_summed_up(rows, lines):
+def test_the_proof_of_pairing_is_summarised(rows, lines):
     assert lines_of(rows) == lines
 
 
 def test_the_order_of_batches_is_compared_among_equally_long_trainings():
-    """The hash goes over all batches seen: who stops earlier has another."""
+    """The hash covers all batches seen, so a replica that stops earlier has a different one."""
     changes = {"epochs": {(0, "bn", 1): 1}, "batch_order": {(0, "bn", 1): "of one epoch"}}
-    assert lines_of(proof(**changes)) == ["initial weights and batch order equal in all arms of each of 3 seeds"]
+    assert lines_of(proof(**changes)) == ["initial weights and batch order equal in all arms for each of 3 seeds"]
 
 
 def test_points_are_not_paired_with_each_other():
@@ -81,7 +81,7 @@ def page(path, width=80):
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
-def test_the_page_tells_everything_in_80_columns(tmp_path, monkeypatch):
+def test_the_page_shows_everything_in_80_columns(tmp_path, monkeypatch):
     import time
 
     points = [{"optimizer.lr": 0.001, "model.hidden": [8, 6]}, {"optimizer.lr": 0.01, "model.hidden": [8, 6]}]
@@ -109,19 +109,19 @@ def test_the_page_tells_everything_in_80_columns(tmp_path, monkeypatch):
         "sweep     2 points",
         "          optimizer.lr: 0.001, 0.01",
         "          model.hidden: [8, 6]",
-        "pairing   initial weights and batch order equal in all arms of each of 3 seeds",
+        "pairing   initial weights and batch order equal in all arms for each of 3 seeds",
         "          at each of 2 points",
         "diverged  bn, seed 2 at lr=0.001, hidden=[8, 6]",
         "          bn, seed 2 at lr=0.01, hidden=[8, 6]",
         "audit     the best learning rate of bn by test accuracy, 0.001, is the lowest of",
-        "          2 tried (0.001 to 0.01): a better one may lie beyond",
+        "          2 tried (0.001 to 0.01): a better one may be outside this range",
         "          the best learning rate of plain by test accuracy, 0.001, is the lowest",
-        "          of 2 tried (0.001 to 0.01): a better one may lie beyond",
-        "          no validation split: to choose among the 2 points (optimizer.lr) by",
-        "          test accuracy is to choose by the test split; data.validation_size",
-        "          gives one to choose by",
-        "          too few seeds: with 3 the smallest p is 0.25; at least 6 can reach p <",
-        "          0.05",
+        "          of 2 tried (0.001 to 0.01): a better one may be outside this range",
+        "          no validation split: choosing among the 2 points (optimizer.lr) by",
+        "          test accuracy is choosing by the test split; set data.validation_size",
+        "          to choose by validation accuracy",
+        "          too few seeds: with 3, the smallest possible p is 0.25; p < 0.05 needs",
+        "          at least 6",
         "files     run.json  " + sizes["run.json"],
         "          metrics.csv  " + sizes["metrics.csv"],
         "          summary.csv  " + sizes["summary.csv"],
@@ -130,14 +130,14 @@ def test_the_page_tells_everything_in_80_columns(tmp_path, monkeypatch):
     ]
 
 
-def test_a_file_that_no_table_needs_can_damage_a_run_too(tmp_path):
+def test_a_damaged_file_that_no_table_needs_damages_the_run_too(tmp_path):
     path = make_run(tmp_path, made_name(), files={"curves.svg": b"<svg/>", "other": b"1"})
     flip(path / "curves.svg")
     (path / "other").unlink()
     assert "state     damaged: curves.svg is changed, other is missing" in page(path)
 
 
-def test_a_fallback_and_chosen_seeds_are_told(tmp_path):
+def test_a_fallback_and_chosen_seeds_are_shown(tmp_path):
     data = {"mnist": {"name": "mnist_5k", "fingerprint": "sha256:" + "a" * 64, "num_train": 4000, "num_test": 1000}}
     lines = page(make_run(tmp_path, made_name(), data=data, seeds=[3, 5]))
     assert "data      mnist_5k (requested mnist): 4,000 + 1,000 examples, sha256:aaaaaaaa" in lines
@@ -154,7 +154,7 @@ def test_an_older_run_is_shown_with_what_it_recorded(tmp_path):
     assert not [line for line in lines if line.startswith(("platform", "versions"))]
 
 
-def test_the_record_holds_the_arms_changes_by_dotted_key(tmp_path):
+def test_the_record_lists_the_changes_of_each_arm_by_dotted_key(tmp_path):
     record = run_record(about_run(read_run(make_run(tmp_path, made_name(), config=CONFIG))))
     assert record["arms"][0] == {"name": "bn", "changes": {"model.norm": "batch"}, "num_parameters": [26570]}
     assert record["audit"] == []

@@ -1,6 +1,6 @@
-"""The comparison as a reader sees it: golden tables, and what must hold for every one of them.
+"""The comparison as a reader sees it: golden tables, and properties of every table.
 
-``BNREG_UPDATE_GOLDEN=1 pytest tests/report`` writes the golden tables anew; read their diff before committing it.
+``BNREG_UPDATE_GOLDEN=1 pytest tests/report`` rewrites the golden tables; read the diff before you commit it.
 """
 
 import io
@@ -79,16 +79,16 @@ def test_the_table_is_the_golden_one(name, width):
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_no_figure_is_cut_or_wrapped_at_80_columns(name):
-    """The same figures as in a table that has all the room it wants."""
+def test_no_number_is_cut_or_wrapped_at_80_columns(name):
+    """The table has the same numbers as one with unlimited width."""
     figures = r"[+-]?\d[\d.]* ± +[\d.]+|\[[^]]+\]|< 0\.001|\b\d+ of +\d+|\b\d+/\d+|[+-]\d+\.\d\d\b"
     narrow, wide = (re.findall(figures, render(VIEWS[name](), width)) for width in (80, 1000))
     assert sorted(narrow) == sorted(wide)
     assert "…" not in render(VIEWS[name](), 80)
 
 
-def test_the_accuracy_by_running_statistics_stands_beside_that_by_population_ones_only():
-    """By running ones it would stand there twice."""
+def test_accuracy_by_running_statistics_is_added_only_to_accuracy_by_population_statistics():
+    """If the main accuracy used running statistics too, the same column would be there twice."""
     assert "by running" in render(VIEWS["statistics"](), 80)
     assert render([make_view(running={"bn": 0.9512})], 80) == render([make_view()], 80)
 
@@ -100,21 +100,21 @@ def test_no_line_is_longer_than_80_columns():
 
 @pytest.mark.parametrize("width", [40, 60])
 @pytest.mark.parametrize("name", VIEWS)
-def test_no_name_or_figure_vanishes_on_a_narrow_terminal(name, width):
-    """The table overflows it; only between words are names wrapped."""
+def test_no_name_or_number_vanishes_on_a_narrow_terminal(name, width):
+    """The table overflows the terminal; names wrap only between words."""
     narrow, wide = (Counter(re.findall(r"[\w.=]+", render(VIEWS[name](), columns))) for columns in (width, 1000))
     assert narrow == wide
 
 
-def test_only_very_long_names_are_cut_into_pieces():
-    """Else they would leave no room for figures."""
+def test_only_very_long_names_are_split():
+    """Otherwise they would leave no room for numbers."""
     view = make_view(arms=("a" * 20, "plain"), sweep={"model.norm": ["b" * 30]})
     lines = [line.split() for line in render([view], 60).splitlines() if "aaa" in line]
     assert [line[:2] for line in lines[:2]] == [["b" * 12, "a" * 12], ["b" * 12, "a" * 8]]
     assert "b" * 30 in render([view], 200)
 
 
-def test_runs_of_one_experiment_are_told_apart_by_their_folders():
+def test_runs_of_one_experiment_are_identified_by_their_folders():
     ids = ["bn_vs_plain-20261123T025048Z-ba735d", "bn_vs_plain-20261124T025048Z-0c0ffe"]
     views = [make_view(id=run) for run in ids]
     assert [line.partition(":")[0] for line in render(views, 80).splitlines() if "mnist" in line] == ids
@@ -131,7 +131,7 @@ def test_the_title_breaks_between_facts():
     ]
 
 
-def test_what_was_typed_in_place_of_the_configs_settings_is_shown():
+def test_settings_that_override_the_config_are_shown():
     command = ["bnreg", "train", "configs/x.yaml", "--runs=a=b", "optimizer.lr=0.01", "arms.bn.model.norm=null"]
     plain = make_view()
     info = replace(plain.info, name="x", id="x-1", command=tuple(command))
@@ -143,7 +143,7 @@ def test_what_was_typed_in_place_of_the_configs_settings_is_shown():
 
 
 def test_a_swept_setting_of_one_arm_names_the_arm():
-    """Its values are not those of the other arms, whose rows stand beside them."""
+    """Its values do not apply to the other arms in the table."""
     assert short_names(["optimizer.lr", "arms.bn.optimizer.lr"]) == ["lr", "bn lr"]
     assert short_names(["arms.a.optimizer.lr", "arms.b.optimizer.lr"]) == ["a lr", "b lr"]
     assert short_names(["model.name", "optimizer.name"]) == ["model.name", "optimizer.name"]
@@ -157,7 +157,7 @@ def test_a_hundred_points_have_one_line_per_point_and_arm():
     assert sum(line.endswith("/3") for line in lines) == 100
 
 
-def test_the_data_set_that_was_really_used_is_named():
+def test_the_title_names_the_data_set_that_was_really_used():
     fallback = make_view(dataset="mnist_5k", requested_dataset="mnist")
     assert "mnist_5k (requested mnist)" in render([fallback], 80)
     assert "mnist_5k (requested mnist)" in markdown_of(fallback)
@@ -165,7 +165,7 @@ def test_the_data_set_that_was_really_used_is_named():
 
 
 def test_names_are_shown_as_they_are():
-    """Neither rich's markup nor Markdown's may take a name for its own."""
+    """Neither rich nor Markdown interprets a name as markup."""
     view = make_view(name="[bold]x_y", arms=("*c* _d_", "[red]a|b"), baseline="[red]a|b", missing=(("[red]a|b", 0),))
     text, markdown = render([view], 80), markdown_of(view)
     assert text.startswith("[bold]x_y-20261123T025048Z-ba735d: mnist")
@@ -187,13 +187,13 @@ def test_names_are_shown_as_they_are():
         (6, None),
     ],
 )
-def test_few_seeds_are_no_ground_for_a_claim_and_the_table_says_so(num_seeds, note):
+def test_the_table_says_when_seeds_are_too_few_for_a_claim(num_seeds, note):
     text = render([make_view(num_seeds=num_seeds)], 80)
     assert note in text if note else "too few" not in text
 
 
-def test_a_missing_interval_is_a_dash_beside_the_others():
-    """Where one arm has a single pair, the others keep theirs."""
+def test_a_missing_interval_is_a_dash():
+    """If one arm has only a single pair, the other arms keep their intervals."""
     view = make_view(arms=("bn", "wide", "plain"), num_seeds=6, missing=tuple(("bn", seed) for seed in range(1, 6)))
     text = render([view], 80)
     assert re.search(r"^  bn +~ +[+-]\d\.\d\d +–  1\.000 +–  1/1$", text, re.M)
@@ -211,7 +211,7 @@ def test_a_small_p_is_never_shown_as_zero():
     assert "0.000" not in text
 
 
-def test_only_a_baseline_makes_a_comparison():
+def test_without_a_baseline_nothing_is_compared():
     text = render([make_view(baseline=None)], 80)
     assert "±" in text
     assert "difference" not in text
@@ -225,14 +225,14 @@ def test_arms_without_a_common_seed_are_not_compared():
     assert records_of([view])[0]["comparisons"][0]["difference"] is None
 
 
-def test_diverged_replicas_are_counted_where_there_are_any():
+def test_diverged_replicas_are_counted_if_there_are_any():
     assert "1 of 10" in render([make_view(diverged=(("plain", 4),))], 80)
     assert "diverged" not in render([make_view()], 80)
 
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_records_are_plain_data(name):
-    """JSON has neither NaN nor numpy's numbers."""
+    """JSON has neither NaN nor numpy numbers."""
     records = records_of(VIEWS[name]())
     assert json.loads(json.dumps(records, allow_nan=False)) == records
 
@@ -270,8 +270,8 @@ def test_tables_need_no_chart_library():
     assert done.stdout.strip() == "set()"
 
 
-def test_a_sweep_of_two_settings_tells_whether_they_change_the_advantage():
-    """The difference of differences, seed by seed; one setting alone is told point by point."""
+def test_a_sweep_of_two_settings_shows_whether_they_change_the_advantage():
+    """The difference of differences, seed by seed; a sweep of one setting has no interactions."""
     view = make_view(sweep={"optimizer.lr": [0.1, 0.01], "model.width": [32, 64]})
     (record,) = records_of([view])
     told = {(one["factor"], one["level"], *one["at"].values()): one["difference"] for one in record["interactions"]}
@@ -286,8 +286,8 @@ def test_a_sweep_of_two_settings_tells_whether_they_change_the_advantage():
     assert records_of([make_view(sweep={"optimizer.lr": [0.1, 0.01]})])[0]["interactions"] == []
 
 
-def test_where_answers_are_kept_an_advantage_changes_over_seeds_and_examples():
-    """As it is judged itself; a seed that diverged answers nothing, and other metrics and epochs have no answers."""
+def test_with_saved_answers_the_interval_of_a_change_is_over_seeds_and_examples():
+    """The same as for the advantage itself; diverged seeds, other metrics and other epochs have no answers."""
     random = np.random.default_rng(0)
     flags = {point: random.random((2, 10, 300)) < random.random((2, 1, 300)) for point in range(4)}
     sweep = {"optimizer.lr": [0.1, 0.01], "model.dropout": [None, 0.5]}
@@ -304,7 +304,7 @@ def test_where_answers_are_kept_an_advantage_changes_over_seeds_and_examples():
     assert {one.evidence.interval_over for one in interactions_of(at_an_epoch, "test_accuracy")} == {"seeds"}
 
 
-def test_no_examples_are_shared_between_two_data_sets():
+def test_two_data_sets_share_no_examples():
     random = np.random.default_rng(0)
     flags = {point: random.random((2, 10, 300 - 100 * (point % 2))) < 0.9 for point in range(4)}
     view = make_view(sweep={"optimizer.lr": [0.1, 0.01], "data.dataset": ["mnist", "kmnist"]})

@@ -40,6 +40,6 @@ def test_known_values():
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.1, float("nan")])
-def test_what_is_no_probability_is_refused(bad):
+def test_a_value_that_is_not_a_probability_is_refused(bad):
     with pytest.raises(ValueError, match=r"must be in \[0, 1\]"):
         holm([0.5, bad])

@@ -1,4 +1,4 @@
-"""The paired difference of differences: what is compared with what, and that it is compared by the same machinery."""
+"""The paired difference of differences: what is compared with what, by the same machinery as a difference."""
 
 import numpy as np
 import pandas as pd
@@ -62,7 +62,7 @@ def test_it_is_the_difference_of_differences_seed_by_seed():
     assert evidence.p_value == sign_flip_p_value(expected)
 
 
-def test_a_greater_advantage_is_found_where_it_is_and_judged_as_one_family():
+def test_greater_advantages_are_found_and_judged_as_one_family():
     found = compare(make_summary(num_seeds=12, gain=0.02), smallest_effect=0.002)
     expected = multipletests([one.evidence.p_value for one in found], method="holm")[1]
     assert [one.evidence.verdict.corrected_p for one in found] == pytest.approx(list(expected))
@@ -70,13 +70,13 @@ def test_a_greater_advantage_is_found_where_it_is_and_judged_as_one_family():
     assert helped == [(LR, 0.01)] * 2
 
 
-def test_of_a_loss_a_lower_difference_is_the_greater_advantage():
+def test_for_a_loss_a_lower_difference_is_the_greater_advantage():
     frame = make_summary(num_seeds=12, gain=-0.02)
     words = {one.level: one.evidence.verdict.word for one in compare(frame, higher_is_better=False)[:4]}
     assert words[0.01] == "helped"
 
 
-def test_a_seed_takes_part_where_both_arms_have_it_at_both_levels():
+def test_a_seed_is_used_if_both_arms_have_it_at_both_levels():
     frame = make_summary()
     lacking = (frame[LR] == 0.01) & (frame[DROPOUT] == 0.0) & (frame["arm"] == "plain") & (frame["seed"] == 3)
     evidence = compare(frame[~lacking])[0].evidence
@@ -84,7 +84,7 @@ def test_a_seed_takes_part_where_both_arms_have_it_at_both_levels():
     assert evidence.pairs.unmatched_seeds == (3,)
 
 
-def test_a_level_without_the_baseline_is_passed_over():
+def test_a_level_without_the_baseline_is_skipped():
     frame = make_summary()
     frame = frame[(frame[LR] != 0.01) | (frame["arm"] != "plain")]
     assert {one.level for one in compare(frame) if one.factor == LR} == {0.001}
@@ -95,7 +95,7 @@ def test_without_a_sweep_there_is_no_interaction():
     assert compare(frame[(frame[LR] == 0.1) & (frame[DROPOUT] == 0.0)], keys=()) == []
 
 
-def test_where_correctness_is_known_the_interval_is_over_seeds_and_examples():
+def test_if_correctness_is_known_the_interval_is_over_seeds_and_examples():
     random = np.random.default_rng(1)
     frame = make_summary()
     chances = {(lr, arm): random.random(300) for lr in (0.1, 0.01) for arm in ("bn", "plain")}

@@ -53,7 +53,7 @@ def test_its_p_values_are_scipys(differences, bound):
 
 
 @given(varied, st.floats(0, 30), st.floats(0, 1))
-def test_p_is_below_five_per_cent_where_the_interval_excludes_zero(differences, error, ratio):
+def test_p_is_below_five_per_cent_if_the_interval_excludes_zero(differences, error, ratio):
     for estimate in (over_seeds_and_examples(differences, error), over_redrawn_splits(differences, ratio)):
         low, high = estimate.interval()
         if abs(estimate.p_value() - 0.05) > 1e-6:
@@ -61,7 +61,7 @@ def test_p_is_below_five_per_cent_where_the_interval_excludes_zero(differences, 
 
 
 def test_the_interval_of_equal_differences_is_their_value():
-    """Equal but for rounding: 0.902 - 0.901 is not 0.938 - 0.937 to the last bit."""
+    """Equal up to rounding: 0.902 - 0.901 and 0.938 - 0.937 differ in the last bits."""
     differences = [0.902 - 0.901, 0.938 - 0.937, 0.902 - 0.901]
     assert len(set(differences)) == 2
     low, high = interval_of_mean(differences)
@@ -75,13 +75,13 @@ def test_a_single_pair_has_no_interval(differences):
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_difference_that_is_no_number_is_refused(bad):
+def test_a_difference_that_is_not_finite_is_refused(bad):
     with pytest.raises(ValueError, match="must be finite"):
         interval_of_mean([0.1, bad, 0.2])
 
 
 def networks(seed, num_seeds=8, num_examples=500, liking=0.2):
-    """Which examples two arms get right; ``liking`` is what an arm does to an example whatever the seed."""
+    """Which examples two arms get right; ``liking`` is an arm's effect on an example, the same for every seed."""
     random = np.random.default_rng(seed)
     correct = []
     for _ in range(2):
@@ -99,8 +99,8 @@ def test_the_example_error_is_the_mean_covariance_between_two_seeds():
 
 
 @pytest.mark.parametrize("num_seeds", [2, 5, 20])
-def test_the_example_error_finds_the_variance_that_was_put_in(num_seeds):
-    """However few seeds there are, and however noisy one network is; a mean over 40 test sets."""
+def test_the_example_error_recovers_the_variance_of_the_simulation(num_seeds):
+    """Regardless of how few seeds there are and how noisy a network is; the mean over 40 test sets."""
     random = np.random.default_rng(num_seeds)
     found = []
     for _ in range(40):
@@ -110,13 +110,13 @@ def test_the_example_error_finds_the_variance_that_was_put_in(num_seeds):
     assert np.mean(found) == pytest.approx(0.2**2, rel=0.1)
 
 
-def test_where_arms_take_alike_to_every_example_the_example_error_is_about_zero():
+def test_if_the_arms_find_the_same_examples_hard_the_example_error_is_about_zero():
     arm, baseline = networks(1, num_seeds=20, num_examples=4000, liking=0.0)
     assert example_error(arm.astype(np.int8) - baseline.astype(np.int8)) < 0.1 * math.sqrt(2 * 0.16 / 4000)
 
 
 @pytest.mark.parametrize("shape", [(1, 10), (10, 1)])
-def test_one_seed_or_example_tells_nothing_of_the_example_error(shape):
+def test_a_single_seed_or_example_gives_no_example_error(shape):
     with pytest.raises(ValueError, match="two seeds and two examples"):
         example_error(np.zeros(shape, np.int8))
 
@@ -136,7 +136,7 @@ def test_the_joint_interval_is_no_narrower_than_normal_errors_of_seeds_and_examp
 
 @given(varied, st.floats(0, 30))
 def test_the_joint_standard_error_and_its_degrees_of_freedom_are_welchs(differences, error):
-    """Satterthwaite's rule for a mean and a second one that is known as well as from infinitely many values."""
+    """Satterthwaite's rule for a mean and a second one that is known as if from infinitely many values."""
     estimate = over_seeds_and_examples(differences, error)
     variance = np.var(differences, ddof=1) / len(differences)
     assert estimate.std_error == pytest.approx(math.sqrt(variance + error**2))
@@ -144,7 +144,7 @@ def test_the_joint_standard_error_and_its_degrees_of_freedom_are_welchs(differen
     assert estimate.degrees_of_freedom == pytest.approx(expected)
 
 
-def test_where_only_the_examples_vary_the_quantile_is_the_normal_one():
+def test_if_only_the_examples_vary_the_quantile_is_the_normal_one():
     low, high = over_seeds_and_examples([0.01, 0.01, 0.01], 0.001).interval()
     assert (low, high) == pytest.approx((0.01 - 0.00195996, 0.01 + 0.00195996), abs=1e-7)
 

@@ -18,7 +18,7 @@ def by_seed(**values):
 
 
 def test_arms_are_compared_seed_by_seed():
-    """A seed that one arm lacks, or has no value for, takes no part and is named."""
+    """A seed that one arm lacks, or has no value for, is left out and named."""
     arm = by_seed(s0=0.95, s1=0.96, s2=0.90, s4=0.97, s7=math.nan)
     baseline = by_seed(s4=0.97, s2=0.92, s1=0.93, s0=0.91, s3=0.99, s7=0.90)
     comparison = compare_pairs(arm, baseline, higher_is_better=True)
@@ -31,7 +31,7 @@ def test_arms_are_compared_seed_by_seed():
 
 
 def test_the_order_of_the_rows_does_not_matter():
-    """Not even to the resamples of the interval."""
+    """Neither to the test nor to the interval."""
     random = np.random.default_rng(3)
     arm, baseline = pd.Series(random.normal(0.95, 0.01, 12)), pd.Series(random.normal(0.94, 0.01, 12))
     shuffled = compare_pairs(arm.sample(frac=1, random_state=1), baseline[::-1], higher_is_better=True)
@@ -72,7 +72,7 @@ def test_the_evidence_is_that_of_the_differences():
     assert (comparison.interval_over, comparison.interval_p, comparison.floor_error) == ("seeds", None, 0)
 
 
-def test_with_known_example_error_the_interval_is_over_seeds_and_examples():
+def test_with_a_known_example_error_the_interval_is_over_seeds_and_examples():
     arm, baseline = normal_pairs(1, 8)
     comparison = compare_pairs(arm, baseline, higher_is_better=True, example_error=0.002)
     estimate = over_seeds_and_examples((arm - baseline).to_numpy(), 0.002)
@@ -89,8 +89,8 @@ def test_with_redrawn_splits_the_interval_is_the_corrected_one():
     assert comparison.interval_p == estimate.p_value()
 
 
-def test_a_small_p_over_seeds_says_nothing_of_other_test_examples():
-    """Ten seeds of ten agree, but on a test set so small that another could turn it round."""
+def test_a_small_p_over_seeds_says_nothing_about_other_test_examples():
+    """Ten of ten seeds agree, but on a test set so small that another could reverse the result."""
     baseline = pd.Series(np.full(10, 0.94))
     arm = baseline + np.linspace(0.004, 0.006, 10)
     on_these, on_any = (
@@ -129,7 +129,7 @@ def test_a_family_is_judged_by_holms_p():
     assert [one.verdict.word for one in family] != [one.verdict.word for one in judged]
 
 
-def test_what_is_compared_stays_while_the_family_changes_the_verdict():
+def test_the_family_changes_the_verdict_but_not_the_evidence():
     alone = compare_pairs(*normal_pairs(4, 6), higher_is_better=True, smallest_effect=0.002)
     assert (alone.p_value, alone.verdict.word) == (2 / 2**6, "helped")
     both = judge([alone, alone])
@@ -139,7 +139,7 @@ def test_what_is_compared_stays_while_the_family_changes_the_verdict():
     assert judge(both[:1]) == [alone]
 
 
-def test_a_comparison_without_pairs_does_not_burden_the_family():
+def test_a_comparison_without_pairs_does_not_count_in_the_family():
     empty = compare_pairs(by_seed(s0=0.9), by_seed(s1=0.8), higher_is_better=True)
     full = compare_pairs(*normal_pairs(4, 6), higher_is_better=True)
     assert judge([empty, full]) == [empty, full]
@@ -152,8 +152,8 @@ def test_the_seeds_needed_are_more_than_there_were():
             assert comparison.verdict.seeds_needed > 7
 
 
-def test_a_family_goes_by_the_larger_p_of_each_comparison():
-    """Where the test examples count, the sign flips alone would claim too much."""
+def test_a_family_uses_the_larger_p_of_each_comparison():
+    """If the test examples count, the sign flips alone would claim too much."""
     arm, baseline = normal_pairs(0, 10, mean=0.004, std=0.001)
     one = compare_pairs(arm, baseline, higher_is_better=True, example_error=0.0018)
     assert one.interval_p > 2 * one.p_value

@@ -1,4 +1,4 @@
-"""The points of a sweep come out of a frame of replicas as the config wrote them."""
+"""The points of a sweep, read from a frame of replicas, are as the config wrote them."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from bnreg.statistics.points import each_point
 
 
 def test_points_hold_plain_values_and_null():
-    """JSON knows no numpy, and a missing swept value is the null of the config."""
+    """JSON has no numpy types, and a missing swept value is the null of the config."""
     frame = pd.DataFrame({"a": [1, 1, 2], "b": ["x", None, "x"], "c": [True, True, False]})
     points = [point for point, _ in each_point(frame, ["a", "b", "c"])]
     assert points == [{"a": 1, "b": "x", "c": True}, {"a": 1, "b": None, "c": True}, {"a": 2, "b": "x", "c": False}]

@@ -20,27 +20,27 @@ from bnreg.statistics.verdict import decide
     ("num_pairs", "d_z"), [(10, 0.0), (10, 0.3), (10, 0.8), (10, 1.2), (20, 0.0), (20, 0.3), (20, 0.8), (50, 0.3)]
 )
 def test_without_a_smallest_effect_it_is_the_power_of_students_test(num_pairs, d_z):
-    """At the level that sign flips attain: statsmodels uses the noncentral t distribution."""
+    """At the level that sign flips attain; statsmodels uses the noncentral t distribution."""
     expected = TTestPower().power(d_z, num_pairs, attainable_level(num_pairs))
     assert decided_share(num_pairs, d_z * 0.003, 0.003, None) == pytest.approx(expected, abs=0.003)
 
 
 @pytest.mark.parametrize("family_size", [1, 2, 4, 5, 100, 26_000])
 def test_fewer_pairs_than_the_fewest_cannot_reach_significance(family_size):
-    """Whatever they are like: after Holm, the smallest p of a family is multiplied by its size."""
+    """Whatever their values: Holm multiplies the smallest p of a family by its size."""
     number = fewest_pairs(family_size)
     for num_pairs, can in ((number - 1, False), (number, True)):
         p_values = [sign_flip_p_value(np.ones(num_pairs))] + [1.0] * (family_size - 1)
         assert bool(holm(p_values)[0] < 0.05) is can
 
 
-def test_of_too_many_comparisons_none_can_reach_significance():
+def test_in_too_large_a_family_no_comparison_can_reach_significance():
     assert fewest_pairs(27_000) is None
 
 
 @pytest.mark.parametrize("d_z", [0.3, 0.5, 0.8])
 def test_the_seeds_needed_are_statsmodels_sample_size(d_z):
-    """Which solves for 5 %, what the sign flips of so many attain all but exactly."""
+    """The oracle solves for 5 %, which the sign flips of this many pairs attain almost exactly."""
     expected = TTestPower().solve_power(d_z, power=0.8, alpha=0.05)
     assert seeds_needed(d_z, 1.0, None) == pytest.approx(math.ceil(expected), abs=1)
 
@@ -84,7 +84,7 @@ cases = {
 
 @given(**cases, floor_error=st.floats(0, 0.003), family_size=st.integers(1, 20))
 @settings(max_examples=50)
-def test_the_number_is_the_smallest_that_does(difference, std, smallest_effect, floor_error, family_size):
+def test_the_number_is_the_smallest_that_decides(difference, std, smallest_effect, floor_error, family_size):
     number = seeds_needed(difference, std, smallest_effect, floor_error=floor_error, family_size=family_size)
 
     def share(num_pairs):
@@ -116,8 +116,8 @@ def test_no_effect_and_no_smallest_one_is_never_decided():
     assert seeds_needed(0.0, 0.0, None) is None
 
 
-def test_seeds_that_all_differ_alike_need_as_many_as_the_test_does():
-    """Six, and in a family of ten so many that a single sign pattern is rare enough."""
+def test_equal_differences_need_only_as_many_seeds_as_the_test_does():
+    """Six, and in a family of ten enough that a single sign pattern is rare enough."""
     assert seeds_needed(0.01, 0.0, 0.002) == 6
     assert seeds_needed(0.01, 0.0, 0.002, family_size=10) == 9
 
@@ -127,8 +127,8 @@ def test_an_effect_on_the_border_of_what_matters_is_decided_too():
     assert seeds_needed(0.002, 0.003, 0.002) is not None
 
 
-def test_equivalence_asks_nothing_of_the_family():
-    """It goes by the interval, which no correction widens: of 20,000 experiments, those whose interval lies within."""
+def test_equivalence_does_not_depend_on_the_family():
+    """It depends on the interval, which no correction widens: checked on 20,000 experiments, by intervals within."""
     differences = np.random.default_rng(0).normal(0, 1, (20_000, 12))
     reach = stats.t.ppf(0.975, 11) * differences.std(axis=1, ddof=1) / math.sqrt(12)
     within = np.mean(np.abs(differences.mean(axis=1)) + reach <= 1)

@@ -23,7 +23,7 @@ def test_the_paired_t_test_is_scipys(differences):
 @given(images)
 @settings(max_examples=60)
 def test_wilcoxons_test_is_scipys_exact_one_with_ties_and_zeros(differences):
-    """With so few, scipy's permutation of the signs is exact too; its table for the exact test knows no ties."""
+    """With so few pairs, scipy's permutation of the signs is exact too; its table for the exact test has no ties."""
     if np.count_nonzero(differences) < 2:
         assert wilcoxon_p_value(differences) == 1
         return
@@ -38,7 +38,7 @@ def test_wilcoxons_test_without_ties_is_scipys_table(num_pairs):
     assert wilcoxon_p_value(differences) == pytest.approx(stats.wilcoxon(differences, method="exact").pvalue)
 
 
-def test_ranks_tie_though_rounding_parts_the_sizes():
+def test_ranks_tie_even_if_rounding_separates_the_sizes():
     assert wilcoxon_p_value([0.902 - 0.901, 0.937 - 0.938, 0.005]) == wilcoxon_p_value([1, -1, 5])
     assert wilcoxon_p_value([0.1 + 0.2 - 0.3, 0.1, 0.2]) == wilcoxon_p_value([0.1, 0.2])
     assert wilcoxon_p_value([]) == wilcoxon_p_value([0, 0]) == 1
@@ -60,7 +60,7 @@ def test_two_one_sided_tests_are_statsmodels(differences, smallest_effect):
 
 
 @given(varied, st.floats(0.5, 100))
-def test_they_are_below_five_per_cent_where_the_90_per_cent_interval_lies_within(differences, smallest_effect):
+def test_they_are_below_five_per_cent_if_the_90_per_cent_interval_is_within(differences, smallest_effect):
     low, high = over_seeds(differences).interval(0.9)
     p_value = tost_p_value(differences, smallest_effect)
     if abs(p_value - 0.05) > 1e-6:
@@ -72,7 +72,7 @@ def test_a_single_pair_shows_nothing():
 
 
 def test_equal_differences_leave_no_doubt():
-    """Half a doubt where they lie on the border itself."""
+    """A p of one half if they are exactly on the border."""
     assert paired_t_p_value([0.5, 0.5, 0.5]) == 0
     assert paired_t_p_value([0.0, 0.0]) == 1
     assert tost_p_value([0.5, 0.5], 0.6) == 0

@@ -19,7 +19,7 @@ scales = st.floats(1e-4, 1e4)
 @given(images)
 @settings(max_examples=60)
 def test_the_sign_flip_test_is_scipys_exact_permutation_test(differences):
-    """With n below 10, scipy enumerates too; it takes no single difference, whose p is 1."""
+    """With n below 10, scipy enumerates too; it does not accept a single difference, whose p is 1."""
     if len(differences) == 1:
         assert sign_flip_p_value(differences) == 1
         return
@@ -36,12 +36,12 @@ def test_p_depends_neither_on_the_unit_nor_on_which_arm_is_called_the_baseline(d
 
 
 @given(images)
-def test_p_is_never_below_the_smallest_that_so_many_pairs_can_reach(differences):
+def test_p_is_never_below_the_smallest_that_the_number_of_pairs_can_reach(differences):
     assert smallest_p_value(len(differences)) <= sign_flip_p_value(differences) <= 1
 
 
 @given(st.lists(st.tuples(st.integers(9300, 9700), st.integers(9300, 9700)), min_size=1, max_size=9))
-def test_ties_count_as_ties_though_rounding_parts_them(counts):
+def test_ties_count_as_ties_even_if_rounding_separates_them(counts):
     """0.902 - 0.901 and 0.938 - 0.937 differ in the last bits, 9020 - 9010 and 9380 - 9370 do not."""
     arm, baseline = np.array(counts).T
     assert sign_flip_p_value(arm / 10_000 - baseline / 10_000) == sign_flip_p_value(arm - baseline)
@@ -49,7 +49,7 @@ def test_ties_count_as_ties_though_rounding_parts_them(counts):
 
 @pytest.mark.parametrize("num_pairs", [1, 2, 5, 6, 10, 20])
 def test_differences_of_one_sign_reach_the_smallest_p(num_pairs):
-    """Only the signs as they are and all of them flipped lie so far out: 2 of 2^n."""
+    """Only the observed signs and all of them flipped reach as far out: 2 of 2^n."""
     differences = np.linspace(0.001, 0.004, num_pairs)
     assert sign_flip_p_value(differences) == smallest_p_value(num_pairs) == min(1.0, 2 / 2**num_pairs)
 
@@ -88,13 +88,13 @@ def test_the_memory_is_bounded(num_pairs):
 @given(st.lists(st.integers(-60, 60), min_size=10, max_size=16).map(np.array))
 @settings(max_examples=20)
 def test_p_is_the_share_of_all_signs_that_reach_as_far(differences):
-    """Counted one by one, where scipy would sample."""
+    """Counted one by one; scipy would sample here."""
     signs = 1 - 2 * ((np.arange(2 ** len(differences))[:, None] >> np.arange(len(differences))) & 1)
     expected = np.mean(np.abs(signs @ differences) >= abs(differences.sum()))
     assert sign_flip_p_value(differences) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_difference_that_is_no_number_is_refused(bad):
+def test_a_difference_that_is_not_finite_is_refused(bad):
     with pytest.raises(ValueError, match="must be finite"):
         sign_flip_p_value([0.1, bad, 0.2])

@@ -1,4 +1,4 @@
-"""Two groups of strangers are compared as Welch compares them."""
+"""Two unpaired groups are compared by Welch's method."""
 
 import math
 
@@ -31,8 +31,8 @@ def test_the_interval_and_p_are_scipys(arm, baseline):
 
 
 @given(st.integers(0, 10_000), st.integers(2, 30), st.integers(2, 30))
-def test_equal_values_are_no_difference_however_many_there_are(count, num_arm, num_baseline):
-    """Their means need not be equal to the last digit, nor need such means' deviations be zero."""
+def test_any_number_of_equal_values_gives_no_difference(count, num_arm, num_baseline):
+    """Rounding may make their means differ in the last digit, and the deviations from them non-zero."""
     value = count / 10_000
     found = compare_unpaired([value] * num_arm, [value] * num_baseline, higher_is_better=True)
     assert (found.difference, found.interval, found.p_value, found.std) == (0.0, (0.0, 0.0), 1.0, 0.0)

@@ -35,7 +35,7 @@ def test_the_smallest_effect_on_accuracy_is_a_fifth_of_a_percentage_point():
     ],
 )
 def test_the_words_come_in_their_order(interval, corrected_p, expected):
-    """Equivalent comes first, even of an effect that is real; then the interval and p must both agree."""
+    """Equivalent comes first, even for a real effect; then the interval and p must both agree."""
     assert decide(interval, corrected_p, 0.002, higher_is_better=True) == expected
 
 
@@ -44,7 +44,7 @@ def test_without_a_smallest_effect_nothing_is_equivalent():
     assert decide((1e-9, 1e-8), 0.01, None, higher_is_better=True) == "helped"
 
 
-def test_of_a_loss_the_lower_helps():
+def test_for_a_loss_the_lower_value_helps():
     assert decide((-0.2, -0.1), 0.01, None, higher_is_better=False) == "helped"
     assert decide((0.1, 0.2), 0.01, None, higher_is_better=False) == "hurt"
 
@@ -59,7 +59,7 @@ def test_exchanging_the_arms_exchanges_helped_and_hurt(interval, corrected_p, sm
 
 
 @given(bounds, p_values, st.floats(1e-6, 1), st.floats(1, 10))
-def test_what_is_equivalent_stays_so_for_a_larger_smallest_effect(interval, corrected_p, smallest_effect, factor):
+def test_equivalent_stays_equivalent_for_a_larger_smallest_effect(interval, corrected_p, smallest_effect, factor):
     words = [
         decide(interval, corrected_p, effect, higher_is_better=True)
         for effect in (smallest_effect, smallest_effect * factor)
@@ -100,12 +100,12 @@ def test_an_inconclusive_verdict_says_how_many_seeds_would_decide():
     assert found.remark == f"{found.seeds_needed} seeds would decide it in 80 % of cases"
 
 
-def test_the_seeds_needed_are_never_so_many_as_have_failed():
+def test_more_seeds_are_needed_than_have_already_failed():
     """A large effect would be decided by six, but these forty did not."""
     assert verdict(difference=0.02, interval=(-0.01, 0.05), num_pairs=40).seeds_needed == 41
 
 
-def test_where_the_test_examples_are_too_few_no_number_of_seeds_will_do():
+def test_with_too_few_test_examples_no_number_of_seeds_is_enough():
     found = verdict(floor_error=0.002)
     assert (found.seeds_needed, found.remark) == (None, "not even 10,000 seeds would decide it")
 

@@ -1,4 +1,4 @@
-"""How long does ``bnreg compare`` take? Synthetic runs of two arms, ten seeds and twenty epochs, in a fresh process.
+"""Measure how long ``bnreg compare`` takes on synthetic runs of two arms, ten seeds and twenty epochs.
 
 python tests/tools/benchmark_compare.py
 """
@@ -25,7 +25,7 @@ PROGRAM = "import sys; from bnreg.cli import main; sys.argv[0] = 'bnreg'; main()
 
 
 def write_runs(root: Path, num_runs: int) -> None:
-    """Runs at different learning rates, in about half of which the arms do not differ."""
+    """Write runs with different learning rates; in about half of them, the arms do not differ."""
     random = np.random.default_rng(0)
     for number in range(num_runs):
         lift = random.choice([0.0, 0.01])
@@ -59,9 +59,9 @@ def write_runs(root: Path, num_runs: int) -> None:
 
 
 def seconds_of(root: Path, *options: str) -> float:
-    """Wall-clock time of ``bnreg compare`` on all runs below a folder, from the start of Python to the last line.
+    """Wall-clock time of ``bnreg compare`` on all runs below a folder, in a fresh process, including Python's start.
 
-    With compiled modules, which an installed bnreg has from its first call on, whatever is set here.
+    It uses compiled modules, as an installed bnreg does after its first call, even if PYTHONDONTWRITEBYTECODE is set.
     """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
@@ -75,7 +75,7 @@ def seconds_of(root: Path, *options: str) -> float:
 
 
 def compare_seconds(num_runs: int) -> dict[str, float]:
-    """The best of three for tables and for data, and of one for a chosen epoch, which reads all metrics."""
+    """The fastest of three calls for tables, and one call for a chosen epoch, which reads all metrics."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_runs(root, num_runs)

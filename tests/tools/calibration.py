@@ -1,17 +1,18 @@
-"""Does the verdict keep its promises? Measured on simulated networks, whose truth is known, and on real ones.
+"""Measure whether the verdict keeps its promises, on simulated networks, whose truth is known, and on real ones.
 
     make calibrate
 
-Two arms of equal accuracy are compared in 2,000 experiments of 5, 6, 10 and 20 pairs: how often is one said to have
-helped or hurt, and how often does the 95 % interval hold the truth? An effect is then put in: is *equivalent* said of
-one that matters, and do as many seeds as were promised decide it? What lies outside its band is marked, and makes the
-exit code 1. Methods in parentheses are those that the verdict does not use; their misses are why.
+Two arms of equal accuracy are compared in 2,000 experiments of 5, 6, 10 and 20 pairs: how often is the verdict *helped*
+or *hurt*, and how often does the 95 % interval contain the truth? Then an effect is added: how often is an effect that
+matters called *equivalent*, and does the promised number of seeds decide it? Results outside their bands are marked and
+make the exit code 1. The verdict does not use the methods in parentheses; their misses are the reason.
 
-A simulated network gets an example right with a probability that depends on how hard the example is, on how its arm
-takes to it, and on how lucky its seed was; now and then a seed is bad. Most examples are easy: all get them right.
+A simulated network gets an example right with a probability that depends on how hard the example is, on how well the
+example suits its arm, and on how lucky its seed was; now and then a seed is bad. Most examples are easy: all networks
+get them right.
 
-Real networks are compared with others of their kind, trained alike from independent streams of random numbers: whoever
-says that one group is better is wrong.
+Real networks are compared with networks of the same kind, trained in the same way from independent streams of random
+numbers: a verdict that one group is better is wrong.
 """
 
 import argparse
@@ -43,13 +44,13 @@ NUM_RESAMPLES = 999
 
 
 class World(NamedTuple):
-    """What the simulated networks are like; all but the counts and shares in logits."""
+    """The properties of the simulated networks; all in logits except the counts and shares."""
 
     name: str
     num_examples: int
     share_hard: float
     bad_seeds: float  # share of the seeds that are bad, by an exponential number of logits of mean 0.4
-    arm_by_example: float  # standard deviation of how an arm takes to an example
+    arm_by_example: float  # standard deviation of how well examples suit an arm
     easiness: float = 1.8
     spread_of_easiness: float = 2.2
     spread_of_seeds: float = 0.06
@@ -57,7 +58,7 @@ class World(NamedTuple):
 
 
 def worlds(arm_by_example: float) -> list[World]:
-    """Accuracies of about 91 % on 1,000 examples and 95 and 97 % on 10,000."""
+    """Worlds with accuracies of about 91 % on 1,000 examples, and of 95 and 97 % on 10,000."""
     return [
         World("91 %, 1,000 examples", 1000, 0.35, 0.0, arm_by_example),
         World("91 %, 1,000, bad seeds", 1000, 0.35, 0.05, arm_by_example),
@@ -67,7 +68,7 @@ def worlds(arm_by_example: float) -> list[World]:
 
 
 class Experiment(NamedTuple):
-    """Differences of one arm from the baseline, example by example: only the hard ones, the others are all zero."""
+    """Differences of one arm from the baseline, for each hard example; all other differences are zero."""
 
     of_examples: np.ndarray  # (seeds, hard examples), in {-1, 0, 1}
     num_examples: int
@@ -92,15 +93,15 @@ def simulate(
     num_arms: int = 1,
     easiness: np.ndarray | None = None,
 ) -> list[Experiment]:
-    """Train and test arms whose logits are shifted, and a baseline they share, on the same new test set.
+    """Simulate arms whose logits are shifted, and the baseline they share, tested on the same new test set.
 
     Args:
-        world: What the networks are like.
-        generator: Where the randomness comes from.
-        num_pairs: Seeds.
-        shift: By how much the arms are better.
-        num_arms: Arms beside the baseline.
-        easiness: Of the test set's hard examples; by default they are drawn.
+        world: The properties of the networks.
+        generator: The source of randomness.
+        num_pairs: Number of seeds.
+        shift: Advantage of the arms over the baseline, in logits.
+        num_arms: Number of arms, not counting the baseline.
+        easiness: Easiness of the test set's hard examples, in logits; drawn by default.
     """
     if easiness is None:
         num_hard = generator.binomial(world.num_examples, world.share_hard)
@@ -119,7 +120,7 @@ def simulate(
 
 
 def true_effect(world: World, shift: float, easiness: np.ndarray | None = None) -> float:
-    """The difference of expected accuracies: over all test sets, or on one whose hard examples are given."""
+    """The difference of expected accuracies, over all test sets or on one with the given hard examples."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     spread = math.hypot(world.spread_of_seeds, world.arm_by_example)
     share, centre = world.share_hard, np.array([world.easiness])
@@ -127,7 +128,7 @@ def true_effect(world: World, shift: float, easiness: np.ndarray | None = None) 
         spread = math.hypot(spread, world.spread_of_easiness)
     else:
         share, centre = len(easiness) / world.num_examples, easiness
-    # Quantiles of the exponential distribution, each as likely as the others.
+    # Equally likely quantiles of the exponential distribution.
     falls = -world.bad_by * np.log((np.arange(40) + 0.5) / 40)
 
     def accuracy(extra: float) -> float:
@@ -140,12 +141,12 @@ def true_effect(world: World, shift: float, easiness: np.ndarray | None = None) 
 
 
 def shift_for(world: World, effect: float, easiness: np.ndarray | None = None) -> float:
-    """The shift in logits that makes the effect true."""
+    """The shift in logits that produces this true effect."""
     return float(optimize.brentq(lambda shift: true_effect(world, shift, easiness) - effect, 0, 3, xtol=1e-6))
 
 
 class Outcome(NamedTuple):
-    """What a method says of one experiment."""
+    """The result of a method for one experiment."""
 
     interval: tuple[float, float]
     p_value: float
@@ -155,7 +156,7 @@ Method = Callable[[Sequence[Experiment]], list[Outcome]]
 
 
 def student(experiments: Sequence[Experiment]) -> list[Outcome]:
-    """The package's, over seeds."""
+    """The package's method over seeds."""
     return [
         Outcome(over_seeds(values).interval(), sign_flip_p_value(values))
         for values in (experiment.of_seeds for experiment in experiments)
@@ -163,7 +164,7 @@ def student(experiments: Sequence[Experiment]) -> list[Outcome]:
 
 
 def joint(experiments: Sequence[Experiment]) -> list[Outcome]:
-    """The package's, over seeds and examples."""
+    """The package's method over seeds and examples."""
     outcomes = []
     for experiment in experiments:
         estimate = over_seeds_and_examples(experiment.of_seeds, experiment.example_error())
@@ -173,12 +174,12 @@ def joint(experiments: Sequence[Experiment]) -> list[Outcome]:
 
 
 def bca(experiments: Sequence[Experiment]) -> list[Outcome]:
-    """Bias-corrected and accelerated bootstrap over seeds, its level raised to be Student's for normal differences."""
+    """Bias-corrected and accelerated bootstrap over seeds; its level is raised to match Student's for normal data."""
     differences = np.array([experiment.of_seeds for experiment in experiments])
     num_pairs = differences.shape[1]
     quantile = stats.t.ppf(0.975, num_pairs - 1) * math.sqrt(num_pairs / (num_pairs - 1))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where all differences are equal there is no interval, which counts as a miss
+        warnings.simplefilter("ignore")  # no interval if all differences are equal: counts as a miss
         found = stats.bootstrap(
             (differences,),
             np.mean,
@@ -193,12 +194,12 @@ def bca(experiments: Sequence[Experiment]) -> list[Outcome]:
 
 
 def pigeonhole(experiments: Sequence[Experiment]) -> list[Outcome]:
-    """Percentiles of the bootstrap that resamples seeds and examples, each independently of the other."""
+    """Percentiles of the bootstrap that resamples seeds and examples independently of each other."""
     generator = stream(0, "calibration", "pigeonhole")
     num_pairs = len(experiments[0].of_examples)
     most_hard = max(experiment.of_examples.shape[1] for experiment in experiments)
     of_seeds = generator.multinomial(num_pairs, np.full(num_pairs, 1 / num_pairs), NUM_RESAMPLES).T
-    # How often one of many examples is drawn is Poisson's.
+    # The number of times that one of many examples is drawn is Poisson-distributed.
     of_examples = generator.poisson(1.0, (most_hard, NUM_RESAMPLES)).astype(np.float32)
     outcomes = []
     for experiment in experiments:
@@ -210,7 +211,7 @@ def pigeonhole(experiments: Sequence[Experiment]) -> list[Outcome]:
 
 
 def upper_band(share: float, num_experiments: int) -> float:
-    """What a true share may look like in so many experiments: 97.5 % of the time no more."""
+    """The upper bound of a true share as measured in this many experiments, exceeded at most 2.5 % of the time."""
     return float(stats.binom.ppf(0.975, num_experiments, share)) / num_experiments
 
 
@@ -219,7 +220,7 @@ def percent(share: float) -> str:
 
 
 class Report:
-    """Prints tables, marks what lies outside its band, and counts it."""
+    """Prints tables; marks and counts the results outside their bands."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -232,12 +233,12 @@ class Report:
         self.console.print(table)
 
     def checked(self, text: str, is_right: bool, is_ours: bool = True) -> str:
-        """The text; in red if it lies outside its band, which counts if the method is the verdict's own."""
+        """The text, in red if it is outside its band; this counts as a miss if the method is the verdict's own."""
         self.num_misses += is_ours and not is_right
         return text if is_right else f"[red]{text} ![/]"
 
 
-# Of each claim: how much arms differ in what they take to, the methods, and whether the verdict goes by them.
+# Claim → how much arms differ in the examples that suit them, and the methods, each with whether the verdict uses it.
 CLAIMS: dict[str, tuple[float, dict[str, tuple[Method, bool]]]] = {
     "this test set": (0.0, {"Student": (student, True), "BCa": (bca, False)}),
     "any test set": (
@@ -248,14 +249,14 @@ CLAIMS: dict[str, tuple[float, dict[str, tuple[Method, bool]]]] = {
 
 
 def null_rows(report: Report, num_experiments: int) -> Iterator[list[str]]:
-    """Arms of equal accuracy: whoever says that one helped or hurt is wrong."""
+    """Arms of equal accuracy: a verdict that one helped or hurt is wrong."""
     band = upper_band(0.05, num_experiments)
     for claim, (arm_by_example, methods) in CLAIMS.items():
         for world in worlds(arm_by_example):
             generator = stream(0, "calibration", "null", claim, world.name)
             runs = [simulate(world, generator, max(NUMBERS_OF_PAIRS))[0] for _ in range(num_experiments)]
             for (name, (method, is_ours)), number in product(methods.items(), NUMBERS_OF_PAIRS):
-                # The others are shown for comparison, for which fewer experiments do.
+                # Other methods are shown only for comparison; fewer experiments are enough.
                 results = method([run.first(number) for run in runs[: None if is_ours else num_experiments // 5]])
                 wrong = np.mean([word_of(result, None) != "inconclusive" for result in results])
                 coverage = np.mean([result.interval[0] <= 0 <= result.interval[1] for result in results])
@@ -276,7 +277,7 @@ def word_of(outcome: Outcome, smallest_effect: float | None) -> str:
 
 
 def border_rows(report: Report, num_experiments: int) -> Iterator[list[str]]:
-    """Arms that differ by exactly the smallest effect: whoever says that they are equivalent is wrong."""
+    """Arms that differ by exactly the smallest effect: a verdict that they are equivalent is wrong."""
     band = upper_band(0.025, num_experiments)
     for claim, (arm_by_example, methods) in CLAIMS.items():
         name, (method, _) = next(iter(methods.items()))
@@ -300,7 +301,7 @@ def border_rows(report: Report, num_experiments: int) -> Iterator[list[str]]:
 
 
 def family_rows(report: Report, num_experiments: int) -> Iterator[list[str]]:
-    """Five arms as good as their common baseline: whoever says that any of them helped or hurt is wrong."""
+    """Five arms as good as their common baseline: a verdict that any of them helped or hurt is wrong."""
     band = upper_band(0.05, num_experiments)
     for claim, (arm_by_example, methods) in CLAIMS.items():
         name, (method, _) = next(iter(methods.items()))
@@ -321,7 +322,7 @@ def family_rows(report: Report, num_experiments: int) -> Iterator[list[str]]:
 
 
 def promise_rows(report: Report, num_experiments: int) -> Iterator[list[str]]:
-    """As many seeds as the formula promises to decide 80 % of experiments, for effects from none to large."""
+    """The number of seeds that the formula promises to decide 80 % of experiments, for effects from zero to large."""
     for claim, (arm_by_example, methods) in CLAIMS.items():
         name, (method, _) = next(iter(methods.items()))
         world = worlds(arm_by_example)[2]
@@ -338,20 +339,20 @@ def promise_rows(report: Report, num_experiments: int) -> Iterator[list[str]]:
                 continue
             results = method([simulate(world, generator, number, shift)[0] for _ in range(num_experiments)])
             decided = np.mean([word_of(result, ACCURACY_SMALLEST_EFFECT) != "inconclusive" for result in results])
-            # The smallest number that will do may do better: above all the six that are always needed.
+            # The smallest sufficient number may decide more than 80 %, above all if it is the minimum of six.
             highest = 1.0 if number == MIN_SEEDS else 0.9
             is_right = 1 - upper_band(0.23, num_experiments) <= decided <= upper_band(highest, num_experiments)
             yield [*row, str(number), report.checked(percent(decided), is_right)]
 
 
 def simulated(console: Console, num_experiments: int) -> int:
-    """Part 1: networks that are simulated. Returns how many figures lie outside their bands."""
+    """Part 1: simulated networks. Return the number of results outside their bands."""
     report = Report(console)
     start = time.perf_counter()
     band = percent(upper_band(0.05, num_experiments))
     where = ["claim about", "world", "method", "pairs"]
     report.table(
-        f"Equal arms: helped or hurt (at most 5 %, measured {band}), and the interval holds the truth (93 to 97 %)",
+        f"Equal arms: helped or hurt (at most 5 %, measured {band}), and the interval contains the truth (93 to 97 %)",
         [*where, "helped or hurt, %", "coverage, %", "median width, pp"],
         null_rows(report, num_experiments),
     )
@@ -362,12 +363,12 @@ def simulated(console: Console, num_experiments: int) -> int:
         border_rows(report, num_experiments),
     )
     report.table(
-        f"Five equal arms, with Holm: any helped or hurt (at most {band} %)",
+        f"Five equal arms, with Holm's correction: any helped or hurt (at most {band} %)",
         [*where, "any helped or hurt, %"],
         family_rows(report, num_experiments // 2),
     )
     report.table(
-        "The seeds that were promised to decide 80 % of experiments (77 to 90 %; six are the least)",
+        "Seeds promised to decide 80 % of experiments (77 to 90 %; at least six)",
         [*where[:-1], "effect, pp", "std, pp", "floor, pp", "seeds promised", "decided, %"],
         promise_rows(report, num_experiments // 2),
     )
@@ -383,10 +384,10 @@ training: {epochs: 2}
 
 
 def real(console: Console, num_experiments: int) -> int:
-    """Part 2: an arm against itself, in real networks. Returns how many figures lie outside their bands.
+    """Part 2: an arm against itself, in real networks. Return the number of results outside their bands.
 
-    The lecture's network with batch norm, on the embedded digits: no two of these networks share anything but the data.
-    Half of each experiment's networks play the arm and half the baseline.
+    The lecture's network with batch norm, on the embedded digits; the networks share nothing but the data. Half of each
+    experiment's networks act as the arm and half as the baseline.
     """
     report = Report(console)
     start = time.perf_counter()
@@ -402,7 +403,11 @@ def real(console: Console, num_experiments: int) -> int:
 
 
 def trained_correct(num_networks: int) -> np.ndarray:
-    """Which test examples so many networks get right, each of a seed of its own: shape (networks, examples)."""
+    """Train this many networks, each with its own seed, and return which test examples each one gets right.
+
+    Returns:
+        Shape (networks, examples), in {0, 1}.
+    """
     sys.path.append(str(Path(__file__).parent.parent))
     from support.small_runs import train_plan
 
@@ -423,7 +428,7 @@ def real_rows(report: Report, correct: np.ndarray) -> Iterator[list[str]]:
         wrong = np.mean([word_of(result, None) != "inconclusive" for result in results])
         coverage = np.mean([result.interval[0] <= 0 <= result.interval[1] for result in results])
         width = np.median([result.interval[1] - result.interval[0] for result in results])
-        # So few experiments say of a coverage of 93 to 97 % only what their own chance allows.
+        # With so few experiments, the band of 93 to 97 % must be widened by chance.
         low, high = 1 - upper_band(0.07, len(results)), upper_band(0.97, len(results))
         band = upper_band(0.05, len(results))
         yield [
@@ -442,7 +447,7 @@ PARTS: dict[str, Callable[[Console, int], int]] = {"simulated": simulated, "real
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--experiments", type=int, default=2000, help="how many experiments for each figure")
+    parser.add_argument("--experiments", type=int, default=2000, help="number of experiments for each result")
     parser.add_argument("--parts", nargs="+", choices=[*PARTS], default=[*PARTS], help="what to measure")
     arguments = parser.parse_args()
     num_misses = sum(PARTS[part](Console(width=120), arguments.experiments) for part in arguments.parts)

@@ -1,8 +1,8 @@
-"""Writes the generated parts of the README and of the pages beside what they describe.
+"""Write the generated parts of the README and of the pages in the folders that they describe.
 
     make readme
 
-Each part lies between two marker comments; ``test_readme.py`` holds the pages to what is generated here.
+Each part is between two marker comments; ``test_readme.py`` checks that the pages match what is generated here.
 """
 
 import html
@@ -34,7 +34,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def committed_run(experiment: str) -> Path:
-    """The experiment's run folder that .gitignore lets through."""
+    """The experiment's run folder that .gitignore does not ignore."""
     (name,) = re.findall(rf"^!/runs/({experiment}-.+)/$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
     return ROOT / "runs" / name
 
@@ -50,7 +50,7 @@ def result(experiment: str = "bn_vs_plain", to_root: str = "") -> str:
 
 
 def verdicts() -> str:
-    """Each of the four verdicts, in one committed run."""
+    """All four verdicts, in one committed run."""
     return result("verdicts", to_root="../../")
 
 
@@ -60,7 +60,7 @@ def figure() -> str:
 
 
 def settings() -> str:
-    """Every key of a config with its default and meaning, and the names that tables offer."""
+    """Every key of a config with its default and meaning, and the names to choose from."""
     lines = ["| key | default | meaning |", "|---|---|---|"]
     lines += [f"| `{key}` | {default} | {meaning} |" for key, default, meaning in _fields(ExperimentFile, ())]
     choices = all_choices()
@@ -124,7 +124,7 @@ def _example(found: re.Match[str]) -> str:
 
 
 def promises() -> str:
-    """Each promise with what its row of the torture came to when it was last run in full."""
+    """Each promise with the result of its torture row when the row was last run in full."""
     results = read_results()
     lines = ["| promise | row | what was done | survived | on |", "|---|--:|---|--:|---|"]
     for number, row in rows().items():
@@ -134,7 +134,7 @@ def promises() -> str:
     return "\n".join(lines) + "\n"
 
 
-# Page → the parts that are generated in it, in order.
+# Page → its generated parts, in order.
 PAGES: dict[str, tuple[Callable[[], str], ...]] = {
     "README.md": (result, figure),
     "bnreg/cli/README.md": (commands,),
@@ -145,7 +145,7 @@ PAGES: dict[str, tuple[Callable[[], str], ...]] = {
 
 
 def regenerated(page: str) -> str:
-    """A page with its generated parts written again."""
+    """The page with its generated parts replaced by new ones."""
     text = (ROOT / page).read_text(encoding="utf-8")
     for generate in PAGES[page]:
         begin, end = f"<!-- {generate.__name__} -->\n", f"<!-- end of {generate.__name__} -->"

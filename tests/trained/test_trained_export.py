@@ -1,4 +1,4 @@
-"""An exported file holds the network, and is compared with it before it is believed."""
+"""An exported file contains the network, and is compared with it before it is accepted."""
 
 import sys
 from dataclasses import replace
@@ -35,7 +35,7 @@ def model():
 
 
 def test_an_onnx_model_agrees_with_its_network_for_batches_of_any_size(model, tiny):
-    """``tiny`` has 200 test images, and one of them is asked for alone."""
+    """``tiny`` has 200 test images, and one of them is also classified alone."""
     agreement = check_onnx(model, make_network(SLOPES), tiny)
     assert agreement.num_images == agreement.num_agreeing == 200
     assert 0 <= agreement.largest_difference < 1e-4
@@ -51,7 +51,7 @@ def test_an_onnx_model_that_does_not_agree_is_refused(model, tiny, change):
         check_onnx(model, network, tiny)
 
 
-def test_an_onnx_model_says_what_it_reads_and_gives(model):
+def test_an_onnx_model_names_its_inputs_and_outputs(model):
     onnx = pytest.importorskip("onnx")
     proto = onnx.load_model_from_string(model)
     onnx.checker.check_model(proto)

@@ -1,4 +1,4 @@
-"""The laboratory of modes: what train mode answers, and that it leaves no trace."""
+"""The study of modes: what train mode answers, and that it leaves no trace."""
 
 import numpy as np
 import pytest
@@ -62,8 +62,8 @@ def test_train_mode_is_torchs_own(tiny, batch_size):
         assert found[replica] == pytest.approx(float((answers == y).double().mean()), abs=1.5 / len(y))
 
 
-def test_batches_sorted_by_class_hold_their_class_alone():
-    """Every batch of 50 then holds one class: the norms lose what tells the classes apart."""
+def test_batches_sorted_by_class_contain_a_single_class():
+    """Every batch of 50 then contains one class: the norms remove what distinguishes the classes."""
     dataset = make_tiny(num_test=200)
     trained = make_trained(dataset, norm="batch")
     labels = torch.tensor(dataset.test_labels).unsqueeze(0)
@@ -77,20 +77,20 @@ def test_batches_sorted_by_class_hold_their_class_alone():
     assert found["sorted", 8] != found["shuffled", 8]
 
 
-def test_a_network_without_norm_and_dropout_answers_alike_in_both_modes(tiny):
+def test_a_network_without_norm_and_dropout_gives_the_same_answers_in_both_modes(tiny):
     study = study_modes(make_trained(tiny), tiny)
     assert len(study.train_results) == len(ORDERS) * len(BATCH_SIZES)
     assert {result.accuracies for result in study.train_results} == {study.eval_accuracies}
 
 
-def test_the_mode_matters_with_dropout_alone(tiny):
+def test_the_mode_matters_with_dropout_only(tiny):
     study = study_modes(make_trained(tiny, dropout=0.5), tiny)
     assert study.eval_accuracies not in {result.accuracies for result in study.train_results}
 
 
 @pytest.mark.parametrize("model", [{"norm": "batch"}, {"dropout": 0.5}, {"norm": "batch", "dropout": 0.3}])
-def test_the_same_study_twice_gives_the_same_figures(tiny, model):
-    """Dropout's masks too: every pass begins its streams anew."""
+def test_the_same_study_twice_gives_the_same_numbers(tiny, model):
+    """Dropout masks too: every pass restarts their random streams."""
     trained = make_trained(tiny, **model)
     assert study_modes(trained, tiny) == study_modes(trained, tiny)
 
@@ -104,7 +104,7 @@ def test_a_networks_masks_do_not_depend_on_the_others(tiny):
     assert {key: values[0] for key, values in accuracies(study).items()} == {key: v[1] for key, v in both.items()}
 
 
-def test_too_large_a_batch_is_answered_by_a_few_networks_at_a_time(tiny, monkeypatch):
+def test_too_large_a_batch_is_evaluated_by_a_few_networks_at_a_time(tiny, monkeypatch):
     trained = make_trained(tiny, norm="batch", dropout=0.2)
     at_once = study_modes(trained, tiny)
     monkeypatch.setattr(modes, "MAX_PASS_BYTES", 2 * 4 * modes.COPIES_OF_VALUES * 8 * len(tiny.test_labels))
@@ -122,7 +122,7 @@ def test_a_last_batch_of_one_example_is_left_out(num_test):
 
 
 def test_nothing_remains_of_train_mode(tiny):
-    """Neither in the weights and statistics nor in the mode."""
+    """Weights, statistics and mode are as before."""
     trained = make_trained(tiny, norm="batch", dropout=0.5)
     before = {name: values.clone() for name, values in trained.network.state_dict().items()}
     study = study_modes(trained, tiny)
@@ -153,7 +153,7 @@ def test_mode_and_statistics_are_restored_after_a_failure(tiny):
 
 
 def test_a_statistic_that_was_not_restored_fails_the_study(tiny, monkeypatch):
-    """The checksums are no decoration."""
+    """The checksums really detect a change."""
     trained = make_trained(tiny, norm="batch")
     (_, norm), *_ = trained.network.batch_norms
     measured = modes._train_mode_accuracies
@@ -163,7 +163,7 @@ def test_a_statistic_that_was_not_restored_fails_the_study(tiny, monkeypatch):
         return measured(*arguments)
 
     monkeypatch.setattr(modes, "_train_mode_accuracies", leave_a_trace)
-    with pytest.raises(RunError, match=r"arm 'arm': evaluation in train mode has changed norm0\.running_mean"):
+    with pytest.raises(RunError, match=r"arm 'arm': evaluation in train mode changed norm0\.running_mean"):
         study_modes(trained, tiny)
 
 

@@ -28,7 +28,7 @@ ARCHITECTURES = {
 
 @torch.no_grad()
 def make_network(architecture, dropout_rates=(), generators=()):
-    """A stack as training might have left it."""
+    """A stack as it might be after training."""
     torch.manual_seed(0)
     network = StackedNetwork(architecture, REPLICAS, dropout_rates=dropout_rates, generators=generators).eval()
     for parameter in network.parameters():
@@ -59,7 +59,7 @@ def test_every_architecture_keeps_its_logits(architecture, norm, placement):
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 @pytest.mark.parametrize("architecture", [MLP, CNN], ids=["mlp", "cnn"])
 def test_every_activation_keeps_its_logits(architecture, activation):
-    """Also where the pre-activations are large, for there torch's softplus takes a short cut."""
+    """Even for large pre-activations, because torch's softplus takes a short cut there."""
     network = make_network(replace(architecture, activation=activation))
     assert_same_logits(network)
     with torch.no_grad():

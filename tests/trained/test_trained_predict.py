@@ -23,7 +23,7 @@ RANDOM = np.random.default_rng(1)
 
 
 def digit():
-    """Something as irregular as a digit, on a black border."""
+    """A picture as irregular as a digit, with a black border."""
     pixels = np.zeros(SHAPE, dtype=np.uint8)
     pixels[4:24, 4:24] = RANDOM.integers(0, 256, (20, 20))
     return pixels
@@ -64,7 +64,7 @@ def test_an_oblong_image_is_padded_with_its_border_not_stretched(tmp_path):
     oblong[20:36, 6:22] = 250
     pixels = pixels_of(Image.fromarray(oblong), tmp_path)
     rows, columns = np.nonzero(pixels > 200)
-    assert (np.ptp(rows), np.ptp(columns)) == (7, 7)  # a square still
+    assert (np.ptp(rows), np.ptp(columns)) == (7, 7)  # still a square
     assert (pixels[:, :7] == 30).all()
     assert (pixels[:, 21:] == 30).all()
 
@@ -125,12 +125,12 @@ def test_every_picture_has_the_shape_that_the_network_reads(tmp_path, shape):
     assert pixels_of(Image.fromarray(digit()), tmp_path, shape=shape).shape == shape
 
 
-def test_of_an_animation_the_first_frame_is_read_and_said_so(tmp_path):
+def test_only_the_first_frame_of_an_animation_is_read_and_a_note_says_so(tmp_path):
     frames = [Image.fromarray(np.full(SHAPE, value, dtype=np.uint8)) for value in (10, 90, 170)]
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
     picture = read(tmp_path / "x.gif")
     assert (picture.pixels == 10).all()
-    assert "the first of 3 frames is classified" in picture.notes
+    assert "only the first of 3 frames is classified" in picture.notes
 
 
 @pytest.mark.parametrize(
@@ -150,11 +150,11 @@ def test_a_light_background_is_noted(tmp_path, inverted_file, invert, note):
 
 def test_an_image_without_contrast_is_noted(tmp_path):
     Image.new("L", SHAPE, 255).save(tmp_path / "x.png")
-    assert read(tmp_path / "x.png").notes == ("one shade throughout: there is nothing to see",)
+    assert read(tmp_path / "x.png").notes == ("all pixels have the same shade: nothing to see",)
 
 
 def bomb(side):
-    """A PNG whose header promises so many pixels a side; it holds none of them."""
+    """A PNG whose header promises this many pixels per side, but which contains none."""
     header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n\0\0\0\x0d" + header + struct.pack(">I", zlib.crc32(header)) + b"\0\0\0\0IDAT5\xaf\x06\x1e"
@@ -170,13 +170,13 @@ def png():
 REFUSED = {
     "text.png": (lambda: b"five\n", r"not an image \(readable: PNG, JPEG, GIF, BMP, TIFF, WEBP, PPM\)"),
     "page.ps": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n", "not an image"),
-    "truncated.png": (lambda: png()[:300], "a damaged image: "),
-    "garbled.png": (lambda: png()[:60] + b"?" * 200 + png()[260:], "a damaged image: "),
-    "empty.png": (lambda: b"", "an empty file"),
-    "bomb.png": (lambda: bomb(60_000), "more pixels than the 89,478,485 of a safe image"),
-    "small_bomb.png": (lambda: bomb(10_000), "more pixels than the 89,478,485 of a safe image"),
-    "float.tiff": ("F", "a damaged image: samples of more than 16 bits; save it with 8 or 16"),
-    "int.tiff": ("I", "a damaged image: samples of more than 16 bits; save it with 8 or 16"),
+    "truncated.png": (lambda: png()[:300], "damaged image: "),
+    "garbled.png": (lambda: png()[:60] + b"?" * 200 + png()[260:], "damaged image: "),
+    "empty.png": (lambda: b"", "is empty"),
+    "bomb.png": (lambda: bomb(60_000), "too large: more than 89,478,485 pixels"),
+    "small_bomb.png": (lambda: bomb(10_000), "too large: more than 89,478,485 pixels"),
+    "float.tiff": ("F", "damaged image: samples of more than 16 bits; save it with 8 or 16"),
+    "int.tiff": ("I", "damaged image: samples of more than 16 bits; save it with 8 or 16"),
 }
 
 
@@ -189,7 +189,7 @@ def make_refused(name):
 
 
 @pytest.mark.parametrize("name", list(REFUSED))
-def test_what_is_no_image_is_refused_in_one_line(tmp_path, monkeypatch, name):
+def test_a_file_that_is_not_an_image_is_refused_in_one_line(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     make_refused(name)
     with pytest.raises(UserError, match=f"^{name}: {REFUSED[name][1]}") as refusal:
@@ -197,7 +197,7 @@ def test_what_is_no_image_is_refused_in_one_line(tmp_path, monkeypatch, name):
     assert len(str(refusal.value).splitlines()) == 1
 
 
-def test_a_path_that_leads_to_no_file_is_refused(tmp_path):
+def test_a_path_without_a_file_is_refused(tmp_path):
     (tmp_path / "folder").mkdir()
     for name, reason in {"folder": "a folder", "none.png": "No such file", "x" * 300: "File name too long"}.items():
         with pytest.raises(UserError, match=f"{name}: .*{reason}"):
@@ -207,7 +207,7 @@ def test_a_path_that_leads_to_no_file_is_refused(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_is_refused_without_waiting_for_its_writer(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UserError, match="pipe: not a file"):
+    with pytest.raises(UserError, match="pipe: is not a regular file"):
         read(tmp_path / "pipe")
 
 
@@ -217,7 +217,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)  # to the superuser, who may run this, no file is closed
+    monkeypatch.setattr(Path, "open", refuse)  # the superuser, who may run this, can read any file
     with pytest.raises(UserError, match=r"x\.png: cannot be read: Permission denied"):
         read(tmp_path / "x.png")
 
@@ -232,7 +232,7 @@ def test_all_refusals_are_reported_at_once(tmp_path, monkeypatch):
 
 
 @given(st.binary(max_size=200), st.integers(8, 400))
-def test_no_bytes_whatever_raise_anything_but_a_refusal(tmp_path_factory, garbage, place):
+def test_any_bytes_are_read_or_refused(tmp_path_factory, garbage, place):
     """A PNG overwritten anywhere after its signature."""
     folder = tmp_path_factory.getbasetemp()
     path = folder / "fuzzed.png"
@@ -245,7 +245,7 @@ def test_no_bytes_whatever_raise_anything_but_a_refusal(tmp_path_factory, garbag
             assert read(path).pixels.shape == SHAPE
         except UserError as error:
             lines = str(error).splitlines()
-            assert len(lines) == 1  # some of these bytes are an image
+            assert len(lines) == 1  # some of these bytes are still an image
 
 
 def logits_for(*answers, certainty=5.0, num_classes=10):
@@ -257,7 +257,7 @@ def logits_for(*answers, certainty=5.0, num_classes=10):
 
 
 def test_the_class_with_most_votes_wins():
-    """However sure the others are."""
+    """No matter how certain the other networks are."""
     (vote,) = votes(logits_for(5, 5, 3, 3, 5, 8, certainty=[1, 1, 9, 9, 1, 9]))
     assert vote.prediction == 5
     assert vote.votes == {5: 3, 3: 2, 8: 1}

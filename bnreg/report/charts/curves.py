@@ -21,7 +21,7 @@ MAX_EPOCHS_WITH_MARKS = 12
 def curves(view: RunView) -> alt.VConcatChart:
     """The lecture's figure: loss and accuracy by epoch for each arm, on each split.
 
-    A line is the mean over the seeds, its band reaches from the lowest seed to the highest. A sweep has a row of
+    A line is the mean over the seeds; its band reaches from the lowest seed to the highest. A sweep has a row of
     panels for each of its first 12 points.
 
     Raises:
@@ -29,7 +29,7 @@ def curves(view: RunView) -> alt.VConcatChart:
     """
     points = learning_curves(view)
     if not points:
-        raise UserError(f"{view.id}: there is nothing to draw: every replica diverged in its first epoch")
+        raise UserError(f"{view.id}: nothing to draw: every replica diverged in its first epoch")
     shown = points[:MAX_POINTS]
     figure = alt.vconcat(*(_row(view, point, spreads) for point, spreads in shown), spacing=28)
     return themed(figure, f"{view.name}: {view.dataset_label}", _reading_notes(view, len(shown), len(points)))
@@ -72,10 +72,10 @@ def _panel(view: RunView, spreads: pd.DataFrame, measure: str) -> alt.LayerChart
 
 
 def _lines(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
-    """A band and a line along the epochs, with marks where there are few of them or a line would be a mere dot."""
+    """A band and a line over the epochs, with marks if there are few epochs or if a line would be just a dot."""
     first, last = int(view.metrics["epoch"].min()), view.num_epochs
     has_few_epochs = last <= MAX_EPOCHS_WITH_MARKS
-    # Left to choose, Vega puts ticks on halves where there are two or three epochs, and rounds their labels.
+    # By default, Vega puts ticks on half epochs if there are two or three epochs, and rounds their labels.
     ticks: dict[str, Any] = {"values": [*range(first, last + 1)]} if has_few_epochs else {"tickMinStep": 1}
     x = alt.X(
         "epoch:Q",
@@ -106,7 +106,7 @@ def _bars(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
 
 
 def _split_scale(view: RunView, looks: Mapping[str, Any]) -> alt.Scale:
-    """The run's splits, the same for all panels, whether or not one has values of each: they share a legend."""
+    """The run's splits, the same for all panels even if a panel lacks one, because they share a legend."""
     measured = view.metrics.dropna(axis="columns", how="all").columns
     splits = [split for split in looks if any(f"{split}_{measure}" in measured for measure in METRICS)]
     return alt.Scale(domain=splits, range=[looks[split] for split in splits])

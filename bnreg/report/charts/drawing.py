@@ -1,6 +1,6 @@
-"""What all charts share: colours and type, and the files that they become.
+"""What all charts share: colours, fonts and file formats.
 
-A chart is drawn by altair from one description, for the page as for the picture.
+Altair draws a chart from one description, whether as a page or as a picture.
 """
 
 import json
@@ -17,15 +17,15 @@ from bnreg.wording import unknown
 
 Figure = TypeVar("Figure", alt.VConcatChart, alt.HConcatChart, alt.ConcatChart)
 
-# First Okabe & Ito's palette, told apart by colour-blind readers too; its yellow comes last, being pale on white.
-# Then twelve that differ from those and from each other for the many arms of a survey.
+# First Okabe & Ito's palette, which colour-blind readers can distinguish too; its yellow is last because it is pale on
+# white. Then twelve more colours, all distinct, for the many arms of a survey.
 PALETTE = [
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"),
     *("#882255", "#808080", "#7A4A1E", "#7CB518", "#6A3DC8", "#E6194B", "#1B2A6B", "#8F8B2E"),
     *("#FF9DA7", "#1DE0D0", "#BFB5E8", "#0B4F3A"),
 ]
 
-# The looks of the splits, in every chart that shows them.
+# The style of each split, in every chart that shows it.
 DASHES: dict[str, list[float]] = {"train": [5, 4], "validation": [1.5, 2.5], "test": [1, 0]}
 SHAPES = {"train": "square", "validation": "triangle-up", "test": "circle"}
 
@@ -33,7 +33,7 @@ FONT = "Helvetica, Arial, sans-serif"
 
 
 def themed(figure: Figure, title: str, subtitle: Sequence[str]) -> Figure:
-    """The figure with its heading, in the one look of all figures.
+    """The figure with its heading, in the common style of all figures.
 
     Args:
         figure: Panels, not yet configured.
@@ -56,7 +56,7 @@ def themed(figure: Figure, title: str, subtitle: Sequence[str]) -> Figure:
 
 
 class _ScriptSafe(json.JSONEncoder):
-    """JSON that can stand in a page's script: no name in it can end the script."""
+    """JSON that is safe inside a page's script: no name in it can end the script."""
 
     def encode(self, o: Any) -> str:
         return super().encode(o).replace("<", "\\u003c")
@@ -64,7 +64,7 @@ class _ScriptSafe(json.JSONEncoder):
 
 def _html(chart: alt.TopLevelMixin) -> bytes:
     page = StringIO()
-    # Inline: the libraries come along, so that the page works offline.
+    # Inline: the page includes the libraries, so it works offline.
     chart.save(page, format="html", inline=True, json_kwds={"cls": _ScriptSafe})
     return page.getvalue().encode()
 
@@ -85,27 +85,27 @@ CHART_FORMATS: dict[str, Callable[[alt.TopLevelMixin], bytes]] = {"html": _html,
 
 
 def render_chart(chart: alt.TopLevelMixin, chart_format: str) -> bytes:
-    """A chart as the content of a file of one of the ``CHART_FORMATS``; a page of HTML works offline."""
+    """The content of a chart's file in one of the ``CHART_FORMATS``; an HTML page works offline."""
     return CHART_FORMATS[chart_format](chart)
 
 
 def check_chart_path(path: Path) -> None:
-    """See that a chart can be written there, before anything is calculated for it.
+    """Check that a chart can be written there, before computing anything for it.
 
     Raises:
-        UserError: If the extension names no format, or the folder is not there.
+        UserError: If the extension is not a known format, or the folder does not exist.
     """
     if path.suffix.lower().removeprefix(".") not in CHART_FORMATS:
         raise UserError(f"{path}: {unknown('chart format', path.suffix, [f'.{name}' for name in CHART_FORMATS])}")
     if not path.parent.is_dir():
-        raise UserError(f"{path}: there is no folder {path.parent}; create it first")
+        raise UserError(f"{path}: folder {path.parent} does not exist; create it first")
 
 
 def save_chart(chart: alt.TopLevelMixin, path: Path) -> None:
-    """Write a chart in the format that the path's extension names; the file appears whole or not at all.
+    """Write a chart in the format that the path's extension names; the file appears complete or not at all.
 
     Raises:
-        UserError: If the extension is another, or the file cannot be written there.
+        UserError: If the extension is not a known format, or the file cannot be written there.
     """
     check_chart_path(path)
     content = render_chart(chart, path.suffix.lower().removeprefix("."))

@@ -7,5 +7,5 @@ import altair as alt
 from bnreg.analysis.run_view import RunView
 from bnreg.report.charts.curves import curves
 
-# Each draws a run.
+# Name → function that draws a run.
 CHARTS: dict[str, Callable[[RunView], alt.TopLevelMixin]] = {"curves": curves}

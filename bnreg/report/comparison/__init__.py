@@ -1,1 +1,1 @@
-"""A comparison as its reader sees it: tables, records, and the notes below them."""
+"""A comparison as a reader sees it: tables, records, and the notes below them."""

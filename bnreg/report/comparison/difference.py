@@ -16,12 +16,12 @@ from bnreg.wording import MISSING, as_written
 
 
 def difference_tables(first: RunView, second: RunView, blocks: Sequence[Block]) -> Group:
-    """Two columns of settings, and the comparison."""
+    """The differing settings in two columns, and the comparison."""
     parts: list[RenderableType] = [Text(f"{FIRST}:  {first.id}"), Text(f"{SECOND}: {second.id}"), ""]
     rows = [[key, _value(one), _value(other)] for key, one, other in config_differences(first, second)]
     parts += [Grid(["key", FIRST, SECOND], rows, num_names=3)] if rows else [Text("the configs are equal")]
     parts.append("")
-    return Group(*parts, block_tables(blocks) if blocks else Text("no arm is in both runs: nothing to compare"))
+    return Group(*parts, block_tables(blocks) if blocks else Text("the runs have no arm in common: nothing to compare"))
 
 
 def difference_record(first: RunView, second: RunView, blocks: Sequence[Block]) -> dict[str, Any]:

@@ -35,19 +35,19 @@ def finding_text(finding: Finding) -> str:
             edge = "lowest" if finding.best == low else "highest"
             return (
                 f"the best learning rate of {finding.arm} by {finding.split} accuracy, {finding.best:g}, is the {edge} "
-                f"of {len(finding.rates)} tried ({low:g} to {high:g}): a better one may lie beyond"
+                f"of {len(finding.rates)} tried ({low:g} to {high:g}): a better one may be outside this range"
             )
         case ChoiceByTest():
             return (
-                f"no validation split: to choose among the {finding.num_points} points ({', '.join(finding.keys)}) by "
-                "test accuracy is to choose by the test split; data.validation_size gives one to choose by"
+                f"no validation split: choosing among the {finding.num_points} points ({', '.join(finding.keys)}) by "
+                "test accuracy is choosing by the test split; set data.validation_size to choose by validation accuracy"
             )
         case DropoutBeforeNorm():
             return f"{finding.arm}: dropout of {finding.rate:g} {VARIANCE_SHIFT}"
         case TooFewSeeds():
             return (
-                f"too few seeds: with {finding.num_seeds} the smallest p is {finding.smallest_p:.3g}; "
-                f"at least {finding.enough} can reach p < 0.05"
+                f"too few seeds: with {finding.num_seeds}, the smallest possible p is {finding.smallest_p:.3g}; "
+                f"p < 0.05 needs at least {finding.enough}"
             )
 
 

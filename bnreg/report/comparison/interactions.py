@@ -1,4 +1,4 @@
-"""The table of interactions: how an arm's advantage changes with what is swept."""
+"""The table of interactions: how an arm's advantage changes with the swept settings."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def interactions_grid(interactions: Sequence["Interaction"], metric: str, styles: dict[str, str]) -> Grid:
-    """A row for each: by how much the advantage is greater at the level than at the reference."""
+    """A row for each interaction: how much greater the advantage is at the level than at the reference."""
     evidence = [one.evidence for one in interactions]
     names = [
         [one.arm, f"{short_names([one.factor])[0]} {one.level} vs {one.reference}", point_label(one.others)]

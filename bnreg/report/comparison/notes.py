@@ -1,4 +1,4 @@
-"""The lines under a table: what keeps a reader from taking its figures for more than they are."""
+"""The lines below a table: they keep a reader from reading too much into its numbers."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _DECIDED = "inconclusive; {} seeds would decide it in 80 % of cases"
 
 
 def notes_on(block: Block) -> list[str]:
-    """One line each, the weightiest first."""
+    """The notes on a block, one line each, the most important first."""
     return [
         *_on_replicas(block),
         *_on_pairing(block),
@@ -36,7 +36,7 @@ def notes_on(block: Block) -> list[str]:
 def _on_replicas(block: Block) -> list[str]:
     notes = []
     if RUNNING_ACCURACY in block.metrics and not block.question.metrics:
-        notes.append("batch norm by population statistics; the accuracy by running ones stands beside")
+        notes.append("batch norm uses population statistics; 'by running' uses running statistics")
     diverged: dict[str, list[str]] = {}
     for group in block.groups:
         if group.diverged_seeds:
@@ -45,9 +45,9 @@ def _on_replicas(block: Block) -> list[str]:
             )
     if diverged:
         told = [f"{who}{_at_points(points)}" for who, points in diverged.items()]
-        notes.append(f"diverged, and counted as chance: {_listed(told)}")
+        notes.append(f"diverged, counted as chance: {_listed(told)}")
     if not block.is_run and (keys := varying_keys(block.groups)):
-        notes.append(f"each seed's mean is over {', '.join(keys)}; --group-by keeps them apart")
+        notes.append(f"each seed's value is averaged over {', '.join(keys)}; --group-by separates them")
     if not block.is_run and len(block.views) > 1:
         for side in distinct(group.side for group in block.groups):
             runs = {one.view for group in block.groups if group.side == side for one in group.replicas}
@@ -64,7 +64,7 @@ def _on_pairing(block: Block) -> list[str]:
     for reason in distinct(one.unpaired for one in of_one_metric if one.unpaired):
         names = [one.arm.label for one in of_one_metric if one.unpaired == reason]
         notes.append(
-            f"warning: {_listed(names)} against {block.baseline}: unpaired, for the {reason} differ: "
+            f"warning: {_listed(names)} against {block.baseline}: unpaired because the {reason} differ: "
             "Welch's interval and p, over the seeds of each"
         )
     for one in of_one_metric:
@@ -76,7 +76,7 @@ def _on_pairing(block: Block) -> list[str]:
 
 
 def _on_power(judged: Sequence[Judged]) -> list[str]:
-    """Too few pairs, ties, and what each verdict's reader should know beside it."""
+    """Too few pairs, ties, and the remarks on the verdicts."""
     notes = []
     for few in too_few_pairs(judged):
         are = "is" if few.num_pairs == 1 else "are"
@@ -88,12 +88,12 @@ def _on_power(judged: Sequence[Judged]) -> list[str]:
             f"{p_text(few.smallest_p)}{after}: {remedy}"
         )
     if num_ties := sum(one.evidence.pairs.ties for one in judged if one.evidence.pairs):
-        notes.append(f"{counted(num_ties, 'pair')} tied, which nobody won")
+        notes.append(f"{counted(num_ties, 'pair')} tied: neither side won")
     return [*notes, *_remarks(judged)]
 
 
 def _remarks(judged: Sequence[Judged]) -> list[str]:
-    """What the verdicts say beside their words: one line for all of which the same is said."""
+    """The remarks on the verdicts: one line for all comparisons with the same remark."""
     several = len({one.metric for one in judged}) > 1
     by_remark: dict[str, list[str]] = {}
     needed: list[int] = []
@@ -115,7 +115,7 @@ def _remarks(judged: Sequence[Judged]) -> list[str]:
 
 
 def _on_fairness(block: Block) -> list[str]:
-    """What the audit finds in the runs; of too few seeds the comparisons themselves tell."""
+    """The audit's findings in the runs, except for too few seeds, which the comparisons themselves report."""
     if not block.judged:
         return []
     findings = Counter(
@@ -128,7 +128,7 @@ def _on_fairness(block: Block) -> list[str]:
 
 
 def _on_method(judged: Sequence[Judged]) -> list[str]:
-    """What the verdicts go by: the smallest effect of interest, the kind of interval, the correction of p."""
+    """The basis of the verdicts: the smallest effect of interest, the kind of interval, the correction of p."""
     tested = [one for one in judged if one.evidence.is_tested]
     if not tested:
         return []

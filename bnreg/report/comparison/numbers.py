@@ -1,4 +1,4 @@
-"""How numbers are shown: the decimals of a column below each other, accuracies in percent."""
+"""The format of numbers: the decimals of a column are aligned, accuracies are in percent."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,20 +9,20 @@ MISSING = "–"
 
 
 def header(column: str, *, of_difference: bool = False) -> str:
-    """A table's header: the label of a column, or ``difference [95 %]``, and the unit behind it."""
+    """A column's header: its label, or ``difference [95 %]``, followed by the unit."""
     label = "difference [95 %]" if of_difference else label_of(column)
     return f"{label}{unit(column, of_difference=of_difference)}"
 
 
 def unit(column: str, *, of_difference: bool = False) -> str:
-    """What stands behind a header: ``, %``, for differences ``, pp``, nothing for a pure number."""
+    """The end of a header: ``, %``, for differences ``, pp``, nothing for a pure number."""
     metric = metric_of(column)
     name = metric.difference_unit if of_difference else metric.unit
     return f", {name}" if name else ""
 
 
 def means(metric: str, pairs: Sequence[tuple[float, float]]) -> list[str]:
-    """``95.93 ± 0.21`` for each mean and spread; the mean alone where every spread is missing."""
+    """``95.93 ± 0.21`` for each mean and spread; only the mean if every spread is missing."""
     scale, digits = metric_of(metric).scale, metric_of(metric).digits
     written = [number(mean * scale, digits) for mean, _ in pairs]
     if all(math.isnan(std) for _, std in pairs):
@@ -48,17 +48,17 @@ def differences(metric: str, values: Sequence[float], intervals: Sequence[tuple[
 
 
 def number(value: float, digits: int) -> str:
-    """With so many decimals; a dash for NaN."""
+    """The value with this many decimals; a dash for NaN."""
     return MISSING if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def signed(value: float, digits: int) -> str:
-    """With a sign; zero has a plus."""
+    """The value with a sign; zero has a plus."""
     return f"{round(value, digits) + 0.0:+.{digits}f}"
 
 
 def p_text(p_value: float) -> str:
-    """Three decimals, and never zero."""
+    """A p with three decimals, never shown as zero."""
     return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
@@ -69,7 +69,7 @@ def out_of(parts: Iterable[int], wholes: Iterable[int]) -> list[str]:
 
 
 def padded(cells: list[str]) -> list[str]:
-    """Each as wide as the widest, flush right."""
+    """The cells, right-aligned to the width of the widest."""
     width = max(map(len, cells), default=0)
     return [cell.rjust(width) for cell in cells]
 

@@ -1,4 +1,4 @@
-"""A comparison as plain data: fractions instead of percent, None for what is missing."""
+"""A comparison as plain data: fractions instead of percent, None for missing values."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def block_record(block: Block) -> dict[str, Any]:
-    """One record for a block: a run, or what was chosen from several."""
+    """One record for a block: a run, or a selection from several."""
     first = block.views[0]
     about: dict[str, Any] = {"runs": [view.id for view in block.views]}
     if len(block.views) == 1:
@@ -116,7 +116,7 @@ def _evidence_record(evidence: "Evidence") -> dict[str, Any]:
 
 
 def block_csv(blocks: Sequence[Block]) -> str:
-    """A row for each group and metric, with its comparison where it has one; with ``seeds`` one for each seed."""
+    """A row for each group and metric, with its comparison if it has one; with ``seeds``, one row per seed."""
     rows = [row for block in blocks for row in (_seed_rows(block) if block.question.seeds else _group_rows(block))]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
@@ -126,7 +126,7 @@ def block_csv(blocks: Sequence[Block]) -> str:
 
 
 def _inert(cell: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula, whatever a setting is called."""
+    """A cell that no spreadsheet reads as a formula, whatever the name of a setting."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@")) else cell
 
 

@@ -1,6 +1,6 @@
-"""A comparison as its reader sees it: as tables for the terminal, in Markdown and in LaTeX.
+"""A comparison as tables for the terminal, in Markdown and in LaTeX.
 
-All come from the same grids of text, so that they never disagree in a figure or a word.
+All come from the same grids of text, so they always agree in every number and word.
 """
 
 import math
@@ -34,7 +34,7 @@ from bnreg.wording import MISSING, as_written, counted, point_label, short_names
 if TYPE_CHECKING:
     from bnreg.config.key_paths import Point
 
-# More swept settings than these share one column, which can wrap; else figures would not fit 80 columns.
+# More swept settings than this share one column, which can wrap; otherwise the numbers would not fit in 80 columns.
 MAX_POINT_COLUMNS = 2
 
 # The words carry the meaning; colour only repeats it.
@@ -42,7 +42,7 @@ VERDICT_STYLES = {"helped": "green", "hurt": "red", "equivalent": "cyan", "~": "
 
 
 class _Phrases:
-    """Phrases in a line of text, which is broken between them where there is no room."""
+    """Phrases in a line of text, which is broken between phrases if room is short."""
 
     def __init__(self, phrases: Iterable[Text]) -> None:
         self._phrases = tuple(phrases)
@@ -60,7 +60,7 @@ class _Phrases:
 
 
 def block_tables(blocks: Sequence[Block]) -> Group:
-    """For the terminal."""
+    """The tables for the terminal."""
     parts: list[RenderableType] = []
     for block in blocks:
         parts += [_Phrases(_title(block)), ""]
@@ -72,7 +72,7 @@ def block_tables(blocks: Sequence[Block]) -> Group:
 
 
 def block_markdown(blocks: Sequence[Block]) -> str:
-    """In GitHub's Markdown."""
+    """The tables in GitHub's Markdown."""
     parts = []
     for block in blocks:
         name, facts = _name(block), ", ".join(_facts(block))
@@ -84,7 +84,7 @@ def block_markdown(blocks: Sequence[Block]) -> str:
 
 
 def block_latex(blocks: Sequence[Block]) -> str:
-    """As LaTeX tables, what is said about them as comments."""
+    """The tables in LaTeX, with titles and notes as comments."""
     parts = []
     for block in blocks:
         parts.append(f"% {_name(block)}: {', '.join(_facts(block))}")
@@ -95,7 +95,7 @@ def block_latex(blocks: Sequence[Block]) -> str:
 
 
 def grids(block: Block) -> list[tuple[str, Grid]]:
-    """The tables of a block, with a heading where one is needed."""
+    """The tables of a block, each with a heading if it needs one."""
     tables = [("", _seed_grid(block) if block.question.seeds else _arm_grid(block))]
     by_metric = distinct(one.metric for one in block.judged)
     for metric in by_metric:
@@ -114,7 +114,7 @@ def _name(block: Block) -> str:
 
 
 def _title(block: Block) -> list[Text]:
-    """A run by its folder's name, for the experiment's is that of all its runs."""
+    """The title; a run is named by its folder, because all runs of an experiment share the experiment's name."""
     view = block.views[0]
     suffix = view.id.removeprefix(view.name) if len(block.views) == 1 else ""
     fallback = len(block.views) == 1 and view.used_fallback
@@ -185,7 +185,7 @@ def _seed_grid(block: Block) -> Grid:
 
 
 def _grid(block: Block, groups: Sequence[ReplicaGroup], columns: dict[str, list[str]]) -> Grid:
-    """The columns behind those that name each row's group and show its further settings."""
+    """The given columns, after those that name each row's group and show its further settings."""
     headers, names = _names(block, groups, baseline=True)
     headers[-1] = block.along
     headers += short_names(block.columns)
@@ -221,7 +221,7 @@ def _verdict(judged: Judged) -> str:
 def _names(
     block: Block, groups: Sequence[ReplicaGroup], *, baseline: bool = False
 ) -> tuple[list[str], list[list[str]]]:
-    """Headers and cells of the columns that name each group: those of its point, then its side."""
+    """Headers and cells of the columns that name each group: first its point, then its side."""
     label: Callable[[Point], list[str]]
     if len(block.point_keys) <= MAX_POINT_COLUMNS:
         headers = short_names(block.point_keys)

@@ -11,12 +11,12 @@ from bnreg.wording import MISSING
 
 
 def tests_grid(judged: Sequence[Judged], headers: list[str], names: Sequence[Sequence[str]]) -> Grid:
-    """The p of each test, uncorrected, a row per comparison.
+    """The p of each test, uncorrected, one row per comparison.
 
     Args:
         judged: The comparisons, all by one metric.
-        headers: Of the columns of names.
-        names: The cells of those, a row per comparison.
+        headers: Headers of the columns of names.
+        names: Cells of these columns, one row per comparison.
     """
     rows = [
         [*name, *(MISSING if math.isnan(p_value) else p_text(p_value) for p_value in secondary_p_values(one).values())]

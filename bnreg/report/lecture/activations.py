@@ -20,14 +20,14 @@ FUNCTION, DERIVATIVE = "function τ(z)", "derivative τ′(z)"
 SATURATED = "saturated"
 BAND, BAND_OPACITY = "#a8a8a8", 0.35  # lets the grid through
 
-# Of a function without bound, this much is drawn: else its bend at 0 and its derivative would be too small to see.
+# The drawn range of an unbounded function: in a larger one, its bend at 0 and its derivative would be too small.
 LOWEST, HIGHEST = -2.0, 3.0
 
 
 def activation_note(view: ActivationView) -> str:
-    """What a reader must know beside the curves; empty where there is nothing to add."""
+    """What a reader must know besides the curves; empty if there is nothing to add."""
     if not view.trainable:
-        return "drawn only: no gradient to learn by"
+        return "drawn only: no gradient to train with"
     if view.learnt_slope is not None:
         return f"α learnt, starts at {view.learnt_slope:g}"
     return ""
@@ -37,8 +37,8 @@ def activation_figure(views: Sequence[ActivationView]) -> alt.ConcatChart:
     """A small panel for each function: the function, its derivative dashed, and a band where it saturates."""
     figure = alt.concat(*map(_panel, views), columns=COLUMNS, spacing=24)
     notes = [
-        "Shaded: saturated. On that side the derivative tends to 0, and from there on it stays below 5 % of its",
-        "largest value, so that hardly any gradient passes.",
+        "Shaded: saturated. On that side the derivative tends to 0; in the shaded region it stays below 5 % of its",
+        "largest value, so hardly any gradient passes.",
     ]
     return themed(figure, "Activation functions and their derivatives", notes)
 
@@ -116,7 +116,7 @@ def _place(z: float) -> str:
 
 
 def activation_records(views: Sequence[ActivationView]) -> list[dict[str, Any]]:
-    """The table as plain data for JSON: an end of a region that is none is None."""
+    """The table as plain data for JSON; an unbounded end of a region is None."""
     return [
         {
             "name": view.name,

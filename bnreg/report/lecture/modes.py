@@ -1,4 +1,4 @@
-"""What evaluation in the wrong mode costs, as a table and as a chart."""
+"""The cost of evaluation in the wrong mode, as a table and as a chart."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -16,7 +16,7 @@ from bnreg.wording import counted, point_label
 
 Records = Sequence[Mapping[str, Any]]
 
-# So many arms fit side by side into 80 columns.
+# Number of arms that fit side by side into 80 columns.
 ARMS_PER_TABLE = 2
 
 MAX_POINTS = 12
@@ -26,15 +26,15 @@ EVAL = "eval mode"
 CURVES = {"shuffled": "train mode, shuffled", "sorted": "train mode, sorted by class"}
 DASHES: dict[str, list[float]] = {EVAL: [1.5, 2.5], CURVES["shuffled"]: [1, 0], CURVES["sorted"]: [7, 4]}
 
-# On the logarithmic axis the whole test set stands one step of the batch sizes, a factor of 4, to the right of them.
+# On the logarithmic axis, the whole test set is one step, a factor of 4, to the right of the largest batch size.
 STEP = 4
 
 
 def modes_tables(records: Records) -> Group:
-    """Test accuracy in percent by batch size, for each arm and order; a block for every point of the sweep.
+    """Test accuracy in percent by batch size, for each arm and order; one block per point of the sweep.
 
     Args:
-        records: One for each arm at a point, as ``ArmModes.describe`` gives them.
+        records: One for each arm at a point, from ``ArmModes.describe``.
     """
     parts: list[RenderableType] = [Text(f"test accuracy in %: {_seeds(records)} (lowest–highest)"), ""]
     for point, arms in _by_point(records):
@@ -64,13 +64,13 @@ def _cell(result: Mapping[str, Any]) -> str:
 
 
 def modes_chart(records: Records, title: str) -> alt.ConcatChart:
-    """Test accuracy against the batch size of evaluation, for each arm and order, beside that in eval mode.
+    """Test accuracy against the evaluation batch size, for each arm and order, together with that in eval mode.
 
-    A line is the mean over the seeds, its band reaches from the lowest seed to the highest. A sweep has a panel for
+    A line is the mean over the seeds; its band reaches from the lowest seed to the highest. A sweep has a panel for
     each of its first 12 points.
 
     Args:
-        records: One for each arm at a point, as ``ArmModes.describe`` gives them.
+        records: One for each arm at a point, from ``ArmModes.describe``.
         title: The run and its data.
     """
     points = _by_point(records)
@@ -100,7 +100,7 @@ def _panel(point: Mapping[str, Any], arms: Records) -> alt.LayerChart | alt.Face
     )
     x = alt.X(
         "place:Q",
-        title="batch size of the evaluation",
+        title="evaluation batch size",
         scale=alt.Scale(type="log", domain=[sizes[0], places["all"]], nice=False, padding=10),
         axis=alt.Axis(
             values=list(places.values()),
@@ -146,7 +146,7 @@ def _by_point(records: Records) -> list[tuple[Mapping[str, Any], Records]]:
 
 
 def _batch_sizes(arms: Records) -> list[Any]:
-    """Those of train mode, as they were measured: numbers and then ``all``."""
+    """The batch sizes of train mode, in the order measured: numbers, then ``all``."""
     return list(dict.fromkeys(result["batch_size"] for result in arms[0]["train"]))
 
 
@@ -162,7 +162,7 @@ def _seeds(records: Records) -> str:
 
 
 def _missing(records: Records) -> list[str]:
-    """A line for each arm some of whose networks diverged."""
+    """A line for each arm with diverged networks."""
     return [
         f"{record['arm']}{', ' if record['point'] else ''}{point_label(record['point'])}: "
         f"{counted(len(record['missing_seeds']), 'diverged network')} left out"

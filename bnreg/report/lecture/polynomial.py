@@ -16,20 +16,20 @@ TRUE = "sin 2πx"
 GUIDE = "#777777"
 LEGEND = alt.Legend(orient="top", symbolSize=350, columns=2)
 
-# How far beyond the samples and the true function the left panel reaches; a fit that swings farther is cut off.
+# The left panel's margin beyond the samples and the true function; a fit that swings farther is cut off.
 MARGIN = 0.5
 
-# An error this small is rounding; drawn in its place where there is none at all, since zero has no logarithm.
+# An error this small is rounding. Smaller errors are drawn here, because zero has no logarithm.
 SMALLEST = 1e-16
 
 
 def polynomial_figure(study: PolynomialStudy, seed: int, noise: float) -> alt.HConcatChart:
-    """The lecture's picture: a few fits over the samples, and beside it the errors by degree.
+    """The lecture's picture: a few fits over the samples, and the errors by degree beside them.
 
     Args:
         study: What to draw.
         seed: The samples' seed, for the heading.
-        noise: Standard deviation of the samples' noise: no fit can have a smaller error on new samples but by luck.
+        noise: Standard deviation of the samples' noise: a fit's error on new samples can only be smaller by luck.
     """
     panels = alt.hconcat(_fits(study), _errors(study, noise), spacing=40)
     figure: alt.HConcatChart = panels.resolve_scale(color="independent", strokeDash="independent", shape="independent")
@@ -38,7 +38,7 @@ def polynomial_figure(study: PolynomialStudy, seed: int, noise: float) -> alt.HC
 
 
 def _fits(study: PolynomialStudy) -> alt.LayerChart | alt.FacetChart:
-    """The lowest degree, the best and the highest over the samples, and the function that these are of."""
+    """The fits of the lowest, the best and the highest degree over the samples, and the true function."""
     curves = {TRUE: curve(true_function)}
     for degree in study.drawn_degrees:
         curves[_fit_label(degree, study.best_degree)] = curve(study.fits[degree])
@@ -102,7 +102,7 @@ def _errors(study: PolynomialStudy, noise: float) -> alt.LayerChart | alt.FacetC
 
 
 def _guides(best_degree: int, noise: float, x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    """A line at the best degree and, where there is noise, one at its size, each with its label."""
+    """A labelled line at the best degree and, if there is noise, one at the size of the noise."""
     best = alt.Chart(pd.DataFrame({"degree": [best_degree], "label": [f"best: degree {best_degree}"]}))
     label = best.mark_text(align="left", dx=5, baseline="top", fontSize=12)
     if best_degree > DEGREES[-1] / 2:  # there is more room on the other side
