@@ -1,4 +1,4 @@
-"""Two runs: how their configs differ, and what that changed in each arm that both have."""
+"""Two runs compared: the differences between their configs, and the effect on each arm that both have."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import flat_config
 from bnreg.wording import as_written
 
-# Keys that say how a run was carried out, not what was trained.
+# Keys that describe how a run was executed, not what was trained.
 _UNIMPORTANT = ("name", "device", "jobs", "data.root")
 FIRST, SECOND = "first", "second"
 

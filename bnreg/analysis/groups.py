@@ -83,9 +83,9 @@ class ReplicaGroup:
         return sum(replica.seconds for replica in self.replicas)
 
     def answers(self, seed: int) -> "Flags | None":
-        """Which test examples the network of a seed gets right, shape (examples,).
+        """The test examples that a seed's network gets right, as flags of shape (examples,).
 
-        None if that was not recorded, if there are several networks, or if the network diverged.
+        None if they were not recorded, if there are several networks, or if the network diverged.
         """
         only, *others = self.by_seed[seed]
         return None if others or only.diverged else only.correct()
@@ -104,7 +104,7 @@ def run_groups(view: RunView, replicas: Sequence[Replica]) -> list[ReplicaGroup]
 
 
 def pooled_groups(replicas: Sequence[Replica], point_keys: Sequence[str], along: str) -> list[ReplicaGroup]:
-    """The groups of all runs together.
+    """The groups of all runs, pooled.
 
     Args:
         replicas: Replicas from any number of runs.
@@ -144,7 +144,7 @@ def varying_keys(groups: Iterable[ReplicaGroup]) -> list[str]:
 
 
 def changed_keys(cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The keys whose values are not the same everywhere."""
+    """The keys whose values differ between the cells."""
     keys = distinct(key for settings in cells for key in settings)
     return [key for key in keys if len({as_written(settings.get(key)) for settings in cells}) > 1]
 

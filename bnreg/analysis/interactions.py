@@ -1,4 +1,4 @@
-"""Whether an arm's advantage depends on the swept settings: the difference of differences, for two settings or more."""
+"""Does an arm's advantage depend on the swept settings? The difference of differences, for two settings or more."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ MIN_FACTORS = 2
 def interactions_of(block: Block, metric: str) -> list[Interaction]:
     """Each arm's advantage at every level of a swept setting, compared with that at the first level.
 
-    The comparisons are a family of their own. Empty for fewer than two settings (the run itself does not count as one),
-    or where arms must not be paired.
+    The comparisons are a family of their own. The list is empty for fewer than two settings (the run itself does not
+    count as one), or if arms must not be paired.
     """
     settings = [key for key in block.point_keys if key not in ("run", "name")]
     if len(settings) < MIN_FACTORS or block.along != "arm" or block.baseline is None:
@@ -52,7 +52,7 @@ def interactions_of(block: Block, metric: str) -> list[Interaction]:
 
 
 def _correctness(block: Block) -> Correctness | None:
-    """Which examples each network gets right (see ``ReplicaGroup.answers``); None unless all share one test set."""
+    """The examples that each network gets right (see ``ReplicaGroup.answers``); None unless all share one test set."""
     if len({one.fingerprint for group in block.groups for one in group.replicas}) > 1:
         return None
     correctness = {}

@@ -18,7 +18,7 @@ TEST_ACCURACY = "test_accuracy"
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """One group compared with the baseline's, by one metric.
+    """One group compared with the baseline's group on one metric.
 
     Attributes:
         metric: Name of the metric.
@@ -26,7 +26,8 @@ class Judged:
         baseline: The group that it is compared with.
         evidence: The evidence and the verdict.
         unpaired: Why the two must not be paired; None if they may be.
-        is_answered: Whether the metric is that of the final networks, whose answers on each test example are kept.
+        is_answered: Whether the metric is the test accuracy of the final networks, whose answers on each test example are
+            stored.
     """
 
     metric: str
@@ -44,13 +45,13 @@ def judge_groups(
     *,
     stored_final: bool,
 ) -> list[Judged]:
-    """Compare each arm's group with its baseline's by each metric, and judge all comparisons as one family.
+    """Compare each arm's group with its baseline's on each metric, and judge all comparisons as one family.
 
     Args:
         pairs: The arm's group and the baseline's.
-        metrics: The metrics to compare by.
+        metrics: The metrics to compare.
         smallest_effects: Metric → smallest effect of interest, if there is one.
-        stored_final: Whether the metrics are those of the final networks, whose answers on each test example are kept.
+        stored_final: Whether the metrics are those of the final networks, whose answers on each test example are stored.
     """
     judged = []
     for metric in metrics:
@@ -89,7 +90,7 @@ def judge_groups(
 
 
 def streams_differ(arm: ReplicaGroup, baseline: ReplicaGroup) -> str | None:
-    """The reason why two groups must not be paired: what differs between their streams of a shared seed; None if none.
+    """The reason not to pair two groups: what differs between their streams for a shared seed; None if nothing does.
 
     The arms of one run are always paired. Replicas of different runs are paired if they saw the same batches of the
     same data.
@@ -126,7 +127,7 @@ def _example_error(arm: ReplicaGroup, baseline: ReplicaGroup, seeds: Sequence[in
 
 
 def answers_of(arm: ReplicaGroup, baseline: ReplicaGroup, seed: int) -> tuple[Flags, Flags] | None:
-    """Which test examples the two networks of a seed get right; None unless both are known."""
+    """The test examples that each of a seed's two networks gets right; None unless both are known."""
     correct, baseline_correct = arm.answers(seed), baseline.answers(seed)
     return None if correct is None or baseline_correct is None else (correct, baseline_correct)
 

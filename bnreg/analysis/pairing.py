@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from bnreg.training.messages import Proof
 
-# Each compared property, and what must match besides seed and point before it is compared: of two arms that trained for
-# different numbers of epochs, one saw more of the order.
+# Each property to compare, and what must match besides seed and point before it is compared: if two arms trained for
+# different numbers of epochs, one saw more of the batch order than the other.
 _COMPARED: dict[str, Callable[[Proof], Hashable]] = {
     "initial_weights": lambda _: None,
     "batch_order": lambda proof: proof.epochs,
@@ -32,7 +32,7 @@ class PairingProof:
 
 
 def prove_pairing(proofs: Sequence[Proof]) -> PairingProof:
-    """Check for which seeds the arms began with equal weights and saw the same examples in the same order."""
+    """Check, seed by seed, whether the arms started with equal weights and saw the same examples in the same order."""
     return PairingProof(
         num_arms=len({proof.replica.arm for proof in proofs}),
         num_points=len({proof.replica.point_index for proof in proofs}),

@@ -1,4 +1,4 @@
-"""The limits of too few pairs."""
+"""Numbers of pairs that are too small for p < 0.05."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The language of ``--where``: ``KEY OP VALUE``, joined by commas or ``and``; and the check of its keys."""
+"""The language of ``--where``: ``KEY OP VALUE``, joined by commas or ``and``. It also checks the keys."""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -57,7 +57,7 @@ class Replica:
         return self.view, self.id.point_index, self.id.arm
 
     def correct(self) -> npt.NDArray[np.bool_] | None:
-        """Which test examples it classifies correctly, shape (examples,); None if that was not recorded."""
+        """The test examples that it classifies correctly, as flags of shape (examples,); None if they were not recorded."""
         of_point = self.view.correct.get(self.id.point_index)
         if of_point is None:
             return None
@@ -75,7 +75,7 @@ def check_metrics(views: Sequence[RunView], metrics: Sequence[str]) -> None:
     """Refuse metrics that a run does not have.
 
     Raises:
-        UserError: One line for each metric that no run has, or that the named runs lack.
+        UserError: One line for each metric that no run has, or that some of the runs lack.
     """
     by_run = {view.id: metric_names(view) for view in views}
     known = [*dict.fromkeys(name for names in by_run.values() for name in names)]
@@ -145,7 +145,7 @@ def _values(view: RunView, metric: str, at: str) -> list[float]:
         return final
     if at == BEST:
         if "best_epoch" not in view.summary:
-            reason = "no validation split, and the test set selects nothing; train with data.validation_size"
+            reason = "no validation split, and the test split must not choose an epoch; train with data.validation_size"
             raise UserError(f"--at best: {view.id}: {reason}")
         if f"best_{metric}" not in view.summary:
             raise UserError(f"--at best: {view.id}: {metric} was only measured after the last epoch")

@@ -154,7 +154,7 @@ def view_of(info: RunInfo, metrics: "pd.DataFrame", summary: Mapping[str, list[A
 
 
 def view_of_run(run: "Run") -> RunView:
-    """A view of a run's folder; large files are read when they are needed."""
+    """A view of a run's folder; large files are read only when they are needed."""
     from bnreg.runs import read_correct
 
     return RunView(run.info, run.summary, run.config, lambda: run.metrics, lambda: read_correct(run))

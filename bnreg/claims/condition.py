@@ -12,7 +12,7 @@ from bnreg.metrics import label_of
 
 _CONDITION = re.compile(r"\s*(?P<arm>.+?)\s*(?P<operator><=|>=|<|>)\s*(?P<other>.+?)\s*")
 
-# Each takes the verdict on the left arm against the right one. An inconclusive one is neither helped nor hurt.
+# Each takes the verdict on the left arm against the right one. An inconclusive verdict is neither helped nor hurt.
 _OPERATORS: dict[str, Callable[[str], bool]] = {
     "<": lambda verdict: verdict == "hurt",
     "<=": lambda verdict: verdict != "helped",
@@ -31,7 +31,7 @@ class FailIf:
     other: str
 
     def matches(self, blocks: Sequence[Block]) -> list[tuple[Block, Judged]]:
-        """The comparisons for which it is true.
+        """The comparisons for which the condition is true.
 
         Raises:
             UserError: If the two were not compared, or if a comparison has too few seeds for any verdict, so that a

@@ -13,7 +13,7 @@ NUM_POINTS = 241
 
 
 class ActivationView(NamedTuple):
-    """An activation function as a drawing and a table show it.
+    """One activation function, ready for a drawing and a table.
 
     Attributes:
         name: Its key in ``ACTIVATIONS``.

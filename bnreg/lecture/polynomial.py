@@ -1,6 +1,6 @@
 """Under- and overfitting in one dimension: polynomials fitted to a few noisy samples of a smooth function.
 
-The lower degrees cannot follow the function; the higher ones follow the noise as well. The error on the samples fitted
+The lower degrees cannot follow the function; the higher ones follow the noise as well. The error on the fitted samples
 falls with every degree; the error on new samples falls and then rises.
 """
 
@@ -89,7 +89,7 @@ def draw_samples(seed: int, purpose: str, num_samples: int, noise: float) -> Sam
     """Samples of the true function at uniformly random places, with independent normal noise.
 
     Args:
-        seed: Names the random stream together with the purpose.
+        seed: Random seed; it selects the random stream together with the purpose.
         purpose: ``train`` or ``test``.
         num_samples: Number of samples.
         noise: Standard deviation of the noise, in the units of y.

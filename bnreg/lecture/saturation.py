@@ -83,7 +83,7 @@ def saturation(activation: Activation) -> Saturation:
 
 
 def _edge(activation: Activation, threshold: float, flat: float, steep: float) -> float:
-    """The point between a flat and a steep one where |τ′| crosses the threshold, by bisection; it is flat itself."""
+    """The point between a flat and a steep one where |τ′| crosses the threshold, by bisection; the result is flat."""
     for _ in range(NUM_HALVINGS):
         middle = (flat + steep) / 2
         slope = values_and_slopes(activation, np.array(middle))[1]

@@ -13,18 +13,18 @@ Basis = Literal["seeds", "seeds and examples", "redrawn splits", "unpaired seeds
 
 @dataclass(frozen=True)
 class Pairs:
-    """Seeds that the arm and the baseline both have, and how they differ in each.
+    """Seeds that the arm and the baseline both have, and how the two differ in each.
 
     Attributes:
         seeds: Ascending.
         differences: Arm minus baseline for each of them, in the metric's unit.
         smallest_p: The smallest p that this number of pairs can reach, whatever their values.
         d_z: Mean of the differences over their standard deviation; NaN for fewer than two pairs or equal differences.
-        wins: Seeds in which the arm was better.
-        losses: Seeds in which the baseline was better.
-        ties: Seeds in which both were equal.
+        wins: Number of seeds in which the arm was better.
+        losses: Number of seeds in which the baseline was better.
+        ties: Number of seeds in which both were equal.
         unmatched_seeds: Seeds that only one of the two has, ascending; they are not used.
-        diverged_seeds: Paired seeds whose arm diverged; they count, with the metric of a guess.
+        diverged_seeds: Paired seeds whose arm diverged; they count, with the metric of a random guess.
         diverged_baseline_seeds: Paired seeds whose baseline diverged, likewise.
     """
 
@@ -47,14 +47,14 @@ class Evidence:
     Attributes:
         difference: Mean of arm minus baseline, in the metric's unit; NaN if one of them has no value.
         interval: 95 % interval of the difference; None if there are too few values for one.
-        interval_over: What the interval assumes to be drawn at random.
+        interval_over: What the interval assumes was drawn at random.
         p_value: Two-sided p: of the sign-flip test if paired, of Welch's if unpaired; 1 without values.
-        interval_p: Two-sided p that belongs to the interval if that covers more than the seeds, else None; the verdict
-            uses the larger of the two.
+        interval_p: The interval's two-sided p if the interval covers more than the seeds, otherwise None; the verdict uses
+            the larger of the two p values.
         std: Standard deviation of a difference between two seeds; NaN for fewer than two.
         floor_error: The part of the mean's standard error that more seeds cannot reduce.
-        higher_is_better: Which sign of the difference is a win.
-        num_seeds: Number of seeds used of the arm and of the baseline.
+        higher_is_better: Whether a positive difference is a win.
+        num_seeds: Number of seeds used from the arm and from the baseline.
         verdict: The verdict.
         pairs: The seeds that both have; None if unpaired.
     """

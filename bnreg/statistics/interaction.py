@@ -18,8 +18,8 @@ class Interaction(NamedTuple):
         arm: The arm.
         factor: The swept setting, as its dotted key.
         level: Its value.
-        reference: Its first value, with which the level is compared.
-        others: The other swept settings, which stay as they are.
+        reference: Its first value, which the level is compared with.
+        others: The other swept settings, which stay the same.
         evidence: (arm − baseline) at the level, minus the same at the reference. *Helped* means that the advantage is
             greater at the level.
     """
@@ -54,7 +54,7 @@ def compare_interactions(
         arms: The arms, in the order in which to list them.
         baseline: The arm to compare with.
         metric: The column to compare.
-        higher_is_better: Which sign of the metric is better.
+        higher_is_better: Whether a higher value of the metric is better.
         smallest_effect: The smallest change of the advantage that is of interest, in the metric's unit.
         correctness: Which test examples each replica gets right, keyed by the point's values, arm and seed.
     """

@@ -1,7 +1,7 @@
-"""The uncertainty of a mean difference: three standard errors, by what the experiment drew at random, and one interval.
+"""The uncertainty of a mean difference: a standard error for each of three kinds of random draw, and one interval.
 
-All three intervals are Student's, ``mean ± t · standard error``. Bootstraps were measured against it and lost
-(``tests/tools/calibration.py`` shows it). BCa over seeds is the textbook choice, but it estimates the skewness badly
+All three intervals are Student's, ``mean ± t · standard error``. Bootstraps were compared with it and did worse
+(``tests/tools/calibration.py`` shows this). BCa over seeds is the textbook choice, but it estimates the skewness badly
 from few pairs: one bad seed shifts both of its bounds, and if one seed in ten is bad, the interval contains the truth
 only nine times in ten. Resampling seeds and examples independently counts the variation that is specific to a network
 and an example three times; that is the largest part here, so the interval is far too wide. Student's interval contains
@@ -111,7 +111,7 @@ def over_seeds_and_examples(differences: npt.ArrayLike, example_error: float) ->
 def over_redrawn_splits(differences: npt.ArrayLike, ratio: float) -> Estimate | None:
     """The mean if each seed redraws train and test split from one pool, so that the train sets overlap.
 
-    The differences are then not independent, and the spread over seeds alone would claim too much.
+    The differences are then not independent, so the spread over seeds alone would give too narrow an interval.
 
     Args:
         differences: One per seed, shape (pairs,).
@@ -134,7 +134,7 @@ def example_error(differences: npt.NDArray[np.int8]) -> float:
     """The standard error from the examples: how far another test set of this size would move the mean difference.
 
     σ²_example is the mean covariance over the examples between two seeds' differences: the effect of the arms on an
-    example that all seeds share. Effects of a single pair of networks average out of a covariance.
+    example that all seeds share. Effects of a single pair of networks average out in a covariance.
 
     Args:
         differences: Correct (1) or not (0), arm minus baseline, shape (seeds, examples); for an interaction, the

@@ -36,7 +36,7 @@ def shared_example_error(correctness: Correctness | None, terms: Sequence[tuple[
 
     Args:
         correctness: Which test examples each replica gets right.
-        terms: A sign, a point and an arm each: for instance, the arm with +1 and the baseline with −1.
+        terms: A sign, a point and an arm for each term: for instance, the arm with +1 and the baseline with −1.
 
     Returns:
         See ``intervals.example_error``; None if fewer than two seeds have all the terms.

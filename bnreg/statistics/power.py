@@ -1,4 +1,4 @@
-"""The power of the verdict: how many seeds would decide."""
+"""The power of the verdict: the number of seeds that would decide it."""
 
 import math
 
@@ -32,7 +32,8 @@ def seeds_needed(
         std: Standard deviation of the differences between seeds.
         smallest_effect: In the metric's unit; None without one.
         floor_error: Standard error that more seeds cannot reduce, such as that from the test examples.
-        family_size: Number of comparisons that p is corrected for; each is assumed to need the smallest p of them.
+        family_size: Number of comparisons that p is corrected for; each is assumed to get the correction of the smallest
+            p.
         power: The share of experiments, in (0, 1).
 
     Returns:
@@ -69,7 +70,7 @@ def decided_share(
 
     It assumes normal differences. The spread that an experiment sees is a χ variable; the normal probability of the
     mean is averaged over its quantiles. The sign-flip test is as powerful as Student's at the level that sign flips of
-    so few pairs can attain.
+    this number of pairs can attain.
 
     Args:
         num_pairs: Two or more.
@@ -119,7 +120,7 @@ def fewest_pairs(family_size: int = 1) -> int | None:
 
 
 def attainable_level(num_pairs: int, level: float = SIGNIFICANCE) -> float:
-    """The largest p below the level that a sign-flip test of this number of pairs can give; 0 if there is none.
+    """The largest p below the level that a sign-flip test of this number of pairs can give; 0 if no p is below it.
 
     p comes in steps of 2 / 2^n: with six pairs, 1/32 is the only one below 0.05.
     """

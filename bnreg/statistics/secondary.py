@@ -30,7 +30,7 @@ def wilcoxon_p_value(differences: npt.ArrayLike) -> float:
         differences: Shape (pairs,).
 
     Returns:
-        p in (0, 1]; 1 where all differences are zero or there are none.
+        p in (0, 1]; 1 if there are no differences or all are zero.
 
     References:
         Wilcoxon, Individual Comparisons by Ranking Methods, Biometrics Bulletin 1 (1945)
@@ -66,7 +66,7 @@ def mcnemar_p_value(correct_arm: Flags, correct_baseline: Flags) -> float:
         correct_baseline: The baseline's, likewise.
 
     Returns:
-        p in (0, 1]; 1 where both get the same examples right.
+        p in (0, 1]; 1 if both get the same examples right.
 
     References:
         McNemar, Note on the Sampling Error of the Difference between Correlated Proportions, Psychometrika 12 (1947)
@@ -81,7 +81,7 @@ def mcnemar_p_value(correct_arm: Flags, correct_baseline: Flags) -> float:
 def tost_p_value(differences: npt.ArrayLike, smallest_effect: float) -> float:
     """P of two one-sided t tests for the claim that the true difference is within ± the smallest effect.
 
-    It is below 0.05 exactly if the 90 % interval is within; the verdict's *equivalent* requires the 95 % interval.
+    It is below 0.05 exactly when the 90 % interval is within these bounds; the verdict's *equivalent* requires the 95 % interval.
 
     Args:
         differences: Shape (pairs,).

@@ -1,7 +1,7 @@
 """The sign-flip test: exact for any distribution of the differences that is symmetric about zero.
 
-scipy.stats has it as a permutation test and is its oracle; this version uses numpy because importing scipy.stats takes
-longer than all the rest of ``bnreg compare``.
+scipy.stats offers it as a permutation test, which the tests use as an oracle; this version uses numpy because importing
+scipy.stats takes longer than all the rest of ``bnreg compare``.
 """
 
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ def sign_flip_p_value(differences: npt.ArrayLike) -> float:
     """Two-sided p of the sign-flip test: if coins decided the signs, how often would the sum be this far from zero?
 
     Up to 20 differences, all 2^n sign vectors are counted, so p is exact. Beyond that, 200,000 sign vectors are drawn
-    from their own random stream, and p is (k + 1) / (m + 1), which never understates.
+    from their own random stream, and p is (k + 1) / (m + 1), which never understates p.
 
     Args:
         differences: Shape (pairs,).
 
     Returns:
-        p in [2 / 2^n, 1]; 1 where all differences are zero or there are none.
+        p in [2 / 2^n, 1]; 1 if there are no differences or all are zero.
 
     Raises:
         ValueError: If a difference is not finite.
@@ -50,7 +50,7 @@ def sign_flip_p_value(differences: npt.ArrayLike) -> float:
 
 
 def smallest_p_value(num_pairs: int) -> float:
-    """The smallest p that the sign-flip test can give for this number of pairs: that of differences of equal sign."""
+    """The smallest p that the sign-flip test can give for this number of pairs: the p of differences of equal sign."""
     if num_pairs <= MAX_EXACT_PAIRS:
         return min(1.0, 2.0 ** (1 - num_pairs))
     return 1 / (NUM_SAMPLED_SIGNS + 1)
@@ -59,9 +59,9 @@ def smallest_p_value(num_pairs: int) -> float:
 def _share_as_extreme(values: Vector, threshold: float) -> float:
     """The share of all signed sums whose distance from zero is at least the threshold, which must be positive.
 
-    A signed sum is one of the first half of the values plus one of the second half. With the latter sorted, one search
-    for each of the former counts those that reach the threshold, without visiting all 2^n; by symmetry, equally many
-    reach it below zero.
+    A signed sum is one of the first half of the values plus one of the second half. The sums of
+    the second half are sorted, so one search for each sum of the first half counts those that reach the threshold,
+    without visiting all 2^n. By symmetry, as many reach it below zero.
     """
     middle = len(values) // 2
     first, second = _signed_sums(values[:middle]), np.sort(_signed_sums(values[middle:]))

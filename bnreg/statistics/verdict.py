@@ -18,8 +18,8 @@ class Verdict:
         smallest_effect: The smallest effect of interest, in the metric's unit; None without one.
         corrected_p: Holm's p over the family of comparisons.
         family_size: Number of comparisons in the family.
-        seeds_needed: Pairs that would decide an inconclusive one in 80 % of experiments; None for the other verdicts,
-            if no number up to 10,000 would, and for fewer than two pairs.
+        seeds_needed: Number of pairs that would decide an inconclusive comparison in 80 % of experiments; None for the other
+            verdicts, if no number up to 10,000 would, and for fewer than two pairs.
     """
 
     word: Word
@@ -33,15 +33,15 @@ class Verdict:
 def decide(
     interval: tuple[float, float] | None, corrected_p: float, smallest_effect: float | None, *, higher_is_better: bool
 ) -> Word:
-    """The verdict's word, tried in this order: equivalent, helped or hurt, inconclusive.
+    """The verdict's word: the first that applies of equivalent, helped or hurt, inconclusive.
 
     *Equivalent*: the whole interval is within ± the smallest effect, even if it excludes zero. *Helped* or *hurt*:
     the interval excludes zero and the corrected p is below 0.05.
 
     Args:
         interval: 95 % interval of arm minus baseline; None for fewer than two pairs.
-        corrected_p: Over the family of comparisons.
-        smallest_effect: In the metric's unit; None if none was declared: then nothing is equivalent.
+        corrected_p: p, corrected for the family of comparisons.
+        smallest_effect: In the metric's unit; None if none was declared; nothing is equivalent then.
         higher_is_better: Whether a positive difference helps.
 
     Raises:
@@ -76,12 +76,12 @@ def reach_verdict(
     std: float,
     floor_error: float,
 ) -> Verdict:
-    """The verdict, with what a reader should know besides its word.
+    """The verdict, with what a reader should know besides the word.
 
     Args:
         difference: Mean of arm minus baseline.
         interval: Its 95 % interval; None for fewer than two pairs.
-        corrected_p: Over the family of comparisons.
+        corrected_p: p, corrected for the family of comparisons.
         family_size: Number of comparisons in that family.
         smallest_effect: In the metric's unit; None if none was declared.
         higher_is_better: Whether a positive difference helps.

@@ -19,7 +19,8 @@ from bnreg.trained.ordinary import as_torch
 
 About = Mapping[str, str]
 
-# The largest allowed difference of a runtime's float32 logits from ours; times the largest logit if that is above 1.
+# The largest allowed difference between a runtime's float32 logits and ours; if the largest logit is above 1, it is
+# multiplied by that logit.
 TOLERANCE = 1e-4
 
 
@@ -54,8 +55,8 @@ class Agreement:
     """How well a runtime agrees with our float32 logits.
 
     Attributes:
-        num_images: Images that both have classified.
-        num_agreeing: Images that got the same class from both.
+        num_images: Number of images that both classified.
+        num_agreeing: Number of images that got the same class from both.
         largest_difference: The largest difference between two logits.
     """
 

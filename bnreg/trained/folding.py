@@ -1,4 +1,4 @@
-"""Fold the batch norms of trained networks, with a certificate that this changed nothing but the speed."""
+"""Fold the batch norms of trained networks, with a certificate that this changed only the speed."""
 
 import copy
 import math
@@ -44,7 +44,7 @@ MEASURED = {
 
 @dataclass(frozen=True)
 class FoldedArm:
-    """An arm at a point, with its networks before folding and after."""
+    """An arm at a point, with its networks before and after folding."""
 
     trained: TrainedArm
     network: StackedNetwork

@@ -66,7 +66,7 @@ def load_trained(run: Run, arm: str | None = None, point_index: int | None = Non
 
 
 def empty_network(cell: Cell, architecture: Architecture, num_replicas: int) -> StackedNetwork:
-    """A stack for a cell's trained networks, in eval mode; the weights are still to be restored.
+    """A stack for a cell's trained networks, in eval mode; their weights must still be restored.
 
     Args:
         cell: The cell that the networks belong to.

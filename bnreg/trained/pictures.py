@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bnreg.errors import UserError
 
-# Only formats that Pillow decodes itself: others it hands to programs such as Ghostscript.
+# Only formats that Pillow decodes itself; it hands others to programs such as Ghostscript.
 PICTURE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 
 SIXTEEN_BITS = 65535
@@ -66,7 +66,7 @@ def read_pictures(paths: Sequence[Path], shape: tuple[int, int], *, invert: bool
 
 
 def _check_file(path: Path) -> None:
-    """Refuse what has no bytes to decode, and pipes, which would block the reader."""
+    """Refuse folders, empty or unreadable files, and pipes, which would block the reader."""
     try:
         if path.is_dir():
             raise UserError(f"{path}: is a folder; give image files")

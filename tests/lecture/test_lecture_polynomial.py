@@ -94,7 +94,7 @@ def test_the_seed_decides_everything(study):
     assert not np.isin(other.train.x, study.train.x).any()
 
 
-def test_train_and_test_samples_are_different_ones():
+def test_train_and_test_samples_are_distinct():
     train, test = (draw_samples(0, purpose, 1000, 0.25) for purpose in ("train", "test"))
     assert not np.isin(train.x, test.x).any()
 

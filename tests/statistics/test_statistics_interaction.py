@@ -1,4 +1,4 @@
-"""The paired difference of differences: what is compared with what, by the same machinery as a difference."""
+"""The paired difference of differences: what is compared with what, by the same method as a difference."""
 
 import numpy as np
 import pandas as pd

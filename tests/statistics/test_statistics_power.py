@@ -61,7 +61,7 @@ def test_for_many_pairs_every_level_is_attainable():
     ("num_pairs", "effect", "floor"), [(6, 4.0, 0.0), (10, 2.0, 0.0), (10, 0.0, 0.0), (14, 0.5, 0.3), (12, 2.5, 0.5)]
 )
 def test_it_is_the_share_of_simulated_experiments_that_are_decided(num_pairs, effect, floor):
-    """Effects in units of the smallest one; 1,000 experiments, four standard errors and a point for sign flips."""
+    """Effects in units of the smallest one; 1,000 experiments, four standard errors and a percentage point for sign flips."""
     random = np.random.default_rng(num_pairs)
     decided = 0
     for _ in range(1000):
@@ -111,13 +111,13 @@ def test_a_larger_family_and_fewer_test_examples_need_no_fewer_seeds(difference,
     assert (seeds_needed(difference, std, smallest_effect, floor_error=std / 5) or math.inf) >= number
 
 
-def test_no_effect_and_no_smallest_one_is_never_decided():
+def test_without_an_effect_and_a_smallest_one_nothing_is_decided():
     assert seeds_needed(0.0, 0.003, None) is None
     assert seeds_needed(0.0, 0.0, None) is None
 
 
 def test_equal_differences_need_only_as_many_seeds_as_the_test_does():
-    """Six, and in a family of ten enough that a single sign pattern is rare enough."""
+    """Six; in a family of ten, enough to make a single sign pattern rare."""
     assert seeds_needed(0.01, 0.0, 0.002) == 6
     assert seeds_needed(0.01, 0.0, 0.002, family_size=10) == 9
 
@@ -128,7 +128,7 @@ def test_an_effect_on_the_border_of_what_matters_is_decided_too():
 
 
 def test_equivalence_does_not_depend_on_the_family():
-    """It depends on the interval, which no correction widens: checked on 20,000 experiments, by intervals within."""
+    """It depends on the interval, which no correction widens: checked by counting intervals in 20,000 experiments."""
     differences = np.random.default_rng(0).normal(0, 1, (20_000, 12))
     reach = stats.t.ppf(0.975, 11) * differences.std(axis=1, ddof=1) / math.sqrt(12)
     within = np.mean(np.abs(differences.mean(axis=1)) + reach <= 1)

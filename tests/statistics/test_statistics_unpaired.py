@@ -16,7 +16,7 @@ from bnreg.statistics.unpaired import compare_unpaired
 accuracies = st.lists(st.integers(9300, 9700).map(lambda count: count / 10_000), min_size=2, max_size=12)
 
 
-@pytest.mark.filterwarnings("ignore:Precision loss")  # scipy's, of values that are nearly equal
+@pytest.mark.filterwarnings("ignore:Precision loss")  # scipy warns about nearly equal values
 @given(accuracies, accuracies)
 def test_the_interval_and_p_are_scipys(arm, baseline):
     found = compare_unpaired(arm, baseline, higher_is_better=True)

@@ -34,7 +34,7 @@ def test_the_smallest_effect_on_accuracy_is_a_fifth_of_a_percentage_point():
         (None, 0.01, "inconclusive"),
     ],
 )
-def test_the_words_come_in_their_order(interval, corrected_p, expected):
+def test_the_words_are_tried_in_order(interval, corrected_p, expected):
     """Equivalent comes first, even for a real effect; then the interval and p must both agree."""
     assert decide(interval, corrected_p, 0.002, higher_is_better=True) == expected
 

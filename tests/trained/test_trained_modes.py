@@ -1,4 +1,4 @@
-"""The study of modes: what train mode answers, and that it leaves no trace."""
+"""The study of modes: its results in train mode, and that it leaves the networks unchanged."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ SEEDS = (3, 0, 7)
 
 
 def make_trained(dataset, **model):
-    """Networks that look trained: drawn weights, and statistics that are not those of a new norm."""
+    """Networks that look trained: random weights, and statistics that differ from those of a new norm."""
     cell = make_cell(model=model)
     network = empty_network(cell, architecture(cell.settings, dataset.train_images.shape[1:], 4), len(SEEDS))
     for replica, seed in enumerate(SEEDS):
@@ -121,7 +121,7 @@ def test_a_last_batch_of_one_example_is_left_out(num_test):
     assert num_correct == pytest.approx(num_correct.round())
 
 
-def test_nothing_remains_of_train_mode(tiny):
+def test_train_mode_leaves_no_trace(tiny):
     """Weights, statistics and mode are as before."""
     trained = make_trained(tiny, norm="batch", dropout=0.5)
     before = {name: values.clone() for name, values in trained.network.state_dict().items()}

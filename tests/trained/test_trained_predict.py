@@ -47,7 +47,7 @@ def test_a_grey_image_of_the_right_size_is_read_as_it_is(tmp_path, name):
 
 
 @pytest.mark.parametrize("factor", [2, 10])
-def test_an_enlarged_image_is_shrunk_to_what_it_was(tmp_path, factor):
+def test_an_enlarged_image_is_shrunk_to_the_original(tmp_path, factor):
     pixels = digit()
     enlarged = np.kron(pixels, np.ones((factor, factor), dtype=np.uint8))
     assert (pixels_of(Image.fromarray(enlarged), tmp_path) == pixels).all()
@@ -100,7 +100,7 @@ def test_sixteen_bits_are_scaled_to_eight(tmp_path):
     assert (pixels_of(Image.fromarray(pixels.astype(np.uint16) * 257), tmp_path) == pixels).all()
 
 
-def test_sixteen_bits_of_a_portable_greymap_too(tmp_path):
+def test_sixteen_bits_of_a_portable_greymap_are_scaled_too(tmp_path):
     pixels = digit()
     path = tmp_path / "x.pgm"
     path.write_bytes(b"P5 28 28 65535\n" + (pixels.astype(">u2") * 257).tobytes())
