@@ -217,7 +217,7 @@ def _dropout_before_norm(cells: Cells) -> Iterator[Finding]:
 
 
 def _architecture(settings: Mapping[str, Any]) -> Architecture:
-    """The network, in enough detail for the order of its layers; settings that an old config lacks have their defaults."""
+    """The network, with the order of its layers; settings that an old config lacks get their defaults."""
     optional = {key: settings.get(f"model.{key}") for key in ("norm_placement", "dropout_placement")}
     channels = settings.get("model.channels", (8, 16)) if settings.get("model.kind") == "cnn" else ()
     return Architecture(

@@ -150,7 +150,7 @@ def _run_block(
     question: Question,
 ) -> Block:
     if asked is not None and asked not in view.arms:
-        raise UserError(f"--baseline {asked}: {view.id} does not have this arm (its arms: {', '.join(view.arms)})")
+        raise UserError(f"--baseline {asked}: {view.id} does not have this arm ({listed(view.arms)})")
     baseline = asked or view.baseline
     block = Block(
         views=(view,),

@@ -26,8 +26,8 @@ class Judged:
         baseline: The group that it is compared with.
         evidence: The evidence and the verdict.
         unpaired: Why the two must not be paired; None if they may be.
-        is_answered: Whether the metric is the test accuracy of the final networks, whose answers on each test example are
-            stored.
+        is_answered: Whether the metric is the test accuracy of the final networks. A run may store their answer on each
+            test example.
     """
 
     metric: str
@@ -51,7 +51,8 @@ def judge_groups(
         pairs: The arm's group and the baseline's.
         metrics: The metrics to compare.
         smallest_effects: Metric → smallest effect of interest, if there is one.
-        stored_final: Whether the metrics are those of the final networks, whose answers on each test example are stored.
+        stored_final: Whether the metrics are those of the final networks, whose answers on each test example a run may
+            store.
     """
     judged = []
     for metric in metrics:

@@ -16,7 +16,7 @@ _COMPARED: dict[str, Callable[[Proof], Hashable]] = {
 
 @dataclass(frozen=True)
 class PairingProof:
-    """What the arms of a run had in common.
+    """The properties that the arms of a run shared.
 
     Attributes:
         num_arms: Number of arms; 0 if nothing was recorded.

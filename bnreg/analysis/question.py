@@ -12,7 +12,7 @@ class Question:
     Attributes:
         metrics: Metrics to show and compare by; empty: accuracy and loss on the test set, compared by accuracy.
         baseline: An arm, or ``KEY=VALUE`` to compare along another key; None: each run's own.
-        group_by: Keys by which to group the replicas of all runs; None: one block per run.
+        group_by: Keys to group the replicas of all runs by; None: one block per run.
         where: Conditions on the settings.
         sort: A key or metric to sort by, with a leading ``-`` for descending order; None: the config's order.
         columns: Further settings to show.

@@ -14,7 +14,7 @@ from bnreg.config.cell_settings import cell_settings
 from bnreg.errors import UserError
 from bnreg.names import ReplicaId
 from bnreg.training.messages import Proof
-from bnreg.wording import unknown
+from bnreg.wording import counted, unknown
 
 DATASET_KEY = "dataset"
 EPOCHS_KEY = "training.epochs"
@@ -33,7 +33,7 @@ class Replica:
         seconds: Its training time.
         settings: Dotted key → value; also ``arm``, ``run``, ``name``, ``dataset`` and ``device``.
         fingerprint: Fingerprint of the data that it saw.
-        proof: What it was trained from.
+        proof: The hashes of its initial weights and batch order.
         values: Metric → value; NaN if it has none.
     """
 
@@ -57,7 +57,7 @@ class Replica:
         return self.view, self.id.point_index, self.id.arm
 
     def correct(self) -> npt.NDArray[np.bool_] | None:
-        """The test examples that it classifies correctly, as flags of shape (examples,); None if they were not recorded."""
+        """The test examples that it classifies correctly, as flags of shape (examples,); None if not recorded."""
         of_point = self.view.correct.get(self.id.point_index)
         if of_point is None:
             return None
@@ -145,7 +145,7 @@ def _values(view: RunView, metric: str, at: str) -> list[float]:
         return final
     if at == BEST:
         if "best_epoch" not in view.summary:
-            reason = "no validation split, and the test split must not choose an epoch; train with data.validation_size"
+            reason = "no validation split, and the test set selects nothing; train with data.validation_size"
             raise UserError(f"--at best: {view.id}: {reason}")
         if f"best_{metric}" not in view.summary:
             raise UserError(f"--at best: {view.id}: {metric} was only measured after the last epoch")
@@ -162,7 +162,7 @@ def _at_epoch(view: RunView, metric: str, epoch: int) -> list[float]:
     """The metric after an epoch; NaN for replicas that had already stopped or whose metrics were no longer finite."""
     num_epochs = [proof.epochs for proof in view.pairing]
     if epoch > max(num_epochs):
-        raise UserError(f"--at epoch={epoch}: {view.id}: was trained for {max(num_epochs)} epochs")
+        raise UserError(f"--at epoch={epoch}: {view.id}: was trained for {counted(max(num_epochs), 'epoch')}")
     if metric not in view.metrics:
         raise UserError(f"--at epoch={epoch}: {view.id}: {metric} was only measured after the last epoch")
     # metrics.csv lists each replica's epochs one after the other, and the replicas in the order of the summary.

@@ -94,7 +94,7 @@ class RunView:
 
     @property
     def pairing(self) -> tuple[Proof, ...]:
-        """What each replica was trained from, in the order of the summary."""
+        """The initial weights and batch order of each replica, as hashes, in the order of the summary."""
         return self.info.pairing
 
     @property

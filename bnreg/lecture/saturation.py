@@ -1,4 +1,4 @@
-"""Where an activation function saturates: where its derivative is so small that hardly any gradient passes.
+"""The regions where an activation function saturates: its derivative is so small that hardly any gradient passes.
 
 A function saturates towards a side when its derivative tends to zero there: at z = ±30 it is below a millionth of the
 largest |τ′|. It counts as saturated beyond the point from which |τ′| stays below 5 % of the largest |τ′|.

@@ -25,7 +25,7 @@ class Pairs:
         ties: Number of seeds in which both were equal.
         unmatched_seeds: Seeds that only one of the two has, ascending; they are not used.
         diverged_seeds: Paired seeds whose arm diverged; they count, with the metric of a random guess.
-        diverged_baseline_seeds: Paired seeds whose baseline diverged, likewise.
+        diverged_baseline_seeds: Paired seeds whose baseline diverged; they count in the same way.
     """
 
     seeds: tuple[int, ...]
@@ -49,8 +49,8 @@ class Evidence:
         interval: 95 % interval of the difference; None if there are too few values for one.
         interval_over: What the interval assumes was drawn at random.
         p_value: Two-sided p: of the sign-flip test if paired, of Welch's if unpaired; 1 without values.
-        interval_p: The interval's two-sided p if the interval covers more than the seeds, otherwise None; the verdict uses
-            the larger of the two p values.
+        interval_p: The interval's two-sided p if the interval covers more than the seeds, otherwise None; the verdict
+            uses the larger of the two p values.
         std: Standard deviation of a difference between two seeds; NaN for fewer than two.
         floor_error: The part of the mean's standard error that more seeds cannot reduce.
         higher_is_better: Whether a positive difference is a win.

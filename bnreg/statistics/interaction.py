@@ -12,7 +12,7 @@ from bnreg.statistics.points import Correctness, each_point, shared_example_erro
 
 
 class Interaction(NamedTuple):
-    """How much an arm's advantage over the baseline changes between two levels of a swept setting.
+    """The change of an arm's advantage over the baseline between two levels of a swept setting.
 
     Attributes:
         arm: The arm.

@@ -23,7 +23,7 @@ def compare_pairs(
 
     Args:
         arm: The arm's metric by seed; NaN counts as a missing seed.
-        baseline: The baseline's, likewise.
+        baseline: The baseline's metric, in the same form.
         higher_is_better: Whether a positive difference is a win.
         smallest_effect: The smallest effect of interest, in the metric's unit; without one nothing is equivalent.
         example_error: The standard error from the test examples, if it is known and all seeds share them; see

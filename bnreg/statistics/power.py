@@ -32,8 +32,8 @@ def seeds_needed(
         std: Standard deviation of the differences between seeds.
         smallest_effect: In the metric's unit; None without one.
         floor_error: Standard error that more seeds cannot reduce, such as that from the test examples.
-        family_size: Number of comparisons that p is corrected for; each is assumed to get the correction of the smallest
-            p.
+        family_size: Number of comparisons that p is corrected for; each is assumed to get the smallest p's
+            correction.
         power: The share of experiments, in (0, 1).
 
     Returns:

@@ -63,7 +63,7 @@ def mcnemar_p_value(correct_arm: Flags, correct_baseline: Flags) -> float:
 
     Args:
         correct_arm: Which examples the arm's network gets right, shape (examples,).
-        correct_baseline: The baseline's, likewise.
+        correct_baseline: The same for the baseline's network.
 
     Returns:
         p in (0, 1]; 1 if both get the same examples right.
@@ -81,7 +81,8 @@ def mcnemar_p_value(correct_arm: Flags, correct_baseline: Flags) -> float:
 def tost_p_value(differences: npt.ArrayLike, smallest_effect: float) -> float:
     """P of two one-sided t tests for the claim that the true difference is within ± the smallest effect.
 
-    It is below 0.05 exactly when the 90 % interval is within these bounds; the verdict's *equivalent* requires the 95 % interval.
+    It is below 0.05 exactly when the 90 % interval is within these bounds; the verdict's *equivalent* requires this
+    of the 95 % interval.
 
     Args:
         differences: Shape (pairs,).

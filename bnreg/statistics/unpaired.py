@@ -15,7 +15,7 @@ def compare_unpaired(
 
     Args:
         arm: The arm's metric, one value per seed.
-        baseline: The baseline's, likewise; the numbers of seeds may differ.
+        baseline: The baseline's metric, in the same form; the numbers of seeds may differ.
         higher_is_better: Whether a positive difference is a win.
         smallest_effect: The smallest effect of interest, in the metric's unit.
 

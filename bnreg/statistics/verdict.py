@@ -18,8 +18,8 @@ class Verdict:
         smallest_effect: The smallest effect of interest, in the metric's unit; None without one.
         corrected_p: Holm's p over the family of comparisons.
         family_size: Number of comparisons in the family.
-        seeds_needed: Number of pairs that would decide an inconclusive comparison in 80 % of experiments; None for the other
-            verdicts, if no number up to 10,000 would, and for fewer than two pairs.
+        seeds_needed: Number of pairs that would decide an inconclusive comparison in 80 % of experiments; None for the
+            other verdicts, if no number up to 10,000 would, and for fewer than two pairs.
     """
 
     word: Word

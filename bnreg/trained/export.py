@@ -52,7 +52,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well a runtime agrees with our float32 logits.
+    """The agreement of a runtime with our float32 logits.
 
     Attributes:
         num_images: Number of images that both classified.

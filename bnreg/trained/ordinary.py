@@ -1,4 +1,4 @@
-"""One replica as an ordinary torch network, which needs nothing from this package."""
+"""One replica as an ordinary torch network, made of torch.nn modules wherever torch has one."""
 
 from collections import OrderedDict
 from collections.abc import Callable

@@ -66,7 +66,7 @@ def read_pictures(paths: Sequence[Path], shape: tuple[int, int], *, invert: bool
 
 
 def _check_file(path: Path) -> None:
-    """Refuse folders, empty or unreadable files, and pipes, which would block the reader."""
+    """Refuse everything but readable regular files that are not empty; a pipe would block the reader."""
     try:
         if path.is_dir():
             raise UserError(f"{path}: is a folder; give image files")

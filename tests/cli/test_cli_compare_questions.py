@@ -298,7 +298,7 @@ def test_an_arm_missing_in_some_runs_is_named(bnreg, make_run):
     make_run("both")
     make_run("other", arms=("dropout", "wide"), baseline="wide")
     done = bnreg("compare", "runs/*", "--baseline", "plain")
-    assert (done.code, done.err) == (2, "--baseline plain: other does not have this arm (its arms: dropout, wide)\n")
+    assert (done.code, done.err) == (2, "--baseline plain: other does not have this arm (choices: dropout, wide)\n")
     done = bnreg("compare", "runs/*", "--group-by", "arm")
     assert (done.code, done.err) == (2, "--baseline: the runs have different baselines (plain, wide); choose one\n")
 

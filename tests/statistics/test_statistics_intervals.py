@@ -81,7 +81,7 @@ def test_a_difference_that_is_not_finite_is_refused(bad):
 
 
 def networks(seed, num_seeds=8, num_examples=500, liking=0.2):
-    """Which examples two arms get right; ``liking`` is an arm's effect on an example, the same for every seed."""
+    """The examples that two arms get right; ``liking`` is an arm's effect on an example, the same for every seed."""
     random = np.random.default_rng(seed)
     correct = []
     for _ in range(2):

@@ -61,7 +61,7 @@ def test_for_many_pairs_every_level_is_attainable():
     ("num_pairs", "effect", "floor"), [(6, 4.0, 0.0), (10, 2.0, 0.0), (10, 0.0, 0.0), (14, 0.5, 0.3), (12, 2.5, 0.5)]
 )
 def test_it_is_the_share_of_simulated_experiments_that_are_decided(num_pairs, effect, floor):
-    """Effects in units of the smallest one; 1,000 experiments, four standard errors and a percentage point for sign flips."""
+    """Effects in units of the smallest one; 1,000 experiments; four standard errors plus 0.01 for the sign flips."""
     random = np.random.default_rng(num_pairs)
     decided = 0
     for _ in range(1000):
@@ -111,7 +111,7 @@ def test_a_larger_family_and_fewer_test_examples_need_no_fewer_seeds(difference,
     assert (seeds_needed(difference, std, smallest_effect, floor_error=std / 5) or math.inf) >= number
 
 
-def test_without_an_effect_and_a_smallest_one_nothing_is_decided():
+def test_without_an_effect_or_a_smallest_one_nothing_is_decided():
     assert seeds_needed(0.0, 0.003, None) is None
     assert seeds_needed(0.0, 0.0, None) is None
 
