@@ -14,7 +14,8 @@ VARIANCE_SHIFT = (
     "afterwards (variance shift); model.dropout_placement: last_layer avoids it"
 )
 
-MAX_SHOWN = 40
+MAX_SHOWN = 40  # characters of a value or name in a message
+MAX_CHOICES = 50  # listed in a message
 MIN_STEM = 3  # too many words start with a shorter choice by chance
 
 _WORD = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
@@ -120,8 +121,8 @@ def unknown(kind: str, given: str, choices: Collection[str]) -> str:
 
 def listed(choices: Collection[str]) -> str:
     """``choices: elu, relu``."""
-    names = [printable(choice[:MAX_SHOWN]) for choice in islice(choices, MAX_SHOWN)]
-    more = ["…"] if len(choices) > MAX_SHOWN else []
+    names = [printable(choice[:MAX_SHOWN]) for choice in islice(choices, MAX_CHOICES)]
+    more = ["…"] if len(choices) > MAX_CHOICES else []
     return f"choices: {', '.join(names + more)}" if names else "no choices"
 
 

@@ -156,8 +156,9 @@ def test_a_command_is_one_module():
     def added() -> None:
         """Do something."""
 
+    module = SimpleNamespace(__name__="bnreg.cli.added", PANEL="Runs", EXAMPLES=("bnreg added",), added=added)
     app = build_app()
-    add_commands(app, [SimpleNamespace(__name__="bnreg.cli.added", PANEL="Runs", added=added)])
+    add_commands(app, [module])
     assert "added" in {command.name or command.callback.__name__ for command in app.registered_commands}
 
 

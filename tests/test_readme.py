@@ -47,7 +47,7 @@ def test_every_command_and_option_is_explained(path, command):
 @pytest.mark.parametrize(("path", "command"), list(all_commands(typer.main.get_command(app))))
 def test_every_command_ends_its_help_with_an_example(path, command):
     """The example uses this command itself."""
-    assert command.epilog.startswith("Example:")
+    assert command.epilog.startswith(("Example:", "Examples:"))
     assert all(line.startswith(" ".join(path)) for line in command.epilog.split("\n\n")[1:])
 
 

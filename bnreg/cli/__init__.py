@@ -48,7 +48,8 @@ def add_commands(app: typer.Typer, modules: Iterable[ModuleType]) -> None:
             app.add_typer(module.app, name=name, rich_help_panel=module.PANEL)
             continue
         function = getattr(module, name)
-        epilog = "\n\n".join(["Example:", *module.EXAMPLES]) if hasattr(module, "EXAMPLES") else None
+        heading = "Example:" if len(module.EXAMPLES) == 1 else "Examples:"
+        epilog = "\n\n".join([heading, *module.EXAMPLES])
         app.command(name, help=_reflowed(function), epilog=epilog, rich_help_panel=module.PANEL)(function)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PANEL = "Compare"
 EXAMPLES = (
     "bnreg compare runs/*",
-    "bnreg compare bn_vs_plain --metric test_loss --seeds",
+    "bnreg compare verdicts --metric test_loss --seeds",
     "bnreg compare runs/* --fail-if 'bn < plain'",
 )
 FAILED_IF = 3
@@ -72,7 +72,7 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="KEY",
-            help="Pool all runs by this key, such as optimizer.lr, arm or run.",
+            help="Pool all runs by this key, such as optimizer.lr, arm or run; may be repeated.",
             rich_help_panel=SELECTION,
         ),
     ] = None,
@@ -83,7 +83,8 @@ def compare(
         ),
     ] = None,
     columns: Annotated[
-        list[str] | None, typer.Option(metavar="KEY", help="Show these settings, too.", rich_help_panel=OUTPUT)
+        list[str] | None,
+        typer.Option(metavar="KEY", help="Also show this setting; may be repeated.", rich_help_panel=OUTPUT),
     ] = None,
     only_changed: Annotated[
         bool, typer.Option("--only-changed", help="Show only settings that differ.", rich_help_panel=OUTPUT)
@@ -107,7 +108,7 @@ def compare(
     """Compare the arms of runs: mean and spread of each, a verdict, and the paired difference from the baseline.
 
     Verdicts: helped or hurt, if the 95 % interval excludes zero and p, corrected for the number of comparisons, is
-    below 0.05; equivalent, if the whole interval is smaller than the smallest effect that matters
+    below 0.05; equivalent, if the whole interval lies within ± the smallest effect that matters
     (compare.smallest_effect); otherwise ~, inconclusive.
     """
     from bnreg.analysis.comparison import compare_views

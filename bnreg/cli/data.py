@@ -11,7 +11,7 @@ PANEL = "Data"
 
 app = typer.Typer(
     help="List the data sets, or download one.",
-    epilog="Example:\n\nbnreg data\n\nbnreg data fetch mnist",
+    epilog="Examples:\n\nbnreg data\n\nbnreg data fetch mnist",
     rich_markup_mode="rich",
 )
 
@@ -49,7 +49,10 @@ def fetch(
     ] = None,
     data_root: DataRoot = None,
 ) -> None:
-    """Download a data set and verify it, unless it is already present."""
+    """Download a data set and verify it.
+
+    If it is already present and intact, nothing is downloaded.
+    """
     from bnreg.data import download, loading
 
     listed_root = context.parent.params["data_root"] if context.parent else None  # bnreg data --data-root … fetch …

@@ -8,7 +8,7 @@ import typer
 from bnreg.cli.options import OUTPUT, SELECTION, DataRoot, TrainedRun, read_one_run
 
 PANEL = "Trained networks"
-EXAMPLES = ("bnreg export bn_vs_plain --format onnx --arm bn --seed 3",)
+EXAMPLES = ("bnreg export trained --format onnx --arm bn --seed 3",)
 
 
 def export(

@@ -10,7 +10,7 @@ from bnreg.cli.options import OUTPUT, DataRoot, Json, OnlyArm, OnlyPoint, Traine
 from bnreg.cli.printing import print_json, print_parts
 
 PANEL = "Trained networks"
-EXAMPLES = ("bnreg fold bn_vs_plain -o folded",)
+EXAMPLES = ("bnreg fold trained -o folded",)
 
 
 def fold(

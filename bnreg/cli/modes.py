@@ -8,7 +8,7 @@ from bnreg.cli.options import DataRoot, DrawingFile, Json, OnlyArm, OnlyPoint, T
 from bnreg.cli.printing import print_json, print_parts
 
 PANEL = "Trained networks"
-EXAMPLES = ("bnreg modes bn_vs_plain -o modes.png",)
+EXAMPLES = ("bnreg modes trained -o modes.png",)
 
 
 def modes(

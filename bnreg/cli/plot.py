@@ -8,7 +8,7 @@ import typer
 from bnreg.cli.options import DrawingFile, OneRun, read_one_run
 
 PANEL = "Compare"
-EXAMPLES = ("bnreg plot bn_vs_plain -o curves.png",)
+EXAMPLES = ("bnreg plot verdicts -o curves.png",)
 
 
 def plot(

@@ -9,7 +9,7 @@ from bnreg.cli.options import Json, OnlyArm, OnlyPoint, TrainedRun, read_one_run
 from bnreg.cli.printing import print_json, print_parts
 
 PANEL = "Trained networks"
-EXAMPLES = ("bnreg predict bn_vs_plain five.png --invert",)
+EXAMPLES = ("bnreg predict trained five.png --invert",)
 
 
 def predict(

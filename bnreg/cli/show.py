@@ -6,7 +6,7 @@ from bnreg.cli.options import Json, OneRun, RunsRoot, read_one_run
 from bnreg.cli.printing import print_json, print_parts
 
 PANEL = "Runs"
-EXAMPLES = ("bnreg show bn_vs_plain",)
+EXAMPLES = ("bnreg show verdicts",)
 
 
 def show(run: OneRun, *, json: Json = False, root: RunsRoot = Path("runs")) -> None:

@@ -209,9 +209,9 @@ def _what_is_wrong(info: Any) -> str | None:
         return "it is not a mapping"
     for key, check in _FIELDS.items():
         if key not in info:
-            return f"it has no {key}"
+            return f"the key {key} is missing"
         if not check(info[key]):
-            return f"its {key} is not what bnreg writes"
+            return f"the value of {key} is not what bnreg writes"
     if info.get("config") is not None and not _is_mapping(info["config"]):
         return "its config is not what bnreg writes"
     if info["baseline"] not in (None, *info["arms"]):

@@ -114,13 +114,15 @@ def commands() -> str:
     text = html.unescape(get_docs_for_click(obj=command, ctx=typer.Context(command), name="bnreg"))
     text = text.partition("**Commands**")[2].partition("## ")[2]
     text = re.sub(r"^\* `--help`.*\n", "", f"## {text}", flags=re.MULTILINE)
-    text = re.sub(r"^Example:\n((?:\nbnreg .*\n)+)", _example, text, flags=re.MULTILINE)
+    text = re.sub(r"^Examples?:\n((?:\nbnreg .*\n)+)", _example, text, flags=re.MULTILINE)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def _example(found: re.Match[str]) -> str:
     lines = [line for line in found[1].splitlines() if line]
-    return "\n".join(["**Example**:", "", "```console", *(f"$ {line}" for line in lines), "```", ""])
+    return "\n".join(
+        [f"**Example{'s' * (len(lines) > 1)}**:", "", "```console", *(f"$ {line}" for line in lines), "```", ""]
+    )
 
 
 def promises() -> str:

@@ -11,7 +11,7 @@ from bnreg.analysis.audit import (
     UnequalArms,
     UnequalTuning,
 )
-from bnreg.wording import VARIANCE_SHIFT, counted, point_label
+from bnreg.wording import VARIANCE_SHIFT, as_written, counted, point_label
 
 _UNEQUAL = {
     "epochs": "unequal epochs",
@@ -31,11 +31,11 @@ def finding_text(finding: Finding) -> str:
         case UnequalTuning():
             return f"unequal tuning, settings tried: {_amounts(finding.tries)} ({', '.join(finding.keys)})"
         case RateAtEdge():
-            low, high = finding.rates[0], finding.rates[-1]
-            edge = "lowest" if finding.best == low else "highest"
+            low, high, best = map(as_written, (finding.rates[0], finding.rates[-1], finding.best))
+            edge = "lowest" if best == low else "highest"
             return (
-                f"the best learning rate of {finding.arm} by {finding.split} accuracy, {finding.best:g}, is the {edge} "
-                f"of {len(finding.rates)} tried ({low:g} to {high:g}): a better one may be outside this range"
+                f"the best learning rate of {finding.arm} by {finding.split} accuracy, {best}, is the {edge} of "
+                f"{len(finding.rates)} tried ({low} to {high}): a better one may be outside this range"
             )
         case ChoiceByTest():
             return (
