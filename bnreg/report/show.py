@@ -90,8 +90,8 @@ def _data(requested: str, used: Mapping[str, Any]) -> str:
 
 def _seeds(seeds: Sequence[int]) -> str:
     is_range = len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
-    told = f"{seeds[0]} to {seeds[-1]}" if is_range else ", ".join(map(str, seeds))
-    return f"{len(seeds)}: {told}"
+    names = f"{seeds[0]} to {seeds[-1]}" if is_range else ", ".join(map(str, seeds))
+    return f"{len(seeds)}: {names}"
 
 
 def _arm(arm: Mapping[str, Any], baseline: str | None) -> str:

@@ -67,7 +67,7 @@ def test_an_empty_folder_says_what_to_do():
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "expected"),
     [
         ({}, "bn 96.94, plain 95.57"),
         ({"accuracy": {"a": (0.1,), "b": (0.3,), "plain": (0.9,)}}, "b 30.00, plain 90.00"),
@@ -75,8 +75,8 @@ def test_an_empty_folder_says_what_to_do():
         ({"accuracy": {"plain": (0.5,)}}, "plain 50.00"),
     ],
 )
-def test_the_headline_names_the_best_arm_and_the_baseline(fields, told):
-    assert headline(listed(**fields)) == told
+def test_the_headline_names_the_best_arm_and_the_baseline(fields, expected):
+    assert headline(listed(**fields)) == expected
 
 
 def test_times_are_local_and_to_the_minute():
@@ -107,11 +107,11 @@ def test_records_hold_fractions_and_universal_time():
 
 
 @pytest.mark.parametrize(
-    ("num_bytes", "told"),
+    ("num_bytes", "expected"),
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_950, "1.0 MB"), (25_310_000, "25.3 MB")],
 )
-def test_sizes_have_about_three_digits(num_bytes, told):
-    assert size(num_bytes) == told
+def test_sizes_have_about_three_digits(num_bytes, expected):
+    assert size(num_bytes) == expected
 
 
 def test_runs_to_be_removed_are_listed_with_sizes():

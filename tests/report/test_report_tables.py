@@ -274,9 +274,11 @@ def test_a_sweep_of_two_settings_shows_whether_they_change_the_advantage():
     """The difference of differences, seed by seed; a sweep of one setting has no interactions."""
     view = make_view(sweep={"optimizer.lr": [0.1, 0.01], "model.width": [32, 64]})
     (record,) = records_of([view])
-    told = {(one["factor"], one["level"], *one["at"].values()): one["difference"] for one in record["interactions"]}
+    differences = {
+        (one["factor"], one["level"], *one["at"].values()): one["difference"] for one in record["interactions"]
+    }
     advantage = {tuple(one["point"].values()): one["difference"] for one in record["comparisons"]}
-    assert told == {
+    assert differences == {
         ("optimizer.lr", "0.01", "32"): pytest.approx(advantage[0.01, 32] - advantage[0.1, 32]),
         ("optimizer.lr", "0.01", "64"): pytest.approx(advantage[0.01, 64] - advantage[0.1, 64]),
         ("model.width", "64", "0.1"): pytest.approx(advantage[0.1, 64] - advantage[0.1, 32]),

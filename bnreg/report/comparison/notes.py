@@ -44,8 +44,8 @@ def _on_replicas(block: Block) -> list[str]:
                 point_label(group.point)
             )
     if diverged:
-        told = [f"{who}{_at_points(points)}" for who, points in diverged.items()]
-        notes.append(f"diverged, counted as chance: {_listed(told)}")
+        arms = [f"{who}{_at_points(points)}" for who, points in diverged.items()]
+        notes.append(f"diverged, counted as chance: {_listed(arms)}")
     if not block.is_run and (keys := varying_keys(block.groups)):
         notes.append(f"each seed's value is averaged over {', '.join(keys)}; --group-by separates them")
     if not block.is_run and len(block.views) > 1:
