@@ -60,31 +60,31 @@ def judge_groups(
         for arm, baseline in pairs:
             unpaired = streams_differ(arm, baseline)
             values, baseline_values = (side.values(metric) for side in (arm, baseline))
+            higher_is_better, smallest_effect = metric_of(metric).higher_is_better, smallest_effects[metric]
             if unpaired:
                 evidence = compare_unpaired(
                     [*values.values()],
                     [*baseline_values.values()],
-                    higher_is_better=metric_of(metric).higher_is_better,
-                    smallest_effect=smallest_effects[metric],
+                    higher_is_better=higher_is_better,
+                    smallest_effect=smallest_effect,
                 )
-                judged.append(Judged(metric, arm, baseline, evidence, unpaired, is_answered))
-                continue
-            seeds = sorted(values.keys() & baseline_values.keys())
-            evidence = compare_pairs(
-                values,
-                baseline_values,
-                higher_is_better=metric_of(metric).higher_is_better,
-                smallest_effect=smallest_effects[metric],
-                example_error=_example_error(arm, baseline, seeds) if is_answered else None,
-                split_ratio=_split_ratio(arm) if metric.startswith("validation_") else None,
-            )
-            assert evidence.pairs is not None
-            paired = replace(
-                evidence.pairs,
-                diverged_seeds=tuple(seed for seed in arm.diverged_seeds if seed in seeds),
-                diverged_baseline_seeds=tuple(seed for seed in baseline.diverged_seeds if seed in seeds),
-            )
-            evidence = replace(evidence, pairs=paired)
+            else:
+                seeds = sorted(values.keys() & baseline_values.keys())
+                evidence = compare_pairs(
+                    values,
+                    baseline_values,
+                    higher_is_better=higher_is_better,
+                    smallest_effect=smallest_effect,
+                    example_error=_example_error(arm, baseline, seeds) if is_answered else None,
+                    split_ratio=_split_ratio(arm) if metric.startswith("validation_") else None,
+                )
+                assert evidence.pairs is not None
+                pairs_with_diverged = replace(
+                    evidence.pairs,
+                    diverged_seeds=tuple(seed for seed in arm.diverged_seeds if seed in seeds),
+                    diverged_baseline_seeds=tuple(seed for seed in baseline.diverged_seeds if seed in seeds),
+                )
+                evidence = replace(evidence, pairs=pairs_with_diverged)
             judged.append(Judged(metric, arm, baseline, evidence, unpaired, is_answered))
     verdicts = judge([one.evidence for one in judged])
     return [replace(one, evidence=evidence) for one, evidence in zip(judged, verdicts, strict=True)]
