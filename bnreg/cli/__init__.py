@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from bnreg import signals
+from bnreg.cli.options import examples_epilog
 from bnreg.errors import RunError, UserError
 from bnreg.wording import printable
 
@@ -48,8 +49,7 @@ def add_commands(app: typer.Typer, modules: Iterable[ModuleType]) -> None:
             app.add_typer(module.app, name=name, rich_help_panel=module.PANEL)
             continue
         function = getattr(module, name)
-        heading = "Example:" if len(module.EXAMPLES) == 1 else "Examples:"
-        epilog = "\n\n".join([heading, *module.EXAMPLES])
+        epilog = examples_epilog(*module.EXAMPLES)
         app.command(name, help=_reflowed(function), epilog=epilog, rich_help_panel=module.PANEL)(function)
 
 

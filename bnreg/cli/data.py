@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import DataRoot, Json
+from bnreg.cli.options import DataRoot, Json, examples_epilog
 from bnreg.cli.printing import print_json, print_parts
 
 PANEL = "Data"
 
 app = typer.Typer(
     help="List the data sets, or download one.",
-    epilog="Examples:\n\nbnreg data\n\nbnreg data fetch mnist",
+    epilog=examples_epilog("bnreg data", "bnreg data fetch mnist"),
     rich_markup_mode="rich",
 )
 
@@ -35,7 +35,7 @@ def list_datasets(context: typer.Context, data_root: DataRoot = None, json: Json
         typer.echo(note)
 
 
-@app.command(epilog="Example:\n\nbnreg data fetch mnist --data-root ~/data")
+@app.command(epilog=examples_epilog("bnreg data fetch mnist --data-root ~/data"))
 def fetch(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The data set, as `bnreg data` lists it.")],

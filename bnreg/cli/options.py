@@ -76,6 +76,12 @@ DrawingFile = Annotated[
 ]
 
 
+def examples_epilog(*examples: str) -> str:
+    """The end of a command's help: its example command lines under a heading."""
+    heading = "Example:" if len(examples) == 1 else "Examples:"
+    return "\n\n".join([heading, *examples])
+
+
 def read_one_run(argument: str, why: str, root: Path = Path("runs")) -> "Run":
     """Read the run that an argument names: a folder, a pattern or a run's name.
 
