@@ -30,7 +30,6 @@ class Stopped(BaseException):
 def handled() -> Iterator[None]:
     """Within this block, a signal to stop raises an exception."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    _received.clear()
     for number, handler in before.items():
         if handler != signal.SIG_IGN:  # nohup and background jobs want a signal to be ignored
             signal.signal(number, _stop)
@@ -39,6 +38,7 @@ def handled() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _received.clear()
 
 
 def raise_received() -> None:

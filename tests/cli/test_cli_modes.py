@@ -1,12 +1,11 @@
 """``bnreg modes`` on the command line."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.small_runs import train_here
 
 EXPERIMENT = """\
 data: {dataset: mnist_5k, batch_size: 50, train_size: 2000}
@@ -26,12 +25,7 @@ jobs: 1
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A small run with weights."""
-    folder = tmp_path_factory.mktemp("modes")
-    (folder / "small.yaml").write_text(EXPERIMENT)
-    command = [sys.executable, "-m", "bnreg", "train", folder / "small.yaml", "--runs", folder / "runs"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.splitlines()[-1])
+    return train_here(tmp_path_factory.mktemp("experiment"), EXPERIMENT)
 
 
 @pytest.fixture

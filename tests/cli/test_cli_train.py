@@ -126,20 +126,12 @@ def test_a_dry_run_of_a_sweep_as_json(bnreg, folder):
     assert sum(shard["replicas"] for shard in plan["shards"]) == 18
 
 
-def test_a_sweep_puts_its_keys_into_columns(folder, tmp_path):
+@pytest.mark.usefixtures("without_workers")
+def test_a_sweep_puts_its_keys_into_columns(bnreg, folder):
     sweep = "sweep={model.hidden: [[4], [8]], optimizer.lr: [0.1, 1.0e+30]}"
-    done = command_line(
-        "train",
-        folder / "small.yaml",
-        sweep,
-        "training.epochs=1",
-        "optimizer.name=sgd",
-        "seeds=[5, 2]",
-        "--runs",
-        tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    summary = pd.read_csv(Path(done.stdout.splitlines()[-1]) / "summary.csv")
+    done = bnreg("train", folder / "small.yaml", sweep, "training.epochs=1", "optimizer.name=sgd", "seeds=[5, 2]")
+    assert done.code == 0, done.err
+    summary = pd.read_csv(Path(done.out.splitlines()[-1]) / "summary.csv")
     assert list(summary["model.hidden"]) == ["[4]"] * 8 + ["[8]"] * 8
     assert list(summary["optimizer.lr"]) == ([0.1] * 4 + [1e30] * 4) * 2
     assert list(summary.seed) == [5, 2] * 8
@@ -147,15 +139,12 @@ def test_a_sweep_puts_its_keys_into_columns(folder, tmp_path):
     assert (summary.status[summary["optimizer.lr"] < 1] == "ok").all()
 
 
-def test_early_stopping_stops_each_replica_on_its_own_validation_split(folder, tmp_path):
-    done = command_line(
-        "train",
-        folder / "small.yaml",
-        *("training={epochs: 30, early_stopping: {patience: 1}}", "data.validation_size=200", "optimizer.lr=0.1"),
-        *("--runs", tmp_path),
-    )
-    assert done.returncode == 0, done.stderr
-    run = Path(done.stdout.splitlines()[-1])
+@pytest.mark.usefixtures("without_workers")
+def test_early_stopping_stops_each_replica_on_its_own_validation_split(bnreg, folder):
+    stopping = ("training={epochs: 30, early_stopping: {patience: 1}}", "data.validation_size=200", "optimizer.lr=0.1")
+    done = bnreg("train", folder / "small.yaml", *stopping)
+    assert done.code == 0, done.err
+    run = Path(done.out.splitlines()[-1])
     metrics, summary = pd.read_csv(run / "metrics.csv"), pd.read_csv(run / "summary.csv")
     last_epochs = metrics.groupby(["arm", "seed"]).epoch.max()
     assert last_epochs.max() < 30
@@ -202,32 +191,26 @@ def test_a_folder_that_cannot_hold_runs_is_named(bnreg):
     assert "runs: cannot write a run here" in done.err
 
 
-def test_without_mnist_the_run_uses_the_embedded_digits_and_says_so(folder, tmp_path):
+@pytest.mark.usefixtures("without_workers")
+def test_without_mnist_the_run_uses_the_embedded_digits_and_says_so(bnreg, folder, monkeypatch):
     """A closed port stands for an unreachable mirror."""
-    done = command_line(
-        "train",
-        folder / "small.yaml",
-        *("data.dataset=mnist", "training.epochs=1", "--runs", tmp_path / "runs", "--data-root", tmp_path / "data"),
-        BNREG_MIRROR="http://127.0.0.1:9/",
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("warning: ") == 1
-    assert "using 'mnist_5k' instead" in done.stderr
-    assert "requested mnist" in done.stdout
-    run = Path(done.stdout.splitlines()[-1])
+    monkeypatch.setenv("BNREG_MIRROR", "http://127.0.0.1:9/")
+    mnist = ("data.dataset=mnist", "training.epochs=1", "--data-root", "data")
+    done = bnreg("train", folder / "small.yaml", *mnist)
+    assert done.code == 0, done.err
+    assert done.err.count("warning: ") == 1
+    assert "using 'mnist_5k' instead" in done.err
+    assert "requested mnist" in done.out
+    run = Path(done.out.splitlines()[-1])
     assert json.loads((run / "run.json").read_text())["data"]["mnist"]["name"] == "mnist_5k"
 
 
-def test_without_mnist_a_config_can_ask_for_an_error_instead(folder, tmp_path):
-    done = command_line(
-        "train",
-        folder / "small.yaml",
-        *("data.dataset=mnist", "data.fallback=none", "--runs", tmp_path / "runs", "--data-root", tmp_path / "data"),
-        BNREG_MIRROR="http://127.0.0.1:9/",
-    )
-    assert done.returncode == 2
-    assert "bnreg data fetch mnist" in done.stderr
-    assert not (tmp_path / "runs").exists()
+def test_without_mnist_a_config_can_ask_for_an_error_instead(bnreg, folder, monkeypatch):
+    monkeypatch.setenv("BNREG_MIRROR", "http://127.0.0.1:9/")
+    done = bnreg("train", folder / "small.yaml", "data.dataset=mnist", "data.fallback=none", "--data-root", "data")
+    assert done.code == 2
+    assert "bnreg data fetch mnist" in done.err
+    assert not Path("runs").exists()
 
 
 def test_the_committed_configs_are_valid(bnreg, configs):
@@ -241,7 +224,7 @@ def test_the_committed_configs_are_valid(bnreg, configs):
 
 @pytest.mark.mnist
 def test_on_mnist_bn_leads_after_one_epoch_and_plain_reaches_95_to_97_after_five(configs, tmp_path):
-    done = command_line("train", configs / "bn_vs_plain.yaml", "seeds=6", "--runs", tmp_path)
+    done = command_line("train", configs / "bn_vs_plain.yaml", "seeds=3", "--runs", tmp_path)
     assert done.returncode == 0, done.stderr
     metrics = pd.read_csv(Path(done.stdout.splitlines()[-1]) / "metrics.csv")
     accuracy = metrics.pivot_table(index="epoch", columns="arm", values="test_accuracy")
@@ -267,13 +250,14 @@ def test_help_lists_every_command(bnreg):
         "{data.dataset: [mnist_5k]}",
     ],
 )
-def test_every_kind_of_value_can_be_swept(folder, tmp_path, sweep):
+@pytest.mark.usefixtures("without_workers")
+def test_every_kind_of_value_can_be_swept(bnreg, folder, sweep):
     """Null, lists, mappings, booleans and names: trained, shown in tables and drawn."""
     small = ("data.validation_size=500", "training.epochs=1", "seeds=1", "optimizer.name=sgd", "optimizer.momentum=0.9")
-    done = command_line("train", folder / "small.yaml", f"sweep={sweep}", *small, "jobs=1", "--runs", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "warning" not in done.stderr
-    assert (Path(done.stdout.splitlines()[-1]) / "curves.svg").exists()
+    done = bnreg("train", folder / "small.yaml", f"sweep={sweep}", *small)
+    assert done.code == 0, done.err
+    assert "warning" not in done.err
+    assert (Path(done.out.splitlines()[-1]) / "curves.svg").exists()
 
 
 def test_an_absent_data_set_is_planned_without_being_downloaded(bnreg, folder, tmp_path):

@@ -57,6 +57,7 @@ def config(tmp_path):
     return write
 
 
+@pytest.mark.usefixtures("without_workers")
 def test_one_config_reaches_every_mechanism(bnreg, config, tmp_path):
     """All mechanisms train together and save both kinds of statistics, the diagnostics and the weights."""
     done = bnreg("train", config(EVERYTHING), "--no-progress")
@@ -81,6 +82,7 @@ def test_one_config_reaches_every_mechanism(bnreg, config, tmp_path):
     assert bnreg("train", folder / "config.yaml", "--dry-run").code == 0
 
 
+@pytest.mark.usefixtures("without_workers")
 def test_the_weights_of_a_run_are_in_one_folder_by_arm_and_seed(bnreg, config, tmp_path):
     text = "data: {dataset: mnist_5k, train_size: 100}\ntraining: {epochs: 1, weights: last}\nseeds: [3, 5]\njobs: 1"
     assert bnreg("train", config(text), "--no-progress").code == 0
@@ -88,6 +90,7 @@ def test_the_weights_of_a_run_are_in_one_folder_by_arm_and_seed(bnreg, config, t
     assert {path.name for path in (folder / "weights").iterdir()} == {"base-3.safetensors", "base-5.safetensors"}
 
 
+@pytest.mark.usefixtures("without_workers")
 def test_a_flipped_bit_in_weights_is_noticed(bnreg, config, tmp_path):
     text = "data: {dataset: mnist_5k, train_size: 100}\ntraining: {epochs: 1, weights: last}\nseeds: 1"
     assert bnreg("train", config(text), "--no-progress").code == 0

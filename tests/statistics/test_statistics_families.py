@@ -8,6 +8,15 @@ from statsmodels.stats.multitest import multipletests
 
 from bnreg.statistics.families import holm
 
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_collections():
+    """Statsmodels collects garbage at each call: half a second, late in a test run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gc.collect", lambda *_: 0)
+        yield
+
+
 # Sign-flip p come in steps, so ties are common.
 p_values = st.lists(st.one_of(st.floats(0, 1), st.integers(0, 32).map(lambda k: k / 32)), min_size=1, max_size=30)
 

@@ -1,9 +1,11 @@
 """Runs that are trained in this process, which saves the start of workers and of the command line."""
 
+from contextlib import contextmanager
+
 import pytest
 
 from bnreg.data import attach
-from bnreg.executors.table import EXECUTORS
+from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS
 from bnreg.experiment.beginning import describe_beginning
 from bnreg.experiment.plan import plan_experiment
 from bnreg.experiment.story import begin_experiment, run_experiment
@@ -18,6 +20,14 @@ def in_this_process(jobs, data_folders, *, engine, device, snapshot_seconds, log
         yield from train_and_keep(shard, place, dataset, **options)
 
 
+@contextmanager
+def training_here():
+    """Within it, runs are trained in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(EXECUTORS, DEFAULT_EXECUTOR, in_this_process)
+        yield
+
+
 def train_plan(plan, root, *, watch=lambda _: None, log=print):
     """Begin a run in a folder and train it, without charts; return the run folder."""
     beginning = describe_beginning(plan, command=["bnreg", "train"], data_folder=None)
@@ -29,6 +39,5 @@ def train_here(folder, text):
     config = folder / "small.yaml"
     config.write_text(text)
     plan = plan_experiment(config, ["device=cpu"], data_folder=None, log=pytest.fail, load_data=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(EXECUTORS, plan.executor, in_this_process)
+    with training_here():
         return train_plan(plan, folder / "runs", log=pytest.fail)
