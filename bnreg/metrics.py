@@ -95,6 +95,11 @@ DIAGNOSTIC = Metric()
 STATISTICS = ("running", "population")
 
 
+def per_example_measures() -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+    """The metrics that an evaluation measures, each with its values per example."""
+    return {name: metric.per_example for name, metric in METRICS.items() if metric.per_example is not None}
+
+
 def metric_of(column: str) -> Metric:
     """The meaning of a column such as ``test_accuracy`` or ``test_accuracy_population``."""
     return METRICS.get(measure_of(column), DIAGNOSTIC)

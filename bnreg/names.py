@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 # Safe as a file name, as a column of a table and in a terminal.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+SEED_LIMIT = 2**32
 
 
 class ReplicaId(NamedTuple):

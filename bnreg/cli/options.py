@@ -82,13 +82,14 @@ def examples_epilog(*examples: str) -> str:
     return "\n\n".join([heading, *examples])
 
 
-def read_one_run(argument: str, why: str, root: Path = Path("runs")) -> "Run":
+def read_one_run(argument: str, why: str, root: Path = Path("runs"), *, only_results: bool = False) -> "Run":
     """Read the run that an argument names: a folder, a pattern or a run's name.
 
     Args:
         argument: As typed.
         why: The remedy in the error message if the argument matches several runs.
         root: The folder that holds the runs.
+        only_results: See ``read_run``.
 
     Raises:
         UserError: If it matches no run or several; also see ``read_run``.
@@ -99,4 +100,4 @@ def read_one_run(argument: str, why: str, root: Path = Path("runs")) -> "Run":
     folders = expand_runs([argument], root)
     if len(folders) > 1:
         raise UserError(f"{argument}: matches {len(folders)} runs; {why}")
-    return read_run(folders[0])
+    return read_run(folders[0], only_results=only_results)

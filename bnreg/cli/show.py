@@ -17,7 +17,7 @@ def show(run: OneRun, *, json: Json = False, root: RunsRoot = Path("runs")) -> N
     from bnreg.analysis.about import about_run
     from bnreg.report.show import run_page, run_record
 
-    record = run_record(about_run(read_one_run(run, "give one to show", root)))
+    record = run_record(about_run(read_one_run(run, "give one to show", root, only_results=True)))
     if json:
         print_json(record)
         return

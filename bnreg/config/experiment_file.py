@@ -9,11 +9,10 @@ from pydantic import AfterValidator, Field, PlainValidator
 from bnreg.config.faults import fault
 from bnreg.config.schema import Section
 from bnreg.metrics import ACCURACY_SMALLEST_EFFECT
-from bnreg.names import NAME
+from bnreg.names import NAME, SEED_LIMIT
 from bnreg.wording import show
 
 MAX_SEEDS = 10_000
-SEED_LIMIT = 2**32
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
 

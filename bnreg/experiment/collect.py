@@ -19,6 +19,7 @@ from bnreg.runs import (
     DamagedError,
     Draft,
     RunInfo,
+    ShardPlace,
     UnfinishedRun,
     correct_bytes,
     table_file,
@@ -26,6 +27,7 @@ from bnreg.runs import (
     weights_file,
 )
 from bnreg.training.messages import Row, Weights
+from bnreg.training.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def collect(plan: Plan, run: UnfinishedRun, draft: Draft) -> Results:
     pairing = []
     for shard in plan.shards:
         try:
-            result = run.shard(shard.index).result()
+            result = place_of(run, shard).result()
         except DamagedError as damage:
             raise RunError(f"{damage}; resume the run to train this shard again") from damage
         for name, rows in result.tables.items():
@@ -68,6 +70,16 @@ def collect(plan: Plan, run: UnfinishedRun, draft: Draft) -> Results:
     pairing.sort(key=lambda proof: place[proof.replica])
     tables = {name: _with_points(experiment, rows, place) for name, rows in results.tables.items()}
     return replace(results, info=replace(results.info, pairing=tuple(pairing)), tables=tables)
+
+
+def place_of(run: UnfinishedRun, shard: Shard) -> ShardPlace:
+    """The place of a shard in the folder of an unfinished run.
+
+    Raises:
+        DamagedError: If the run's plan is damaged.
+    """
+    cells = [(cell.point_index, cell.arm) for stack in shard.stacks for cell in stack]
+    return run.shard(shard.index, shard.seeds, cells)
 
 
 def write_results(plan: Plan, results: Results, config: bytes, draft: Draft) -> None:

@@ -12,9 +12,9 @@ from bnreg import signals
 from bnreg.data import Dataset, share
 from bnreg.errors import RunError
 from bnreg.executors.table import EXECUTORS
-from bnreg.experiment.collect import Results, collect, write_results
+from bnreg.experiment.collect import Results, collect, place_of, write_results
 from bnreg.experiment.plan import Plan
-from bnreg.runs import Beginning, UnfinishedRun, begin_run, new_folder
+from bnreg.runs import Beginning, Hold, UnfinishedRun, begin_run, new_folder
 from bnreg.training.messages import Progressed, ShardDone
 
 Charts = Callable[[Results], Mapping[str, bytes]]
@@ -54,11 +54,11 @@ def run_experiment(
         UserError: If another process is training the run.
         RunError: If it could not be completed; what was trained so far is kept.
     """
-    with run.training() as seconds:
-        _train(plan, run, watch=watch, log=log)
+    with run.training() as hold:
+        _train(plan, run, hold, watch=watch, log=log)
         with new_folder(run.final, what="run", option="--runs") as draft:
             results = collect(plan, run, draft)
-            results = replace(results, info=replace(results.info, seconds=seconds()))
+            results = replace(results, info=replace(results.info, seconds=hold.seconds()))
             write_results(plan, results, run.config(), draft)
             try:
                 charts = draw(results)
@@ -71,11 +71,13 @@ def run_experiment(
     return run.final
 
 
-def _train(plan: Plan, run: UnfinishedRun, *, watch: Callable[[Progressed], None], log: Callable[[str], None]) -> None:
+def _train(
+    plan: Plan, run: UnfinishedRun, hold: Hold, *, watch: Callable[[Progressed], None], log: Callable[[str], None]
+) -> None:
     """Train the shards that are not done."""
     jobs = []
     for shard in plan.shards:
-        place = run.shard(shard.index)
+        place = place_of(run, shard)
         if place.is_done(log):
             watch(ShardDone(shard.index))
         else:
@@ -93,6 +95,7 @@ def _train(plan: Plan, run: UnfinishedRun, *, watch: Callable[[Progressed], None
         with closing(messages):  # no worker outlives this block, however it ends
             for message in messages:
                 signals.raise_received()
+                hold.raise_if_gone()
                 watch(message)
 
 

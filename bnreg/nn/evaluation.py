@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bnreg.metrics import ACCURACY, METRICS
+from bnreg.metrics import ACCURACY, per_example_measures
 from bnreg.nn.examples import Examples, for_replicas
 from bnreg.nn.network import StackedNetwork
 from bnreg.stopping import unless_stopped
@@ -51,7 +51,7 @@ class Evaluation(NamedTuple):
 
 def evaluate(network: StackedNetwork, examples: Examples) -> Evaluation:
     """Evaluate every replica with all ``METRICS``, in eval mode; the network does not change."""
-    measures = {name: metric.per_example for name, metric in METRICS.items() if metric.per_example is not None}
+    measures = per_example_measures()
     totals = {name: torch.zeros((), dtype=torch.float64, device=examples.images.device) for name in measures}
     correct: list[Tensor] = []
     with evaluating(network):

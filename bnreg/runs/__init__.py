@@ -3,9 +3,10 @@
 from bnreg.runs.correctness import correct_bytes, read_correct
 from bnreg.runs.folder import SCHEMA_VERSION, DamagedError, Draft, new_folder
 from bnreg.runs.info import Beginning, RunInfo, UsedData
-from bnreg.runs.names import CONFIG, RUN, table_file
-from bnreg.runs.read import CORRECT, Run, expand_runs, read_run
-from bnreg.runs.unfinished import UnfinishedRun, begin_run, find_unfinished, unfinished_runs
+from bnreg.runs.names import CONFIG, CORRECT, RUN, table_file
+from bnreg.runs.read import Run, expand_runs, read_run
+from bnreg.runs.shard import ShardPlace
+from bnreg.runs.unfinished import Hold, UnfinishedRun, begin_run, find_unfinished, unfinished_runs
 from bnreg.runs.weights import read_weights, weights_bytes, weights_file
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "Beginning",
     "DamagedError",
     "Draft",
+    "Hold",
     "Run",
     "RunInfo",
+    "ShardPlace",
     "UnfinishedRun",
     "UsedData",
     "begin_run",

@@ -3,6 +3,9 @@
 Data is on the disk before the next step relies on it: a file's content and a folder's list of names are each flushed
 (fsync), so what was committed survives a power loss. Contents are made in memory first, because only then does a full
 disk raise an error. A file that has its final name is never written to.
+
+Some network and shared file systems cannot flush or link; ``UNSUPPORTED`` has their answers. Results are then written
+without these guards, and ``limits`` says what is no longer promised.
 """
 
 import errno
@@ -10,9 +13,12 @@ import os
 import secrets
 import shutil
 import stat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 MAX_BYTES = 1 << 30  # far larger than any file of a run
+UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
+
+limits: set[str] = set()  # promises that the file systems used so far could not keep
 
 
 def write(path: Path, content: bytes) -> None:
@@ -26,7 +32,7 @@ def write(path: Path, content: bytes) -> None:
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
+        _flush(descriptor)
     finally:
         os.close(descriptor)
 
@@ -47,9 +53,10 @@ def read(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
         return file.read(max_bytes)
 
 
-def make_folder(path: Path) -> None:
-    """Create a folder and its missing parents, durably; it may already exist."""
-    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+def make_folder(path: Path, *, parents: bool = True) -> None:
+    """Create a folder and, unless told otherwise, its missing parents, durably; it may already exist."""
+    folders = (path, *path.parents) if parents else (path,)
+    missing = [folder for folder in folders if not folder.is_dir()]
     for folder in reversed(missing):
         try:
             os.mkdir(folder)
@@ -59,23 +66,60 @@ def make_folder(path: Path) -> None:
         sync_folder(folder.parent)
 
 
+def make_inner_folders(folder: Path, name: str) -> None:
+    """Create the folders that a file's name with slashes leads through, but not the folder itself, if it is gone."""
+    for inner in reversed(PurePosixPath(name).parents[:-1]):
+        try:
+            os.mkdir(folder / inner)
+        except FileExistsError:
+            continue
+
+
 def sync_folder(path: Path) -> None:
     """Make a folder's list of names durable, if the system supports it."""
     if os.name == "posix":
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            _flush(descriptor)
         finally:
             os.close(descriptor)
 
 
+def _flush(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        limits.add("this file system cannot flush to the disk: what was just written may not survive a power loss")
+
+
 def rename(hidden: Path, final: Path) -> None:
-    """Give a complete file or folder its final name, durably.
+    """Give a complete folder its final name, durably.
 
     Raises:
-        OSError: If a folder with that name already exists and is not empty.
+        OSError: If a file, or a folder that is not empty, already has that name.
     """
     os.rename(hidden, final)
+    sync_folder(final.parent)
+
+
+def place(hidden: Path, final: Path) -> None:
+    """Give a complete file its final name, durably; it replaces nothing, not even a file that has just been created.
+
+    Raises:
+        FileExistsError: If something already has that name.
+    """
+    try:
+        os.link(hidden, final)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED | {errno.EPERM, errno.EMLINK}:
+            raise
+        # Without links, an empty file claims the name for the moment until the complete one replaces it.
+        os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        os.replace(hidden, final)
+    else:
+        os.unlink(hidden)
     sync_folder(final.parent)
 
 
@@ -90,13 +134,16 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def remove_folder(path: Path, hidden: Path) -> None:
-    """Remove a folder: it gets a hidden name before the first of its files is deleted.
+    """Remove a folder, or only the link if it is one: it gets a hidden name before the first of its files is deleted.
 
     Raises:
         OSError: If that fails. What remains has the hidden name.
     """
     rename(path, hidden)
-    shutil.rmtree(hidden)
+    if hidden.is_symlink():
+        os.unlink(hidden)
+    else:
+        shutil.rmtree(hidden)
 
 
 def discard(path: Path) -> None:

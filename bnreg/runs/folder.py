@@ -11,20 +11,26 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import bnreg
 from bnreg.errors import RunError, UserError
 from bnreg.runs import disk
+from bnreg.runs.strict_json import parse_json
+from bnreg.wording import show
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 64 << 20
 
+# A file can claim any size without taking any space, so the bytes that are read to check a folder are limited.
+MAX_FOLDER_BYTES = 8 << 30
+
 _VERSION = re.compile(r"[0-9][0-9a-z.+]{0,19}")
+_NAME = re.compile(r"[A-Za-z0-9_][\w.+-]*(/[A-Za-z0-9_][\w.+-]*)*", re.ASCII)
 
 
 class Draft:
@@ -44,10 +50,9 @@ class Draft:
         Raises:
             RunError: If it cannot be written, e.g. because the disk is full.
         """
-        path = self._folder / name
         try:
-            disk.make_folder(path.parent)
-            disk.write(path, content)
+            disk.make_inner_folders(self._folder, name)
+            disk.write(self._folder / name, content)
         except FileExistsError:
             raise
         except OSError as error:
@@ -77,13 +82,14 @@ class Draft:
 
 
 @contextmanager
-def new_folder(final: Path, *, what: str, option: str) -> Iterator[Draft]:
+def new_folder(final: Path, *, what: str, option: str, parents: bool = True) -> Iterator[Draft]:
     """Draft a folder within this block; after success it appears as ``final``, after an exception nothing remains.
 
     Args:
-        final: The folder; missing parents are created.
+        final: The folder.
         what: One word for its content, shown to the user.
         option: The option that lets the user choose another path.
+        parents: Whether missing folders above it are created.
 
     Raises:
         UserError: If it exists, or cannot be created there.
@@ -91,8 +97,9 @@ def new_folder(final: Path, *, what: str, option: str) -> Iterator[Draft]:
     refuse_existing(final, option)
     hidden = disk.hidden_beside(final)
     with _placing(final, what, option):
-        disk.make_folder(final.parent)
-        disk.make_folder(hidden)
+        if parents:
+            disk.make_folder(final.parent)
+        disk.make_folder(hidden, parents=False)
     try:
         draft = Draft(hidden)
         yield draft
@@ -120,7 +127,11 @@ def write_file(final: Path, content: bytes, *, option: str) -> None:
         with _placing(final, "file", option):
             disk.make_folder(final.parent)
             disk.write(hidden, content)
-            disk.rename(hidden, final)
+            try:
+                disk.place(hidden, final)
+            except FileExistsError:  # it has appeared meanwhile
+                refuse_existing(final, option)
+                raise
     finally:
         disk.discard(hidden)
 
@@ -157,37 +168,44 @@ def read_manifest(path: Path) -> dict[str, str]:
     except OSError as error:
         raise DamagedError(f"{path / MANIFEST}: damaged run: {error.strerror}") from None
     try:
-        manifest = json.loads(content)
-        schema, checksums = int(manifest["schema"]), dict(manifest["sha256"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise DamagedError(f"{path / MANIFEST}: damaged: not a manifest that bnreg wrote") from None
+        manifest = parse_json(content)
+        schema, checksums = manifest["schema"], manifest["sha256"]
+        if not (type(schema) is int and isinstance(checksums, dict)):
+            raise TypeError
+    except (ValueError, LookupError, TypeError):
+        raise DamagedError(f"{path / MANIFEST}: damaged run: not a manifest that bnreg wrote") from None
     if schema > SCHEMA_VERSION:
         version = str(manifest.get("bnreg"))
         writer = f"bnreg {version}" if _VERSION.fullmatch(version) else "a newer bnreg"
         reason = f"written by {writer} (folder schema {schema}, here {SCHEMA_VERSION}); upgrade"
         raise DamagedError(f"{path}: {reason}", is_newer=True)
+    for name, checksum in checksums.items():
+        if not (_is_normal(name) and isinstance(checksum, str)):
+            raise DamagedError(f"{path / MANIFEST}: damaged run: it lists {show(name)}, which bnreg does not write")
     return checksums
 
 
-def verified(path: Path, checksums: Mapping[str, str], names: Iterable[str]) -> dict[str, bytes]:
+def verified(
+    path: Path, checksums: Mapping[str, str], names: Iterable[str], *, keep: Collection[str] | None = None
+) -> dict[str, bytes]:
     """Read some of a sealed folder's files and check each against the manifest.
+
+    Args:
+        path: The folder.
+        checksums: The SHA-256 of each of its files, by name.
+        names: The files to read.
+        keep: The files whose contents are returned; None for all of them.
 
     Raises:
         DamagedError: One line for each file that is missing, has changed, is outside the folder or is not a file.
     """
     files: dict[str, bytes] = {}
     mistakes: list[str] = []
-    real = path.resolve()
-    for name in names:
-        try:
-            content = disk.read(_inner_path(real, name))
-        except OSError as error:
-            mistakes.append(f"{path / name}: damaged run: {error.strerror}")
-            continue
-        if hashlib.sha256(content).hexdigest() == checksums.get(name):
+    for name, content, wrong in _read(path, checksums, names):
+        if content is None or wrong:
+            mistakes.append(f"{path / name}: damaged run: {wrong}")
+        elif keep is None or name in keep:
             files[name] = content
-        else:
-            mistakes.append(f"{path / name}: damaged run: the file does not match its checksum in {MANIFEST}")
     if mistakes:
         raise DamagedError(*mistakes)
     return files
@@ -202,23 +220,44 @@ def checked_files(path: Path) -> list[dict[str, Any]]:
         DamagedError: As ``read_manifest``.
         FileNotFoundError: As ``read_manifest``.
     """
+    checksums = read_manifest(path)
     files = []
-    real = path.resolve()
-    for name, checksum in read_manifest(path).items():
-        state, num_bytes = "missing", 0
-        with suppress(OSError):
-            content = disk.read(_inner_path(real, name))
-            state = "whole" if hashlib.sha256(content).hexdigest() == checksum else "changed"
-            num_bytes = len(content)
-        files.append({"name": name, "num_bytes": num_bytes, "state": state})
+    for name, content, wrong in _read(path, checksums, checksums):
+        state = "missing" if content is None else "changed" if wrong else "whole"
+        files.append({"name": name, "num_bytes": len(content or b""), "state": state})
     return files
+
+
+def _read(path: Path, checksums: Mapping[str, str], names: Iterable[str]) -> Iterator[tuple[str, bytes | None, str]]:
+    """Of some of a sealed folder's files: name, content, and what is wrong with it; None if it cannot be read."""
+    real = path.resolve()
+    left = MAX_FOLDER_BYTES
+    for name in names:
+        try:
+            content = disk.read(_inner_path(real, name), min(left, disk.MAX_BYTES))
+        except OSError as error:
+            yield name, None, str(error.strerror)
+            continue
+        left -= len(content)
+        checksum = checksums.get(name)
+        if hashlib.sha256(content).hexdigest() == checksum:
+            yield name, content, ""
+        elif hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest() == checksum:
+            yield name, content, "its line ends were changed, probably by git; `git config core.autocrlf false` helps"
+        else:
+            yield name, content, f"the file does not match its checksum in {MANIFEST}"
+
+
+def _is_normal(name: str) -> bool:
+    """Whether a name is one that bnreg writes: the only name of a file, and inside its folder."""
+    return str(PurePosixPath(name)) == name and _NAME.fullmatch(name) is not None
 
 
 def _inner_path(folder: Path, name: str) -> Path:
     """The path of a file in a resolved folder, by its name in the manifest.
 
     Raises:
-        OSError: If its name or a link leads outside the folder.
+        OSError: If a link leads outside the folder.
     """
     path = (folder / name).resolve()
     if not path.is_relative_to(folder):

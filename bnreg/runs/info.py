@@ -4,15 +4,21 @@ A person who can write to a folder can write a manifest there too. So everything
 once, here, and no text from a run can move a cursor, name a folder or pass as another run's text.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime
+from itertools import product, starmap
 from typing import Any
 
-from bnreg.names import NAME, ReplicaId
+from bnreg.config.cell_settings import SECTIONS
+from bnreg.names import NAME, SEED_LIMIT, ReplicaId
+from bnreg.runs.strict_json import parse_json
 from bnreg.training.messages import Proof
 from bnreg.wording import printable
 
 MAX_DEPTH = 20
+MAX_COUNT = 10_000_000  # of examples, epochs and everything else that is counted; so many could still be read
 
 Check = Callable[[Any], bool]
 
@@ -87,12 +93,16 @@ class RunInfo:
     seconds: float = 0.0
 
     @classmethod
-    def parse(cls, content: Any) -> "RunInfo":
+    def parse(cls, content: bytes) -> "RunInfo":
         """Parse the content of ``run.json``.
 
         Raises:
             ValueError: With the first mistake, in words.
         """
+        return cls._of(_mapping(content))
+
+    @classmethod
+    def _of(cls, content: dict[str, Any]) -> "RunInfo":
         if wrong := _what_is_wrong(content):
             raise ValueError(wrong)
         known = {one.name: content[one.name] for one in fields(cls) if content.get(one.name) is not None}
@@ -102,11 +112,31 @@ class RunInfo:
         pairing = tuple(Proof.from_row(row) for row in known["pairing"])
         return cls(**{"baseline": None} | known | tuples | {"data": data, "pairing": pairing})
 
+    def with_config(self, config: Any) -> "RunInfo":
+        """The same with this resolved config.
+
+        Raises:
+            ValueError: If it is not what bnreg writes.
+        """
+        if not _is_config(config):
+            raise ValueError("it is not what bnreg writes")
+        return replace(self, config=config)
+
     def to_json(self) -> dict[str, Any]:
         """Its contents as plain data."""
         content = {one.name: getattr(self, one.name) for one in fields(self)}
         data = {requested: asdict(used) for requested, used in self.data.items()}
         return content | {"data": data, "pairing": [proof.row() for proof in self.pairing]}
+
+
+def _mapping(content: bytes) -> dict[str, Any]:
+    try:
+        found = parse_json(content)
+    except ValueError:
+        raise ValueError("its content is not what bnreg writes") from None
+    if not isinstance(found, dict):
+        raise ValueError("it is not a mapping")
+    return found
 
 
 @dataclass(frozen=True)
@@ -124,17 +154,21 @@ class Beginning:
     cut_for: int
 
     @classmethod
-    def parse(cls, content: Any) -> "Beginning":
+    def parse(cls, content: bytes) -> "Beginning":
         """Parse the content of ``plan.json``.
 
         Raises:
             ValueError: With the first mistake, in words.
         """
-        if not isinstance(content, dict):
-            raise ValueError("it is not a mapping")
-        info = RunInfo.parse({"seconds": 0, "pairing": []} | content)
-        resume = content.get("resume")
-        if not (isinstance(resume, dict) and _is_whole(resume.get("cut_for")) and info.config is not None):
+        found = _mapping(content)
+        info = RunInfo._of({"seconds": 0, "pairing": []} | found)
+        resume = found.get("resume")
+        if not (
+            info.config is not None
+            and isinstance(resume, dict)
+            and _is_count(resume.get("cut_for"))
+            and _or_none(is_text)(resume.get("data_folder"))
+        ):
             raise ValueError("it lacks what is needed to resume")
         return cls(info, resume.get("data_folder"), resume["cut_for"])
 
@@ -146,76 +180,141 @@ class Beginning:
         return info | {"resume": {"data_folder": self.data_folder, "cut_for": self.cut_for}}
 
 
+def is_text(value: Any) -> bool:
+    """Whether a value is text that stays on its line and cannot move a cursor."""
+    return isinstance(value, str) and value.isprintable()
+
+
+def is_whole(value: Any, least: int, below: int) -> bool:
+    """Whether a value is a whole number in a range."""
+    return type(value) is int and least <= value < below
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number that is not negative."""
+    return type(value) in (int, float) and 0 <= value < math.inf
+
+
 def _only_fields(model: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
     return {one.name: content[one.name] for one in fields(model)}
-
-
-def _list_of(check: Check) -> Check:
-    return lambda value: isinstance(value, (list, tuple)) and all(map(check, value))
 
 
 def _is_name(value: Any) -> bool:
     return isinstance(value, str) and NAME.fullmatch(value) is not None
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _is_seed(value: Any) -> bool:
+    return is_whole(value, 0, SEED_LIMIT)
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _is_count(value: Any) -> bool:
+    return is_whole(value, 1, MAX_COUNT)
 
 
 def _is_mapping(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
+def _is_mapping_or_none(value: Any) -> bool:
+    return value is None or _is_mapping(value)
+
+
+def _list_of(check: Check, *, least: int = 0) -> Check:
+    return lambda value: isinstance(value, (list, tuple)) and len(value) >= least and all(map(check, value))
+
+
+def _set_of(check: Check, *, least: int = 0) -> Check:
+    return lambda value: _list_of(check, least=least)(value) and len({*value}) == len(value)
+
+
+def _or_none(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
 def _is_data(value: Any) -> bool:
-    return _is_mapping(value) and all(
-        _is_name(requested)
-        and _is_mapping(used)
-        and _is_name(used.get("name"))
-        and _is_text(used.get("fingerprint"))
-        and all(_is_whole(used.get(key)) for key in ("num_train", "num_test"))
-        for requested, used in value.items()
+    return (
+        _is_mapping(value)
+        and len(value) > 0
+        and all(
+            _is_name(requested)
+            and _is_mapping(used)
+            and _is_name(used.get("name"))
+            and is_text(used.get("fingerprint"))
+            and all(_is_count(used.get(key)) for key in ("num_train", "num_test"))
+            for requested, used in value.items()
+        )
     )
 
 
-# The checks that readers rely on, by field.
-_FIELDS: dict[str, Check] = {
-    "schema": _is_whole,
+def _is_start(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _is_shard(value: Any) -> bool:
+    return _is_mapping(value) and _set_of(_is_seed, least=1)(value.get("seeds")) and _is_count(value.get("replicas"))
+
+
+def _is_config(value: Any) -> bool:
+    """Whether the parts of a config that its readers look into have the shapes that bnreg writes."""
+    if not _is_mapping(value):
+        return False
+    arms, compare = value.get("arms"), value.get("compare")
+    effect = compare.get("smallest_effect") if _is_mapping(compare) else None
+    return (
+        all(_is_mapping(value.get(section, {})) for section in SECTIONS)
+        and (arms is None or (_is_mapping(arms) and all(map(_is_mapping_or_none, arms.values()))))
+        and _is_mapping_or_none(compare)
+        and (effect is None or is_number(effect))
+    )
+
+
+# What readers rely on, by field.
+_REQUIRED: dict[str, Check] = {
+    "schema": _is_count,
     "name": _is_name,
-    "id": _is_text,
-    "arms": lambda value: _list_of(_is_name)(value) and len(value) > 0,
-    "baseline": lambda value: value is None or _is_name(value),
-    "seeds": lambda value: _list_of(_is_whole)(value) and len(value) > 0,
-    "point_keys": _list_of(_is_text),
-    "points": lambda value: _list_of(_is_mapping)(value) and len(value) > 0,
+    "id": is_text,
+    "arms": _set_of(_is_name, least=1),
+    "baseline": _or_none(_is_name),
+    "seeds": _set_of(_is_seed, least=1),
+    "point_keys": _set_of(is_text),
+    "points": _list_of(_is_mapping, least=1),
     "data": _is_data,
-    "device": _is_text,
-    "seconds": _is_number,
-    "command": _list_of(_is_text),
+    "device": is_text,
+    "seconds": is_number,
+    "command": _list_of(is_text),
     "pairing": _list_of(_is_mapping),
+}
+# A run that is older than such a field does not have it.
+_OPTIONAL: dict[str, Check] = {
+    "started": _is_start,
+    "config": _is_config,
+    "num_workers": _is_count,
+    "threads_per_worker": _is_count,
+    "shards": _list_of(_is_shard),
+    "versions": lambda value: _is_mapping(value) and all(map(is_text, value.values())),
+    "platform": is_text,
+    "git_commit": is_text,
+    "attempts": _is_count,
 }
 
 
-def _what_is_wrong(info: Any) -> str | None:
+def _what_is_wrong(info: dict[str, Any]) -> str | None:
     """The first mistake in the contents of ``run.json``, in words, or None."""
-    if not isinstance(info, dict):
-        return "it is not a mapping"
-    for key, check in _FIELDS.items():
+    for key, check in _REQUIRED.items():
         if key not in info:
             return f"the key {key} is missing"
         if not check(info[key]):
             return f"the value of {key} is not what bnreg writes"
-    if info.get("config") is not None and not _is_mapping(info["config"]):
-        return "its config is not what bnreg writes"
+    for key, check in _OPTIONAL.items():
+        if info.get(key) is not None and not check(info[key]):
+            return f"the value of {key} is not what bnreg writes"
     if info["baseline"] not in (None, *info["arms"]):
         return "its baseline is not one of its arms"
+    if any({*point} != {*info["point_keys"]} for point in info["points"]):
+        return "its points do not have its point_keys"
     for text in _texts(info):
         if text is None:
             return f"it is nested deeper than {MAX_DEPTH} levels"
@@ -226,21 +325,24 @@ def _what_is_wrong(info: Any) -> str | None:
 
 def _wrong_pairing(info: dict[str, Any]) -> str | None:
     """Check that there is one row per replica, in the order of points, arms and seeds, or no row at all."""
-    replicas = [
-        ReplicaId(index, arm, seed)
-        for index in range(len(info["points"]))
-        for arm in info["arms"]
-        for seed in info["seeds"]
-    ]
-    found = [tuple(map(row.get, ReplicaId._fields)) for row in info["pairing"]]
-    if found and found != replicas:
+    if not info["pairing"]:
+        return None
+    if len(info["pairing"]) != len(info["points"]) * len(info["arms"]) * len(info["seeds"]):
         return "its pairing does not match its points, arms and seeds"
-    hashes = ("initial_weights", "batch_order")
-    if not all(_is_text(row.get(key)) for row in info["pairing"] for key in hashes):
-        return "its pairing lacks hashes"
-    if not all(_is_whole(row.get("epochs")) for row in info["pairing"]):
-        return "its pairing lacks epochs"
+    replicas = replicas_of(len(info["points"]), info["arms"], info["seeds"])
+    for replica, row in zip(replicas, info["pairing"], strict=True):
+        if tuple(map(row.get, ReplicaId._fields)) != replica:
+            return "its pairing does not match its points, arms and seeds"
+        if not (is_text(row.get("initial_weights")) and is_text(row.get("batch_order"))):
+            return "its pairing lacks hashes"
+        if not _is_count(row.get("epochs")):
+            return "its pairing lacks epochs"
     return None
+
+
+def replicas_of(num_points: int, arms: Sequence[str], seeds: Sequence[int]) -> Iterator[ReplicaId]:
+    """All replicas in the order of a run's tables, pairing and answers."""
+    return starmap(ReplicaId, product(range(num_points), arms, seeds))
 
 
 def _texts(value: Any) -> Iterator[str | None]:

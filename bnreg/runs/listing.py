@@ -12,7 +12,7 @@ from typing import get_args
 from bnreg.errors import UserError
 from bnreg.runs.folder import DamagedError
 from bnreg.runs.names import UNFINISHED, hidden_run, is_run, started_of, unfinished_run
-from bnreg.runs.read import SUMMARY, Run, RunState, UnreadableRunError, read_run
+from bnreg.runs.read import Run, RunState, UnreadableRunError, read_run
 from bnreg.runs.unfinished import UnfinishedRun
 from bnreg.wording import unknown
 
@@ -67,7 +67,7 @@ class ListedRun:
 def list_runs(root: Path) -> list[ListedRun]:
     """List every run in a folder by name, including unfinished and damaged ones.
 
-    A run's tables and settings are checked against their checksums; its weights and charts are not read.
+    Every file is checked, as in ``read_run``, so that all commands agree about a run's state.
 
     Raises:
         UserError: If there is no such folder.
@@ -126,11 +126,7 @@ def _listed(path: Path) -> ListedRun:
     try:
         if unfinished_run(path.name):
             return ListedRun(path, *UnfinishedRun(path).state(), started_of(path.name))
-        run = read_run(path)
-        try:
-            return _complete(run)
-        except (LookupError, ValueError):  # the checksum matches, but bnreg did not write the table
-            raise DamagedError(f"{path / SUMMARY}: not a table that bnreg wrote") from None
+        return _complete(read_run(path))
     except DamagedError as error:
         reason = "; ".join(_reason(path, line) for line in error.lines)
         return ListedRun(path, "newer" if error.is_newer else "damaged", reason, started_of(path.name))

@@ -26,6 +26,9 @@ def table_file(name: str) -> str:
     return f"{name}.csv"
 
 
+METRICS, SUMMARY, CORRECT = table_file("metrics"), table_file("summary"), "correct.safetensors"
+
+
 def new_name(experiment: str) -> str:
     """A name for a run that begins now; names differ even within the same second."""
     return f"{experiment}-{datetime.now(UTC).strftime(_STARTED)}-{secrets.token_hex(3)}"

@@ -3,7 +3,6 @@
 import csv
 import glob
 import io
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,16 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bnreg.errors import UserError
+from bnreg.runs.consistency import contradiction
 from bnreg.runs.folder import MANIFEST, DamagedError, read_manifest, verified
 from bnreg.runs.info import RunInfo
-from bnreg.runs.names import CONFIG, RUN, hidden_run, near_run, runs_named, table_file, unfinished_run
+from bnreg.runs.names import (
+    CONFIG,
+    CORRECT,
+    METRICS,
+    RUN,
+    SUMMARY,
+    hidden_run,
+    near_run,
+    runs_named,
+    table_file,
+    unfinished_run,
+)
 from bnreg.runs.unfinished import UnfinishedRun, UnfinishedState
 from bnreg.wording import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
-
-METRICS, SUMMARY, CORRECT = table_file("metrics"), table_file("summary"), "correct.safetensors"
 
 RunState = Literal["complete", UnfinishedState, "damaged", "newer"]
 
@@ -58,13 +67,7 @@ class Run:
     @cached_property
     def metrics(self) -> "pd.DataFrame":
         """``metrics.csv``: one row per replica and epoch."""
-        from pandas.api.types import is_numeric_dtype
-
-        table = self.table("metrics")
-        texts = {"arm", *self.info.point_keys}
-        if not all(name in texts or is_numeric_dtype(table[name]) for name in table.columns):
-            raise self._no_table(METRICS)
-        return table
+        return self.table("metrics")
 
     def table(self, name: str) -> "pd.DataFrame":
         """One of the run's tables, ``NAME.csv``; each row names its point, arm and seed.
@@ -81,7 +84,7 @@ class Run:
         except ValueError:
             table = pd.DataFrame()
         if table.empty or not set(table.get("arm", [""])) <= set(self.info.arms):
-            raise self._no_table(file)
+            raise self.damaged(file, _NO_TABLE)
         return table
 
     @cached_property
@@ -91,27 +94,26 @@ class Run:
         The values of a sweep's keys stay text because ``info`` has them too. Parsed without pandas, because its import
         and its frames take longer than everything else that a comparison does with a run.
         """
+        return self.columns(SUMMARY)
+
+    def columns(self, file: str) -> dict[str, list[Any]]:
+        """A table as ``summary`` is parsed.
+
+        Raises:
+            UnreadableRunError: If it is no such table.
+        """
         texts = {"arm", "status", *self.info.point_keys}
         try:
-            header, *rows = csv.reader(io.StringIO(self.files[SUMMARY].decode()))
+            header, *rows = csv.reader(io.StringIO(self.files[file].decode()))
             cells = zip(header, zip(*rows, strict=True), strict=True)
-            table = {name: [*column] if name in texts else [*map(_number, column)] for name, column in cells}
+            return {name: [*column] if name in texts else [*map(_number, column)] for name, column in cells}
         except (ValueError, csv.Error):
-            raise self._no_table(SUMMARY) from None
-        if not set(table["arm"]) <= set(self.info.arms) or len(self.info.pairing) not in (len(rows), 0):
-            raise self._no_table(SUMMARY)
-        return table
+            raise self.damaged(file, _NO_TABLE) from None
 
-    @cached_property
-    def config(self) -> dict[str, Any]:
+    @property
+    def config(self) -> Mapping[str, Any]:
         """The resolved config; empty if the run recorded none."""
-        if self.info.config is not None:
-            return dict(self.info.config)
-        import yaml
-
-        # The config was written by the same library, so its faster loader reads it back correctly.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return dict(yaml.load(self.files.get(CONFIG, b"{}"), loader))
+        return self.info.config or {}
 
     def verified(self, names: Sequence[str]) -> dict[str, bytes]:
         """The contents of some more files.
@@ -122,8 +124,9 @@ class Run:
         with _as_damage():
             return verified(self.path, self.checksums, names)
 
-    def _no_table(self, name: str) -> UnreadableRunError:
-        return UnreadableRunError("damaged", f"{self.path / name}: damaged run: {_NO_TABLE}")
+    def damaged(self, name: str, reason: str) -> UnreadableRunError:
+        """The error that one of its files is damaged."""
+        return UnreadableRunError("damaged", f"{self.path / name}: damaged run: {reason}")
 
 
 def _number(cell: str) -> float:
@@ -134,38 +137,52 @@ def _number(cell: str) -> float:
         return float(cell) if cell else math.nan
 
 
-def read_run(path: Path) -> Run:
-    """Read a run folder.
+def read_run(path: Path, *, only_results: bool = False) -> Run:
+    """Read a run folder. Its files are checked against the manifest, and the results are held to each other.
+
+    Args:
+        path: The folder.
+        only_results: Whether to leave the other files, such as weights and charts, to the caller.
 
     Raises:
         UnreadableRunError: If it is not a run folder, was written by a newer bnreg, or is damaged: one line for each
             damaged file.
     """
     checksums = _manifest(path)
+    # Runs that are older than a file do not have it.
+    results = [RUN, METRICS, SUMMARY, *(name for name in (CONFIG, CORRECT) if name in checksums)]
     with _as_damage():
-        # Runs that are older than this file do not have it.
-        files = verified(path, checksums, (RUN, METRICS, SUMMARY, *({CORRECT} & checksums.keys())))
-        info = _info(path, files[RUN])
-        if info.config is None and CONFIG in checksums:
-            files |= verified(path, checksums, (CONFIG,))
-    for name, key in ((METRICS, "epoch"), (SUMMARY, "status")):
-        header = files[name].partition(b"\n")[0].decode(errors="replace").split(",")
-        if not {*info.point_keys, "arm", "seed", key} <= set(header):
-            raise UnreadableRunError("damaged", f"{path / name}: damaged run: {_NO_TABLE}")
-    return Run(path, info, checksums, files)
+        files = verified(path, checksums, dict.fromkeys([*results, *(() if only_results else checksums)]), keep=results)
+    run = Run(path, _info(path, files), checksums, files)
+    if found := contradiction(run.info, run.summary, run.columns(METRICS), files.get(CORRECT)):
+        raise run.damaged(*found)
+    return run
 
 
-def _info(path: Path, content: bytes) -> RunInfo:
+def _info(path: Path, files: Mapping[str, bytes]) -> RunInfo:
+    """The contents of ``run.json``, with the config beside it if the run is older than the one inside."""
+    name = RUN
     try:
-        info = json.loads(content)
-    except (ValueError, RecursionError):
-        info, wrong = None, "its content is not what bnreg writes"
-    else:
-        try:
-            return RunInfo.parse(info)
-        except ValueError as error:
-            wrong = str(error)
-    raise UnreadableRunError("damaged", f"{path / RUN}: damaged run: {wrong}")
+        info = RunInfo.parse(files[RUN])
+        if info.config is None and CONFIG in files:
+            name = CONFIG
+            return info.with_config(_parse_yaml(files[CONFIG]))
+    except ValueError as wrong:
+        raise UnreadableRunError("damaged", f"{path / name}: damaged run: {wrong}") from None
+    return info
+
+
+def _parse_yaml(content: bytes) -> Any:
+    """Parse a config that bnreg resolved: the library that wrote it reads text that looks like a number as text."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, loader)):
+            raise ValueError("it has aliases, which bnreg does not write")  # a few of them can stand for gigabytes
+        return yaml.load(content, loader)
+    except (yaml.YAMLError, RecursionError):
+        raise ValueError("it is not what bnreg writes") from None
 
 
 def expand_runs(arguments: Sequence[str], root: Path = Path("runs")) -> list[Path]:

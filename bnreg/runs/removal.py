@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from bnreg.runs import disk
 from bnreg.runs.folder import MANIFEST, DamagedError, read_manifest
 from bnreg.runs.names import RUN, experiment_of, hidden_run, unfinished_run
 from bnreg.runs.read import expand_runs
-from bnreg.runs.unfinished import UnfinishedRun
+from bnreg.runs.unfinished import UnfinishedRun, is_of_training
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,15 @@ def removable_runs(arguments: Sequence[str], root: Path) -> list[Removable]:
 def remove_run(path: Path) -> None:
     """Remove a run's folder: it gets a hidden name before the first of its files is deleted.
 
+    An unfinished run is locked meanwhile, so that what a process trains is not removed.
+
     Raises:
+        UserError: If a process has begun to train it.
         OSError: If that fails. What remains has the hidden name, which ``list_runs`` lists.
     """
-    disk.remove_folder(path, disk.hidden_beside(path.with_name(hidden_run(path.name) or path.name), "removed"))
+    is_resumable = unfinished_run(path.name) and (path / MANIFEST).is_file()
+    with UnfinishedRun(path).locked() if is_resumable else nullcontext():
+        disk.remove_folder(path, disk.hidden_beside(path.with_name(hidden_run(path.name) or path.name), "removed"))
 
 
 def _refusal(path: Path, root: Path) -> str | None:
@@ -87,7 +93,12 @@ def _refusal(path: Path, root: Path) -> str | None:
 
 
 def _is_recorded(folder: Path) -> bool:
-    """Whether a folder holds the manifest of a run; if the folder has a run's name, a damaged manifest counts too."""
+    """Whether a folder holds the manifest of a run; if the folder has a run's name, a damaged manifest counts too.
+
+    An unfinished run may also have lost everything but what its training wrote.
+    """
+    if unfinished_run(folder.name) and all(is_of_training(path.name) for path in folder.iterdir()):
+        return True
     if experiment_of(folder.name):
         return (folder / MANIFEST).is_file()
     try:

@@ -1,10 +1,15 @@
-"""A shard's place in an unfinished run: its snapshots while it trains, its results once it is trained."""
+"""A shard's place in an unfinished run: its snapshots while it trains, its results once it is trained.
 
-import json
+Both carry their origin: the run, its plan and the part of it. Those of another run or shard would be trained on without
+any sign in the results, so they count as damaged, and the shard is trained without them.
+"""
+
+import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +19,9 @@ from safetensors import SafetensorError, numpy
 
 from bnreg.errors import RunError, UserError
 from bnreg.names import ReplicaId
-from bnreg.runs import disk
+from bnreg.runs import disk, locks
 from bnreg.runs.folder import DamagedError, new_folder, read_manifest, verified
+from bnreg.runs.strict_json import parse_json
 from bnreg.training.messages import EngineState, Proof, ShardResult, Weights
 
 NUM_KEPT = 2  # snapshots: if the newest is damaged, the previous one is still intact
@@ -26,21 +32,56 @@ _SNAPSHOT = re.compile(r"shard-(?P<index>\d+)-step-(?P<steps>\d+)")
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What everything that is kept of a shard belongs to.
+
+    Attributes:
+        run: The run's id.
+        plan: SHA-256 of its plan.
+        shard: The shard's index.
+        seeds: The shard's seeds.
+        cells: The point's index and the arm of each of its cells.
+    """
+
+    run: str
+    plan: str
+    shard: int
+    seeds: tuple[int, ...]
+    cells: tuple[tuple[int, str], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert to plain data."""
+        return {**vars(self), "seeds": list(self.seeds), "cells": [[index, arm] for index, arm in self.cells]}
+
+    @property
+    def replicas(self) -> list[ReplicaId]:
+        """The shard's replicas, by cell and then by seed."""
+        return [ReplicaId(index, arm, seed) for (index, arm), seed in product(self.cells, self.seeds)]
+
+
+def shard_folder(run: Path, index: int) -> Path:
+    """The folder of a shard's results in the folder of an unfinished run."""
+    return run / f"shard-{index:04}"
+
+
+@dataclass(frozen=True)
 class ShardPlace:
     """The place where a shard's state and results are kept; only the process that trains the shard writes there.
 
     Attributes:
-        run: The folder of the unfinished run.
+        run: The folder of the unfinished run; nothing is written once it is gone.
         index: The shard's index.
+        origin: What its states and results must belong to.
     """
 
     run: Path
     index: int
+    origin: Origin
 
     @property
     def folder(self) -> Path:
         """The folder of the shard's results."""
-        return self.run / f"shard-{self.index:04}"
+        return shard_folder(self.run, self.index)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -49,21 +90,22 @@ class ShardPlace:
         Raises:
             RunError: If another process does not release it.
         """
-        from filelock import FileLock, Timeout
-
-        try:
-            with FileLock(self.run / f"shard-{self.index:04}.lock", timeout=LOCK_SECONDS):
-                yield
-        except Timeout:
-            raise RunError(f"{self.run}: shard {self.index} is being trained by another process") from None
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locks.held(self.run / f"shard-{self.index:04}.lock", LOCK_SECONDS))
+            except TimeoutError:
+                raise RunError(f"{self.run}: shard {self.index} is being trained by another process") from None
+            except OSError as error:
+                raise RunError(f"{self.run}: shard {self.index} cannot be locked: {error.strerror}") from error
+            yield
 
     def is_done(self, log: Callable[[str], None]) -> bool:
-        """Whether the results exist and are intact. Damaged ones are removed because the shard can be trained again.
+        """Whether the results exist, are intact and belong here. Others are removed: the shard can be trained again.
 
         Args:
             log: Takes a warning for each damaged file.
         """
-        if not self.folder.is_dir():
+        if not os.path.lexists(self.folder):
             return False
         try:
             self.result()
@@ -97,16 +139,30 @@ class ShardPlace:
         """The results that were committed.
 
         Raises:
-            DamagedError: If they do not match their checksums.
+            DamagedError: If they do not match their checksums, or are not those of this shard.
         """
         rows, arrays = self._read(self.folder)
+        try:
+            return self._result(rows, arrays)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            raise DamagedError(f"{self.folder}: damaged: its content is not what bnreg writes") from None
+
+    def _result(self, rows: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ShardResult:
         weights = [Weights(ReplicaId(*replica), epoch, {}) for replica, epoch in rows["weights"]]
         for name, values in arrays.items():
             place, _, parameter = name.partition("/")
             if place.startswith("weights-"):
                 weights[int(place.removeprefix("weights-"))].arrays[parameter] = values
         correct = {ReplicaId(*replica): arrays[f"correct-{i}"] for i, replica in enumerate(rows["correct"])}
-        return ShardResult(rows["tables"], [*map(Proof.from_row, rows["pairing"])], correct, weights)
+        pairing = [*map(Proof.from_row, rows["pairing"])]
+        replicas = self.origin.replicas
+        named = [ReplicaId(*map(row.get, ReplicaId._fields)) for table in rows["tables"].values() for row in table]
+        if not (
+            replicas == [*correct] == [proof.replica for proof in pairing]
+            and {*replicas}.issuperset([*named, *(one.replica for one in weights)])
+        ):
+            raise ValueError("other replicas")
+        return ShardResult(rows["tables"], pairing, correct, weights)
 
     def save(self, steps: int, state: EngineState) -> None:
         """Keep the state after this many steps; of the older ones, keep only the last.
@@ -120,20 +176,21 @@ class ShardPlace:
         for snapshot in self._snapshots()[NUM_KEPT:]:
             disk.discard(snapshot)
 
-    def load(self) -> EngineState | None:
-        """The newest intact state, or None."""
+    def states(self, log: Callable[[str], None]) -> Iterator[EngineState]:
+        """The intact states of this shard, newest first. The others, and one that is asked to be followed, are removed.
+
+        Args:
+            log: Takes a warning for each damaged file.
+        """
         for snapshot in self._snapshots():
             try:
                 facts, arrays = self._read(snapshot)
-            except DamagedError:
-                disk.discard(snapshot)
+            except DamagedError as damage:
+                for line in damage.lines:
+                    log(f"warning: {line}; training from an earlier state")
             else:
-                return EngineState(arrays, facts)
-        return None
-
-    def num_steps(self) -> int:
-        """The number of steps after which the newest state was kept; 0 if there is no state."""
-        return max(map(_steps_of, self._snapshots()), default=0)
+                yield EngineState(arrays, facts)
+            disk.discard(snapshot)
 
     def _snapshots(self) -> list[Path]:
         """The shard's snapshots, newest first."""
@@ -143,17 +200,23 @@ class ShardPlace:
 
     def _write(self, folder: Path, rows: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         try:
-            with new_folder(folder, what="shard", option="--runs") as draft:
-                draft.write_json(_ROWS, rows)
+            with new_folder(folder, what="shard", option="--runs", parents=False) as draft:
+                draft.write_json(_ROWS, {"origin": self.origin.to_json(), "content": rows})
                 draft.write(_ARRAYS, numpy.save({name: np.ascontiguousarray(a) for name, a in arrays.items()}))
         except UserError as error:
             raise RunError(*error.lines) from error
 
     def _read(self, folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         try:
+            if folder.is_symlink():
+                raise ValueError("it is a link")
             files = verified(folder, read_manifest(folder), (_ROWS, _ARRAYS))
-            return json.loads(files[_ROWS]), numpy.load(files[_ARRAYS])
-        except (FileNotFoundError, SafetensorError, ValueError, RecursionError) as error:
+            found = parse_json(files[_ROWS])
+            if found["origin"] != self.origin.to_json():
+                raise ValueError("it belongs to another run or shard")
+            content: dict[str, Any] = dict(found["content"])
+            return content, numpy.load(files[_ARRAYS])
+        except (FileNotFoundError, SafetensorError, ValueError, LookupError, TypeError) as error:
             raise DamagedError(f"{folder}: damaged: {error}") from None
 
 

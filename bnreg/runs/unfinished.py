@@ -4,28 +4,33 @@ Its folder has the run's name with ``.unfinished`` appended. Once all shards are
 own folder, and this one is removed. A run that stopped early is resumed from here.
 """
 
+import errno
+import hashlib
 import json
 import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 from bnreg.errors import RunError, UserError
-from bnreg.runs import disk
+from bnreg.runs import disk, locks
 from bnreg.runs.folder import MANIFEST, DamagedError, new_folder, read_manifest, verified
-from bnreg.runs.info import Beginning
+from bnreg.runs.info import Beginning, is_number, is_text, is_whole
 from bnreg.runs.names import CONFIG, MAX_SHOWN, UNFINISHED, hidden_run, new_name, unfinished_run
-from bnreg.runs.shard import ShardPlace
+from bnreg.runs.shard import Origin, ShardPlace, shard_folder
+from bnreg.runs.strict_json import parse_json
+from bnreg.wording import printable
 
 PLAN, LOCK, ATTEMPT = "plan.json", "run.lock", "attempt.json"
 BEAT_SECONDS = 10.0
 SILENT_SECONDS = 300.0  # after this, a process on another machine, whose lock may be invisible here, counts as gone
 MAX_ATTEMPT_BYTES = 1 << 20
+MAX_PROCESS = 1 << 31
 
 UnfinishedState = Literal["created", "running", "interrupted", "failed", "abandoned"]
 
@@ -50,6 +55,29 @@ class Attempt:
     seconds: float
     ended: str | None = None
 
+    @classmethod
+    def parse(cls, content: bytes) -> "Attempt":
+        """Parse the content of ``attempt.json``, which is not sealed because it changes all the time.
+
+        Raises:
+            ValueError: If it is not what bnreg writes.
+        """
+        found = parse_json(content)
+        if not isinstance(found, dict) or found.keys() != {one.name for one in fields(cls)}:
+            raise ValueError("other keys")
+        attempt = cls(**found)
+        is_valid = (
+            is_whole(attempt.number, 1, MAX_PROCESS)
+            and is_text(attempt.machine)
+            and is_whole(attempt.process, 1, MAX_PROCESS)
+            and is_number(attempt.beat)
+            and is_number(attempt.seconds)
+            and (attempt.ended is None or is_text(attempt.ended))
+        )
+        if not is_valid:
+            raise ValueError("other values")
+        return attempt
+
 
 @dataclass(frozen=True)
 class UnfinishedRun:
@@ -70,16 +98,15 @@ class UnfinishedRun:
         """The record that was written when it began.
 
         Raises:
-            DamagedError: If it does not match its checksum, or a newer bnreg wrote it.
+            DamagedError: If it is another run's, does not match its checksum, or a newer bnreg wrote it.
         """
         try:
-            content = json.loads(self._read(PLAN))
-        except (ValueError, RecursionError):
-            raise DamagedError(f"{self.folder / PLAN}: damaged: its content is not what bnreg writes") from None
-        try:
-            return Beginning.parse(content)
+            beginning = Beginning.parse(self._read(PLAN))
         except ValueError as wrong:
             raise DamagedError(f"{self.folder / PLAN}: damaged: {wrong}") from None
+        if beginning.info.id != self.final.name:
+            raise DamagedError(f"{self.folder / PLAN}: damaged: it belongs to another run, {beginning.info.id}")
+        return beginning
 
     def config(self) -> bytes:
         """The resolved config, as YAML.
@@ -90,37 +117,53 @@ class UnfinishedRun:
         return self._read(CONFIG)
 
     def _read(self, name: str) -> bytes:
+        if self.folder.is_symlink():
+            raise DamagedError(f"{self.folder}: damaged: it is a link; use the folder that it leads to")
         try:
             return verified(self.folder, read_manifest(self.folder), [name])[name]
         except FileNotFoundError:
             raise DamagedError(f"{self.folder}: damaged: it has no manifest") from None
 
-    def shard(self, index: int) -> ShardPlace:
-        """The place of one of its shards."""
-        return ShardPlace(self.folder, index)
+    def shard(self, index: int, seeds: Sequence[int], cells: Sequence[tuple[int, str]]) -> ShardPlace:
+        """The place of one of its shards.
+
+        Args:
+            index: The shard's index.
+            seeds: Its seeds.
+            cells: The point's index and the arm of each of its cells.
+
+        Raises:
+            DamagedError: As ``beginning``.
+        """
+        plan = hashlib.sha256(self._read(PLAN)).hexdigest()
+        return ShardPlace(self.folder, index, Origin(self.final.name, plan, index, tuple(seeds), tuple(cells)))
 
     def attempt(self) -> Attempt | None:
         """The last attempt to train it; None if there was none, or its record cannot be read."""
         try:
-            return Attempt(**json.loads(disk.read(self.folder / ATTEMPT, MAX_ATTEMPT_BYTES)))
-        except (OSError, ValueError, TypeError, RecursionError):
+            return Attempt.parse(disk.read(self.folder / ATTEMPT, MAX_ATTEMPT_BYTES))
+        except (OSError, ValueError):
             return None
 
     def is_running(self) -> bool:
-        """Whether a process trains it: one that holds its lock, or one on another machine that was seen recently."""
-        from filelock import FileLock, Timeout
+        """Whether a process trains it, by its lock; where that proves nothing, by its process and its last beat."""
+        if not os.path.lexists(self.folder / LOCK):
+            return False
+        try:
+            held = locks.is_held(self.folder / LOCK)
+        except OSError:  # another user's
+            held = None
+        return held or self._seems_running(lock_is_free=held is False)
 
-        if not (self.folder / LOCK).exists():
-            return False
-        with suppress(OSError):  # without write permission, locks prove nothing
-            try:
-                FileLock(self.folder / LOCK, timeout=0).acquire().lock.release()
-            except Timeout:
-                return True
+    def _seems_running(self, *, lock_is_free: bool) -> bool:
+        """Whether the last attempt seems to go on, without its lock; a lock may be invisible from another machine."""
         attempt = self.attempt()
-        if attempt is None or attempt.ended or attempt.machine == platform.node():
+        if attempt is None or attempt.ended:
             return False
-        return abs(time.time() - attempt.beat) < SILENT_SECONDS
+        is_here = attempt.machine == platform.node()
+        if is_here and (lock_is_free or attempt.process == os.getpid()):
+            return False
+        return abs(time.time() - attempt.beat) < SILENT_SECONDS or (is_here and _is_alive(attempt.process))
 
     def state(self) -> tuple[UnfinishedState, str]:
         """The run's state, as far as its files and locks prove it, and its progress or the reason why it ended.
@@ -129,11 +172,13 @@ class UnfinishedRun:
             DamagedError: If its plan is damaged.
         """
         num_shards = len(self.beginning().info.shards)
-        num_done = sum(self.shard(index).folder.is_dir() for index in range(num_shards))
+        num_done = sum(shard_folder(self.folder, index).is_dir() for index in range(num_shards))
         progress = f"{num_done} of {num_shards} shards trained"
         attempt = self.attempt()
         if self.is_running():
             return "running", progress
+        if attempt is None and os.path.lexists(self.folder / ATTEMPT):
+            return "abandoned", f"{progress}; the record of its last process, {ATTEMPT}, cannot be read"
         if attempt is None:
             return "created", "nothing has been trained yet"
         if attempt.ended:
@@ -142,36 +187,48 @@ class UnfinishedRun:
         return "abandoned", f"{progress}; its process died without recording why"
 
     @contextmanager
-    def training(self) -> Iterator[Callable[[], float]]:
+    def training(self) -> Iterator["Hold"]:
         """Lock the run within this block, so that no other process trains it, and record how the block ends.
-
-        Yields:
-            A function that returns the seconds that all attempts have taken so far.
 
         Raises:
             UserError: If another process is training it.
             RunError: If nothing can be written there.
         """
-        from filelock import FileLock, Timeout
-
-        try:
-            lock = FileLock(self.folder / LOCK, timeout=1.0)  # because another process may briefly test the lock
-            lock.acquire()
-        except Timeout:
-            attempt = self.attempt()
-            who = f" (process {attempt.process} on {attempt.machine})" if attempt else ""
-            raise UserError(f"{self.folder}: is being trained by another process{who}") from None
-        except OSError as error:
-            raise RunError(f"{self.folder}: cannot be written: {error.strerror}") from error
-        try:
-            self._discard_leftovers()
-            with self._attempting() as seconds:
-                yield seconds
-        finally:
-            lock.release()
+        with self.locked(), self._attempting() as hold:
+            yield hold
 
     @contextmanager
-    def _attempting(self) -> Iterator[Callable[[], float]]:
+    def locked(self) -> Iterator[None]:
+        """Lock the run within this block, so that no other process trains or removes it.
+
+        Raises:
+            UserError: If another process is training it, or it is no longer there.
+            RunError: If nothing can be written there.
+        """
+        with ExitStack() as stack:
+            try:
+                # Another process may briefly hold the lock because it tests it.
+                works = stack.enter_context(locks.held(self.folder / LOCK, 1.0))
+            except (TimeoutError, FileNotFoundError) as error:
+                self._refuse(is_held=isinstance(error, TimeoutError))
+            except OSError as error:
+                raise RunError(f"{self.folder}: cannot be written: {error.strerror}") from error
+            if not (self.folder / PLAN).is_file():  # it was moved or removed while this process waited
+                self._refuse(is_held=False)
+            if not works and self._seems_running(lock_is_free=False):
+                self._refuse(is_held=True)
+            self._discard_leftovers()
+            yield
+
+    def _refuse(self, *, is_held: bool) -> NoReturn:
+        if not is_held:
+            raise UserError(f"{self.folder}: is no longer there: it was completed, moved or removed")
+        attempt = self.attempt()
+        who = f" (process {attempt.process} on {printable(attempt.machine)})" if attempt else ""
+        raise UserError(f"{self.folder}: is being trained by another process{who}")
+
+    @contextmanager
+    def _attempting(self) -> Iterator["Hold"]:
         last = self.attempt()
         number, before = (last.number + 1, last.seconds) if last else (1, 0.0)
         start = time.monotonic()
@@ -194,7 +251,7 @@ class UnfinishedRun:
         beating.start()
         ended: str | None = None
         try:
-            yield seconds
+            yield Hold(self.folder, seconds)
         except Exception as error:
             ended = "failed: " + (str(error).strip().splitlines() or [type(error).__name__])[-1]
             raise
@@ -218,6 +275,40 @@ class UnfinishedRun:
         """Remove the folder once the run is complete; leftovers that cannot be removed are ignored."""
         with suppress(OSError):
             disk.remove_folder(self.folder, disk.hidden_beside(self.folder, "removed"))
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The right to train a run, while this process holds its lock.
+
+    Attributes:
+        folder: The run's folder.
+        seconds: Returns the seconds that all attempts have taken so far.
+    """
+
+    folder: Path
+    seconds: Callable[[], float]
+
+    def raise_if_gone(self) -> None:
+        """Raise ``RunError`` if the folder is no longer where it was; nothing is written to its old place."""
+        if not (self.folder / PLAN).is_file():
+            raise RunError(f"{self.folder}: was moved or removed while it was trained; move it back, and resume it")
+
+
+def is_of_training(name: str) -> bool:
+    """Whether a name in the folder of an unfinished run is one that training gives."""
+    return name in (LOCK, ATTEMPT) or name.startswith((".", "shard-"))
+
+
+def _is_alive(process: int) -> bool:
+    """Whether a process of this machine lives."""
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return error.errno == errno.EPERM  # another user's
+    return True
 
 
 def begin_run(root: Path, beginning: Beginning, config: bytes) -> UnfinishedRun:

@@ -42,7 +42,8 @@ class EngineKind:
     Attributes:
         prepare_process: Called once per process, before its first engine is made.
         make: (shard, dataset, device, state) → engine. The device is ``cpu`` or ``cuda:N``; the state is where to
-            continue, or None to start from the beginning.
+            continue, or None to start from the beginning. Raises ``ValueError`` for a state that is not one of this
+            shard: a state may come from anywhere.
     """
 
     prepare_process: Callable[[], None]

@@ -1,6 +1,6 @@
 """The messages that an engine sends while it trains a shard, and its results: values that can leave the process."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -129,8 +129,8 @@ class Store(Protocol):
     def is_done(self, log: Callable[[str], None]) -> bool:
         """Whether its results exist and are intact; damaged ones are logged as warnings."""
 
-    def load(self) -> EngineState | None:
-        """The newest intact state, if any."""
+    def states(self, log: Callable[[str], None]) -> Iterator[EngineState]:
+        """Its intact states, newest first, for as long as the caller cannot continue from one; damage is logged."""
 
     def save(self, steps: int, state: EngineState) -> None:
         """Keep the state after this many steps."""

@@ -1,8 +1,7 @@
 """The record of a replica while it trains: its metrics, whether it diverged, and when it stopped."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from bnreg.config.experiment import Cell
 from bnreg.metrics import METRICS, STATISTICS, metric_of
@@ -38,7 +37,7 @@ class ReplicaRecord:
         self._last: Row = {}
         self._best: Row = {}
 
-    def add(self, epoch: int, metrics: dict[str, float]) -> Row | None:
+    def add(self, epoch: int, metrics: Mapping[str, float | None]) -> Row | None:
         """Add an epoch's metrics; return the row to keep, or None if the replica has stopped.
 
         Args:
@@ -47,7 +46,10 @@ class ReplicaRecord:
         """
         if self.stopped:
             return None
-        self._diverged |= metrics["train_loss"] > DIVERGED_LOSS or not all(map(math.isfinite, metrics.values()))
+        if not self._diverged:
+            loss = metrics["train_loss"]
+            finite = all(value is not None and math.isfinite(value) for value in metrics.values())
+            self._diverged = not finite or loss is None or loss > DIVERGED_LOSS
         self._last = {"epoch": epoch, **(dict.fromkeys(metrics) if self._diverged else metrics)}
         self._watch_validation()
         return self.replica._asdict() | self._last
@@ -64,14 +66,18 @@ class ReplicaRecord:
         elif self._early_stopping and self._best and not self.stopped:
             self.stopped = self._last["epoch"] - self._best["epoch"] >= self._early_stopping.patience
 
-    def state(self) -> dict[str, Any]:
-        """Everything that it remembers, as JSON data."""
-        return {"stopped": self.stopped, "diverged": self._diverged, "last": self._last, "best": self._best}
+    def add_again(self, rows: Sequence[Row]) -> None:
+        """Continue after these rows, which ``add`` of another record of the same replica returned.
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore the ``state`` of another record."""
-        self.stopped, self._diverged = state["stopped"], state["diverged"]
-        self._last, self._best = state["last"], state["best"]
+        Raises:
+            ValueError: If it would not have returned them.
+        """
+        for epoch, row in enumerate(rows, 1):
+            metrics = {name: value for name, value in row.items() if name not in (*ReplicaId._fields, "epoch")}
+            if self.add(epoch, metrics) != row:
+                raise ValueError(
+                    f"its rows of {self.replica.arm} with seed {self.replica.seed} are not what was measured"
+                )
 
     @property
     def is_best(self) -> bool:

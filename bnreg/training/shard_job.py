@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from bnreg import stopping
 from bnreg.data import Dataset
 from bnreg.errors import RunError
-from bnreg.training.engines import ENGINES
+from bnreg.training.engines import ENGINES, Engine
 from bnreg.training.messages import Progressed, ShardDone, Store
 from bnreg.training.shards import Shard
 
@@ -44,7 +44,7 @@ def train_and_keep(
         if store.is_done(log):  # by a worker that outlived its coordinator
             yield ShardDone(shard.index)
             return
-        trainer = ENGINES[engine].make(shard, dataset, device, store.load())
+        trainer = _newest(shard, store, dataset, engine=engine, device=device, log=log)
         try:
             last_saved = time.monotonic()
             for message in trainer.train():
@@ -62,3 +62,18 @@ def train_and_keep(
             raise
         store.commit(result)
     yield ShardDone(shard.index)
+
+
+def _newest(
+    shard: Shard, store: Store, dataset: Dataset, *, engine: str, device: str, log: Callable[[str], None]
+) -> Engine:
+    """The shard's engine at the newest state that it can continue from, else at the beginning."""
+    make = ENGINES[engine].make
+    for state in store.states(log):
+        try:
+            return make(shard, dataset, device, state)
+        except ValueError as error:
+            log(
+                f"warning: shard {shard.index}: a kept state cannot be continued: {error}; training from an earlier one"
+            )
+    return make(shard, dataset, device, None)

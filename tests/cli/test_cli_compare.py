@@ -147,8 +147,8 @@ def test_a_damaged_run_is_named_and_never_averaged(bnreg, make_run, name, harm):
 @pytest.mark.parametrize(
     ("manifest", "message"),
     [
-        ("{", "damaged: not a manifest that bnreg wrote"),
-        ("[" * 100_000, "damaged: not a manifest that bnreg wrote"),
+        ("{", "damaged run: not a manifest that bnreg wrote"),
+        ("[" * 100_000, "damaged run: not a manifest that bnreg wrote"),
         (
             '{"schema": 1, "sha256": {"certificate.json": ""}}',
             "not a run folder (its manifest.json does not list run.json)",

@@ -1,14 +1,13 @@
 """``bnreg export`` on the command line: one network in a file, or one line with the reason why not."""
 
 import csv
-import hashlib
 import io
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 from safetensors import safe_open
+from support.made_runs import make_run, reseal
 from support.small_runs import train_here
 
 EXPERIMENT = """\
@@ -38,11 +37,7 @@ def edit(run, tmp_path_factory):
     def edit_file(name, change):
         copy = tmp_path_factory.mktemp("edited") / "run"
         shutil.copytree(run, copy)
-        content = change((copy / name).read_text()).encode()
-        (copy / name).write_bytes(content)
-        manifest = json.loads((copy / "manifest.json").read_text())
-        manifest["sha256"][name] = hashlib.sha256(content).hexdigest()
-        (copy / "manifest.json").write_text(json.dumps(manifest))
+        reseal(copy, name, change((copy / name).read_text()).encode())
         return copy
 
     return edit_file
@@ -149,12 +144,9 @@ def test_a_diverged_seed_has_no_weights_and_is_no_default(bnreg, edit):
     assert bnreg("export", run, "--format", "safetensors", "--arm", "bn").out == "bn-2.safetensors\n"
 
 
-def test_in_a_sweep_a_point_must_be_chosen(bnreg, edit):
-    def add_point(text):
-        info = json.loads(text)
-        return json.dumps(info | {"points": [{"optimizer.lr": 0.1}, {"optimizer.lr": 0.2}], "pairing": []})
-
-    run = edit("run.json", add_point)
+def test_in_a_sweep_a_point_must_be_chosen(bnreg, tmp_path_factory):
+    points = [{"optimizer.lr": 0.1}, {"optimizer.lr": 0.2}]
+    run = make_run(tmp_path_factory.mktemp("made"), "sweep", points=points)
     done = bnreg("export", run, "--format", "onnx", "--arm", "bn")
     assert_refused(done, f"{run}: this run has 2 points; choose one with --point 0 to 1")
 

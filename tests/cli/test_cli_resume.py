@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import EXPERIMENT, command_line
+from support.made_runs import steps_kept
 
 from bnreg.runs import UnfinishedRun, unfinished_runs
 
@@ -110,7 +111,7 @@ def test_after_ctrl_c_a_resumed_run_gives_the_same_numbers(folder, undisturbed, 
         f"{run.folder}: the training so far is saved; resume it with `bnreg train --resume {run.final}`",
         "interrupted",
     ]
-    assert min(run.shard(index).num_steps() for index in (0, 1)) > 0
+    assert min(steps_kept(run.folder, index) for index in (0, 1)) > 0
     done = command_line("train", "--resume", run.final, "--no-progress")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, f"{run.final}/")
     assert [path.name for path in tmp_path.iterdir()] == [run.final.name]

@@ -77,7 +77,7 @@ def test_points_are_not_paired_with_each_other():
 def page(path, width=80):
     console = Console(width=width, highlight=False)
     with console.capture() as capture:
-        console.print(run_page(run_record(about_run(read_run(path)))), crop=False)
+        console.print(run_page(run_record(about_run(read_run(path, only_results=True)))), crop=False)
     return [line.rstrip() for line in capture.get().splitlines()]
 
 

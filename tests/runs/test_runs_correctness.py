@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnreg.errors import UserError
 from bnreg.runs import CORRECT, correct_bytes, read_correct
+from bnreg.runs.correctness import unpack_correct
 from bnreg.runs.read import Run
 
 
@@ -42,5 +42,11 @@ def test_a_run_without_the_file_has_no_flags():
 
 
 def test_a_file_of_another_format_is_refused():
-    with pytest.raises(UserError, match="cannot be read"):
-        read_correct(holding(b"no safetensors"))
+    with pytest.raises(ValueError, match="cannot be read"):
+        unpack_correct(b"no safetensors")
+
+
+def test_a_claim_of_a_thousand_million_answers_is_refused_before_they_are_unpacked():
+    content = correct_bytes({0: np.zeros((1, 1, 2), np.uint8)}, {0: 10**9})
+    with pytest.raises(ValueError, match="does not hold 1000000000 answers"):
+        unpack_correct(content)

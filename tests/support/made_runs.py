@@ -3,6 +3,7 @@
 One builder assembles a run from its replicas; the functions below it differ in the numbers of the replicas.
 """
 
+import hashlib
 import json
 import math
 import shutil
@@ -19,7 +20,7 @@ from bnreg.analysis.run_view import RunView
 from bnreg.names import ReplicaId
 from bnreg.runs import CORRECT, Beginning, RunInfo, UsedData, correct_bytes, new_folder
 from bnreg.runs.names import UNFINISHED, new_name
-from bnreg.runs.unfinished import UnfinishedRun, begin_run
+from bnreg.runs.unfinished import PLAN, UnfinishedRun
 from bnreg.training.messages import Proof
 
 CONFIG = {
@@ -157,12 +158,13 @@ def make_run(
         values = {"train_loss": 0.1, "train_accuracy": 0.98, "test_loss": 0.2, "test_accuracy": accuracy}
         replica = ReplicaId(index, arm, seed)
         proof = {"initial_weights": f"w{seed}", "batch_order": f"b{seed}", "epochs": num_epochs}
+        proof |= pairing(replica._asdict() | proof) if pairing else {}
         replicas.append(
             MadeReplica(
                 replica,
-                epochs=[values] * num_epochs,
+                epochs=[values] * proof["epochs"],
                 final=values,
-                proof=proof | (pairing(replica._asdict() | proof) if pairing else {}),
+                proof=proof,
                 diverged=(arm, seed) in diverged,
                 num_parameters=26570 if arm == "bn" else 26506,
             )
@@ -227,7 +229,7 @@ def write_run(
                 proof={"initial_weights": "w", "batch_order": f"{batch_order}-{seed}", "epochs": num_epochs},
                 best=best if validation else {},
                 diverged=has_diverged,
-                flags=np.packbits(random.random(NUM_EXAMPLES) < accuracy) if correct else None,
+                flags=_flags(accuracy, random) if correct else None,
             )
         )
     config = {
@@ -254,6 +256,12 @@ def write_run(
         data={"mnist": UsedData(dataset, f"sha256:{dataset}", 4000, NUM_EXAMPLES)},
         seconds=3.0,
     ).write(root)
+
+
+def _flags(accuracy, random):
+    """Answers of which this share is right, in any order."""
+    right = np.arange(NUM_EXAMPLES) < round(accuracy * NUM_EXAMPLES)
+    return np.packbits(random.permutation(right))
 
 
 def make_view(
@@ -352,6 +360,25 @@ def flip(path):
     path.write_bytes(content)
 
 
+def reseal(folder, name, content):
+    """Replace a file of a sealed folder, and its checksum: a checksum is no signature."""
+    (folder / name).write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"][name] = hashlib.sha256(content).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def shard_of(run, index):
+    """The place of a shard of an unfinished run without a sweep."""
+    info = run.beginning().info
+    return run.shard(index, info.shards[index]["seeds"], [(0, arm) for arm in info.arms])
+
+
+def steps_kept(run, index):
+    """The number of steps after which the newest state of a shard of an unfinished run was kept; 0 without one."""
+    return max((int(path.name.rpartition("-")[2]) for path in run.glob(f"shard-{index:04}-step-*")), default=0)
+
+
 def make_every_state(root):
     """Make one run in each state, newest last; return their names by state."""
     names = {"complete": made_name("lift", 1, 1), "damaged": made_name("lift", 2, 2), "newer": made_name("rise", 3, 3)}
@@ -375,8 +402,11 @@ def make_unfinished(root, name, num_shards=2):
         shards=tuple({"seeds": [seed], "replicas": 2} for seed in range(num_shards)),
         versions={"bnreg": "0.1.0", "torch": "2.15.0", "numpy": "2.0.0"},
     ).info
-    run = begin_run(Path(root), Beginning(replace(info, name="lift"), data_folder=None, cut_for=2), b"{}")
-    return UnfinishedRun(run.folder.rename(Path(root) / f"{name}{UNFINISHED}"))
+    run = UnfinishedRun(Path(root) / f"{name}{UNFINISHED}")
+    with new_folder(run.folder, what="run", option="--runs") as draft:
+        draft.write_json(PLAN, Beginning(replace(info, id=name), data_folder=None, cut_for=2).to_json())
+        draft.write("config.yaml", b"{}")
+    return run
 
 
 def copy_runs(source, root, number):

@@ -38,6 +38,7 @@ from bnreg.runs.listing import list_runs
 from bnreg.training.stacked import engine
 
 sys.path.append(str(Path(__file__).parent.parent))
+from support.made_runs import steps_kept
 from support.small_runs import in_this_process
 
 # The modules that commands import lazily; they are already imported when a process is forked.
@@ -191,7 +192,7 @@ class Lab:
         """A run that was interrupted halfway, in its own root."""
         root = self.new_root()
         process = self.train(root)
-        while not (runs := unfinished_runs(root)) or not runs[0].shard(0).num_steps():
+        while not (runs := unfinished_runs(root)) or not steps_kept(runs[0].folder, 0):
             assert process.process.is_alive()
             time.sleep(0.005)
         process.send(signal.SIGTERM)

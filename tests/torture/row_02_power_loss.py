@@ -12,6 +12,7 @@ from typing import Any
 
 from lab import Lab, results_of, train_in_this_process
 from operations import record
+from support.made_runs import shard_of
 from torture import Case
 
 from bnreg.runs.listing import list_runs
@@ -221,6 +222,6 @@ def _assert_committed_is_there(lab: Lab, log: list[tuple[Any, ...]], root: Path)
         return
     for name in shards:
         (run,) = unfinished_runs(root)
-        assert run.shard(int(name.removeprefix("shard-"))).is_done(print), f"{name} is lost"
+        assert shard_of(run, int(name.removeprefix("shard-"))).is_done(print), f"{name} is lost"
     if any(name.endswith(".unfinished") for name in names):
         assert unfinished_runs(root), "a run that was started is lost"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from lab import Lab
+from support.made_runs import shard_of
 from torture import Case
 
 from bnreg.errors import UserError
@@ -33,8 +34,8 @@ def cases(full: bool) -> Iterator[Case]:
             (unfinished.folder / "plan.json", unfinished.beginning),
             (unfinished.folder / "config.yaml", unfinished.config),
             (unfinished.folder / "manifest.json", lambda: (unfinished.beginning(), unfinished.config())),
-            *((path, unfinished.shard(0).result) for path in unfinished.shard(0).folder.iterdir()),
-            *((path, unfinished.shard(1).load) for path in snapshot.iterdir()),
+            *((path, shard_of(unfinished, 0).result) for path in shard_of(unfinished, 0).folder.iterdir()),
+            *((path, functools.partial(_newest_state, unfinished)) for path in snapshot.iterdir()),
         ]
         for path, read in kinds:
             size = path.stat().st_size
@@ -59,8 +60,12 @@ def _half_done(lab: Lab) -> UnfinishedRun:
     shutil.copytree(run.folder, whole.folder)
     ended = lab.resume(whole, setup=_keep_the_folder).wait()
     assert ended.code == 0
-    shutil.copytree(whole.shard(0).folder, run.shard(0).folder)
+    shutil.copytree(shard_of(whole, 0).folder, shard_of(run, 0).folder)
     return run
+
+
+def _newest_state(run: UnfinishedRun) -> Any:
+    return next(shard_of(run, 1).states(lambda _: None), None)
 
 
 def _keep_the_folder() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from lab import Lab
+from support.made_runs import shard_of
 from torture import Case
 
 from bnreg.runs import unfinished_runs
@@ -55,7 +56,7 @@ def _without_memory(lab: Lab, steps: int) -> None:
     ), ended.err
     (run,) = unfinished_runs(root)
     assert run.state()[0] == "failed"
-    assert run.shard(1).is_done(print)
+    assert shard_of(run, 1).is_done(print)
     lab.assert_nothing_is_lost(root, at_least=1)
     shutil.rmtree(root)
 

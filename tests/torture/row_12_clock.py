@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 from lab import Lab
+from support.made_runs import steps_kept
 from torture import Case
 
 from bnreg.experiment import beginning
@@ -33,7 +34,7 @@ def cases(full: bool) -> Iterator[Case]:
 def _try(lab: Lab, trains: float, resumes: float, shifts: tuple[float, ...]) -> None:
     root = lab.new_root()
     process = lab.train(root, setup=functools.partial(_shift, trains))
-    while not (runs := unfinished_runs(root)) or not runs[0].shard(0).num_steps():
+    while not (runs := unfinished_runs(root)) or not steps_kept(runs[0].folder, 0):
         time.sleep(0.005)
     process.send(signal.SIGSTOP)
     try:

@@ -6,7 +6,7 @@ from support.cells import make_cell
 from support.stacks import BN, CNN, CPU, PLAIN, trained
 
 from bnreg import stopping
-from bnreg.runs.shard import ShardPlace
+from bnreg.runs.shard import Origin, ShardPlace
 from bnreg.training.messages import ShardDone, ShardResult
 from bnreg.training.shard_job import train_and_keep
 from bnreg.training.shards import plan_shards
@@ -49,6 +49,11 @@ def shard_of(cells, seeds=(3, 5)):
     return shard
 
 
+def place_of(shard, run):
+    cells = [(cell.point_index, cell.arm) for stack in shard.stacks for cell in stack]
+    return ShardPlace(run, shard.index, Origin("run", "plan", shard.index, shard.seeds, tuple(cells)))
+
+
 def assert_same(result: ShardResult, other: ShardResult):
     """Compare everything except the seconds."""
     assert result.tables.keys() == other.tables.keys()
@@ -70,12 +75,12 @@ def test_results_are_bit_identical_after_resuming_from_any_step(case, tiny, tmp_
     monkeypatch.setattr(engine, "REPORT_SECONDS", -1.0)  # report every step
     shard = shard_of(CASES[case])
     whole = trained(shard, tiny)
-    place = ShardPlace(tmp_path, 0)
+    place = place_of(shard, tmp_path)
     first = StackedEngine(shard, tiny, CPU)
     num_states = 0
     for _ in first.train():
         place.save(first.num_steps, first.state())
-        state = place.load()
+        state = next(place.states(pytest.fail))
         assert_same(trained(shard, tiny, state=state), whole)
         num_states += 1
     assert num_states > 5
@@ -106,7 +111,7 @@ def test_a_shard_that_is_stopped_anywhere_resumes_with_the_same_results(case, ti
     monkeypatch.setattr(stopping._requested, "is_set", is_set)
     num_stops = 0
     for limit in range(200):  # read by is_set
-        place = ShardPlace(tmp_path / str(limit), 0)
+        place = place_of(shard, tmp_path / str(limit))
         place.run.mkdir()
         asked = 0
         try:
@@ -141,7 +146,7 @@ def test_a_stop_takes_effect_between_two_chunks_of_any_long_loop(tiny, monkeypat
 def test_a_shard_that_another_process_has_finished_meanwhile_is_not_trained_again(tiny, tmp_path):
     """A worker may outlive its coordinator, and finish while the run is being resumed."""
     shard = shard_of(CASES["augmentation"])
-    place = ShardPlace(tmp_path, 0)
+    place = place_of(shard, tmp_path)
     place.commit(trained(shard, tiny))
     before = place.result()
     assert list(
@@ -153,7 +158,7 @@ def test_a_shard_that_another_process_has_finished_meanwhile_is_not_trained_agai
 def test_results_survive_the_disk(tiny, tmp_path):
     shard = shard_of(CASES["feature maps"])
     result = trained(shard, tiny)
-    place = ShardPlace(tmp_path, 7)
+    place = place_of(shard, tmp_path)
     place.commit(result)
     again = place.result()
     assert_same(again, result)

@@ -1,11 +1,13 @@
 """The torch engine: a shard's replicas as stacks with a leading replica axis, on CPU and CUDA."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 
 import torch
 
 from bnreg.data import Dataset
+from bnreg.names import ReplicaId
 from bnreg.training.messages import EngineState, EpochDone, Row, ShardResult, StepsDone
 from bnreg.training.shards import Shard, architecture
 from bnreg.training.stacked.feed import Feed
@@ -117,13 +119,35 @@ class StackedEngine:
             "epochs": self._epochs,
             "steps_in_epoch": self._steps_in_epoch,
             "rows": self._rows,
+            "batch_order": self._batch_order(),
             "stacks": [one.facts() for one in self._stacks],
         }
         return EngineState(arrays, facts)
 
+    def _batch_order(self) -> list[str]:
+        """For each seed, the hash of the order of examples in the evaluated epochs."""
+        return [*self._order_hashes[-1].values()] if self._order_hashes else []
+
     def _restore(self, state: EngineState) -> None:
-        self._epochs, self._steps_in_epoch = state.facts["epochs"], state.facts["steps_in_epoch"]
-        self._rows = state.facts["rows"]
+        """Continue from a state that may come from anywhere; what does not fit raises one kind of error."""
+        try:
+            self._continue_from(state)
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError) as error:
+            raise ValueError("it is not what bnreg writes") from error
+
+    def _continue_from(self, state: EngineState) -> None:
+        epochs, steps, rows = (state.facts[name] for name in ("epochs", "steps_in_epoch", "rows"))
+        if not (epochs in range(self._shard.settings.training.epochs + 1) and steps in range(self._feed.num_steps + 1)):
+            raise ValueError("its steps are beyond the last epoch")
+        self._epochs, self._steps_in_epoch, self._rows = epochs, steps, rows
+        for epoch in range(1, self._epochs + 1):  # a partial hash cannot be saved, so the orders are hashed again
+            self._feed.order(epoch)
+            self._order_hashes.append(self._feed.order_hashes())
+        if state.facts["batch_order"] != self._batch_order():
+            raise ValueError("its examples came in another order")
+        by_replica: dict[ReplicaId, list[Row]] = defaultdict(list)
+        for row in rows:
+            by_replica[ReplicaId(*map(row.get, ReplicaId._fields))].append(row)
         for i, (one, facts) in enumerate(zip(self._stacks, state.facts["stacks"], strict=True)):
             prefix = f"stack{i}/"
             arrays = {
@@ -131,7 +155,6 @@ class StackedEngine:
                 for name, values in state.arrays.items()
                 if name.startswith(prefix)
             }
-            one.restore(arrays, facts, self.num_steps)
-        for epoch in range(1, self._epochs + 1):  # a partial hash cannot be saved, so the orders are hashed again
-            self._feed.order(epoch)
-            self._order_hashes.append(self._feed.order_hashes())
+            one.restore(arrays, facts, by_replica, self._sets, num_epochs=epochs, num_steps=self.num_steps)
+        if sum(one.num_replicas for one in self._stacks) < len(by_replica):
+            raise ValueError("it has rows of other networks")

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from bnreg.names import ReplicaId
 from bnreg.nn.examples import Examples
 from bnreg.nn.population import correct_statistics
 from bnreg.training.messages import Proof, Row, ShardResult
@@ -98,14 +99,43 @@ class StackInTraining:
         return self.stack.state() | self._keeper.state()
 
     def facts(self) -> dict[str, Any]:
-        """The rest of its state, as JSON data."""
-        return {"seconds": self.seconds, "records": [record.state() for record in self._records]}
+        """The rest of its state, as JSON data; the records can be made again from the shard's rows."""
+        return {"seconds": self.seconds, "initial_weights": self._weight_hashes}
 
-    def restore(self, arrays: Mapping[str, Tensor], facts: Mapping[str, Any], num_steps: int) -> None:
-        """Continue from a state after this many steps."""
-        self._keeper.restore(arrays)
+    def restore(
+        self,
+        arrays: Mapping[str, Tensor],
+        facts: Mapping[str, Any],
+        rows: Mapping[ReplicaId, Sequence[Row]],
+        sets: Mapping[str, Examples],
+        *,
+        num_epochs: int,
+        num_steps: int,
+    ) -> None:
+        """Continue from a state.
+
+        Args:
+            arrays: As ``arrays`` returned.
+            facts: As ``facts`` returned.
+            rows: The rows of each replica so far.
+            sets: The examples of each split.
+            num_epochs: Number of evaluated epochs.
+            num_steps: Number of optimiser steps done.
+
+        Raises:
+            ValueError: If it is not a state of these replicas.
+        """
+        if facts["initial_weights"] != self._weight_hashes:
+            raise ValueError("its networks began with other weights")
+        names = self.stack.metric_names(sets) | {*ReplicaId._fields, "epoch"}
+        for record in self._records:
+            mine = rows.get(record.replica, ())
+            if any(row.keys() != names for row in mine):
+                raise ValueError("its rows have other metrics")
+            record.add_again(mine)
+            if len(mine) != num_epochs and not record.stopped:
+                raise ValueError("it lacks the rows of an epoch")
+        self._keeper.restore(arrays, sets["test"].indices.shape[1])
         self.stack.restore(arrays)
         self.stack.optimizer.num_steps = num_steps
-        self.seconds = facts["seconds"]
-        for record, state in zip(self._records, facts["records"], strict=True):
-            record.restore(state)
+        self.seconds = float(facts["seconds"])

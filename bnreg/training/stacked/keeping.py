@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -55,8 +56,16 @@ class Keeper:
         best = {f"best/{r}/{name}": values for r, state in self._best.items() for name, values in state.items()}
         return best | {f"correct/{replica}": flags for replica, flags in self._correct.items()}
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Restore the ``state`` of another keeper; other names are ignored."""
+    def restore(self, state: Mapping[str, Tensor], num_test: int) -> None:
+        """Restore the ``state`` of another keeper; other names are ignored.
+
+        Args:
+            state: By name.
+            num_test: Number of test examples.
+
+        Raises:
+            ValueError: If it is not the state of a keeper of such a stack after an epoch.
+        """
         for name, values in state.items():
             kind, _, rest = name.partition("/")
             replica, _, parameter = rest.partition("/")
@@ -65,6 +74,15 @@ class Keeper:
                 self._best.setdefault(int(replica), {})[parameter] = there
             elif kind == "correct":
                 self._correct[int(replica)] = there
+        shapes = {name: values.shape for name, values in self._stack.network.state_of(0).items()}
+        replicas = range(len(self._records))
+        if not (
+            {*self._best}.issubset(replicas)
+            and {*self._correct} in (set(), {*replicas})
+            and all({name: v.shape for name, v in kept.items()} == shapes for kept in self._best.values())
+            and all(flags.dtype == torch.bool and flags.shape == (num_test,) for flags in self._correct.values())
+        ):
+            raise ValueError("what it kept does not fit the networks")
 
     def finish(self, sets: Sets) -> list[dict[str, float]]:
         """Metrics of the final networks with population statistics: one dictionary per replica, empty without a norm.

@@ -1,7 +1,7 @@
 """A stack: replicas of one structure that train as one program."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bnreg.config.experiment import Cell
 from bnreg.diagnostics.table import DIAGNOSTICS
-from bnreg.metrics import cross_entropy
+from bnreg.metrics import cross_entropy, per_example_measures
 from bnreg.nn.architecture import Architecture
 from bnreg.nn.evaluation import evaluate
 from bnreg.nn.examples import Examples, for_replicas
@@ -93,6 +93,11 @@ class Stack:
             columns[f"test_{name}"] = DIAGNOSTICS[name](self.network, sets["test"]).tolist()
         metrics = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         return metrics, found["test"].correct
+
+    def metric_names(self, splits: Iterable[str]) -> set[str]:
+        """The names of the metrics that ``evaluate`` yields."""
+        measures, diagnostics = per_example_measures(), self.settings.training.measure
+        return {f"{split}_{name}" for split in splits for name in measures} | {f"test_{name}" for name in diagnostics}
 
     def _find_penalised(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Each parameter that some replica penalises, with each replica's strengths of ‖w‖₁ and of ½‖w‖²."""

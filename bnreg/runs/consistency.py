@@ -1,0 +1,139 @@
+"""Hold the results of a run to each other.
+
+A checksum proves that a file did not change by accident. It is no signature: whoever can change a file can change its
+checksum. What is impossible, or contradicts another file, is noticed here; a consistent forgery is not.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bnreg.metrics import METRICS as KNOWN_METRICS
+from bnreg.metrics import metric_of
+from bnreg.runs.correctness import unpack_correct
+from bnreg.runs.info import RunInfo, replicas_of
+from bnreg.runs.names import CORRECT, METRICS, SUMMARY
+
+Columns = Mapping[str, Sequence[Any]]
+
+_OTHER_ROWS = "its rows are not those of the networks in run.json"
+_IMPOSSIBLE = "no network can have such a value"
+
+
+def contradiction(info: RunInfo, summary: Columns, metrics: Columns, correct: bytes | None) -> tuple[str, str] | None:
+    """The first file whose content is impossible or contradicts another file, and what is wrong; None if all agree.
+
+    Args:
+        info: The contents of ``run.json``.
+        summary: Column → one value per network.
+        metrics: Column → one value per network and epoch.
+        correct: The content of the file of answers; None for a run that is older than it.
+    """
+    try:
+        if wrong := _wrong_summary(info, summary):
+            return SUMMARY, wrong
+        if wrong := _wrong_metrics(info, summary, metrics):
+            return METRICS, wrong
+    except KeyError as column:
+        return SUMMARY, f"not a table that bnreg wrote: a table of this run has no column {column}"
+    wrong = None if correct is None else _wrong_answers(info, summary, correct)
+    return (CORRECT, wrong) if wrong else None
+
+
+def _names(info: RunInfo, table: Columns) -> list[tuple[Any, ...]]:
+    """The point's values, arm and seed of each row."""
+    return [*zip(*(table[key] for key in (*info.point_keys, "arm", "seed")), strict=True)]
+
+
+def _expected_names(info: RunInfo) -> list[tuple[Any, ...]]:
+    return [
+        (*(point_cell(info.points[index][key]) for key in info.point_keys), arm, seed)
+        for index, arm, seed in replicas_of(len(info.points), info.arms, info.seeds)
+    ]
+
+
+def point_cell(value: Any) -> str:
+    """A swept value as the text of its cells in the tables."""
+    if isinstance(value, (list, tuple, Mapping)):
+        return json.dumps(value)
+    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
+
+
+def _wrong_summary(info: RunInfo, summary: Columns) -> str | None:
+    if _names(info, summary) != _expected_names(info):
+        return _OTHER_ROWS
+    if not {*summary["status"]} <= {"ok", "diverged"}:
+        return "it has an unknown status"
+    final = {name: values for name, values in summary.items() if name.startswith(("final_", "best_"))}
+    for name, values in final.items():
+        if not _are_possible(name.partition("_")[2], values):
+            return f"{name}: {_IMPOSSIBLE}"
+    for name in (f"final_test_{metric}" for metric in KNOWN_METRICS):
+        if any(math.isnan(value) for value in summary[name]):
+            return f"{name}: a value is missing"
+    if not all(0 <= value < math.inf for name in ("seconds", "num_parameters") for value in summary[name]):
+        return _IMPOSSIBLE
+    return None
+
+
+def _wrong_metrics(info: RunInfo, summary: Columns, metrics: Columns) -> str | None:
+    for name in metrics.keys() - {*info.point_keys, "arm", "seed", "epoch"}:
+        if not _are_possible(name, metrics[name]):
+            return f"{name}: {_IMPOSSIBLE}"
+    rows = [*zip(_names(info, metrics), metrics["epoch"], strict=True)]
+    place = 0
+    for number, network in enumerate(_expected_names(info)):
+        start = place
+        while place < len(rows) and rows[place] == (network, place - start + 1):
+            place += 1
+        num_epochs = place - start
+        if num_epochs == 0:
+            return _OTHER_ROWS
+        if info.pairing and info.pairing[number].epochs != num_epochs:
+            return f"it has {num_epochs} epochs of a network that was trained for {info.pairing[number].epochs}"
+        if summary["status"][number] == "ok":
+            final = summary["final_epoch"][number] if "final_epoch" in summary else num_epochs
+            if not 1 <= final <= num_epochs:
+                return f"it has no epoch {final}"
+            measured = metrics["test_accuracy"][start + int(final) - 1]
+            if measured != _running_accuracy(summary, number):
+                return f"its accuracies are not those of {SUMMARY}"
+    return None if place == len(rows) else _OTHER_ROWS
+
+
+def _running_accuracy(summary: Columns, number: int) -> float:
+    """A network's final accuracy as it is measured after each epoch: with running statistics, if it has any."""
+    running: float = summary.get("final_test_accuracy_running", summary["final_test_accuracy"])[number]
+    final: float = summary["final_test_accuracy"][number]
+    return final if math.isnan(running) else running
+
+
+def _wrong_answers(info: RunInfo, summary: Columns, correct: bytes) -> str | None:
+    sizes = {used.num_test for used in info.data.values()}
+    try:
+        flags = unpack_correct(correct)
+    except ValueError as error:
+        return str(error)
+    if {*flags} != {*range(len(info.points))}:
+        return "it does not have the points of run.json"
+    num_networks = len(info.arms) * len(info.seeds)
+    for index, answers in flags.items():
+        if answers.shape[:2] != (len(info.arms), len(info.seeds)) or answers.shape[2] not in sizes:
+            return "it does not have one answer per network and test example of run.json"
+        means = answers.mean(2).ravel()
+        here = slice(index * num_networks, (index + 1) * num_networks)
+        final = np.array(summary["final_test_accuracy"][here])
+        is_ok = np.array(summary["status"][here]) == "ok"
+        if (np.abs(means - final) > 0.5 / answers.shape[2] + 1e-9)[is_ok].any():
+            return f"the shares of right answers are not the accuracies in {SUMMARY}"
+    return None
+
+
+def _are_possible(column: str, values: Sequence[float]) -> bool:
+    """Whether the values, some of which may be missing, are in the range of the column's metric."""
+    most = 1.0 if metric_of(column).is_share else math.inf
+    least = 0.0 if metric_of(column) in KNOWN_METRICS.values() else -math.inf
+    return all(math.isnan(value) or (least <= value <= most and math.isfinite(value)) for value in values)
