@@ -14,7 +14,7 @@ from bnreg.errors import RunError
 from bnreg.executors.table import EXECUTORS
 from bnreg.experiment.collect import Results, collect, place_of, write_results
 from bnreg.experiment.plan import Plan
-from bnreg.runs import Beginning, Hold, UnfinishedRun, begin_run, new_folder
+from bnreg.runs import Beginning, Hold, UnfinishedRun, begin_run, disk, new_folder
 from bnreg.training.messages import Progressed, ShardDone
 
 Charts = Callable[[Results], Mapping[str, bytes]]
@@ -68,6 +68,8 @@ def run_experiment(
             for file_name, content in charts.items():
                 draft.write(file_name, content)
     run.discard()
+    for limit in sorted(disk.limits):
+        log(f"note: {run.final.parent}: {limit}")
     return run.final
 
 

@@ -7,20 +7,61 @@ checksum. What is impossible, or contradicts another file, is noticed here; a co
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 
+from bnreg.config.cell_settings import cell_settings
 from bnreg.metrics import METRICS as KNOWN_METRICS
 from bnreg.metrics import metric_of
 from bnreg.runs.correctness import unpack_correct
-from bnreg.runs.info import RunInfo, replicas_of
-from bnreg.runs.names import CORRECT, METRICS, SUMMARY
+from bnreg.runs.info import (
+    MAX_COUNT,
+    Check,
+    RunInfo,
+    is_count,
+    is_number,
+    is_text,
+    is_whole,
+    list_of,
+    or_none,
+    replicas_of,
+)
+from bnreg.runs.names import CORRECT, METRICS, RUN, SUMMARY
 
 Columns = Mapping[str, Sequence[Any]]
 
 _OTHER_ROWS = "its rows are not those of the networks in run.json"
 _IMPOSSIBLE = "no network can have such a value"
+
+
+def _is_part(value: Any) -> bool:
+    return is_number(value) and value < 1
+
+
+def _is_size(value: Any) -> bool:
+    return is_whole(value, 0, MAX_COUNT)
+
+
+# The settings of finished runs that an analysis calculates with. Those of the second table may be missing.
+_SETTINGS: dict[str, Check] = {
+    "data.dataset": is_text,
+    "data.batch_size": lambda value: value == "all" or is_count(value),
+    "data.train_size": or_none(is_count),
+    "data.validation_size": _is_size,
+    "model.norm": is_text,
+    "model.hidden": list_of(is_count),
+    "optimizer.lr": is_number,
+    "training.epochs": is_count,
+}
+_LATER_SETTINGS: dict[str, Check] = {
+    "model.dropout": _is_part,
+    "model.kind": is_text,
+    "model.channels": list_of(is_count),
+    "model.norm_placement": is_text,
+    "model.dropout_placement": is_text,
+}
 
 
 def contradiction(info: RunInfo, summary: Columns, metrics: Columns, correct: bytes | None) -> tuple[str, str] | None:
@@ -32,6 +73,8 @@ def contradiction(info: RunInfo, summary: Columns, metrics: Columns, correct: by
         metrics: Column → one value per network and epoch.
         correct: The content of the file of answers; None for a run that is older than it.
     """
+    if wrong := _wrong_settings(info):
+        return RUN, wrong
     try:
         if wrong := _wrong_summary(info, summary):
             return SUMMARY, wrong
@@ -41,6 +84,22 @@ def contradiction(info: RunInfo, summary: Columns, metrics: Columns, correct: by
         return SUMMARY, f"not a table that bnreg wrote: a table of this run has no column {column}"
     wrong = None if correct is None else _wrong_answers(info, summary, correct)
     return (CORRECT, wrong) if wrong else None
+
+
+def _wrong_settings(info: RunInfo) -> str | None:
+    """The first setting of a network that no config can have."""
+    for point, arm in product(info.points, info.arms if info.config else ()):
+        try:
+            settings = cell_settings(info.config or {}, arm, point)
+        except ValueError as error:
+            return f"its config does not have its points: {error}"
+        checks = _SETTINGS | {key: check for key, check in _LATER_SETTINGS.items() if settings.get(key) is not None}
+        for key, check in checks.items():
+            if key not in settings or not check(settings[key]):
+                return f"its config has no possible {key}"
+        if len(info.data) > 1 and settings["data.dataset"] not in info.data:
+            return "its data are not those of its config"
+    return None
 
 
 def _names(info: RunInfo, table: Columns) -> list[tuple[Any, ...]]:

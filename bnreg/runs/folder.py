@@ -236,7 +236,9 @@ def _read(path: Path, checksums: Mapping[str, str], names: Iterable[str]) -> Ite
         try:
             content = disk.read(_inner_path(real, name), min(left, disk.MAX_BYTES))
         except OSError as error:
-            yield name, None, str(error.strerror)
+            is_rest = error.errno == errno.EFBIG and left < disk.MAX_BYTES
+            too_large = f"its folder is larger than {MAX_FOLDER_BYTES >> 20:,} MiB"
+            yield name, None, too_large if is_rest else str(error.strerror)
             continue
         left -= len(content)
         checksum = checksums.get(name)

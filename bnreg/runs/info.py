@@ -166,8 +166,8 @@ class Beginning:
         if not (
             info.config is not None
             and isinstance(resume, dict)
-            and _is_count(resume.get("cut_for"))
-            and _or_none(is_text)(resume.get("data_folder"))
+            and is_count(resume.get("cut_for"))
+            and or_none(is_text)(resume.get("data_folder"))
         ):
             raise ValueError("it lacks what is needed to resume")
         return cls(info, resume.get("data_folder"), resume["cut_for"])
@@ -207,7 +207,8 @@ def _is_seed(value: Any) -> bool:
     return is_whole(value, 0, SEED_LIMIT)
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
+    """Whether a value may be a number of things, at least one."""
     return is_whole(value, 1, MAX_COUNT)
 
 
@@ -215,19 +216,21 @@ def _is_mapping(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
-def _is_mapping_or_none(value: Any) -> bool:
+def _is_mappingor_none(value: Any) -> bool:
     return value is None or _is_mapping(value)
 
 
-def _list_of(check: Check, *, least: int = 0) -> Check:
+def list_of(check: Check, *, least: int = 0) -> Check:
+    """A check for lists of at least so many values that pass a check."""
     return lambda value: isinstance(value, (list, tuple)) and len(value) >= least and all(map(check, value))
 
 
 def _set_of(check: Check, *, least: int = 0) -> Check:
-    return lambda value: _list_of(check, least=least)(value) and len({*value}) == len(value)
+    return lambda value: list_of(check, least=least)(value) and len({*value}) == len(value)
 
 
-def _or_none(check: Check) -> Check:
+def or_none(check: Check) -> Check:
+    """A check for values that pass a check or are missing."""
     return lambda value: value is None or check(value)
 
 
@@ -240,7 +243,7 @@ def _is_data(value: Any) -> bool:
             and _is_mapping(used)
             and _is_name(used.get("name"))
             and is_text(used.get("fingerprint"))
-            and all(_is_count(used.get(key)) for key in ("num_train", "num_test"))
+            and all(is_count(used.get(key)) for key in ("num_train", "num_test"))
             for requested, used in value.items()
         )
     )
@@ -254,7 +257,7 @@ def _is_start(value: Any) -> bool:
 
 
 def _is_shard(value: Any) -> bool:
-    return _is_mapping(value) and _set_of(_is_seed, least=1)(value.get("seeds")) and _is_count(value.get("replicas"))
+    return _is_mapping(value) and _set_of(_is_seed, least=1)(value.get("seeds")) and is_count(value.get("replicas"))
 
 
 def _is_config(value: Any) -> bool:
@@ -265,39 +268,39 @@ def _is_config(value: Any) -> bool:
     effect = compare.get("smallest_effect") if _is_mapping(compare) else None
     return (
         all(_is_mapping(value.get(section, {})) for section in SECTIONS)
-        and (arms is None or (_is_mapping(arms) and all(map(_is_mapping_or_none, arms.values()))))
-        and _is_mapping_or_none(compare)
+        and (arms is None or (_is_mapping(arms) and all(map(_is_mappingor_none, arms.values()))))
+        and _is_mappingor_none(compare)
         and (effect is None or is_number(effect))
     )
 
 
 # What readers rely on, by field.
 _REQUIRED: dict[str, Check] = {
-    "schema": _is_count,
+    "schema": is_count,
     "name": _is_name,
     "id": is_text,
     "arms": _set_of(_is_name, least=1),
-    "baseline": _or_none(_is_name),
+    "baseline": or_none(_is_name),
     "seeds": _set_of(_is_seed, least=1),
     "point_keys": _set_of(is_text),
-    "points": _list_of(_is_mapping, least=1),
+    "points": list_of(_is_mapping, least=1),
     "data": _is_data,
     "device": is_text,
     "seconds": is_number,
-    "command": _list_of(is_text),
-    "pairing": _list_of(_is_mapping),
+    "command": list_of(is_text),
+    "pairing": list_of(_is_mapping),
 }
 # A run that is older than such a field does not have it.
 _OPTIONAL: dict[str, Check] = {
     "started": _is_start,
     "config": _is_config,
-    "num_workers": _is_count,
-    "threads_per_worker": _is_count,
-    "shards": _list_of(_is_shard),
+    "num_workers": is_count,
+    "threads_per_worker": is_count,
+    "shards": list_of(_is_shard),
     "versions": lambda value: _is_mapping(value) and all(map(is_text, value.values())),
     "platform": is_text,
     "git_commit": is_text,
-    "attempts": _is_count,
+    "attempts": is_count,
 }
 
 
@@ -335,7 +338,7 @@ def _wrong_pairing(info: dict[str, Any]) -> str | None:
             return "its pairing does not match its points, arms and seeds"
         if not (is_text(row.get("initial_weights")) and is_text(row.get("batch_order"))):
             return "its pairing lacks hashes"
-        if not _is_count(row.get("epochs")):
+        if not is_count(row.get("epochs")):
             return "its pairing lacks epochs"
     return None
 

@@ -51,17 +51,21 @@ def train_and_keep(
                 yield message
                 stopping.raise_if_stopped()
                 if time.monotonic() - last_saved > snapshot_seconds:
-                    try:
-                        store.save(trainer.num_steps, trainer.state())
-                    except RunError as error:
-                        log(f"{error}; training continues without this snapshot")
+                    _save(trainer, store, log)
                     last_saved = time.monotonic()
             result = trainer.result()
         except (stopping.StoppedError, GeneratorExit):
-            store.save(trainer.num_steps, trainer.state())
+            _save(trainer, store, log)
             raise
         store.commit(result)
     yield ShardDone(shard.index)
+
+
+def _save(trainer: Engine, store: Store, log: Callable[[str], None]) -> None:
+    try:
+        store.save(trainer.num_steps, trainer.state())
+    except RunError as error:  # this state is not needed to go on, nor to stop
+        log(f"{error}; nothing is lost but the training since the last snapshot")
 
 
 def _newest(

@@ -34,10 +34,14 @@ def train_plan(plan, root, *, watch=lambda _: None, log=print):
     return run_experiment(plan, begin_experiment(plan, beginning, root), watch=watch, draw=lambda _: {}, log=log)
 
 
-def train_here(folder, text):
-    """Train an experiment in this process, without charts; return the run folder."""
+def plan_of(folder, text):
+    """The plan of an experiment, with its data."""
     config = folder / "small.yaml"
     config.write_text(text)
-    plan = plan_experiment(config, ["device=cpu"], data_folder=None, log=pytest.fail, load_data=True)
+    return plan_experiment(config, ["device=cpu"], data_folder=None, log=pytest.fail, load_data=True)
+
+
+def train_here(folder, text):
+    """Train an experiment in this process, without charts; return the run folder."""
     with training_here():
-        return train_plan(plan, folder / "runs", log=pytest.fail)
+        return train_plan(plan_of(folder, text), folder / "runs", log=pytest.fail)
