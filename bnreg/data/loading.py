@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from bnreg.config.paths import expanded
 from bnreg.data.dataset import Dataset
 from bnreg.data.datasets import DATASETS, read_dataset, remedy, source_of
 from bnreg.data.download import DownloadError, fetch
@@ -12,18 +13,31 @@ from bnreg.data.files import DamagedFileError, describe_file
 from bnreg.errors import UserError
 
 
-def data_root(option: Path | None, configured: str | None) -> Path:
+def data_root(option: Path | None, configured: str | None, place: str = "data.root") -> Path:
     """The folder that contains the data sets.
 
     The first of these that is given: the option ``--data-root``, the environment variable ``BNREG_DATA``, the
-    config's ``data.root``, and ``data`` in the user's cache folder for bnreg. ``~`` means the home folder.
+    config's ``data.root``, and ``data`` in the user's cache folder for bnreg; ``data`` in the current folder for a
+    user without a home folder.
+
+    Args:
+        option: The value of the option.
+        configured: The value in the config.
+        place: Where the config has it, to start a line about it.
+
+    Raises:
+        UserError: See ``expanded``.
     """
-    given = option or os.environ.get("BNREG_DATA") or configured
-    if given:
-        return Path(given).expanduser()
+    given = {"--data-root": option, "BNREG_DATA": os.environ.get("BNREG_DATA"), place: configured}
+    for origin, path in given.items():
+        if path:
+            return expanded(str(path), origin)
     import platformdirs
 
-    return platformdirs.user_cache_path("bnreg", appauthor=False) / "data"
+    try:
+        return platformdirs.user_cache_path("bnreg", appauthor=False) / "data"
+    except RuntimeError:
+        return Path("data").absolute()
 
 
 def locate_dataset(name: str, root: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import bnreg
 from bnreg.config.cell_settings import flat_config, plain
-from bnreg.data import Dataset
+from bnreg.data import Dataset, data_root
 from bnreg.errors import UserError
 from bnreg.experiment.plan import Plan, plan_experiment
 from bnreg.runs import CONFIG, SCHEMA_VERSION, Beginning, RunInfo, UnfinishedRun, UsedData
@@ -53,7 +53,7 @@ def describe_beginning(plan: Plan, *, command: Sequence[str], data_folder: Path 
         platform=platform.platform(),
         git_commit=_git_commit(),
     )
-    return Beginning(info, str(data_folder.absolute()) if data_folder else None, plan.cut_for)
+    return Beginning(info, str(data_root(data_folder, None).absolute()) if data_folder else None, plan.cut_for)
 
 
 def begin_again(

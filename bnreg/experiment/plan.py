@@ -155,16 +155,21 @@ def plan_experiment(
     except UserError as error:
         errors += error.lines
 
-    requested = {cell.settings.data.dataset: cell.settings.data for cell in experiment.cells}
+    requested = {cell.settings.data.dataset: cell for cell in experiment.cells}
     datasets: dict[str, Dataset] = {}
     absent: list[str] = []
-    for name, data in requested.items():
-        root = data_root(data_folder, data.root)
+    for name, cell in requested.items():
+        data = cell.settings.data
+        try:
+            root = data_root(data_folder, data.root, experiment.locate(cell, "data.root"))
+        except UserError as error:
+            errors += error.lines
+            continue
         if load_data and not errors:
             datasets[name] = load_dataset(name, root, fallback=data.fallback, log=log)
         elif not locate_dataset(name, root):
             absent.append(f"{name} is not in {root}: training will download it")
-    num_train = {name: DATASETS[datasets[name].name if datasets else name].num_train for name in requested}
+    num_train = {name: DATASETS[datasets[name].name if name in datasets else name].num_train for name in requested}
     shapes = {(DATASETS[name].image_shape, DATASETS[name].num_classes) for name in requested}
     assert len(shapes) == 1, "all data sets of the table have the same shape"
     ((height, width), num_classes), *_ = shapes
@@ -174,7 +179,7 @@ def plan_experiment(
 
     mistakes, notices = check_experiment(experiment, num_train, network)
     if errors or mistakes:
-        raise UserError(*errors, *mistakes)
+        raise UserError(*dict.fromkeys(errors), *mistakes)
     num_workers = experiment.jobs or (1 if device.startswith("cuda") else num_cores())
     cut_for = cut_for or num_workers
     shards = plan_shards(

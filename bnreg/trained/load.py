@@ -93,7 +93,7 @@ def load_data(run: Run, cell: Cell, folder: Path | None) -> Dataset:
         UserError: If the data are missing, or are not those of the run.
     """
     used = run.info.data[cell.settings.data.dataset]
-    root = data_root(folder, cell.settings.data.root)
+    root = data_root(folder, cell.settings.data.root, f"{run.path / CONFIG}: data.root")
     dataset = load_dataset(used.name, root, fallback="none", log=lambda _: None)
     if dataset.fingerprint != used.fingerprint:
         raise UserError(

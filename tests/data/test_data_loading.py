@@ -7,14 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import pytest
 from support.tiny_digits import SOURCE, tiny_archives, tiny_arrays, tiny_resources, write_tiny
 
 from bnreg.data import (
     DATASETS,
     DownloadError,
-    data_root,
     describe_datasets,
     fingerprint_of,
     load_dataset,
@@ -57,25 +55,6 @@ def no_download(monkeypatch):
         pytest.fail(f"tried to download {name}")
 
     monkeypatch.setattr(loading, "fetch", fail)
-
-
-def test_the_option_wins_over_the_environment_over_the_config_over_the_cache(monkeypatch):
-    monkeypatch.setenv("BNREG_DATA", "from_environment")
-    assert data_root(Path("from_option"), "from_config") == Path("from_option")
-    assert data_root(None, "from_config") == Path("from_environment")
-    monkeypatch.setenv("BNREG_DATA", "")
-    assert data_root(None, "from_config") == Path("from_config")
-    monkeypatch.delenv("BNREG_DATA")
-    assert data_root(None, None) == platformdirs.user_cache_path("bnreg", appauthor=False) / "data"
-
-
-def test_a_tilde_is_the_home_folder_in_every_source_of_the_root(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/someone")
-    monkeypatch.delenv("BNREG_DATA", raising=False)
-    assert data_root(Path("~/a"), None) == Path("/home/someone/a")
-    assert data_root(None, "~/b") == Path("/home/someone/b")
-    monkeypatch.setenv("BNREG_DATA", "~/c")
-    assert data_root(None, None) == Path("/home/someone/c")
 
 
 @pytest.mark.usefixtures("no_download")
