@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from bnreg.errors import UserError
-from bnreg.wording import did_you_mean, show
+from bnreg.wording import show
 
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 
@@ -26,7 +26,7 @@ def expanded(text: str, place: str) -> Path:
         if found := os.environ.get(name):
             return found
         # An empty one would lead to the top of the file system: $NAME/data.
-        reason = "is empty" if name in os.environ else f"is not set{did_you_mean(name, os.environ)}"
+        reason = "is empty" if name in os.environ else "is not set"
         raise UserError(f"{place}: variable {show(name)} {reason}")
 
     try:

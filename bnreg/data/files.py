@@ -3,9 +3,11 @@
 import contextlib
 import gzip
 import hashlib
+import io
+import math
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy.typing as npt
 from bnreg.data.dataset import Arrays
 
 STEMS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+CHUNK_BYTES = 1 << 20
 
 
 class DamagedFileError(Exception):
@@ -32,16 +35,38 @@ def find_file(folder: Path, stem: str) -> Path | None:
     return next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113
 
 
-def missing_files(folder: Path) -> list[str]:
-    """The stems for which a folder has neither the extracted nor the compressed file."""
-    return [stem for stem in STEMS if find_file(folder, stem) is None]
+def is_compressed(content: bytes) -> bool:
+    """Whether a file is a gzip archive, by its first bytes: names are wrong where a browser or proxy unpacked it."""
+    return content.startswith(b"\x1f\x8b")
+
+
+@contextlib.contextmanager
+def _extracted(path: Path) -> Iterator[io.BufferedIOBase]:
+    """Open a file to read its content, decompressed on the way if it is compressed.
+
+    Raises:
+        DamagedFileError: If it cannot be read, also within the block.
+    """
+    try:
+        with path.open("rb") as file:
+            compressed = is_compressed(file.read(2))
+            file.seek(0)
+            with gzip.open(file) if compressed else contextlib.nullcontext(file) as content:
+                yield content
+    except (OSError, EOFError, zlib.error) as error:
+        raise DamagedFileError(path, f"cannot be read: {error}") from error
+
+
+def num_idx_bytes(shape: tuple[int, ...]) -> int:
+    """The size of an idx file of unsigned bytes, header included."""
+    return 4 + 4 * len(shape) + math.prod(shape)
 
 
 def read_idx(path: Path, shape: tuple[int, ...], other_length: int | None = None) -> npt.NDArray[np.uint8]:
     """Read unsigned bytes from an idx file, compressed or not.
 
     Args:
-        path: The file; it is decompressed in memory if its name ends in ``.gz``.
+        path: The file; it is decompressed in memory if it is compressed, whatever its name.
         shape: The shape that the file must have. It also limits the number of bytes that are read, so that a small
             file cannot claim to be a large one or unpack to one.
         other_length: Number of examples in the other split, to recognise swapped files.
@@ -56,12 +81,9 @@ def read_idx(path: Path, shape: tuple[int, ...], other_length: int | None = None
         LeCun, Cortes and Burges, The MNIST database of handwritten digits: the IDX file format
     """
     header = bytes([0, 0, 8, len(shape)]) + np.array(shape, dtype=">u4").tobytes()
-    num_bytes = len(header) + int(np.prod(shape))
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content = file.read(num_bytes + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DamagedFileError(path, f"cannot be read: {error}") from error
+    num_bytes = num_idx_bytes(shape)
+    with _extracted(path) as file:
+        content = file.read(num_bytes + 1)
     if content[:4] != header[:4]:
         raise DamagedFileError(path, f"begins with {content[:4].hex(' ')} instead of {header[:4].hex(' ')}")
     if content[: len(header)] != header:
@@ -75,53 +97,57 @@ def read_idx(path: Path, shape: tuple[int, ...], other_length: int | None = None
     return np.frombuffer(content, dtype=np.uint8, offset=len(header)).reshape(shape)
 
 
-def extracted_sha256(path: Path) -> str:
+def extracted_sha256(path: Path, max_bytes: int) -> str:
     """The SHA-256 of a file's content, after decompression if it is compressed.
+
+    Args:
+        path: The file.
+        max_bytes: The largest size of interest: of a longer content, only the beginning counts.
+
+    Raises:
+        DamagedFileError: If it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with _extracted(path) as file:
+        for _ in range(0, max_bytes + 1, CHUNK_BYTES):
+            digest.update(file.read(CHUNK_BYTES))
+    return digest.hexdigest()
+
+
+def archive_md5(path: Path) -> str:
+    """The MD5 of a file as it is, compressed or not.
 
     Raises:
         DamagedFileError: If it cannot be read.
     """
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            digest = hashlib.sha256()
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    except (OSError, EOFError, zlib.error) as error:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "md5").hexdigest()
+    except OSError as error:
         raise DamagedFileError(path, f"cannot be read: {error}") from error
-    return digest.hexdigest()
 
 
-def check_archives(folder: Path, md5: Sequence[str]) -> None:
-    """Check the compressed files that would be read against torchvision's MD5 sums, in the order of the stems.
+def check_archives(paths: Sequence[Path], md5: Sequence[str]) -> None:
+    """Check those files that are archives by their names against torchvision's MD5 sums, in the order of the stems.
 
     Raises:
         DamagedFileError: If a checksum differs.
     """
-    for stem, expected in zip(STEMS, md5, strict=True):
-        path = find_file(folder, stem)
-        if path is None or path.suffix != ".gz":
-            continue
-        try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "md5").hexdigest()
-        except OSError as error:
-            raise DamagedFileError(path, f"cannot be read: {error}") from error
-        if found != expected:
+    for path, expected in zip(paths, md5, strict=True):
+        if path.suffix == ".gz" and (found := archive_md5(path)) != expected:
             raise DamagedFileError(path, f"has the MD5 {found} instead of {expected}")
 
 
-def read_folder(folder: Path, num_train: int, num_test: int, image_shape: tuple[int, ...], num_classes: int) -> Arrays:
-    """Read the four idx files of a folder.
+def read_files(
+    paths: Sequence[Path], num_train: int, num_test: int, image_shape: tuple[int, ...], num_classes: int
+) -> Arrays:
+    """Read the four idx files of a data set, in the order of the stems.
 
     Raises:
-        FileNotFoundError: If one of them is missing.
         DamagedFileError: If one of them has wrong content.
     """
     parts = []
-    for stem in STEMS:
-        path = find_file(folder, stem)
-        if path is None:
-            raise FileNotFoundError(folder / stem)
+    for stem, path in zip(STEMS, paths, strict=True):
         num_examples, other = (num_train, num_test) if stem.startswith("train") else (num_test, num_train)
         if "images" in stem:
             parts.append(read_idx(path, (num_examples, *image_shape), other))

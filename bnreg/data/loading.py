@@ -41,12 +41,12 @@ def data_root(option: Path | None, configured: str | None, place: str = "data.ro
 
 
 def locate_dataset(name: str, root: Path) -> bool:
-    """Whether a data set's files exist, in a package or in the data root; no file is read.
+    """Whether a data set's files exist, in a package or in the data root; files in torchvision's layout are not read.
 
     Raises:
         UserError: If there is no such data set.
     """
-    return not source_of(name).missing(root)
+    return source_of(name).is_complete(root)
 
 
 def load_dataset(
@@ -73,7 +73,8 @@ def load_dataset(
     """
     source = source_of(name)
     if not locate_dataset(name, root):
-        problem = f"{name!r} is not in {source.folder(root)}"
+        hint = source.hint(root)
+        problem = f"{name!r} is not in {source.folder(root)}{f' ({hint})' if hint else ''}"
         try:
             fetch(name, root, log=log)
         except DownloadError as error:
@@ -97,12 +98,13 @@ def describe_datasets(root: Path) -> list[dict[str, Any]]:
 
     Returns:
         For each: name, description, num_train, num_test; state, one of ``here``, ``embedded``, ``not here`` and
-        ``damaged: …``; where, the folder of its files, existing or not; fingerprint, None unless it could be read; and
-        files, each with path, size_bytes and sha256.
+        ``damaged: …``; where, the folder of its files, existing or not; fingerprint, None unless it could be read;
+        files, each with path, size_bytes and sha256; and hint, on a file in another layout if the data set is not here.
     """
     entries = []
     for name, source in DATASETS.items():
         fingerprint = None
+        files = source.files(root)
         try:
             fingerprint = read_dataset(name, root).fingerprint
             state = "here" if source.torchvision_class else "embedded"
@@ -117,9 +119,10 @@ def describe_datasets(root: Path) -> list[dict[str, Any]]:
                 "num_train": source.num_train,
                 "num_test": source.num_test,
                 "state": state,
-                "where": str(source.folder(root)),
+                "where": str(files[0].parent if files else source.folder(root)),
                 "fingerprint": fingerprint,
-                "files": [describe_file(path) for path in source.files(root)],
+                "files": [describe_file(path) for path in files],
+                "hint": source.hint(root) if state == "not here" else "",
             }
         )
     return entries

@@ -42,5 +42,6 @@ def dataset_notes(root: Path, entries: Entries) -> list[str]:
         if entry["state"].startswith("damaged"):
             notes.append(f"{entry['name']} is {entry['state']}")
         if entry["state"] == "not here":
-            notes.append(f"{entry['name']}: `bnreg data fetch {entry['name']}` downloads it")
+            hint = f"{entry['hint']}; " if entry["hint"] else ""
+            notes.append(f"{entry['name']}: {hint}`bnreg data fetch {entry['name']}` downloads it")
     return notes

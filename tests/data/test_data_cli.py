@@ -45,7 +45,7 @@ def test_the_table_says_what_is_damaged(bnreg_data, tiny, tmp_path):
     result = bnreg_data("--data-root", tmp_path)
     assert result.exit_code == 0
     assert "damaged" in result.stdout.splitlines()[5]
-    assert f"tiny is damaged: {tiny}/train-images-idx3-ubyte.gz: cannot be read" in result.stdout
+    assert f"tiny is damaged: {tiny}/train-images-idx3-ubyte.gz: begins with 5b 72 65 64 instead" in result.stdout
 
 
 def test_a_folder_named_like_markup_is_shown_as_it_is(bnreg_data, tmp_path):

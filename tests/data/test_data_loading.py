@@ -232,7 +232,7 @@ def test_a_description_distinguishes_here_not_here_and_damaged(tmp_path, tiny):
 
     (tiny / f"{STEMS[0]}.gz").write_bytes(b"damaged")
     damaged = describe_datasets(tmp_path)[-1]
-    assert damaged["state"].startswith(f"damaged: {tiny / STEMS[0]}.gz: cannot be read")
+    assert damaged["state"].startswith(f"damaged: {tiny / STEMS[0]}.gz: begins with 64 61 6d 61 instead")
     assert damaged["fingerprint"] is None
 
 
