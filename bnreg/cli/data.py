@@ -43,7 +43,7 @@ def fetch(
         str | None,
         typer.Option(
             metavar="URL",
-            help="Download from this folder instead of the known mirrors. Default: BNREG_MIRROR, if it is set.",
+            help="Download from this folder (http, https or file) instead of the known mirrors. Default: BNREG_MIRROR.",
             show_default=False,
         ),
     ] = None,
@@ -54,9 +54,10 @@ def fetch(
     If it is already present and intact, nothing is downloaded.
     """
     from bnreg.data import download, loading
+    from bnreg.wording import printable
 
     listed_root = context.parent.params["data_root"] if context.parent else None  # bnreg data --data-root … fetch …
     root = loading.data_root(data_root or listed_root, None)
-    paths = download.fetch(name, root, mirror=mirror, log=lambda line: typer.echo(line, err=True))
+    paths = download.fetch(name, root, mirror=mirror, log=lambda line: typer.echo(printable(line), err=True))
     for path in paths:
         typer.echo(path)

@@ -1,25 +1,23 @@
 """Downloads from torchvision's mirrors, checked against its checksums; a file gets its name only when complete."""
 
 import contextlib
+import gzip
+import hashlib
 import io
 import os
-import shutil
-import socket
-import sys
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from filelock import BaseFileLock, FileLock, Timeout
 
 from bnreg.data.datasets import read_dataset, remedy, source_of
-from bnreg.data.files import DamagedFileError
+from bnreg.data.files import STEMS, DamagedFileError, archive_md5, is_compressed
+from bnreg.data.transfer import describe_content, receive
 from bnreg.errors import UserError
-
-TIMEOUT_SECONDS = 10.0
 
 
 class DownloadError(UserError):
@@ -35,17 +33,16 @@ class DownloadError(UserError):
 
 
 def fetch(name: str, root: Path, *, mirror: str | None = None, log: Callable[[str], None]) -> list[Path]:
-    """Download the missing files of a data set, and check each against torchvision's MD5.
+    """Download the missing files of a data set, and check each against torchvision's MD5 or its known content.
 
-    Intact files are left alone. The others are downloaded into a temporary folder beside their final place and moved
-    once they are complete. Processes that fetch the same data set wait for each other. A download that keeps no file
-    leaves no folder behind.
+    Intact files are left alone. The others get their names once they are complete. Processes that fetch the same data
+    set wait for each other. A download that keeps no file leaves no folder behind.
 
     Args:
         name: The data set.
         root: The data root, created if necessary.
-        mirror: The URL of a folder to download from instead of torchvision's mirrors; by default the environment
-            variable ``BNREG_MIRROR``, if it is set.
+        mirror: The URL of a folder to download from instead of torchvision's mirrors (http, https or file); by default
+            the environment variable ``BNREG_MIRROR``, if it is set.
         log: Takes progress messages, a line each.
 
     Returns:
@@ -63,7 +60,7 @@ def fetch(name: str, root: Path, *, mirror: str | None = None, log: Callable[[st
     folder = source.folder(root)
     try:
         with _locked(folder, log):
-            _download_missing(source.torchvision_class, folder, mirror or os.environ.get("BNREG_MIRROR"), log)
+            _download_missing(name, root, mirror or os.environ.get("BNREG_MIRROR"), log)
     except OSError as error:
         reason = f"cannot be written: {error.strerror or error}"
         raise DownloadError(f"cannot download {name}: {folder} {reason}", reason) from error
@@ -82,44 +79,78 @@ def _is_whole(name: str, root: Path) -> bool:
     return True
 
 
-def _download_missing(torchvision_class: str, folder: Path, mirror: str | None, log: Callable[[str], None]) -> None:
+def _download_missing(name: str, root: Path, mirror: str | None, log: Callable[[str], None]) -> None:
     from torchvision import datasets
-    from torchvision.datasets.utils import check_integrity
 
-    table = getattr(datasets, torchvision_class)
+    source = source_of(name)
+    table = getattr(datasets, str(source.torchvision_class))
     mirrors = [mirror.rstrip("/") + "/"] if mirror else table.mirrors
-    partial = folder / ".download"
-    shutil.rmtree(partial, ignore_errors=True)  # left by a killed process: no other process holds the lock
+    here = source.locate(root)
+    for number, (filename, md5) in enumerate(table.resources):
+        stem = STEMS[number]
+        if stem in here and _is_intact(here[stem], source.recognise(here[stem]) == stem, md5):
+            continue
+        sha256 = source.sha256[number] if source.sha256 else None
+        max_bytes = source.num_bytes(stem)
+        content = _download_file(filename, md5, sha256, max_bytes, mirrors, log)
+        _keep(content, source.folder(root) / (filename if is_compressed(content) else stem))
+
+
+def _is_intact(path: Path, is_known: bool, md5: str) -> bool:
+    """Whether a file needs no download: an extracted file is its owner's, and checked when the data set is read."""
     try:
-        for filename, md5 in table.resources:
-            target = folder / filename
-            # An extracted file has no known MD5; its contents are checked when the data set is read.
-            if target.with_suffix("").is_file() or check_integrity(target, md5):
-                continue
-            _download_file(filename, md5, mirrors, partial, log)
-            (partial / filename).replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        return is_known or path.suffix != ".gz" or archive_md5(path) == md5
+    except DamagedFileError:
+        return False
 
 
-def _download_file(filename: str, md5: str, mirrors: list[str], folder: Path, log: Callable[[str], None]) -> None:
-    from torchvision.datasets.utils import download_url
-
+def _download_file(
+    filename: str, md5: str, sha256: str | None, max_bytes: int, mirrors: list[str], log: Callable[[str], None]
+) -> bytes:
     hosts: dict[str, list[str]] = defaultdict(list)
     for mirror in mirrors:
         url = f"{mirror}{filename}"
         log(f"downloading {url}")
         try:
-            with _timeout(TIMEOUT_SECONDS), _quiet():
-                download_url(url, folder, filename, md5=md5)
-        except (OSError, RuntimeError, HTTPException, ValueError) as error:
-            if isinstance(error, HTTPError):
-                error.close()
-            hosts[_reason(error)].append(urlsplit(mirror).netloc or mirror)
-        else:
-            return
+            # Noise does not compress: then an archive is a little larger than its content.
+            content = receive(url, max_bytes + max_bytes // 100 + 1000, log)
+        except Exception as error:  # whatever went wrong, another mirror may do better
+            hosts[_reason(error)].append(_host(mirror))
+            continue
+        if hashlib.md5(content).hexdigest() == md5 or _contains(content, sha256, max_bytes):
+            return content
+        hosts[f"sent {describe_content(content)}"].append(_host(mirror))
     reasons = "; ".join(f"{', '.join(failed)}: {reason}" for reason, failed in hosts.items())
     raise DownloadError(f"cannot download {filename} from {reasons}", reasons)
+
+
+def _contains(content: bytes, sha256: str | None, max_bytes: int) -> bool:
+    """Whether this is a known file after all: mirrors and proxies unpack archives, or pack them again."""
+    with contextlib.suppress(OSError, EOFError, zlib.error):
+        if is_compressed(content):
+            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(max_bytes + 1)
+        return hashlib.sha256(content).hexdigest() == sha256
+    return False
+
+
+def _keep(content: bytes, target: Path) -> None:
+    """Write a file that gets its name only when it is complete."""
+    partial = target.with_name(f".{target.name}.download")
+    partial.unlink(
+        missing_ok=True
+    )  # left by a killed process, or a link that leads elsewhere: nobody else has the lock
+    try:
+        with partial.open("xb") as file:
+            file.write(content)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _host(mirror: str) -> str:
+    with contextlib.suppress(ValueError):
+        return urlsplit(mirror).netloc or mirror
+    return mirror
 
 
 def _reason(error: Exception) -> str:
@@ -165,22 +196,3 @@ def _remove_empty(folder: Path, lock_file: Path, created: list[Path]) -> None:
             lock_file.unlink()
             for path in created:
                 path.rmdir()
-
-
-@contextlib.contextmanager
-def _timeout(seconds: float) -> Iterator[None]:
-    """Limit the time of each connection and each read; torchvision's functions have no timeout of their own."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep torchvision off stdout, which is for results, and its progress bar off a stderr that is not a terminal."""
-    progress = sys.stderr if sys.stderr.isatty() else io.StringIO()
-    with contextlib.redirect_stdout(progress), contextlib.redirect_stderr(progress):
-        yield

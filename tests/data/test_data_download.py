@@ -1,18 +1,24 @@
 import gzip
+import hashlib
+import io
 import socket
+import sys
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
+from urllib.request import proxy_bypass
 
 import pytest
 from filelock import FileLock, Timeout
-from support.tiny_digits import SOURCE, tiny_archives, tiny_resources, to_idx, write_tiny
+from support.tiny_digits import SOURCE, tiny_archives, tiny_arrays, tiny_resources, to_idx, write_tiny
 
-from bnreg.data import DATASETS, DownloadError, download, fetch, load_dataset
+from bnreg.data import DATASETS, DownloadError, download, fetch, fingerprint_of, load_dataset, transfer
 from bnreg.errors import UserError
 
 FIRST = "train-images-idx3-ubyte.gz"
+SIZE = len(tiny_archives()[FIRST])
 LOCK = ".download.lock"
 
 
@@ -23,6 +29,11 @@ class Mirror(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files = tiny_archives()
         self.truncated = set()
+        self.trickling = None  # headers or content
+        self.trickle = b"x"
+        self.resume = threading.Event()
+        self.resume.set()
+        self.closing = threading.Event()
         self.requested = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}/"
 
@@ -40,10 +51,24 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         content = self.server.files[name]
+        if self.server.trickling == "headers":
+            self.wfile.write(b"HTTP/1.0 200 OK\r\nX: ")
+            self.trickle()
         self.send_response(200)
+        if self.server.trickling == "content":
+            self.end_headers()
+            self.trickle()
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if name in self.server.truncated else content)
+        half = len(content) // 2
+        self.wfile.write(content[:half])
+        self.server.resume.wait(60)
+        if name not in self.server.truncated:
+            self.wfile.write(content[half:])
+
+    def trickle(self):
+        while not self.server.closing.wait(0.02):
+            self.wfile.write(self.server.trickle)
 
     def log_message(self, *args):
         """Keep quiet."""
@@ -55,6 +80,7 @@ def mirror():
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
+        server.closing.set()
         server.shutdown()
         thread.join()
 
@@ -67,8 +93,7 @@ def table(monkeypatch, mirror):
     table = SimpleNamespace(mirrors=[mirror.url], resources=tiny_resources())
     monkeypatch.setattr(datasets, "Tiny", table, raising=False)
     monkeypatch.setitem(DATASETS, "tiny", SOURCE)
-    monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.3)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(transfer, "TIMEOUT_SECONDS", 0.3)
     monkeypatch.delenv("BNREG_MIRROR", raising=False)
     return table
 
@@ -164,10 +189,37 @@ def _remove(mirror):
     del mirror.files[FIRST]
 
 
+def _sends(content):
+    return lambda mirror: mirror.files.update({FIRST: content})
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
-    [(_truncate, "corrupted"), (_flip_a_bit, "corrupted"), (_remove, "HTTP Error 404")],
-    ids=["truncated", "bit flipped", "not found"],
+    [
+        (_truncate, f"sent only {SIZE // 2:,} of {SIZE:,} bytes"),
+        (_flip_a_bit, "sent a damaged or different archive"),
+        (_remove, "HTTP Error 404"),
+        (_sends(b""), "sent an empty file"),
+        (
+            _sends(b"<!doctype html><title>\n Hotel \x1b[2J Login</title>"),
+            r"sent a web page 'Hotel \x1b[2J Login', perhaps",
+        ),
+        (_sends(b"<html><p>Sign in"), "sent a web page, perhaps a login"),
+        (_sends(b"quota exceeded\n"), r"sent 'quota exceeded\n'"),
+        (_sends(bytes(20_000)), "offers 20,000 bytes, expected at most 16,852"),
+        (_sends(gzip.decompress(tiny_archives()[FIRST])), "sent an uncompressed file of unknown content"),
+    ],
+    ids=[
+        "truncated",
+        "bit flipped",
+        "not found",
+        "empty",
+        "login page",
+        "page without a title",
+        "text",
+        "too large",
+        "unknown",
+    ],
 )
 @pytest.mark.usefixtures("table")
 def test_a_failed_download_leaves_nothing_and_says_why_in_one_line(tmp_path, mirror, damage, reason):
@@ -240,24 +292,163 @@ def test_a_file_that_fails_late_leaves_only_complete_files(tmp_path, mirror):
 @pytest.mark.usefixtures("table")
 def test_an_interrupted_download_leaves_nothing(tmp_path, monkeypatch):
     """The leftovers of a killed process do not disturb the next download."""
-    from torchvision.datasets import utils
 
-    def interrupted(_url, folder, filename, **_):
-        folder.mkdir(exist_ok=True)
-        (folder / filename).write_bytes(b"half")
+    def interrupted(*_):
         raise KeyboardInterrupt
 
     folder = tmp_path / "Tiny" / "raw"
     with monkeypatch.context() as patch:
-        patch.setattr(utils, "download_url", interrupted)
+        patch.setattr(download, "receive", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fetch("tiny", tmp_path, log=print)
     assert names_in(tmp_path) == []
-    assert socket.getdefaulttimeout() is None
-    (folder / ".download").mkdir(parents=True)
-    (folder / ".download" / FIRST).write_bytes(b"half")
+    folder.mkdir(parents=True)
+    (folder / f".{FIRST}.download").write_bytes(b"half")
     fetch("tiny", tmp_path, log=print)
     assert names_in(folder) == sorted([*tiny_archives(), LOCK])
+
+
+@pytest.mark.usefixtures("table")
+def test_a_download_never_follows_a_link_out_of_the_data_root(tmp_path):
+    """Nothing outside changes, whichever of the names that are written is a link."""
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    folder = root / "Tiny" / "raw"
+    folder.mkdir(parents=True)
+    outside.mkdir()
+    (outside / "file").write_text("mine")
+    (folder / ".download").symlink_to(outside)
+    (folder / FIRST).symlink_to(outside / "new")
+    for name in tiny_archives():
+        (folder / f".{name}.download").symlink_to(outside / "file")
+    fetch("tiny", root, log=print)
+    assert names_in(outside) == ["file"]
+    assert (outside / "file").read_text() == "mine"
+    assert {name: (folder / name).read_bytes() for name in tiny_archives()} == tiny_archives()
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("what", ["headers", "content"])
+def test_a_mirror_that_trickles_is_given_up(tmp_path, mirror, monkeypatch, what):
+    """Each read is quick, so that only a limit on the time in all can end it."""
+    mirror.trickling = what
+    monkeypatch.setattr(transfer, "TOTAL_SECONDS", 0.2)
+    with pytest.raises(DownloadError, match=r"not complete after 0\.2 seconds"):
+        fetch("tiny", tmp_path, log=print)
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.usefixtures("table")
+def test_a_mirror_that_never_ends_is_given_up(tmp_path, mirror):
+    """The known size of the data bounds what is read."""
+    mirror.trickling, mirror.trickle = "content", b"x" * 1000
+    with pytest.raises(DownloadError, match="sent more than 16,852 bytes"):
+        fetch("tiny", tmp_path, log=print)
+    (tmp_path / FIRST).symlink_to("/dev/zero")
+    with pytest.raises(DownloadError, match="sent more than 16,852 bytes"):
+        fetch("tiny", tmp_path / "root", mirror=tmp_path.as_uri(), log=print)
+    assert names_in(tmp_path) == [FIRST]
+
+
+@pytest.mark.usefixtures("table")
+def test_a_folder_can_be_a_mirror(tmp_path):
+    (tmp_path / "a mirror").mkdir()
+    for name, content in tiny_archives().items():
+        (tmp_path / "a mirror" / name).write_bytes(content)
+    paths = fetch("tiny", tmp_path / "root", mirror=(tmp_path / "a mirror").as_uri(), log=print)
+    assert {path.name: path.read_bytes() for path in paths} == tiny_archives()
+    with pytest.raises(DownloadError, match=f"{FIRST} from file://.*/: No such file or directory$"):
+        fetch("tiny", tmp_path / "other", mirror="file:///no/such", log=print)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://a/b",
+        "data:,x",
+        "nonsense",
+        "",
+        "/a/b",
+        "http://",
+        "http://[::1",
+        "http://a:b/",
+        "http://a b/",
+        "http:///x",
+    ],
+)
+@pytest.mark.usefixtures("table")
+def test_a_url_that_cannot_be_a_mirror_is_one_line_and_training_goes_on(tmp_path, monkeypatch, url):
+    monkeypatch.setenv("BNREG_MIRROR", url or " ")
+    with pytest.raises(DownloadError) as caught:
+        fetch("tiny", tmp_path, log=print)
+    (line,) = caught.value.lines
+    assert line.startswith(f"cannot download {FIRST} from ")
+    assert "\n" not in line
+    assert load_dataset("tiny", tmp_path, log=print).name == "mnist_5k"
+    assert names_in(tmp_path) == []
+
+
+@pytest.fixture
+def known(monkeypatch, table):  # noqa: ARG001 # it names the mirror
+    """The data set ``tiny`` with known contents of its files."""
+    digests = tuple(hashlib.sha256(gzip.decompress(content)).hexdigest() for content in tiny_archives().values())
+    monkeypatch.setitem(DATASETS, "tiny", replace(SOURCE, sha256=digests, fingerprint=fingerprint_of(tiny_arrays())))
+
+
+@pytest.mark.usefixtures("known")
+def test_known_content_is_accepted_however_a_mirror_or_proxy_packs_it(tmp_path, mirror):
+    """A file that arrives unpacked gets the name of the extracted file, which other programs read, too."""
+    unpacked = gzip.decompress(mirror.files[FIRST])
+    mirror.files[FIRST] = unpacked
+    second = list(tiny_archives())[1]
+    mirror.files[second] = gzip.compress(gzip.decompress(mirror.files[second]), compresslevel=0)
+    paths = fetch("tiny", tmp_path, log=print)
+    assert [path.name for path in paths] == [FIRST.removesuffix(".gz"), *list(tiny_archives())[1:]]
+    assert paths[0].read_bytes() == unpacked
+    mirror.requested.clear()
+    paths[2].unlink()
+    fetch("tiny", tmp_path, log=print)
+    assert mirror.requested == [paths[2].name], "neither of the two is downloaded again"
+
+
+@pytest.mark.usefixtures("table")
+def test_a_slow_download_says_how_far_it_is_where_no_terminal_is(tmp_path, mirror, monkeypatch):
+    monkeypatch.setattr(transfer, "LINE_SECONDS", 0)
+    mirror.resume.clear()
+    lines = []
+
+    def log(line):
+        lines.append(line)
+        if "MB" in line:
+            mirror.resume.set()
+
+    fetch("tiny", tmp_path, log=log)
+    assert f"{FIRST}: 0.0 of 0.0 MB" in lines
+
+
+@pytest.mark.usefixtures("table")
+def test_a_slow_download_draws_a_bar_on_a_terminal(tmp_path, mirror, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+        def write(self, text):
+            if "15.7 kB" in text:
+                mirror.resume.set()
+            return super().write(text)
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    mirror.resume.clear()
+    lines = []
+    fetch("tiny", tmp_path, log=lines.append)
+    assert FIRST in sys.stderr.getvalue()
+    assert "━" in sys.stderr.getvalue()
+    assert all(line.startswith("downloading ") for line in lines)
+
+
+def test_a_proxy_of_this_machine_does_not_stand_between_tests_and_their_mirrors():
+    """In any test, also in those that start the command line."""
+    assert proxy_bypass("127.0.0.1")
 
 
 def test_the_next_mirror_is_tried_when_one_fails(tmp_path, table, mirror, closed_port, hanging):
@@ -277,8 +468,7 @@ def test_all_mirrors_and_their_failures_are_named(tmp_path, table, closed_port, 
     assert refused.startswith(f"cannot download {FIRST} from {host(closed_port)}: ")
     assert "refused" in refused
     assert timed_out == f"{host(hanging)}: timed out"
-    assert nonsense.startswith("nonsense/: unknown url type")
-    assert socket.getdefaulttimeout() is None
+    assert nonsense == "nonsense/: expected a URL that begins with http://, https://, file://"
 
 
 @pytest.mark.parametrize("how", ["argument", "environment", "argument before environment"])
