@@ -6,7 +6,7 @@ from bnreg.data.download import DownloadError, fetch
 from bnreg.data.label_noise import noisy_labels
 from bnreg.data.loading import data_root, describe_datasets, load_dataset, locate_dataset
 from bnreg.data.order import epoch_order, num_batches
-from bnreg.data.sharing import attach, share
+from bnreg.data.sharing import attach, share, sharing_folder
 from bnreg.data.splits import Split, split
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "noisy_labels",
     "num_batches",
     "share",
+    "sharing_folder",
     "split",
 ]

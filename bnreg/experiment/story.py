@@ -1,6 +1,5 @@
 """The story of an experiment: plan → unfinished run → workers → shards → run folder."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -9,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from bnreg import signals
-from bnreg.data import Dataset, share
+from bnreg.data import Dataset, share, sharing_folder
 from bnreg.errors import RunError
 from bnreg.executors.table import EXECUTORS
 from bnreg.experiment.collect import Results, collect, place_of, write_results
@@ -103,8 +102,8 @@ def _train(
 
 @contextmanager
 def _shared(datasets: Mapping[str, Dataset]) -> Iterator[dict[str, Path]]:
-    with tempfile.TemporaryDirectory(prefix="bnreg-data-") as folder:
-        folders = {requested: Path(folder) / requested for requested in datasets}
+    with sharing_folder() as folder:
+        folders = {requested: folder / requested for requested in datasets}
         try:
             for requested, dataset in datasets.items():
                 share(dataset, folders[requested])
