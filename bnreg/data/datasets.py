@@ -97,7 +97,7 @@ class DatasetSource:
         found = self.locate(root)
         missing = next(stem for stem in STEMS if stem not in found)
         places = [*own_folders(root, self._plain_name), *shared_folders(root)]
-        foreign = [path for path in parts_in(places) if path not in found.values()]
+        foreign = [path for path in parts_in(places) if path not in found.values() and stem_of(path.name) not in found]
         others = [*foreign, *other_formats_in(places, self._plain_name), *found.values()]
         if not others:
             return ""
@@ -110,11 +110,11 @@ class DatasetSource:
 
     def recognise(self, path: Path) -> str | None:
         """The stem of a file with the content of one of the data set's files."""
+        largest = max(map(self.num_bytes, STEMS))
         try:
             if self.sha256:
-                largest = max(map(self.num_bytes, STEMS))
                 return dict(zip(self.sha256, STEMS, strict=True)).get(extracted_sha256(path, largest))
-            return dict(zip(self.archive_md5, STEMS, strict=False)).get(archive_md5(path))
+            return dict(zip(self.archive_md5, STEMS, strict=False)).get(archive_md5(path, largest))
         except DamagedFileError:
             return None
 
@@ -201,7 +201,7 @@ def read_dataset(name: str, root: Path) -> Dataset:
         raise FileNotFoundError(source.folder(root))
     folder = paths[0].parent
     if source.archive_md5:
-        check_archives(paths, source.archive_md5)
+        check_archives(paths, source.archive_md5, [*map(source.num_bytes, STEMS)])
     arrays = source.read(source, paths)
     fingerprint = fingerprint_of(arrays)
     if source.fingerprint not in (None, fingerprint):

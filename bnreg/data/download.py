@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 from filelock import BaseFileLock, FileLock, Timeout
 
 from bnreg.data.datasets import read_dataset, remedy, source_of
-from bnreg.data.files import STEMS, DamagedFileError, archive_md5, is_compressed
+from bnreg.data.files import STEMS, DamagedFileError, archive_md5, is_compressed, max_archive_bytes
 from bnreg.data.transfer import describe_content, receive
 from bnreg.errors import UserError
+
+MAX_REASON = 200  # characters: a mirror writes the reason, too
 
 
 class DownloadError(UserError):
@@ -88,18 +90,18 @@ def _download_missing(name: str, root: Path, mirror: str | None, log: Callable[[
     here = source.locate(root)
     for number, (filename, md5) in enumerate(table.resources):
         stem = STEMS[number]
-        if stem in here and _is_intact(here[stem], source.recognise(here[stem]) == stem, md5):
+        max_bytes = source.num_bytes(stem)
+        if stem in here and (source.recognise(here[stem]) == stem or _is_intact(here[stem], md5, max_bytes)):
             continue
         sha256 = source.sha256[number] if source.sha256 else None
-        max_bytes = source.num_bytes(stem)
         content = _download_file(filename, md5, sha256, max_bytes, mirrors, log)
         _keep(content, source.folder(root) / (filename if is_compressed(content) else stem))
 
 
-def _is_intact(path: Path, is_known: bool, md5: str) -> bool:
+def _is_intact(path: Path, md5: str, max_bytes: int) -> bool:
     """Whether a file needs no download: an extracted file is its owner's, and checked when the data set is read."""
     try:
-        return is_known or path.suffix != ".gz" or archive_md5(path) == md5
+        return path.suffix != ".gz" or archive_md5(path, max_bytes) == md5
     except DamagedFileError:
         return False
 
@@ -112,8 +114,7 @@ def _download_file(
         url = f"{mirror}{filename}"
         log(f"downloading {url}")
         try:
-            # Noise does not compress: then an archive is a little larger than its content.
-            content = receive(url, max_bytes + max_bytes // 100 + 1000, log)
+            content = receive(url, max_archive_bytes(max_bytes), log)
         except Exception as error:  # whatever went wrong, another mirror may do better
             hosts[_reason(error)].append(_host(mirror))
             continue
@@ -157,7 +158,7 @@ def _reason(error: Exception) -> str:
     """The reason of a failed download in a few words: the system's message, without the wrappers around it."""
     cause = error.reason if isinstance(error, URLError) else error
     words = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
-    return " ".join(words.split()) or type(error).__name__
+    return " ".join(words.split())[:MAX_REASON] or type(error).__name__
 
 
 @contextlib.contextmanager

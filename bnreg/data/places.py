@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from bnreg.data.files import is_file
+
 # Many copies have a dot where the original has a hyphen, or call the test set by its name.
 _PART = re.compile(r"(train|t10k|test)[-_.](images|labels)[-_.]idx([13])[-_.]ubyte(\.gz)?", re.IGNORECASE)
 _OTHER_FORMAT = re.compile(r"\.(npz|npy|pkl|mat|csv|parquet|arrow|zip|tar|tgz|gz)$", re.IGNORECASE)
@@ -36,14 +38,14 @@ def parts_in(folders: list[Path]) -> Iterator[Path]:
         for entry in _entries(folder):
             if stem_of(entry.name):  # a zip archive of one part is often unpacked into a folder of the part's name
                 inside = [file for file in _entries(entry) if stem_of(file.name)]
-                yield from (path for path in (entry, *inside) if path.is_file())
+                yield from (path for path in (entry, *inside) if is_file(path))
 
 
 def other_formats_in(folders: list[Path], name: str) -> Iterator[Path]:
     """The files in some folders that seem to hold a data set in a format that is not read here."""
     for folder in folders:
         for entry in _entries(folder):
-            if _plain(entry.name).startswith(name) and _OTHER_FORMAT.search(entry.name) and entry.is_file():
+            if _plain(entry.name).startswith(name) and _OTHER_FORMAT.search(entry.name) and is_file(entry):
                 yield entry
 
 

@@ -192,6 +192,14 @@ def test_archives_with_unknown_contents_are_checked_by_their_md5(tmp_path, tiny,
         read_dataset("tiny", tmp_path)
 
 
+def test_an_archive_that_is_too_long_is_not_read_to_its_end(tmp_path, tiny, monkeypatch):
+    """A sparse file of a petabyte takes no space on a disk; reading it would take days."""
+    monkeypatch.setitem(DATASETS, "tiny", replace(DATASETS["tiny"], archive_md5=tuple("abcd")))
+    os.truncate(tiny / f"{STEMS[0]}.gz", 1 << 43)
+    with pytest.raises(DamagedFileError, match=rf"{STEMS[0]}\.gz: has the MD5"):
+        read_dataset("tiny", tmp_path)
+
+
 @pytest.mark.parametrize("name", ["fashion_mnist", "kmnist"])
 def test_the_checksums_of_the_archives_are_torchvisions(name):
     from torchvision import datasets

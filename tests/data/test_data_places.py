@@ -1,7 +1,9 @@
 """Data in another layout than torchvision's: recognised by content, or named in the message."""
 
+import errno
 import gzip
 import hashlib
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -103,6 +105,18 @@ def test_exchanged_names_do_not_matter_outside_torchvisions_layout(tmp_path):
     assert load_dataset("tiny", tmp_path, log=pytest.fail).fingerprint == KNOWN.fingerprint
 
 
+@pytest.mark.usefixtures("known")
+def test_the_archives_beside_extracted_files_are_not_taken_for_what_is_missing(tmp_path):
+    """Torchvision leaves both in its folder."""
+    write(tmp_path, lambda stem: f"Tiny/raw/{stem}")
+    write(tmp_path, lambda stem: f"Tiny/raw/{stem}.gz", gzip.compress)
+    for path in tmp_path.rglob(f"{STEMS[3]}*"):
+        path.unlink()
+    assert DATASETS["tiny"].hint(tmp_path) == (
+        f"found {STEMS[0]} in {tmp_path}/Tiny/raw, expected {STEMS[3]} or {STEMS[3]}.gz"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "content", "found"),
     [
@@ -148,3 +162,19 @@ def test_a_bomb_among_the_candidates_is_not_unpacked(tmp_path):
     assert extracted_sha256(bomb, 1000) not in KNOWN.sha256
     with pytest.raises(DamagedFileError):
         extracted_sha256(bomb, 60_000_000)
+
+
+@pytest.mark.usefixtures("known")
+def test_a_folder_that_cannot_be_searched_has_no_data(tmp_path, monkeypatch):
+    """As with a folder that a user may list but not enter."""
+    write(tmp_path, lambda stem: f"{stem}/{stem}")
+    stat = os.stat
+
+    def refused(path, *arguments, **options):
+        if str(path).count(STEMS[0]) == 2:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", refused)
+    with pytest.raises(UserError, match="'tiny' is not in "):
+        load_dataset("tiny", tmp_path, log=pytest.fail)
