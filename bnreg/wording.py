@@ -18,6 +18,7 @@ MAX_SHOWN = 40  # characters of a value or name in a message
 MAX_CHOICES = 50  # listed in a message
 MIN_STEM = 3  # too many words start with a shorter choice by chance
 
+_NUMBER_IN_TEXT = re.compile(r"(0\.[0-9]+|[0-9]+)")
 _WORD = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
 
 
@@ -34,6 +35,23 @@ def counted(number: int, noun: str) -> str:
 def as_written(value: object) -> str:
     """A value as written in a config, whole numbers without a decimal point: 1.0 and 1 look the same."""
     return _text(value, str, lambda number: repr(number).removesuffix(".0"))
+
+
+def natural_order(value: object) -> tuple[int, Any, str]:
+    """Sort key for values and names of any kind: numbers by size, then text, then lists by their items.
+
+    Numbers within a text count as numbers: ``run-2`` comes before ``run-10``, and ``lr-0.05`` before ``lr-0.1``.
+    """
+    match value:
+        case int() | float() if not isinstance(value, bool):
+            return 0, float(value), ""
+        case list() | tuple():
+            return 2, tuple(map(natural_order, value)), ""
+        case _:
+            text = as_written(value)
+            parts = enumerate(_NUMBER_IN_TEXT.split(text))
+            # The parts alternate, so numbers are only compared with numbers; the text itself decides between 1 and 01.
+            return 1, tuple(float(part) if index % 2 else part for index, part in parts), text
 
 
 def show(value: object) -> str:

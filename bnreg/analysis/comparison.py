@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bnreg.analysis.groups import ReplicaGroup, changed_keys, distinct, pooled_groups, rank, run_groups
+from bnreg.analysis.groups import ReplicaGroup, changed_keys, distinct, pooled_groups, run_groups
 from bnreg.analysis.judged import TEST_ACCURACY, Judged, judge_groups
 from bnreg.analysis.query import check_keys, parse_filter
 from bnreg.analysis.question import Question
@@ -15,7 +15,7 @@ from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import cell_settings
 from bnreg.errors import UserError
 from bnreg.metrics import metric_of
-from bnreg.wording import as_written, listed, point_label
+from bnreg.wording import as_written, listed, natural_order, point_label
 
 DEFAULT_METRICS = (TEST_ACCURACY, "test_loss")
 RUNNING_ACCURACY = "test_accuracy_running"  # shown beside the accuracy if that uses population statistics
@@ -244,11 +244,11 @@ def _sorted(blocks: list[Block], sort: str | None) -> list[Block]:
         return blocks
     key, descending = sort.removeprefix("-"), sort.startswith("-")
 
-    def order(group: ReplicaGroup) -> tuple[bool, float, str]:
+    def order(group: ReplicaGroup) -> tuple[int, Any, str]:
         if key in group.replicas[0].values:
             mean = group.moments(key).mean
-            return rank(None if math.isnan(mean) else mean)
-        return rank(group.replicas[0].settings.get(key))
+            return natural_order(None if math.isnan(mean) else mean)
+        return natural_order(group.replicas[0].settings.get(key))
 
     blocks = [replace(block, groups=sorted(block.groups, key=order, reverse=descending)) for block in blocks]
     blocks = [_resorted(block) for block in blocks]

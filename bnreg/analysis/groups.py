@@ -12,7 +12,7 @@ from bnreg.analysis.replicas import DATASET_KEY, Replica
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
 from bnreg.errors import UserError
-from bnreg.wording import as_written, point_label
+from bnreg.wording import as_written, natural_order, point_label
 
 if TYPE_CHECKING:
     from bnreg.statistics.intervals import Flags
@@ -112,21 +112,24 @@ def pooled_groups(replicas: Sequence[Replica], point_keys: Sequence[str], along:
         along: The key along which groups are compared, such as ``arm``.
 
     Returns:
-        Groups by point, numbers ascending, then by side in the order of appearance.
+        Groups by point, numbers ascending, then by side: arms in the order of appearance, values ascending.
 
     Raises:
         UserError: If a group would mix data sets.
     """
     points: dict[Hashable, Point] = {}
     cells: dict[Hashable, dict[str, list[Replica]]] = {}
+    values: dict[str, Any] = {}
     for replica in replicas:
         point = {key: replica.settings.get(key) for key in point_keys}
         name = tuple(map(as_written, point.values()))
         points.setdefault(name, point)
-        side = as_written(replica.settings.get(along))
+        value = replica.settings.get(along)
+        side = as_written(value)
+        values.setdefault(side, value)
         cells.setdefault(name, {}).setdefault(side, []).append(replica)
-    sides = distinct(side for at_point in cells.values() for side in at_point)
-    ordered = sorted(points, key=lambda name: tuple(map(rank, points[name].values())))
+    sides = [*values] if along == "arm" else sorted(values, key=lambda side: natural_order(values[side]))
+    ordered = sorted(points, key=lambda name: tuple(map(natural_order, points[name].values())))
     groups = [
         ReplicaGroup(points[name], side, cells[name][side]) for name in ordered for side in sides if side in cells[name]
     ]
@@ -161,9 +164,3 @@ def _refuse_mixed_data(groups: Sequence[ReplicaGroup]) -> None:
             remedy = f"add --group-by {DATASET_KEY}, or --where {DATASET_KEY}={names[0]}"
             mixed = f"the runs use different data sets ({', '.join(names)}), which cannot be averaged"
             raise UserError(f"{group.label}: {mixed}; {remedy}")
-
-
-def rank(value: Any) -> tuple[bool, float, str]:
-    """Sort key for values: numbers first, ascending, then words."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return (False, float(value), "") if is_number else (True, 0.0, as_written(value))

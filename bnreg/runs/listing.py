@@ -14,7 +14,7 @@ from bnreg.runs.folder import DamagedError
 from bnreg.runs.names import UNFINISHED, hidden_run, is_run, started_of, unfinished_run
 from bnreg.runs.read import Run, RunState, UnreadableRunError, read_run
 from bnreg.runs.unfinished import UnfinishedRun
-from bnreg.wording import unknown
+from bnreg.wording import natural_order, unknown
 
 ACCURACY = "final_test_accuracy"
 STATES: tuple[RunState, ...] = get_args(RunState)
@@ -77,7 +77,7 @@ def list_runs(root: Path) -> list[ListedRun]:
             f"{root}: no such folder; create runs with `bnreg train configs/bn_vs_plain.yaml`, "
             "or name their folder with --runs FOLDER"
         )
-    paths = sorted(root.iterdir())
+    paths = sorted(root.iterdir(), key=lambda path: natural_order(path.name))
     names = {path.name for path in paths}
     return [_listed(path) for path in paths if is_run(path) and not _is_part(path.name, names)]
 
@@ -102,7 +102,7 @@ def select_runs(
     if mistakes:
         raise UserError(*mistakes)
     selected = [one for one in listed if _matches(one.name, patterns) and (not states or one.state in states)]
-    selected.sort(key=lambda one: one.name)
+    selected.sort(key=lambda one: natural_order(one.name))
     if sort == "when":
         selected.sort(key=lambda one: one.started.timestamp() if one.started else 0.0, reverse=True)
     elif sort == "accuracy":

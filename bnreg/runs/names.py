@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bnreg.errors import UserError
 from bnreg.runs.folder import MANIFEST
-from bnreg.wording import nearest
+from bnreg.wording import natural_order, nearest
 
 RUN, CONFIG = "run.json", "config.yaml"
 UNFINISHED = ".unfinished"
@@ -90,10 +90,11 @@ def runs_named(argument: str, root: Path) -> list[Path]:
     """
     if not argument or Path(argument).name != argument or not root.is_dir():
         return []
+    paths = sorted(root.iterdir(), key=lambda path: natural_order(path.name))
     if glob.has_magic(argument):
-        matches = [path for path in sorted(root.iterdir()) if fnmatchcase(path.name, argument)]
+        matches = [path for path in paths if fnmatchcase(path.name, argument)]
         return [path for path in matches if is_run(path) and not path.name.startswith(".")]
-    folders = sorted(path for path in root.iterdir() if path.name.startswith(argument))
+    folders = [path for path in paths if path.name.startswith(argument)]
     exact = [path for path in folders if path.name == argument and path.is_dir()]
     exact = exact or [path for path in folders if path.name == argument + UNFINISHED and path.is_dir()]
     experiments = [path for path in folders if experiment_of(path.name) == argument and path.is_dir()]

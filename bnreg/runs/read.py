@@ -29,7 +29,7 @@ from bnreg.runs.names import (
     unfinished_run,
 )
 from bnreg.runs.unfinished import UnfinishedRun, UnfinishedState
-from bnreg.wording import nearest
+from bnreg.wording import natural_order, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -214,7 +214,7 @@ def expand_runs(arguments: Sequence[str], root: Path = Path("runs")) -> list[Pat
             matches = [Path(argument)]
             files += [] if matches[0].is_dir() else [argument]
         else:
-            matches = [Path(match) for match in sorted(glob.glob(argument))]  # noqa: PTH207 # takes any path
+            matches = [Path(match) for match in sorted(glob.glob(argument), key=natural_order)]  # noqa: PTH207 # takes any path
         folders = [match for match in matches if match.is_dir()]
         if not folders and argument not in files:
             try:

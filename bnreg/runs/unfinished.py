@@ -24,7 +24,7 @@ from bnreg.runs.info import Beginning, is_number, is_text, is_whole
 from bnreg.runs.names import CONFIG, MAX_SHOWN, UNFINISHED, hidden_run, new_name, unfinished_run
 from bnreg.runs.shard import Origin, ShardPlace, shard_folder
 from bnreg.runs.strict_json import parse_json
-from bnreg.wording import printable
+from bnreg.wording import natural_order, printable
 
 PLAN, LOCK, ATTEMPT = "plan.json", "run.lock", "attempt.json"
 BEAT_SECONDS = 10.0
@@ -334,8 +334,8 @@ def unfinished_runs(root: Path) -> list[UnfinishedRun]:
     """The runs in a folder that are not complete, sorted by name."""
     if not root.is_dir():
         return []
-    names = sorted(path.name for path in root.iterdir() if unfinished_run(path.name) and path.is_dir())
-    return [UnfinishedRun(root / name) for name in names]
+    names = [path.name for path in root.iterdir() if unfinished_run(path.name) and path.is_dir()]
+    return [UnfinishedRun(root / name) for name in sorted(names, key=natural_order)]
 
 
 def find_unfinished(argument: str, root: Path) -> UnfinishedRun:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from support.made_runs import write_run
@@ -117,6 +118,32 @@ def test_order_by_a_key_or_a_metric(bnreg):
     assert runs("optimizer.lr") == ["b", "c", "a"]
     assert runs("-optimizer.lr") == ["a", "c", "b"]
     assert runs("-test_accuracy") == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize("place", ["--group-by", "--sort", "--baseline"])
+def test_widths_sort_by_their_numbers(bnreg, make_run, place):
+    for name, width in (("a", 80), ("b", 8), ("c", 16)):
+        make_run(name, settings={"model.hidden": [width]})
+    asked = {"--sort": ["model.hidden", "--group-by", "run"], "--group-by": ["model.hidden"]}
+    done = bnreg(
+        "compare", "runs/*", place, *asked.get(place, ["model.hidden=[8]"]), "--columns", "model.hidden", "--csv"
+    )
+    rows = [*csv.DictReader(io.StringIO(done.out))]
+    assert [*dict.fromkeys(row["model.hidden"] for row in rows)] == ["[8]", "[16]", "[80]"]
+
+
+def test_runs_and_patterns_sort_by_their_numbers(bnreg, make_run):
+    for number in (10, 2, 1):
+        make_run(f"run-{number}", num_seeds=1).rename(f"runs/run-{number}")
+    for done in (
+        bnreg("compare", "runs/*", "--json"),
+        bnreg("compare", "run-*", "--json"),
+        bnreg("compare", "runs/*", "--sort", "run", "--json"),
+    ):
+        names = [record["name"] for record in json.loads(done.out)]
+        assert names == ["run-1", "run-2", "run-10"]
+    done = bnreg("runs", "--sort", "name", "--json")
+    assert [Path(record["path"]).name for record in json.loads(done.out)] == ["run-1", "run-2", "run-10"]
 
 
 @pytest.mark.usefixtures("rates")
@@ -276,7 +303,7 @@ def test_latex_closes_what_it_opens(bnreg, make_run):
         (["--columns", "lr"], "--columns: unknown key 'lr'; did you mean 'optimizer.lr'?"),
         (["--sort", "lr"], "--sort: unknown key 'lr'; did you mean 'optimizer.lr'?"),
         (["--baseline", "dropout"], "--baseline dropout: no run has this arm (choices: bn, plain)"),
-        (["--baseline", "optimizer.lr=7"], "--baseline optimizer.lr=7: not one of those compared (0.1, 0.001, 0.01)"),
+        (["--baseline", "optimizer.lr=7"], "--baseline optimizer.lr=7: not one of those compared (0.001, 0.01, 0.1)"),
         (["--at", "epoch=9"], "--at epoch=9: a: was trained for 2 epochs"),
         (["--at", "epoch=0"], "--at: 'epoch=0': expected best, last or epoch=N"),
         (["--at", "best"], "--at best: a: no validation split, and the test set selects nothing"),
