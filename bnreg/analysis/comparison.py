@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bnreg.analysis.groups import ReplicaGroup, changed_keys, distinct, pooled_groups, run_groups
+from bnreg.analysis.groups import ReplicaGroup, changed_keys, distinct, mixed_data, pooled_groups, run_groups
 from bnreg.analysis.judged import TEST_ACCURACY, Judged, judge_groups
 from bnreg.analysis.query import check_keys, parse_filter
 from bnreg.analysis.question import Question
-from bnreg.analysis.replicas import LAST, Replica, check_at, check_metrics, metric_names, replicas_of
+from bnreg.analysis.replicas import DATASET_KEY, LAST, Replica, check_at, check_metrics, metric_names, replicas_of
 from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import cell_settings
 from bnreg.errors import UserError
@@ -178,11 +178,14 @@ def _pooled_block(
     group_by = [key for key in distinct(question.group_by or ()) if key != along]
     point_keys = group_by if along == "arm" or "arm" in group_by else ["arm", *group_by]
     groups = pooled_groups(replicas, point_keys, along)
+    if mixed_data(groups) and DATASET_KEY not in (along, *point_keys):
+        point_keys = [*point_keys, DATASET_KEY]
+        groups = pooled_groups(replicas, point_keys, along)
+    if mixed := mixed_data(groups):
+        raise UserError(f"{mixed.label}: the data differ under one name and cannot be averaged; add --group-by run")
     sides = distinct(group.side for group in groups)
     declared = distinct(view.baseline for view in views if view.baseline is not None)
-    if asked is None and len(declared) > 1:
-        raise UserError(f"--baseline: the runs have different baselines ({', '.join(declared)}); choose one")
-    baseline = asked or (declared[0] if declared else None)
+    baseline = asked or (declared[0] if len(declared) == 1 else None)
     if baseline is not None and baseline not in sides:
         raise UserError(f"--baseline {question.baseline or baseline}: not one of those compared ({', '.join(sides)})")
     known_to_all = tuple(name for name in DEFAULT_METRICS if all(name in one.values for one in replicas))
@@ -214,8 +217,13 @@ def _judged(block: Block) -> Block:
     lacking = distinct(point_label(group.point) for group in others if point_label(group.point) not in baselines)
     if lacking:
         where = f" at {'; '.join(lacking)}" if lacking != [""] else ""
-        remedy = "choose another --baseline, or leave this out with --where"
-        raise UserError(f"the baseline {block.baseline} has no replica{where}; {remedy}")
+        run = f"{block.views[0].id}: " if len(block.views) == 1 else ""
+        matching, remedy = "", "leave this out with --where"
+        if question.where is not None:
+            matching = f" that matches --where {question.where!r}"
+            remedy = "filter by a setting that it shares, such as optimizer.lr or seed"
+        what = f"{run}the baseline {block.baseline} has no replica{where}{matching}"
+        raise UserError(f"{what}; choose another --baseline, or {remedy}")
     pairs = [(group, baselines[point_label(group.point)]) for group in others]
     compared = question.metrics or (TEST_ACCURACY,)
     effects = {metric: _smallest_effect(block, metric) for metric in compared}

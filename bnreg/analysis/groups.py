@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bnreg.analysis.replicas import DATASET_KEY, Replica
+from bnreg.analysis.replicas import Replica
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
-from bnreg.errors import UserError
 from bnreg.wording import as_written, natural_order, point_label
 
 if TYPE_CHECKING:
@@ -113,9 +112,6 @@ def pooled_groups(replicas: Sequence[Replica], point_keys: Sequence[str], along:
 
     Returns:
         Groups by point, numbers ascending, then by side: arms in the order of appearance, values ascending.
-
-    Raises:
-        UserError: If a group would mix data sets.
     """
     points: dict[Hashable, Point] = {}
     cells: dict[Hashable, dict[str, list[Replica]]] = {}
@@ -130,11 +126,14 @@ def pooled_groups(replicas: Sequence[Replica], point_keys: Sequence[str], along:
         cells.setdefault(name, {}).setdefault(side, []).append(replica)
     sides = [*values] if along == "arm" else sorted(values, key=lambda side: natural_order(values[side]))
     ordered = sorted(points, key=lambda name: tuple(map(natural_order, points[name].values())))
-    groups = [
+    return [
         ReplicaGroup(points[name], side, cells[name][side]) for name in ordered for side in sides if side in cells[name]
     ]
-    _refuse_mixed_data(groups)
-    return groups
+
+
+def mixed_data(groups: Iterable[ReplicaGroup]) -> ReplicaGroup | None:
+    """A group whose replicas saw different data, so that they must not be averaged; None if there is none."""
+    return next((group for group in groups if len({replica.fingerprint for replica in group.replicas}) > 1), None)
 
 
 def varying_keys(groups: Iterable[ReplicaGroup]) -> list[str]:
@@ -155,12 +154,3 @@ def changed_keys(cells: Sequence[Mapping[str, Any]]) -> list[str]:
 def distinct(names: Iterable[str]) -> list[str]:
     """Each name once, in the order of appearance."""
     return [*dict.fromkeys(names)]
-
-
-def _refuse_mixed_data(groups: Sequence[ReplicaGroup]) -> None:
-    for group in groups:
-        if len({replica.fingerprint for replica in group.replicas}) > 1:
-            names = distinct(str(replica.settings[DATASET_KEY]) for replica in group.replicas)
-            remedy = f"add --group-by {DATASET_KEY}, or --where {DATASET_KEY}={names[0]}"
-            mixed = f"the runs use different data sets ({', '.join(names)}), which cannot be averaged"
-            raise UserError(f"{group.label}: {mixed}; {remedy}")

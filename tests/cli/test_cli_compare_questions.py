@@ -4,10 +4,15 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.made_runs import write_run
+from support.made_runs import make_view, write_run
+
+from bnreg.analysis.comparison import compare_views
+from bnreg.analysis.question import Question
+from bnreg.errors import UserError
 
 
 @pytest.fixture
@@ -326,17 +331,52 @@ def test_an_arm_missing_in_some_runs_is_named(bnreg, make_run):
     make_run("other", arms=("dropout", "wide"), baseline="wide")
     done = bnreg("compare", "runs/*", "--baseline", "plain")
     assert (done.code, done.err) == (2, "--baseline plain: other does not have this arm (choices: dropout, wide)\n")
-    done = bnreg("compare", "runs/*", "--group-by", "arm")
-    assert (done.code, done.err) == (2, "--baseline: the runs have different baselines (plain, wide); choose one\n")
+
+
+def test_runs_with_different_baselines_are_pooled_without_a_comparison(bnreg, make_run):
+    """Means need no baseline; the note says what a verdict needs."""
+    make_run("both")
+    make_run("other", arms=("dropout", "wide"), baseline="wide")
+    done = bnreg("compare", "runs/*", "--group-by", "optimizer.lr", "--json")
+    (record,) = json.loads(done.out)
+    assert ([arm["arm"] for arm in record["arms"]], record["comparisons"]) == (["bn", "plain", "dropout", "wide"], [])
+    note = "nothing is compared: the runs have different baselines (plain, wide); choose a --baseline"
+    assert note in record["notes"]
+    assert note in " ".join(bnreg("compare", "runs/*", "--group-by", "optimizer.lr").out.split())
+    found = comparisons(bnreg("compare", "runs/*", "--group-by", "optimizer.lr", "--baseline", "plain", "--json"))
+    assert [one["arm"] for one in found] == ["bn", "dropout", "wide"]
 
 
 def test_data_sets_are_never_averaged(bnreg, make_run):
+    """They are kept apart, and a note says so: a fallback may have replaced the data set of only some runs."""
     make_run("one")
     make_run("two", dataset="mnist")
-    done = bnreg("compare", "runs/*", "--group-by", "arm")
-    assert done.code == 2
-    assert done.err == (
-        "bn: the runs use different data sets (mnist_5k, mnist), which cannot be averaged; "
-        "add --group-by dataset, or --where dataset=mnist_5k\n"
+    done = bnreg("compare", "runs/*", "--group-by", "optimizer.lr", "--json")
+    found = comparisons(done)
+    assert [one["point"]["dataset"] for one in found] == ["mnist", "mnist_5k"]
+    note = "the runs use different data sets, which are never averaged: each has rows of its own"
+    assert note in json.loads(done.out)[0]["notes"]
+    done = bnreg("compare", "runs/*", "--group-by", "dataset", "--json")
+    assert [one["point"] for one in comparisons(done)] == [{"dataset": "mnist"}, {"dataset": "mnist_5k"}]
+    assert note not in json.loads(done.out)[0]["notes"]
+
+
+def test_different_data_under_one_name_are_refused():
+    one = make_view()
+    used = replace(one.info.data["mnist"], fingerprint="sha256:another")
+    other = replace(one, info=replace(one.info, id="other", data={"mnist": used}))
+    line = "bn at dataset=mnist: the data differ under one name and cannot be averaged; add --group-by run"
+    with pytest.raises(UserError, match=line):
+        compare_views([one, other], Question(group_by=("arm",)))
+    assert compare_views([one, other], Question(group_by=("run",)))
+
+
+@pytest.mark.usefixtures("rates")
+def test_a_filter_that_removes_the_baseline_says_what_to_do(bnreg):
+    done = bnreg("compare", "runs/*", "--where", "model.norm=batch")
+    line = (
+        "a: the baseline plain has no replica that matches --where 'model.norm=batch'; "
+        "choose another --baseline, or filter by a setting that it shares, such as optimizer.lr or seed\n"
     )
-    assert bnreg("compare", "runs/*", "--group-by", "dataset").code == 0
+    assert (done.code, done.err) == (2, line)
+    assert bnreg("compare", "runs/*", "--where", "model.norm=batch", "--baseline", "bn").code == 0

@@ -9,6 +9,7 @@ from bnreg.analysis.comparison import RUNNING_ACCURACY, Block
 from bnreg.analysis.groups import distinct, varying_keys
 from bnreg.analysis.judged import Judged
 from bnreg.analysis.power import too_few_pairs
+from bnreg.analysis.replicas import DATASET_KEY
 from bnreg.metrics import label_of, metric_of
 from bnreg.report.comparison.findings import finding_text
 from bnreg.report.comparison.numbers import p_text, seeds_text
@@ -46,6 +47,8 @@ def _on_replicas(block: Block) -> list[str]:
     if diverged:
         arms = [f"{who}{_at_points(points)}" for who, points in diverged.items()]
         notes.append(f"diverged, counted as chance: {_listed(arms)}")
+    if DATASET_KEY in block.point_keys and DATASET_KEY not in (block.question.group_by or ()):
+        notes.append("the runs use different data sets, which are never averaged: each has rows of its own")
     if not block.is_run and (keys := varying_keys(block.groups)):
         notes.append(f"each seed's value is averaged over {', '.join(keys)}; --group-by separates them")
     if not block.is_run and len(block.views) > 1:
@@ -58,6 +61,9 @@ def _on_replicas(block: Block) -> list[str]:
 
 def _on_pairing(block: Block) -> list[str]:
     notes = []
+    declared = distinct(view.baseline for view in block.views if view.baseline is not None)
+    if block.baseline is None and len(declared) > 1:
+        return [f"nothing is compared: the runs have different baselines ({', '.join(declared)}); choose a --baseline"]
     if not block.judged:
         return []
     of_one_metric = [one for one in block.judged if one.metric == block.judged[0].metric]
