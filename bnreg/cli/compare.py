@@ -161,7 +161,7 @@ def read_views(
     from bnreg.analysis.run_view import view_of_run
     from bnreg.errors import UserError
     from bnreg.runs import expand_runs, read_run
-    from bnreg.runs.read import UnreadableRunError
+    from bnreg.runs.read import FolderOfRunsError, UnreadableRunError
 
     views: list[RunView] = []
     mistakes: list[str] = []
@@ -170,7 +170,8 @@ def read_views(
         try:
             views.append(view_of_run(read_run(folder)))
         except UnreadableRunError as error:
-            is_mistake = refuse_damaged and error.state in ("damaged", "newer")
+            is_run = not isinstance(error, FolderOfRunsError)
+            is_mistake = refuse_damaged and is_run and error.state in ("damaged", "newer")
             (mistakes if is_mistake else left_out).extend(error.lines)
     if mistakes or not views:
         raise UserError(*mistakes, *left_out)

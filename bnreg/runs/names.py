@@ -110,6 +110,14 @@ def runs_named(argument: str, root: Path) -> list[Path]:
     return begun
 
 
+def num_runs_in(folder: Path) -> int:
+    """Number of runs directly in a folder that is not a run itself; 0 if it cannot be read."""
+    try:
+        return 0 if is_run(folder) else sum(is_run(path) for path in folder.iterdir())
+    except OSError:
+        return 0
+
+
 def near_run(argument: str, root: Path) -> str | None:
     """The name of an experiment or a run in the root that the user may have meant."""
     names = [path.name for path in root.iterdir() if is_run(path)] if root.is_dir() else []

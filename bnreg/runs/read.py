@@ -24,12 +24,13 @@ from bnreg.runs.names import (
     SUMMARY,
     hidden_run,
     near_run,
+    num_runs_in,
     runs_named,
     table_file,
     unfinished_run,
 )
 from bnreg.runs.unfinished import UnfinishedRun, UnfinishedState
-from bnreg.wording import natural_order, nearest
+from bnreg.wording import counted, natural_order, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,10 @@ class UnreadableRunError(UserError):
     def __init__(self, state: RunState, *lines: str) -> None:
         super().__init__(*lines)
         self.state = state
+
+
+class FolderOfRunsError(UnreadableRunError):
+    """The folder is not a run, but holds runs."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +248,9 @@ def _no_match(argument: str, root: Path) -> str:
     parent = Path(argument).parent
     names = [entry.name for entry in parent.iterdir() if entry.is_dir()] if os.path.isdir(parent) else []  # noqa: PTH112
     near_name = nearest(Path(argument).name, names)
-    return "no such run" + (f"; did you mean '{parent / near_name}'?" if near_name else "")
+    if near_name:
+        return f"no such run; did you mean '{parent / near_name}'?"
+    return f"no such run; `bnreg runs{'' if root == Path('runs') else f' --runs {root}'}` lists the runs"
 
 
 def _manifest(path: Path) -> dict[str, str]:
@@ -260,6 +267,9 @@ def _manifest(path: Path) -> dict[str, str]:
         try:
             checksums = read_manifest(path)
         except FileNotFoundError:
+            if number := num_runs_in(path):
+                line = f"{path}: a folder of {counted(number, 'run')}, not a run; did you mean '{path}/*'?"
+                raise FolderOfRunsError("damaged", line) from None
             raise UnreadableRunError("damaged", f"{path}: {_NO_RUN_FOLDER}") from None
     if RUN not in checksums:
         raise UnreadableRunError("damaged", f"{path}: not a run folder (its {MANIFEST} does not list {RUN})")

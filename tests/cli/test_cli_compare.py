@@ -65,6 +65,21 @@ def test_a_run_that_cannot_be_read_is_named_and_left_out(bnreg, make_run):
     assert bnreg("compare", "runs/*").code == 2
 
 
+def test_a_folder_of_runs_is_skipped_and_the_line_says_how_to_compare_them(bnreg, make_run):
+    """It is not a run that a program would miss; on its own, it is a mistake."""
+    make_run("lift")
+    for name in ("old", "older"):
+        make_run(name, root=Path("runs/archive"))
+    line = "runs/archive: a folder of 2 runs, not a run; did you mean 'runs/archive/*'?\n"
+    done = bnreg("compare", "runs/*")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith(f"left out: {line}")
+    assert bnreg("compare", "runs/*", "--fail-if", "bn < plain").code == 0
+    done = bnreg("compare", "runs/archive")
+    assert (done.code, done.out, done.err) == (2, "", line)
+    assert bnreg("compare", "runs/archive/*").code == 0
+
+
 def test_hidden_folders_are_matched_by_no_pattern(make_run):
     """An unfinished run is written into a hidden folder."""
     run = make_run("lift")
@@ -85,8 +100,8 @@ def test_odd_arguments_match_no_runs(bnreg):
     assert done.code == 2
     assert done.err.splitlines() == [
         "'': an empty argument; give a run folder",
-        f"{'x' * 300}: no such run",
-        f"{'y' * 300}/z: no such run",
+        f"{'x' * 300}: no such run; `bnreg runs` lists the runs",
+        f"{'y' * 300}/z: no such run; `bnreg runs` lists the runs",
     ]
 
 
@@ -120,7 +135,7 @@ def test_every_argument_without_a_run_gets_its_own_line(bnreg, make_run):
     assert done.err.splitlines() == [
         "runs/zzz*: no run matches this pattern; create one with `bnreg train configs/bn_vs_plain.yaml`",
         f"runs/{run.name[:-1]}: no such run; did you mean '{run}'?",
-        "nowhere/x: no such run",
+        "nowhere/x: no such run; `bnreg runs` lists the runs",
     ]
     done = bnreg("compare", "runs/notes")
     assert (done.code, done.err) == (2, "runs/notes: not a run folder (it has no manifest.json)\n")
@@ -219,7 +234,7 @@ def test_a_mistake_in_plot_is_one_line_and_draws_nothing(bnreg, make_run, argume
 
 def test_plot_of_no_run_says_so(bnreg):
     done = bnreg("plot", "nowhere")
-    assert (done.code, done.err) == (2, "nowhere: no such run\n")
+    assert (done.code, done.err) == (2, "nowhere: no such run; `bnreg runs` lists the runs\n")
 
 
 def test_plot_of_several_runs_says_so(bnreg, make_run):

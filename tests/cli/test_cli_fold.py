@@ -137,7 +137,7 @@ def test_mistakes_are_one_line_and_nothing_is_written(bnreg, run):
     assert_refused(bnreg("fold", run, "--arm", "nb"), f"{run}: unknown arm 'nb' (choices: bn, plain)")
     assert_refused(bnreg("fold", run, "--point", 2), f"{run}: no point 2; this run's points are 0 to 1")
     assert_refused(bnreg("fold", run / "weights"), f"{run / 'weights'}: not a run folder (it has no manifest.json)")
-    assert_refused(bnreg("fold", "none"), "none: no such run")
+    assert_refused(bnreg("fold", "none"), "none: no such run; `bnreg runs` lists the runs")
     (run.parent / "another").mkdir()
     several = f"{run.parent}/*"
     assert_refused(bnreg("fold", several), f"{several}: matches 2 runs; give one to fold")

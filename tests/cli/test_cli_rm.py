@@ -139,7 +139,7 @@ def test_all_refusals_are_reported_at_once_and_nothing_is_removed(two):
         f"runs/door/{outside.name}: is outside runs; {elsewhere}",
         f"shortcut/{TWO}: {through}",
         f"runs/door/../runs/{TWO}: {through}",
-        "nothing: no such run",
+        "nothing: no such run; `bnreg runs` lists the runs",
         "'': an empty argument; give a run folder",
     ]
     assert done.out == ""

@@ -60,4 +60,4 @@ def test_a_changed_chart_is_reported_and_the_rest_is_shown(bnreg):
 def test_no_such_run_is_one_line(bnreg):
     Path("runs").mkdir()
     done = bnreg("show", "nothing")
-    assert (done.code, done.err) == (2, "nothing: no such run\n")
+    assert (done.code, done.err) == (2, "nothing: no such run; `bnreg runs` lists the runs\n")

@@ -45,7 +45,7 @@ def test_a_prefix_of_several_runs_is_refused_with_their_names(runs):
     assert refusal.value.lines == (
         f"lift-2: ambiguous: 3 runs start with this: {', '.join(LIFTS)}; type more of the name",
         f"lif: ambiguous: 4 runs start with this: {', '.join([*LIFTS, RISE])}; type more of the name",
-        "zzz: no such run",
+        "zzz: no such run; `bnreg runs` lists the runs",
     )
 
 
@@ -81,6 +81,7 @@ def test_no_name_means_a_folder_that_is_not_a_run(runs):
 
 
 def test_names_are_looked_up_in_the_given_root(runs, tmp_path):
-    with pytest.raises(UserError, match="lift: no such run"):
-        expand_runs(["lift"], tmp_path / "elsewhere")
+    elsewhere = tmp_path / "elsewhere"
+    with pytest.raises(UserError, match=f"lift: no such run; `bnreg runs --runs {elsewhere}` lists the runs"):
+        expand_runs(["lift"], elsewhere)
     assert expand_runs(["lift"]) == expand_runs(["lift"], runs) == [runs / name for name in LIFTS]
