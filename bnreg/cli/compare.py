@@ -11,6 +11,8 @@ from bnreg.cli.options import OUTPUT, SELECTION, VERDICT, Json, ManyRuns, Metric
 from bnreg.cli.printing import as_json
 
 if TYPE_CHECKING:
+    from rich.console import Console, Group
+
     from bnreg.analysis.comparison import Block
     from bnreg.analysis.run_view import RunView
 
@@ -90,6 +92,10 @@ def compare(
         bool, typer.Option("--only-changed", help="Show only settings that differ.", rich_help_panel=OUTPUT)
     ] = False,
     seeds: Annotated[bool, typer.Option("--seeds", help="Show a row for each seed.", rich_help_panel=OUTPUT)] = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Also show the tables when a summary replaces them.", rich_help_panel=OUTPUT),
+    ] = False,
     json: Json = False,
     csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV: a row for each arm and metric.", rich_help_panel=OUTPUT)
@@ -136,7 +142,14 @@ def compare(
     views, left_out = read_views(runs, root, refuse_damaged=condition is not None)
     blocks = compare_views(views, question)
     failures = condition.matches(blocks) if condition else []
-    put(blocks, format_name=formats[0] if formats else "text", left_out=left_out, output=output, width=width)
+    put(
+        blocks,
+        format_name=formats[0] if formats else "text",
+        left_out=left_out,
+        output=output,
+        width=width,
+        full=full or seeds or tests or only_changed or bool(columns),
+    )
     if failures:
         for block, judged in failures:
             label = comparison_label(block, judged)
@@ -193,8 +206,11 @@ def put(
     left_out: Sequence[str] = (),
     output: Path | None = None,
     width: int | None = None,
+    full: bool = False,
 ) -> None:
     """Print a comparison, or write it into a new file.
+
+    Text that is longer than a screen begins with a summary of a line per comparison, the newest run last.
 
     Args:
         blocks: The comparison.
@@ -202,6 +218,7 @@ def put(
         left_out: A line for each run that could not be compared, printed below the tables or, beside data, on stderr.
         output: The file; None for stdout.
         width: Width of the tables in columns; None for the terminal's.
+        full: Whether the tables follow the summary.
     """
     from rich.console import Console, Group
     from rich.text import Text
@@ -211,9 +228,10 @@ def put(
 
     lines = [printable(f"left out: {line}") for line in left_out]
     if format_name == "text":
-        shown = Group(tables.block_tables(blocks), *(Text(line, no_wrap=True, overflow="ignore") for line in lines))
         file = None if output is None else io.StringIO()
-        Console(file=file, highlight=False, width=width).print(shown, crop=False)
+        console = Console(file=file, highlight=False, width=width)
+        shown = _text(blocks, console, full=full or output is not None)
+        console.print(Group(shown, *(Text(line, no_wrap=True, overflow="ignore") for line in lines)), crop=False)
         if file is None:
             return
         content = file.getvalue()
@@ -234,6 +252,27 @@ def put(
 
     write_file(output, content.encode(), option="--output")
     typer.echo(output)
+
+
+def _text(blocks: Sequence["Block"], console: "Console", *, full: bool) -> "Group":
+    """The tables, or a summary before or instead of them if they do not fit on a screen."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from bnreg.report.comparison.summary import SCREENFUL, newest_last, summary
+    from bnreg.report.comparison.tables import block_tables
+
+    shown = block_tables(blocks)
+    num_lines = len(console.render_lines(shown))
+    if num_lines <= max(SCREENFUL, console.height if console.is_terminal else 0):
+        return shown
+    ordered = newest_last(blocks)
+    short = summary(ordered)
+    if short is None:
+        return shown
+    if full:
+        return Group(short, block_tables(ordered))
+    return Group(short, Text(f"--full also shows the tables and notes, {num_lines:,} lines"))
 
 
 def _split(keys: Sequence[str]) -> tuple[str, ...]:

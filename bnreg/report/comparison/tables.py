@@ -63,7 +63,7 @@ def block_tables(blocks: Sequence[Block]) -> Group:
     """The tables for the terminal."""
     parts: list[RenderableType] = []
     for block in blocks:
-        parts += [_Phrases(_title(block)), ""]
+        parts += [title(block), ""]
         for heading, grid in grids(block):
             parts += [*([Text(heading)] if heading else []), grid, ""]
         notes = notes_on(block)
@@ -113,7 +113,7 @@ def _name(block: Block) -> str:
     return block.views[0].name if len(block.views) == 1 else counted(len(block.views), "run")
 
 
-def _title(block: Block) -> list[Text]:
+def title(block: Block) -> RenderableType:
     """The title; a run is named by its folder, because all runs of an experiment share the experiment's name."""
     view = block.views[0]
     suffix = view.id.removeprefix(view.name) if len(block.views) == 1 else ""
@@ -121,11 +121,13 @@ def _title(block: Block) -> list[Text]:
     first, *facts = _facts(block)
     texts = [Text(first, "bold yellow" if fallback else ""), *map(Text, facts)]
     *but_last, last = texts
-    return [
-        Text.assemble((_name(block), "bold"), (suffix, "dim"), ":"),
-        *(Text.assemble(text, ",") for text in but_last),
-        last,
-    ]
+    return _Phrases(
+        [
+            Text.assemble((_name(block), "bold"), (suffix, "dim"), ":"),
+            *(Text.assemble(text, ",") for text in but_last),
+            last,
+        ]
+    )
 
 
 def _facts(block: Block) -> list[str]:
@@ -200,7 +202,7 @@ def _comparison_grid(block: Block, metric: str, judged: Sequence[Judged]) -> Gri
     shift = differences(metric, [one.difference for one in evidence], [one.interval for one in evidence])
     pairs = [one.pairs for one in evidence]
     columns = {
-        "verdict": [_verdict(one) for one in judged],
+        "verdict": [verdict(one) for one in judged],
         header(metric, of_difference=True): shift,
         "p": [p_text(one.verdict.corrected_p) if one.is_tested else MISSING for one in evidence],
         "d_z": padded([number(one.d_z, 2) if one else MISSING for one in pairs]),
@@ -211,7 +213,8 @@ def _comparison_grid(block: Block, metric: str, judged: Sequence[Judged]) -> Gri
     return Grid([*headers, *columns], rows, num_names=len(headers) + 1, styles=VERDICT_STYLES)
 
 
-def _verdict(judged: Judged) -> str:
+def verdict(judged: Judged) -> str:
+    """The verdict's word, ``~`` if it is inconclusive, a dash if nothing could be tested."""
     if not judged.evidence.is_tested:
         return MISSING
     word = judged.evidence.verdict.word
