@@ -37,6 +37,13 @@ class Judged:
     unpaired: str | None
     is_answered: bool
 
+    @property
+    def by_seed(self) -> dict[int, float]:
+        """Arm minus baseline for each pair of seeds; empty if they are unpaired."""
+        values, baseline_values = self.arm.values(self.metric), self.baseline.values(self.metric)
+        seeds = self.evidence.pairs.seeds if self.evidence.pairs else ()
+        return {seed: values[seed] - baseline_values[seed] for seed in seeds}
+
 
 def judge_groups(
     pairs: Sequence[tuple[ReplicaGroup, ReplicaGroup]],

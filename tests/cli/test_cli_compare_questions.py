@@ -173,6 +173,39 @@ def test_seeds_have_rows_of_their_own(bnreg, make_run):
     ]
 
 
+def test_seeds_show_the_differences_of_the_pairs(bnreg, make_run):
+    """In every format; a baseline has none, nor has a seed without a partner or an unpaired arm."""
+    run = make_run("lift", num_seeds=3, noise=0.001)
+    (record,) = json.loads(bnreg("compare", run, "--seeds", "--json").out)
+    bn, plain = (arm["test_accuracy"]["by_seed"] for arm in record["arms"])
+    expected = {seed: bn[seed] - plain[seed] for seed in ("0", "1", "2")}
+    assert record["comparisons"][0]["by_seed"] == expected
+    assert sum(expected.values()) / 3 == pytest.approx(record["comparisons"][0]["difference"])
+    shown = bnreg("compare", run, "--seeds").out
+    cells = re.findall(r"^  (?:bn|plain \(baseline\)) +\d .*?([+-]\d\.\d\d|–) ", shown, re.M)
+    assert cells == [*(f"{value * 100:+.2f}" for value in expected.values()), "–", "–", "–"]
+    rows = [*csv.DictReader(io.StringIO(bnreg("compare", run, "--seeds", "--csv").out))]
+    assert [row["test_accuracy_difference"] for row in rows] == [*map(str, expected.values()), "", "", ""]
+
+
+def test_unpaired_arms_have_no_differences_of_seeds(bnreg, make_run):
+    make_run("one", arms=("bn",), baseline=None)
+    make_run("two", arms=("plain",), baseline=None, lift=0.0, batch_order="other")
+    asked = ("compare", "runs/*", "--group-by", "arm", "--baseline", "plain", "--seeds")
+    (found,) = comparisons(bnreg(*asked, "--json"))
+    assert (found["by_seed"], found["unpaired"]) == ({}, "batch orders")
+    metrics = ("--metric", "test_loss", "--metric", "test_accuracy")
+    header = bnreg(*asked, *metrics, "--width", "200").out.splitlines()[2]
+    assert re.split(r" {2,}", header.strip()) == [
+        "arm",
+        "seed",
+        "test loss",
+        "test loss difference",
+        "test accuracy, %",
+        "test accuracy difference, pp",
+    ]
+
+
 def test_an_epoch_or_the_best_one_can_be_asked_for(bnreg, make_run):
     run = make_run("lift", num_seeds=2, validation=True)
 

@@ -89,6 +89,7 @@ def _comparison_record(block: Block, judged: Judged) -> dict[str, Any]:
         "diverged_baseline_seeds": list(pairs.diverged_baseline_seeds) if pairs else [],
         "unpaired": judged.unpaired,
         **({"tests": tests} if tests is not None else {}),
+        **({"by_seed": {str(seed): value for seed, value in judged.by_seed.items()}} if block.question.seeds else {}),
     }
 
 
@@ -167,10 +168,13 @@ _CSV_EVIDENCE = (
 
 
 def _seed_rows(block: Block) -> list[dict[str, Any]]:
+    differences = {(one.arm, one.metric): one.by_seed for one in block.judged}
+    compared = dict.fromkeys(one.metric for one in block.judged)
     return [
         _identity(block, group)
         | {"seed": seed, "diverged": int(seed in group.diverged_seeds)}
         | {metric: group.values(metric).get(seed) for metric in block.metrics}
+        | {f"{metric}_difference": differences.get((group, metric), {}).get(seed) for metric in compared}
         for group in block.groups
         for seed in group.by_seed
     ]

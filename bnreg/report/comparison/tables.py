@@ -26,6 +26,8 @@ from bnreg.report.comparison.numbers import (
     out_of,
     p_text,
     padded,
+    signed,
+    unit,
 )
 from bnreg.report.comparison.tests_grid import tests_grid
 from bnreg.report.grid import Grid, escaped, latex, latex_escaped, markdown
@@ -174,13 +176,20 @@ def _arm_grid(block: Block) -> Grid:
 
 
 def _seed_grid(block: Block) -> Grid:
-    """A row for each seed of each group."""
+    """A row for each seed of each group, with its differences from the baseline."""
     rows = [(group, seed) for group in block.groups for seed in group.by_seed]
     columns = {"seed": [str(seed) for _, seed in rows]}
+    compared = distinct(one.metric for one in block.judged)
     for metric in block.metrics:
         shown = metric_of(metric)
         values = [group.values(metric).get(seed, math.nan) * shown.scale for group, seed in rows]
         columns[header(metric)] = [number(value, shown.digits) for value in values]
+        if pairs := {one.arm: one.by_seed for one in block.judged if one.metric == metric}:
+            name = "difference" if len(compared) == 1 else f"{label_of(metric)} difference"
+            shifts = [pairs.get(group, {}).get(seed) for group, seed in rows]
+            columns[f"{name}{unit(metric, of_difference=True)}"] = [
+                MISSING if shift is None else signed(shift * shown.scale, shown.digits) for shift in shifts
+            ]
     if any(group.diverged_seeds for group in block.groups):
         columns["diverged"] = ["diverged" if seed in group.diverged_seeds else "" for group, seed in rows]
     return _grid(block, [group for group, _ in rows], columns)
