@@ -91,7 +91,10 @@ def compare(
     only_changed: Annotated[
         bool, typer.Option("--only-changed", help="Show only settings that differ.", rich_help_panel=OUTPUT)
     ] = False,
-    seeds: Annotated[bool, typer.Option("--seeds", help="Show a row for each seed.", rich_help_panel=OUTPUT)] = False,
+    seeds: Annotated[
+        bool,
+        typer.Option("--seeds", help="Show a row for each seed, with its paired difference.", rich_help_panel=OUTPUT),
+    ] = False,
     full: Annotated[
         bool,
         typer.Option("--full", help="Also show the tables when a summary replaces them.", rich_help_panel=OUTPUT),

@@ -76,12 +76,27 @@ def escaped(text: str) -> str:
     return re.sub(r"[\\`*|~]|<(?! )|\](?=\()|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
 
 
-def latex(grid: Grid) -> str:
-    """The table as a LaTeX ``tabular``, which needs the package booktabs."""
+def latex(grid: Grid, caption: str, label: str) -> str:
+    """The table in LaTeX, which needs the package booktabs.
+
+    Args:
+        grid: The table.
+        caption: What it shows.
+        label: Its name in references.
+    """
     columns = "l" * grid.num_names + "r" * (len(grid.headers) - grid.num_names)
     header, *rows = [" & ".join(map(latex_escaped, row)) + r" \\" for row in (grid.headers, *grid.rows)]
-    lines = [f"\\begin{{tabular}}{{{columns}}}", r"\toprule", header, r"\midrule", *rows]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+    begin = [r"\begin{table}", r"\centering", f"\\caption{{{latex_escaped(caption)}}}", f"\\label{{{label}}}"]
+    table = [
+        f"\\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        header,
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join([*begin, *table, r"\end{table}"])
 
 
 _LATEX = {

@@ -322,9 +322,29 @@ def test_csv_has_a_row_for_each_arm_and_metric_or_seed(bnreg):
 
 def test_latex_closes_what_it_opens(bnreg, make_run):
     text = bnreg("compare", make_run("a_b"), "--latex").out
-    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 2
+    for kind in ("table", "tabular"):
+        assert text.count(rf"\begin{{{kind}}}") == text.count(rf"\end{{{kind}}}") == 2
     assert r"difference {[}95 \%], pp" in text
     assert "+1.00 {[}+1.00, +1.00]" in text
+
+
+def test_latex_tables_are_paragraphs_with_a_caption_and_a_label_each(bnreg, make_run):
+    """Without the blank line, LaTeX would set two tables side by side."""
+    asked = ("--latex", "--metric", "test_loss", "--metric", "test_accuracy", "--tests")
+    make_run("a_b")
+    make_run("c", settings={"model.dropout": 0.5})
+    title, *parts = bnreg("compare", "runs/*", *asked).out.rstrip().split("\n\n")
+    assert title == "% a_b: mnist_5k (requested mnist), 2 epochs, 6 seeds, cpu, 3.0 s"
+    tables = [part for part in parts if not part.startswith("%")]
+    assert all(re.fullmatch(r"\\begin\{table\}\n.*\\end\{table\}", table, re.S) for table in tables)
+    captions = re.findall(r"^\\caption\{(.+)\}$", "\n".join(tables), re.M)
+    assert captions[:3] == [
+        r"a\_b: mnist\_5k (requested mnist), 2 epochs, 6 seeds, cpu, 3.0 s",
+        r"a\_b: verdicts on test loss, against plain",
+        r"a\_b: tests on test loss, against plain",
+    ]
+    labels = re.findall(r"^\\label\{(tab:[\w.:-]+)\}$", "\n".join(tables), re.M)
+    assert len(captions) == len(set(labels)) == len(tables) == 10
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ All come from the same grids of text, so they always agree in every number and w
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
@@ -30,7 +31,7 @@ from bnreg.report.comparison.numbers import (
     unit,
 )
 from bnreg.report.comparison.tests_grid import tests_grid
-from bnreg.report.grid import Grid, escaped, latex, latex_escaped, markdown
+from bnreg.report.grid import Grid, escaped, latex, markdown
 from bnreg.wording import MISSING, as_written, counted, point_label, short_names
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def block_tables(blocks: Sequence[Block]) -> Group:
     parts: list[RenderableType] = []
     for block in blocks:
         parts += [title(block), ""]
-        for heading, grid in grids(block):
+        for heading, _, grid in _tables(block):
             parts += [*([Text(heading)] if heading else []), grid, ""]
         notes = notes_on(block)
         parts += [Text("\n".join([*notes, ""]))] if notes else []
@@ -79,35 +80,51 @@ def block_markdown(blocks: Sequence[Block]) -> str:
     for block in blocks:
         name, facts = _name(block), ", ".join(_facts(block))
         parts.append(f"**{escaped(name)}**: {escaped(facts)}")
-        for heading, grid in grids(block):
+        for heading, _, grid in _tables(block):
             parts += [*([escaped(heading)] if heading else []), markdown(grid)]
         parts += map(escaped, notes_on(block))
     return "\n\n".join(parts) + "\n"
 
 
 def block_latex(blocks: Sequence[Block]) -> str:
-    """The tables in LaTeX, with titles and notes as comments."""
+    """The tables in LaTeX, each with a caption and a label, with titles and notes as comments."""
     parts = []
     for block in blocks:
-        parts.append(f"% {_name(block)}: {', '.join(_facts(block))}")
-        for heading, grid in grids(block):
-            parts += [*([latex_escaped(heading)] if heading else []), latex(grid)]
-        parts += [f"% {note}" for note in notes_on(block)]
-    return "\n".join(parts) + "\n"
+        title = f"{_name(block)}: {', '.join(_facts(block))}"
+        parts.append(f"% {title}")
+        place = block.views[0].id if len(block.views) == 1 else _name(block)
+        for table in _tables(block):
+            caption = title if table.shows == "arms" else f"{_name(block)}: {table.shows}, against {block.baseline}"
+            label = re.sub(r"[^A-Za-z0-9_.:-]+", "-", f"tab:{place}-{table.shows}")
+            parts.append(latex(table.grid, caption, label))
+        parts += ["\n".join(f"% {note}" for note in notes)] if (notes := notes_on(block)) else []
+    return "\n\n".join(parts) + "\n"
 
 
-def grids(block: Block) -> list[tuple[str, Grid]]:
-    """The tables of a block, each with a heading if it needs one."""
-    tables = [("", _seed_grid(block) if block.question.seeds else _arm_grid(block))]
+class _Table(NamedTuple):
+    """One table of a block, with a heading if it needs one; LaTeX's captions and labels say what it shows."""
+
+    heading: str
+    shows: str
+    grid: Grid
+
+
+def _tables(block: Block) -> list[_Table]:
+    """The tables of a block."""
+    tables = [_Table("", "arms", _seed_grid(block) if block.question.seeds else _arm_grid(block))]
     by_metric = distinct(one.metric for one in block.judged)
     for metric in by_metric:
         judged = [one for one in block.judged if one.metric == metric]
-        heading = f"{label_of(metric)}:" if len(by_metric) > 1 else ""
-        tables.append((heading, _comparison_grid(block, metric, judged)))
+        heading, of_metric = (f"{label_of(metric)}:", f" on {label_of(metric)}") if len(by_metric) > 1 else ("", "")
+        tables.append(_Table(heading, f"verdicts{of_metric}", _comparison_grid(block, metric, judged)))
         if interactions := interactions_of(block, metric):
-            tables.append(("", interactions_grid(interactions, metric, VERDICT_STYLES)))
+            tables.append(
+                _Table("", f"interactions{of_metric}", interactions_grid(interactions, metric, VERDICT_STYLES))
+            )
         if block.question.tests:
-            tables.append(("", tests_grid(judged, *_names(block, [one.arm for one in judged]))))
+            tables.append(
+                _Table("", f"tests{of_metric}", tests_grid(judged, *_names(block, [one.arm for one in judged])))
+            )
     return tables
 
 
