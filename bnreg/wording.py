@@ -2,8 +2,9 @@
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 MISSING = "–"
@@ -90,6 +91,34 @@ def dotted(path: Sequence[str | int]) -> str:
         else:
             text += ("." if text else "") + (part if _WORD.fullmatch(part) and len(part) <= 80 else show(part))
     return text
+
+
+def told_apart(names: Sequence[str], limit: int = MAX_SHOWN) -> list[str]:
+    """The names in at most ``limit`` characters each, shortened in the middle, and still distinct.
+
+    Names that would look the same then begin where they differ; if even that is not enough, they end in a number.
+    """
+    shortened = [_shortened(name, limit) for name in names]
+    for short in [short for short, times in Counter(shortened).items() if times > 1]:
+        alike = [index for index, one in enumerate(shortened) if one == short]
+        columns = zip(*(names[index] for index in alike), strict=False)
+        common = sum(1 for _ in takewhile(lambda characters: len(set(characters)) == 1, columns))
+        start = max((found.end() for found in re.finditer(r"[\W_]+", names[alike[0]][:common])), default=common)
+        for index in alike:
+            shortened[index] = "…" + _shortened(names[index][start:], limit - 1)
+    times = Counter(shortened)
+    return [
+        short if times[short] == 1 else f"{_shortened(short, limit - 4)} {number}"
+        for number, short in enumerate(shortened, 1)
+    ]
+
+
+def _shortened(text: str, limit: int) -> str:
+    """The text without its middle if it is longer than this."""
+    if len(text) <= limit:
+        return text
+    tail = (limit - 1) // 2
+    return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def short_names(point_keys: Sequence[str]) -> list[str]:

@@ -61,6 +61,43 @@ def test_many_arms_have_one_colour_each():
     assert len(set(PALETTE)) == len(PALETTE) == 20
 
 
+def test_forty_long_names_are_told_apart_in_the_legend():
+    """Each has its own entry and its own colour, although the names differ only in the middle."""
+    arms = tuple(f"a_long_name_that_begins_alike_{number:02}_and_ends_alike_{'x' * 20}" for number in range(40))
+    view = make_view(arms=arms, baseline=None, num_seeds=1, num_epochs=2)
+    entries = re.findall(r"role-legend-label.*?</g>", render_chart(curves(view), "svg").decode(), re.S)
+    shown = [text for text in re.findall(r">([^<>]+)</text>", "".join(entries)) if "alike" in text]
+    assert (len(shown), len(set(shown))) == (40, 40)
+    for panel in panels(view):
+        scale = panel["layer"][1]["encoding"]["color"]["scale"]
+        assert {*scale["domain"]} == {*shown}
+        assert len(set(scale["range"])) == 40
+    assert {*drawn(view)[0]["arm"]} == {*shown}
+
+
+@pytest.mark.parametrize(("ratio", "scale"), [(10, "linear"), (1e6, "log")])
+@pytest.mark.parametrize("num_epochs", [1, 5])
+def test_losses_far_apart_have_a_logarithmic_axis(ratio, scale, num_epochs):
+    """On a linear one, the smaller would lie on the axis."""
+    view = make_view(num_seeds=2, num_epochs=num_epochs)
+    of_plain = view.metrics["arm"] == "plain"
+    view.metrics.loc[of_plain, ["train_loss", "test_loss"]] *= ratio
+    loss, accuracy = (panel["layer"][1]["encoding"]["y"] for panel in panels(view))
+    assert (loss["scale"].get("type", "linear"), "type" in accuracy["scale"]) == (scale, False)
+    assert loss["title"] == ("loss, logarithmic" if scale == "log" else "loss")
+    if scale == "log":
+        assert loss["axis"]["values"] == [10.0**power for power in range(-1, 7)]
+
+
+def test_a_loss_of_zero_is_drawn_at_the_bottom_of_a_logarithmic_axis():
+    view = make_view(num_seeds=2)
+    view.metrics["train_loss"] = 0.0
+    view.metrics.loc[0, "test_loss"] = 1e6
+    loss, _ = drawn(view)
+    lowest = loss[loss["split"] == "test"]["mean"].min()
+    assert loss[loss["split"] == "train"]["mean"].tolist() == pytest.approx([lowest / 2] * 10, rel=1e-4)
+
+
 def test_arms_have_the_order_and_colours_of_the_config_in_every_panel():
     view = make_view(arms=("zeta", "alpha", "mid"), baseline=None)
     for panel in panels(view):

@@ -1,5 +1,6 @@
 """Learning curves: the lecture's figure."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +12,13 @@ from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
 from bnreg.errors import UserError
 from bnreg.metrics import METRICS
-from bnreg.report.charts.drawing import DASHES, PALETTE, SHAPES, themed
-from bnreg.wording import counted, point_label
+from bnreg.report.charts.drawing import DASHES, SHAPES, arm_color, themed
+from bnreg.wording import counted, point_label, told_apart
 
 MAX_POINTS = 12
 MAX_EPOCHS_WITH_MARKS = 12
+MAX_LINEAR_RATIO = 1e4  # on a linear axis, curves farther apart than this lie on the axis
+MAX_DECADES = 8  # ticks on a logarithmic axis
 
 
 def curves(view: RunView) -> alt.VConcatChart:
@@ -55,20 +58,36 @@ def _row(view: RunView, point: Point, spreads: pd.DataFrame) -> alt.HConcatChart
 
 def _panel(view: RunView, spreads: pd.DataFrame, measure: str) -> alt.LayerChart | alt.FacetChart:
     data = spreads[spreads["measure"] == measure].drop(columns="measure")
-    data[SPREAD] = (data[SPREAD] * METRICS[measure].scale).round(5)
+    data[SPREAD] = data[SPREAD] * METRICS[measure].scale
+    names = dict(zip(view.arms, told_apart(view.arms), strict=True))
+    data["arm"] = data["arm"].map(names)
     unit = METRICS[measure].unit
     title = f"{measure}, {unit}" if unit else measure
-    layers = _bars(view, data) if view.metrics["epoch"].nunique() == 1 else _lines(view, data)
-    low, mean = (alt.Y(f"{name}:Q", title=title, scale=alt.Scale(zero=False)) for name in ("low", "mean"))
-    color = alt.Color(
-        "arm:N",
-        sort=None,
-        scale=alt.Scale(domain=list(view.arms), range=PALETTE),
-        legend=alt.Legend(symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=4),
-    )
+    smallest, largest = data["mean"][data["mean"] > 0].min(), data["mean"].max()
+    if not METRICS[measure].is_share and largest > MAX_LINEAR_RATIO * smallest:
+        data[SPREAD] = data[SPREAD].clip(lower=smallest / 2).map(lambda value: float(f"{value:.6g}"))  # 0 has no log
+        y: dict[str, Any] = {
+            "title": f"{title}, logarithmic",
+            "scale": alt.Scale(type="log"),
+            "axis": _decades(smallest, largest),
+        }
+    else:
+        data[SPREAD] = data[SPREAD].round(5)
+        y = {"title": title, "scale": alt.Scale(zero=False)}
+    is_bars = view.metrics["epoch"].nunique() == 1
+    layers = _bars(data, _split_scale(view, SHAPES), [*names.values()]) if is_bars else _lines(view, data)
+    low, mean = (alt.Y(f"{name}:Q", **y) for name in ("low", "mean"))
+    color = arm_color([*names.values()])
     spread, *means = (layer.encode(color=color) for layer in layers)
     panel = alt.layer(spread.encode(y=low, y2="high:Q", detail="split:N"), *(layer.encode(y=mean) for layer in means))
     return panel.properties(width=320, height=250)
+
+
+def _decades(smallest: float, largest: float) -> alt.Axis:
+    """Ticks at powers of ten, not more than fit."""
+    first, last = math.floor(math.log10(smallest)), math.ceil(math.log10(largest))
+    step = -(-(last - first) // MAX_DECADES)
+    return alt.Axis(format=",~g", values=[10.0**power for power in range(first, last + 1, step)])
 
 
 def _lines(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
@@ -93,12 +112,12 @@ def _lines(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
     ]
 
 
-def _bars(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
+def _bars(data: pd.DataFrame, splits: alt.Scale, arms: list[str]) -> list[alt.Chart]:
     """For a single epoch: a bar and a mark, the arms side by side."""
     chart = alt.Chart(data.drop(columns="num_epochs")).encode(
-        x=alt.X("epoch:O", axis=alt.Axis(labelAngle=0)), xOffset=alt.XOffset("arm:N", sort=list(view.arms))
+        x=alt.X("epoch:O", axis=alt.Axis(labelAngle=0)), xOffset=alt.XOffset("arm:N", sort=arms)
     )
-    shape = alt.Shape("split:N", scale=_split_scale(view, SHAPES))
+    shape = alt.Shape("split:N", scale=splits)
     return [
         chart.mark_rule(opacity=0.25, strokeWidth=8, aria=False),
         chart.mark_point(filled=True, opacity=1, size=50).encode(shape=shape),

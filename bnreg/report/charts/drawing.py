@@ -25,10 +25,39 @@ PALETTE = [
     *("#FF9DA7", "#1DE0D0", "#BFB5E8", "#0B4F3A"),
 ]
 
+
+def arm_color(arms: Sequence[str]) -> alt.Color:
+    """The colour of each arm and its legend, which lists all arms in the config's order.
+
+    Args:
+        arms: As in the column ``arm``: see ``told_apart``.
+    """
+    return alt.Color(
+        "arm:N",
+        sort=None,
+        scale=alt.Scale(
+            domain=list(arms), range=[*PALETTE, *map(_paler, PALETTE)] if len(arms) > len(PALETTE) else PALETTE
+        ),
+        legend=alt.Legend(
+            symbolType="stroke",
+            symbolOpacity=1,
+            symbolStrokeWidth=4,
+            symbolLimit=0,
+            columns=-(-len(arms) // MAX_LEGEND_ROWS),
+        ),
+    )
+
+
+def _paler(color: str) -> str:
+    """The colour mixed with as much white, for arms beyond the palette."""
+    return "#" + "".join(f"{(int(color[i : i + 2], 16) + 255) // 2:02X}" for i in (1, 3, 5))
+
+
 # The style of each split, in every chart that shows it.
 DASHES: dict[str, list[float]] = {"train": [5, 4], "validation": [1.5, 2.5], "test": [1, 0]}
 SHAPES = {"train": "square", "validation": "triangle-up", "test": "circle"}
 
+MAX_LEGEND_ROWS = 25  # longer legends have columns
 FONT = "Helvetica, Arial, sans-serif"
 
 
@@ -49,7 +78,7 @@ def themed(figure: Figure, title: str, subtitle: Sequence[str]) -> Figure:
         axis=alt.AxisConfig(labelFontSize=12, titleFontSize=13, titleFontWeight="normal", gridColor="#e4e4e4"),
         axisY=alt.AxisConfig(titlePadding=10),
         legend=alt.LegendConfig(
-            labelFontSize=13, titleFontSize=13, titleFontWeight="normal", labelLimit=300, symbolStrokeWidth=2
+            labelFontSize=13, titleFontSize=13, titleFontWeight="normal", labelLimit=0, symbolStrokeWidth=2
         ),
     )
     return figure.properties(title=heading, background="white", padding=16, config=config)

@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bnreg.report.charts.drawing import PALETTE, themed
-from bnreg.wording import counted, point_label
+from bnreg.report.charts.drawing import arm_color, themed
+from bnreg.wording import counted, point_label, told_apart
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -87,9 +87,11 @@ def modes_chart(records: Records, title: str) -> alt.ConcatChart:
 def _panel(point: Mapping[str, Any], arms: Records) -> alt.LayerChart | alt.FacetChart:
     sizes = [size for size in _batch_sizes(arms) if size != "all"]
     places = {**{size: size for size in sizes}, "all": sizes[-1] * STEP}
+    arm_names = [arm["arm"] for arm in arms]
+    names = dict(zip(arm_names, told_apart(arm_names), strict=True))
     rows = pd.DataFrame(
         {
-            "arm": arm["arm"],
+            "arm": names[arm["arm"]],
             "curve": curve,
             "place": place,
             "batch size": str(size),
@@ -108,12 +110,7 @@ def _panel(point: Mapping[str, Any], arms: Records) -> alt.LayerChart | alt.Face
             labelExpr=f"datum.value == {places['all']} ? 'all' : format(datum.value, 'd')",
         ),
     )
-    color = alt.Color(
-        "arm:N",
-        sort=None,
-        scale=alt.Scale(domain=[arm["arm"] for arm in arms], range=PALETTE),
-        legend=alt.Legend(symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=4),
-    )
+    color = arm_color([*names.values()])
     dash = alt.StrokeDash(
         "curve:N",
         title="mode and order",
