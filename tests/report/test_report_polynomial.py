@@ -63,6 +63,17 @@ def test_the_best_degree_and_the_noise_are_marked(study):
     assert "20 samples of sin 2πx with noise of standard deviation 0.25; seed 7" in svg
 
 
+@pytest.mark.parametrize(("best", "side"), [(1, "left"), (6, "left"), (7, "right"), (12, "right")])
+def test_the_best_degree_is_marked_inside_the_axes(study, best, side):
+    """Its name is on the side with more room: at the last degree, it would otherwise lie outside the panel."""
+    figure = polynomial_figure(study._replace(best_degree=best), 0, 0.25).to_dict()
+    right = figure["hconcat"][1]
+    rule, label = marks(right, "rule")[0], marks(right, "text")[0]
+    low, high = rule["encoding"]["x"]["scale"]["domain"]
+    assert low <= datasets(figure, rule)["degree"].item() == best <= high
+    assert (label["mark"]["align"], label["mark"]["dx"] > 0) == (side, side == "left")
+
+
 def test_without_noise_there_is_no_line_for_it(study):
     right = polynomial_figure(study, 0, 0).to_dict()["hconcat"][1]
     assert len(marks(right, "rule")) == 1

@@ -306,6 +306,21 @@ def test_with_saved_answers_the_interval_of_a_change_is_over_seeds_and_examples(
     assert {one.evidence.interval_over for one in interactions_of(at_an_epoch, "test_accuracy")} == {"seeds"}
 
 
+@pytest.mark.parametrize("order", ["order", "another"])
+def test_an_advantage_without_pairs_takes_part_in_no_interaction(order):
+    """Also if the arms are paired at the other points: a change between the two kinds would mean nothing."""
+    widths = {"model.width": [32, 64]}
+    views = [
+        make_view(sweep={"optimizer.lr": [0.1]} | widths),
+        make_view(id="bn", arms=("bn",), baseline=None, sweep={"optimizer.lr": [0.01]} | widths),
+        make_view(id="plain", arms=("plain",), sweep={"optimizer.lr": [0.01]} | widths, batch_order=order),
+    ]
+    (block,) = compare_views(views, Question(group_by=("optimizer.lr", "model.width")))
+    unpaired = "batch orders" if order == "another" else None
+    assert [one.unpaired for one in block.judged] == [unpaired, unpaired, None, None]
+    assert len(interactions_of(block, "test_accuracy")) == (0 if unpaired else 4)
+
+
 def test_two_data_sets_share_no_examples():
     random = np.random.default_rng(0)
     flags = {point: random.random((2, 10, 300 - 100 * (point % 2))) < 0.9 for point in range(4)}

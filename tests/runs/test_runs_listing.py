@@ -18,6 +18,19 @@ def test_every_state_is_derived_from_the_files(tmp_path):
     }
 
 
+def test_a_failed_run_is_listed_with_its_reason(tmp_path):
+    """The last line of a traceback says why; an interruption needs no reason."""
+    failed, interrupted = (make_unfinished(tmp_path, made_name("lift", number)) for number in range(2))
+    with pytest.raises(RuntimeError), failed.training():
+        raise RuntimeError("worker 3 failed:\n  Traceback\nMemoryError: out of memory\n")
+    with pytest.raises(KeyboardInterrupt), interrupted.training():
+        raise KeyboardInterrupt
+    assert [(one.state, one.reason) for one in list_runs(tmp_path)] == [
+        ("failed", "0 of 2 shards trained; MemoryError: out of memory"),
+        ("interrupted", "0 of 2 shards trained"),
+    ]
+
+
 def test_run_json_is_not_believed_about_its_state(tmp_path):
     """An interrupted copy claims to be complete, but is not."""
     path = make_run(tmp_path, made_name(), state="complete")
