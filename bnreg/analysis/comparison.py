@@ -14,8 +14,8 @@ from bnreg.analysis.replicas import DATASET_KEY, LAST, Replica, check_at, check_
 from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import cell_settings
 from bnreg.errors import UserError
-from bnreg.metrics import metric_of
-from bnreg.wording import as_written, listed, natural_order, point_label
+from bnreg.metrics import ACCURACY_SMALLEST_EFFECT, metric_of
+from bnreg.wording import listed, natural_order, point_label
 
 DEFAULT_METRICS = (TEST_ACCURACY, "test_loss")
 RUNNING_ACCURACY = "test_accuracy_running"  # shown beside the accuracy if that uses population statistics
@@ -231,7 +231,10 @@ def _judged(block: Block) -> Block:
 
 
 def _smallest_effect(block: Block, metric: str) -> float | None:
-    """The smallest effect of interest in the metric's unit; a loss has none unless one is given."""
+    """The smallest effect of interest in the metric's unit; a loss has none unless one is given.
+
+    The smallest that a run declares: what is equivalent by it is so by all.
+    """
     asked, natural = block.question.smallest_effect, metric_of(metric).smallest_effect
     if asked is not None:
         if natural is None and len(block.question.metrics) > 1:
@@ -239,11 +242,13 @@ def _smallest_effect(block: Block, metric: str) -> float | None:
         return asked or None
     if natural is None:
         return None
-    declared = {(view.config.get("compare") or {}).get("smallest_effect", natural) for view in block.views}
-    if len(declared) > 1:
-        values = ", ".join(map(as_written, sorted(declared)))
-        raise UserError(f"the runs declare different smallest effects ({values}); choose one with --smallest-effect")
-    return declared.pop() or None
+    return min(declared_effects(block)) or None
+
+
+def declared_effects(block: Block) -> list[float]:
+    """The smallest effects of interest in accuracy that the configs of the runs declare, ascending."""
+    declared = ((view.config.get("compare") or {}).get("smallest_effect") for view in block.views)
+    return sorted({ACCURACY_SMALLEST_EFFECT if effect is None else effect for effect in declared})
 
 
 def _sorted(blocks: list[Block], sort: str | None) -> list[Block]:

@@ -12,7 +12,10 @@ from support.made_runs import make_view, write_run
 
 from bnreg.analysis.comparison import compare_views
 from bnreg.analysis.question import Question
+from bnreg.analysis.run_view import view_of_run
 from bnreg.errors import UserError
+from bnreg.report.comparison.notes import notes_on
+from bnreg.runs import read_run
 
 
 @pytest.fixture
@@ -398,6 +401,21 @@ def test_runs_with_different_baselines_are_pooled_without_a_comparison(bnreg, ma
     assert note in " ".join(bnreg("compare", "runs/*", "--group-by", "optimizer.lr").out.split())
     found = comparisons(bnreg("compare", "runs/*", "--group-by", "optimizer.lr", "--baseline", "plain", "--json"))
     assert [one["arm"] for one in found] == ["bn", "dropout", "wide"]
+
+
+def test_the_smallest_of_the_declared_effects_applies(make_run):
+    """What is equivalent by it is so by all of them."""
+    paths = [make_run("one", lift=0.0025), make_run("two", lift=0.0025)]
+    config = read_run(paths[1]).config | {"compare": {"smallest_effect": 0.003}}
+    view = view_of_run(read_run(paths[0]))
+    views = [view, replace(view, info=replace(view.info, id="two"), config=config)]
+    note = "the runs declare different smallest effects (0.002, 0.003): the smallest applies, or --smallest-effect"
+    for asked, effect, expected in ((None, 0.002, True), (0.001, 0.001, False)):
+        (block,) = compare_views(views, Question(group_by=("arm",), smallest_effect=asked))
+        assert block.judged[0].evidence.verdict.smallest_effect == effect
+        assert (note in notes_on(block)) is expected
+    (block,) = compare_views(views, Question(group_by=("arm",), metrics=("test_loss",)))
+    assert note not in notes_on(block)
 
 
 def test_data_sets_are_never_averaged(bnreg, make_run):

@@ -42,12 +42,13 @@ def test_the_second_is_compared_with_the_first(bnreg):
 
 @pytest.mark.usefixtures("two_runs")
 def test_the_smallest_effect_can_be_replaced(bnreg):
-    """Above all if the two configs disagree on it."""
+    """Above all if the two configs disagree on it: the smaller applies."""
     record = json.loads(bnreg("diff", "one", "two", "--smallest-effect", 0.02, "--json").out)
     assert [one["verdict"] for one in record["comparison"][0]["comparisons"]] == ["equivalent", "equivalent"]
     write_run("three", num_seeds=8, settings={"compare.smallest_effect": 0.1})
-    assert bnreg("diff", "one", "three").code == 2
-    assert bnreg("diff", "one", "three", "--smallest-effect", 0.02).code == 0
+    for asked, effect in (([], 0.002), (["--smallest-effect", 0.02], 0.02)):
+        record = json.loads(bnreg("diff", "one", "three", *asked, "--json").out)
+        assert {one["smallest_effect"] for one in record["comparison"][0]["comparisons"]} == {effect}
 
 
 @pytest.mark.usefixtures("two_runs")

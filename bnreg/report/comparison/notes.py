@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bnreg.analysis.audit import TooFewSeeds, audit
-from bnreg.analysis.comparison import RUNNING_ACCURACY, Block
+from bnreg.analysis.comparison import RUNNING_ACCURACY, Block, declared_effects
 from bnreg.analysis.groups import distinct, varying_keys
 from bnreg.analysis.judged import Judged
 from bnreg.analysis.power import too_few_pairs
@@ -13,7 +13,7 @@ from bnreg.analysis.replicas import DATASET_KEY
 from bnreg.metrics import label_of, metric_of
 from bnreg.report.comparison.findings import finding_text
 from bnreg.report.comparison.numbers import p_text, seeds_text
-from bnreg.wording import counted, point_label
+from bnreg.wording import as_written, counted, point_label
 
 if TYPE_CHECKING:
     from bnreg.statistics.evidence import Evidence
@@ -30,6 +30,7 @@ def notes_on(block: Block) -> list[str]:
         *_on_pairing(block),
         *_on_power(block.judged),
         *_on_fairness(block),
+        *_on_effects(block),
         *_on_method(block.judged),
     ]
 
@@ -131,6 +132,16 @@ def _on_fairness(block: Block) -> list[str]:
         return [f"audit: {line}" for line in findings]
     runs = counted(len(block.views), "run")
     return [f"audit: {line} (in {number} of {runs})" for line, number in findings.items()]
+
+
+def _on_effects(block: Block) -> list[str]:
+    """Which smallest effect of interest applies, if the runs declare several."""
+    effects = declared_effects(block)
+    have_one = any(metric_of(one.metric).smallest_effect is not None for one in block.judged)
+    if len(effects) == 1 or not have_one or block.question.smallest_effect is not None:
+        return []
+    values = ", ".join(map(as_written, effects))
+    return [f"the runs declare different smallest effects ({values}): the smallest applies, or --smallest-effect"]
 
 
 def _on_method(judged: Sequence[Judged]) -> list[str]:
