@@ -4,18 +4,14 @@ import re
 import shlex
 
 import pytest
-import typer.main
+from support.pages import ALL_COMMANDS, MAIN_JOB, MECHANISMS, OVERRIDES, TEXT
 from tools.readme import PAGES, ROOT, committed_run, regenerated, verdicts
 
-from bnreg.cli import app
 from bnreg.config.load import load_experiment
 from bnreg.experiment.choices import all_choices
 from bnreg.runs import read_run
 
-PAGES_OF_TEXT = sorted(path for path in ROOT.glob("**/README.md") if not set(path.parts) & {".venv", ".pytest_cache"})
-TEXT = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES_OF_TEXT}
 EVERYTHING = "\n".join(TEXT.values())
-CONFIGS = TEXT["configs/README.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -29,14 +25,7 @@ def test_the_first_page_is_short():
     assert TEXT["README.md"].count("\n") <= 250
 
 
-def all_commands(group, path=("bnreg",)):
-    for name, command in group.commands.items():
-        yield (*path, name), command
-        if hasattr(command, "commands"):
-            yield from all_commands(command, (*path, name))
-
-
-@pytest.mark.parametrize(("path", "command"), list(all_commands(typer.main.get_command(app))))
+@pytest.mark.parametrize(("path", "command"), ALL_COMMANDS)
 def test_every_command_and_option_is_explained(path, command):
     assert command.help
     assert f"`{' '.join(path)}`" in TEXT["bnreg/cli/README.md"]
@@ -44,7 +33,7 @@ def test_every_command_and_option_is_explained(path, command):
         assert getattr(parameter, "help", None), f"{path}: {parameter.name}"
 
 
-@pytest.mark.parametrize(("path", "command"), list(all_commands(typer.main.get_command(app))))
+@pytest.mark.parametrize(("path", "command"), ALL_COMMANDS)
 def test_every_command_ends_its_help_with_an_example(path, command):
     """The example uses this command itself."""
     assert command.epilog.startswith(("Example:", "Examples:"))
@@ -62,10 +51,8 @@ def test_the_experiments_in_the_pages_are_valid(tmp_path):
 
 def test_the_overrides_in_the_pages_are_valid():
     """Those of `bnreg train` commands, and those in the table of mechanisms, which are added to the main job."""
-    main = "configs/bn_vs_plain.yaml"
-    commands = re.findall(r"bnreg train (configs/\S+\.yaml)((?: [a-z_.]+=\S+)*)", EVERYTHING)
-    table = CONFIGS.partition("## The lecture's mechanisms")[2].partition("\n## ")[0]
-    commands += [(main, overrides) for overrides in re.findall(r"`([a-z_]+\.[^`]*=[^`]*)`", table)]
+    commands = re.findall(r"bnreg train (configs/\S+\.yaml)((?: [a-z_.]+=[^\s`]+)*)", EVERYTHING)
+    commands += [(MAIN_JOB.split()[-1], overrides) for overrides in OVERRIDES]
     assert len(commands) > 15
     for config, overrides in commands:
         load_experiment(ROOT / config, shlex.split(overrides), all_choices())
@@ -73,8 +60,8 @@ def test_the_overrides_in_the_pages_are_valid():
 
 @pytest.mark.parametrize("mechanism", [f"M{number}" for number in range(1, 17)])
 def test_every_mechanism_has_a_config_or_a_command_that_shows_it(mechanism):
-    (row,) = re.findall(rf"^\| {mechanism} \| .+ \| (.+) \|$", CONFIGS, re.MULTILINE)
-    assert re.search(r"`(bnreg [a-z]+ |[a-z_]+\.[a-z_.]+=)", row)
+    (row,) = re.findall(rf"^\| {mechanism} \| .+ \| (.+) \|$", MECHANISMS, re.MULTILINE)
+    assert re.search(r"`(bnreg [a-z]+ |[a-z_.]+=)", row)
 
 
 def test_the_make_targets_in_the_pages_exist():

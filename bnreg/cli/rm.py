@@ -9,7 +9,7 @@ import typer
 from bnreg.cli.options import ManyRuns, RunsRoot
 
 PANEL = "Runs"
-EXAMPLES = ("bnreg rm 'bn_vs_plain-20261124*'",)
+EXAMPLES = ("bnreg rm 'my_sweep-*'",)
 
 
 def rm(
