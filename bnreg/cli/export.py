@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import OUTPUT, SELECTION, DataRoot, TrainedRun, read_one_run
+from bnreg.cli.options import OUTPUT, SELECTION, DataRoot, RunsRoot, TrainedRun, read_one_run
 
 PANEL = "Trained networks"
 EXAMPLES = ("bnreg export trained --format onnx --arm bn --seed 3",)
@@ -48,6 +48,7 @@ def export(
         ),
     ] = None,
     data_root: DataRoot = None,
+    root: RunsRoot = Path("runs"),
 ) -> None:
     """Export one trained network: as ONNX, or as a state_dict of torch.nn's modules.
 
@@ -62,7 +63,7 @@ def export(
 
     if file_format not in EXPORT_FORMATS:
         raise UserError(f"--format: {unknown('format', file_format, sorted(EXPORT_FORMATS))}")
-    source = read_one_run(run, "give one to export from")
+    source = read_one_run(run, "give one to export from", root)
     chosen = choose_network(source, arm, seed, point)
     file = output or Path(f"{chosen.trained.cell.arm}-{chosen.seed}.{file_format}")
     refuse_existing(file, "--output")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import OUTPUT, DataRoot, Json, OnlyArm, OnlyPoint, TrainedRun, read_one_run
+from bnreg.cli.options import OUTPUT, DataRoot, Json, OnlyArm, OnlyPoint, RunsRoot, TrainedRun, read_one_run
 from bnreg.cli.printing import print_json, print_parts
 
 PANEL = "Trained networks"
@@ -29,6 +29,7 @@ def fold(
     ] = None,
     json: Json = False,
     data_root: DataRoot = None,
+    root: RunsRoot = Path("runs"),
 ) -> None:
     """Fold batch norm into the layers before it, and certify on the test set that the logits stay the same.
 
@@ -38,7 +39,7 @@ def fold(
     from bnreg.runs.folder import refuse_existing
     from bnreg.trained.folding import certify, fold_arms, write_folded
 
-    source = read_one_run(run, "give one to fold")
+    source = read_one_run(run, "give one to fold", root)
     folder = output or Path(f"{source.path.resolve().name}-folded")
     refuse_existing(folder, "--output")
     arms, refusals = fold_arms(source, arm, point)

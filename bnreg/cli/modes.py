@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from bnreg.cli.options import DataRoot, DrawingFile, Json, OnlyArm, OnlyPoint, TrainedRun, read_one_run
+from bnreg.cli.options import DataRoot, DrawingFile, Json, OnlyArm, OnlyPoint, RunsRoot, TrainedRun, read_one_run
 from bnreg.cli.printing import print_json, print_parts
 
 PANEL = "Trained networks"
@@ -18,6 +18,7 @@ def modes(
     output: DrawingFile = Path("modes.svg"),
     json: Json = False,
     data_root: DataRoot = None,
+    root: RunsRoot = Path("runs"),
 ) -> None:
     """Show what evaluation in the wrong mode costs: test accuracy in eval mode and, deliberately, in train mode.
 
@@ -32,7 +33,7 @@ def modes(
     from bnreg.wording import counted, point_label
 
     check_chart_path(output)
-    source = read_one_run(run, "give one to look at")
+    source = read_one_run(run, "give one to look at", root)
     trained = load_trained(source, arm, point)
     cells = {one.cell.settings.data.dataset: one.cell for one in trained}
     datasets = {name: load_data(source, cell, data_root) for name, cell in cells.items()}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import DrawingFile, OneRun, read_one_run
+from bnreg.cli.options import DrawingFile, OneRun, RunsRoot, read_one_run
 
 PANEL = "Compare"
 EXAMPLES = ("bnreg plot verdicts -o curves.png",)
@@ -15,6 +15,7 @@ def plot(
     run: OneRun,
     output: DrawingFile = Path("curves.svg"),
     chart: Annotated[str, typer.Option(metavar="NAME", help="Which chart.")] = "curves",
+    root: RunsRoot = Path("runs"),
 ) -> None:
     """Draw loss and accuracy of all arms over the epochs: the mean over the seeds and their range."""
     from bnreg.analysis.run_view import view_of_run
@@ -25,6 +26,6 @@ def plot(
 
     if chart not in CHARTS:
         raise UserError(f"--chart: {unknown('chart', chart, sorted(CHARTS))}")
-    view = view_of_run(read_one_run(run, "give one to draw"))
+    view = view_of_run(read_one_run(run, "give one to draw", root))
     save_chart(CHARTS[chart](view), output)
     typer.echo(output)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import Json, OnlyArm, OnlyPoint, TrainedRun, read_one_run
+from bnreg.cli.options import Json, OnlyArm, OnlyPoint, RunsRoot, TrainedRun, read_one_run
 from bnreg.cli.printing import print_json, print_parts
 
 PANEL = "Trained networks"
@@ -21,6 +21,7 @@ def predict(
     arm: OnlyArm = None,
     point: OnlyPoint = None,
     json: Json = False,
+    root: RunsRoot = Path("runs"),
 ) -> None:
     """Classify images by the vote of every seed's network of an arm.
 
@@ -31,7 +32,7 @@ def predict(
     from bnreg.trained.pictures import read_pictures
     from bnreg.trained.predict import predict as ask
 
-    arms = load_trained(read_one_run(run, "give one to ask"), arm, point)
+    arms = load_trained(read_one_run(run, "give one to ask", root), arm, point)
     pictures = read_pictures(images, arms[0].network.architecture.image_shape, invert=invert)
     for picture in pictures:
         for note in picture.notes:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.made_runs import flip, made_name, make_every_state, make_run
+from support.pages import ALL_COMMANDS
 
 
 def test_every_run_is_listed_in_its_state_newest_first(bnreg):
@@ -90,3 +91,25 @@ def test_listing_imports_neither_torch_nor_pandas(tmp_path):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert made_name() in done.stdout
     assert not {"torch", "pandas", "altair", "scipy"} & set(done.stderr.split())
+
+
+OF_RUNS = [
+    path[1:]
+    for path, command in ALL_COMMANDS
+    if any(one.metavar == "RUN" for one in command.params if one.param_type_name == "argument")
+]
+
+
+@pytest.mark.parametrize("command", OF_RUNS, ids=" ".join)
+def test_every_command_looks_up_names_in_the_given_folder(bnreg, command):
+    """It gets as far as the run: a near name there is suggested."""
+    make_run("elsewhere", made_name("lift"), num_seeds=1)
+    rest = {"predict": ["five.png"], "export": ["--format", "onnx"], "diff": ["lift"]}.get(command[0], [])
+    done = bnreg(*command, "lfit", *rest, "--runs", "elsewhere")
+    assert done.code == 2
+    assert "lfit: no such run; did you mean 'lift'?" in done.err.splitlines()
+
+
+def test_a_run_is_drawn_from_the_given_folder(bnreg):
+    make_run("elsewhere", made_name("lift"), num_seeds=1)
+    assert bnreg("plot", "lift", "--runs", "elsewhere", "-o", "lift.svg").out == "lift.svg\n"
