@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bnreg.analysis.groups import distinct
+from bnreg.analysis.replicas import DATASET_KEY
 from bnreg.metrics import metric_of
 from bnreg.wording import as_written
 
@@ -19,10 +20,10 @@ MIN_FACTORS = 2
 def interactions_of(block: Block, metric: str) -> list[Interaction]:
     """Each arm's advantage at every level of a swept setting, compared with that at the first level.
 
-    The comparisons are a family of their own. The list is empty for fewer than two settings (the run itself does not
-    count as one), or if arms must not be paired.
+    The comparisons are a family of their own. The list is empty for fewer than two settings (runs and data sets do not
+    count), or if arms must not be paired.
     """
-    settings = [key for key in block.point_keys if key not in ("run", "name")]
+    settings = [key for key in block.point_keys if key not in ("run", "name", DATASET_KEY)]
     if len(settings) < MIN_FACTORS or block.along != "arm" or block.baseline is None:
         return []
     if any(one.unpaired for one in block.judged):

@@ -275,7 +275,7 @@ def _text(blocks: Sequence["Block"], console: "Console", *, full: bool) -> "Grou
         return shown
     if full:
         return Group(short, block_tables(ordered))
-    return Group(short, Text(f"--full also shows the tables and notes, {num_lines:,} lines"))
+    return Group(short, Text(f"`bnreg compare … --full` also shows the tables and notes, {num_lines:,} lines"))
 
 
 def _split(keys: Sequence[str]) -> tuple[str, ...]:

@@ -426,7 +426,8 @@ def test_data_sets_are_never_averaged(bnreg, make_run):
     found = comparisons(done)
     assert [one["point"]["dataset"] for one in found] == ["mnist", "mnist_5k"]
     note = "the runs use different data sets, which are never averaged: each has rows of its own"
-    assert note in json.loads(done.out)[0]["notes"]
+    (record,) = json.loads(done.out)
+    assert (note in record["notes"], record["interactions"]) == (True, [])
     done = bnreg("compare", "runs/*", "--group-by", "dataset", "--json")
     assert [one["point"] for one in comparisons(done)] == [{"dataset": "mnist"}, {"dataset": "mnist_5k"}]
     assert note not in json.loads(done.out)[0]["notes"]

@@ -7,7 +7,7 @@ import pytest
 from support.made_runs import made_name, make_run, write_run
 
 NUM_RUNS = 7
-HINT = re.compile(r"^--full also shows the tables and notes, (\d+) lines$", re.M)
+HINT = re.compile(r"^`bnreg compare … --full` also shows the tables and notes, (\d+) lines$", re.M)
 
 
 def name_of(number):
