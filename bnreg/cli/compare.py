@@ -163,7 +163,7 @@ def compare(
 def read_views(
     arguments: Sequence[str], root: Path, *, refuse_damaged: bool = False
 ) -> tuple[list["RunView"], list[str]]:
-    """Read the runs that the arguments name; also return a line for each unfinished, damaged or foreign folder.
+    """Read the runs that the arguments name; also return a line for each unfinished, damaged or foreign folder, and copy.
 
     Args:
         arguments: As typed, or as the shell expanded them.
@@ -182,9 +182,14 @@ def read_views(
     views: list[RunView] = []
     mistakes: list[str] = []
     left_out: list[str] = []
+    first: dict[str, Path] = {}
     for folder in expand_runs(arguments, root):
         try:
-            views.append(view_of_run(read_run(folder)))
+            view = view_of_run(read_run(folder))
+            if first.setdefault(view.id, folder) == folder:
+                views.append(view)
+            else:  # together they would count each network twice
+                left_out.append(f"{folder}: a copy of {first[view.id]}: both are the run {view.id}")
         except UnreadableRunError as error:
             is_run = not isinstance(error, FolderOfRunsError)
             is_mistake = refuse_damaged and is_run and error.state in ("damaged", "newer")

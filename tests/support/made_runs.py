@@ -78,7 +78,7 @@ class MadeRun:
         if not has_config:
             del content["config"]
         with new_run(Path(root), self.info.name) as (folder, draft):
-            draft.write_json("run.json", content)
+            draft.write_json("run.json", {**content, "id": info.get("id", folder.name)})
             for name, rows in (("metrics.csv", self.metrics), ("summary.csv", self.summary)):
                 draft.write_csv(name, list(dict.fromkeys(key for row in rows for key in row)), rows)
             if self.flags is not None:
@@ -186,7 +186,7 @@ def make_run(
         platform="Linux",
         git_commit="0123456789abcdef",
     )
-    folder = run.write(root, files=files, has_config=config is not False, **info)
+    folder = run.write(root, files=files, has_config=config is not False, **{"id": folder_name, **info})
     return folder.rename(Path(root) / folder_name)
 
 

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 from support.cells import make_cell
-from support.stacks import BN, CNN, CPU, PLAIN, trained
+from support.stacks import BN, CNN, CPU, PLAIN, shard_of, trained
 
 from bnreg import stopping
 from bnreg.runs.shard import Origin, ShardPlace
 from bnreg.training.messages import ShardDone, ShardResult
 from bnreg.training.shard_job import train_and_keep
-from bnreg.training.shards import plan_shards
 from bnreg.training.stacked import engine
 from bnreg.training.stacked.engine import StackedEngine
 
@@ -42,11 +41,6 @@ CASES = {
     "a network that diverges": [make_cell(model=PLAIN, data=DATA, optimizer={"name": "sgd", "lr": 1e9})],
     "feature maps": [make_cell(model=CNN | {"norm": "batch"}, data=DATA, training={"weights": "last"})],
 }
-
-
-def shard_of(cells, seeds=(3, 5)):
-    (shard,) = plan_shards(cells, seeds, num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
-    return shard
 
 
 def place_of(shard, run):

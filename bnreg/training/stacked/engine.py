@@ -118,7 +118,7 @@ class StackedEngine:
         facts = {
             "epochs": self._epochs,
             "steps_in_epoch": self._steps_in_epoch,
-            "rows": self._rows,
+            "rows": [*self._rows],
             "batch_order": self._batch_order(),
             "stacks": [one.facts() for one in self._stacks],
         }
@@ -139,7 +139,9 @@ class StackedEngine:
         epochs, steps, rows = (state.facts[name] for name in ("epochs", "steps_in_epoch", "rows"))
         if not (epochs in range(self._shard.settings.training.epochs + 1) and steps in range(self._feed.num_steps + 1)):
             raise ValueError("its steps are beyond the last epoch")
-        self._epochs, self._steps_in_epoch, self._rows = epochs, steps, rows
+        if len(state.facts["stacks"]) != len(self._stacks):
+            raise ValueError("it has another number of stacks")
+        self._epochs, self._steps_in_epoch, self._rows = epochs, steps, [*rows]
         for epoch in range(1, self._epochs + 1):  # a partial hash cannot be saved, so the orders are hashed again
             self._feed.order(epoch)
             self._order_hashes.append(self._feed.order_hashes())
