@@ -163,7 +163,7 @@ def compare(
 def read_views(
     arguments: Sequence[str], root: Path, *, refuse_damaged: bool = False
 ) -> tuple[list["RunView"], list[str]]:
-    """Read the runs that the arguments name; also return a line for each unfinished, damaged or foreign folder, and copy.
+    """Read the runs that the arguments name; also return a line for each copy, unfinished, damaged or foreign folder.
 
     Args:
         arguments: As typed, or as the shell expanded them.

@@ -78,7 +78,7 @@ class MadeRun:
         if not has_config:
             del content["config"]
         with new_run(Path(root), self.info.name) as (folder, draft):
-            draft.write_json("run.json", {**content, "id": info.get("id", folder.name)})
+            draft.write_json("run.json", content)
             for name, rows in (("metrics.csv", self.metrics), ("summary.csv", self.summary)):
                 draft.write_csv(name, list(dict.fromkeys(key for row in rows for key in row)), rows)
             if self.flags is not None:
