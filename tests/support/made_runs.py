@@ -206,6 +206,7 @@ def write_run(
     diverged=(),
     correct=False,
     validation=False,
+    id=None,  # noqa: A002 # the run's own word
 ):
     """Write a run in which the first arm is better by ``lift``, and return its folder.
 
@@ -248,7 +249,7 @@ def write_run(
         replicas,
         arms=arms,
         seeds=range(num_seeds),
-        id=name,
+        id=id or name,
         name=name,
         command=("train", f"{name}.yaml"),
         baseline=baseline,

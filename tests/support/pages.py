@@ -7,7 +7,9 @@ from tools.readme import ROOT
 
 from bnreg.cli import app
 
-_PATHS = sorted(path for path in ROOT.glob("**/README.md") if not set(path.parts) & {".venv", ".pytest_cache"})
+_PATHS = sorted(
+    path for path in ROOT.glob("**/README.md") if not re.search(r"/\.", path.relative_to(ROOT.parent).as_posix())
+)
 TEXT = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in _PATHS}
 MECHANISMS = TEXT["configs/README.md"].partition("## The lecture's mechanisms")[2].partition("\n## ")[0]
 # The settings in the table of mechanisms, which go after this command.
