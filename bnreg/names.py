@@ -1,4 +1,4 @@
-"""Names: a pattern for experiments, arms and runs; replicas are named by their place in an experiment."""
+"""Names: of experiments, arms and runs, of an arm's settings, and of replicas."""
 
 import re
 from typing import NamedTuple
@@ -6,6 +6,21 @@ from typing import NamedTuple
 # Safe as a file name, as a column of a table and in a terminal.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 SEED_LIMIT = 2**32
+
+# The sections of settings; arms and sweeps may change them. No setting inside them has one of these names.
+SECTIONS = ("data", "model", "optimizer", "training")
+
+
+def split_arm(key: str) -> tuple[str | None, str]:
+    """The arm (None for the base) and the setting that a dotted key names.
+
+    An arm's name may contain dots, so in ``arms.v1.0.model.norm`` the last name of a section ends it.
+    """
+    parts = key.split(".")
+    section = max((place for place, part in enumerate(parts) if part in SECTIONS), default=0)
+    if parts[0] != "arms" or section < 2:
+        return None, key
+    return ".".join(parts[1:section]), ".".join(parts[section:])
 
 
 class ReplicaId(NamedTuple):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice, takewhile
 from typing import Any
 
+from bnreg.names import split_arm
+
 MISSING = "–"
 
 # The end of a sentence that begins with "dropout".
@@ -128,10 +130,9 @@ def short_names(point_keys: Sequence[str]) -> list[str]:
 
 
 def _short_name(key: str) -> str:
-    parts = key.split(".")
-    if parts[0] == "arms" and len(parts) > 2:
-        return f"{parts[1]} {parts[-1]}"
-    return parts[-1]
+    arm, setting = split_arm(key)
+    last = setting.rpartition(".")[2]
+    return last if arm is None else f"{arm} {last}"
 
 
 def point_label(point: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import cell_settings
 from bnreg.config.key_paths import Point
 from bnreg.data import num_batches
+from bnreg.names import split_arm
 from bnreg.nn.architecture import Architecture
 from bnreg.nn.norms import NORMS
 from bnreg.statistics.power import MIN_SEEDS
@@ -177,7 +178,7 @@ def _unequal_parameters(view: RunView) -> list[Finding]:
 
 
 def _unequal_tuning(view: RunView) -> Iterator[Finding]:
-    own = {arm: [key for key in view.point_keys if key.startswith(f"arms.{arm}.")] for arm in view.arms}
+    own = {arm: [key for key in view.point_keys if split_arm(key)[0] == arm] for arm in view.arms}
     tries = {arm: len({tuple(repr(point[key]) for key in keys) for point in view.points}) for arm, keys in own.items()}
     if len(set(tries.values())) > 1:
         yield UnequalTuning(tries, [key for keys in own.values() for key in keys])

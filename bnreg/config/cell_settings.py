@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bnreg.config.key_paths import Point, assign, split_key
+from bnreg.names import SECTIONS
 
-# The sections of settings; arms and sweeps may change them.
-SECTIONS = ("data", "model", "optimizer", "training")
 ONLY_ARM = "base"
 
 

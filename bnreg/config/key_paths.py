@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bnreg.names import split_arm
 from bnreg.wording import dotted, show
 
 KeyPath = tuple[str | int, ...]
@@ -47,9 +48,12 @@ def split_key(content: Mapping[str, Any], key: str) -> KeyPath:
     head, _, rest = key.partition(".")
     if head == "sweep" and rest:
         return ("sweep", "zip", rest[4:]) if rest.startswith("zip.") else ("sweep", rest)
-    parts = rest.split(".")
-    for length in range(len(parts), 0, -1) if head == "arms" else ():
-        arm = ".".join(parts[:length])
-        if has(content, ("arms", arm)):
-            return ("arms", arm, *parts[length:])
+    if head == "arms" and rest:
+        arm, setting = split_arm(key)
+        if arm is None or has(content, ("arms", rest)):
+            parts = rest.split(".")
+            known = (n for n in range(len(parts), 0, -1) if has(content, ("arms", ".".join(parts[:n]))))
+            length = next(known, len(parts))  # an unknown arm without a setting may be a new one
+            return ("arms", ".".join(parts[:length]), *parts[length:])
+        return ("arms", arm, *setting.split("."))
     return tuple(key.split("."))

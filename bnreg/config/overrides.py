@@ -1,6 +1,6 @@
 """Settings from the command line, ``optimizer.lr=0.01 seeds=20``, which override the file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from bnreg.config.document import Document
@@ -34,10 +34,11 @@ def _with_override(document: Document, override: str, place: Place) -> Document:
     path = document.split_key(key)
     if not equals or "" in path or not key.isprintable():
         raise ValueError("expected KEY=VALUE, such as optimizer.lr=0.01")
-    if path[0] == "arms" and len(path) > 2 and not document.has(path[:2]):
+    value = parse_value(text)
+    adds_arm = len(path) == 2 and isinstance(value, Mapping)
+    if path[0] == "arms" and len(path) > 1 and not document.has(path[:2]) and not adds_arm:
         arms = document.content.get("arms")
         raise ValueError(unknown("arm", str(path[1]), list(arms) if isinstance(arms, dict) else []))
-    value = parse_value(text)
     return document.with_value(path, value, Place(place.order, place.text, override=path))
 
 

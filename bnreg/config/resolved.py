@@ -6,11 +6,12 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from bnreg.config.cell_settings import SECTIONS, arms_of
+from bnreg.config.cell_settings import arms_of
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import model_in
 from bnreg.config.scalars import plain_scalar
 from bnreg.config.schema import Choices, Model, Optimizer, Penalty, Schedule, Section, Settings
+from bnreg.names import SECTIONS
 
 
 class QuotedText(str):

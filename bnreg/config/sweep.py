@@ -11,10 +11,10 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from bnreg.config.cell_settings import SECTIONS
 from bnreg.config.document import Document
 from bnreg.config.key_paths import KeyPath, Point, assign
 from bnreg.config.mistakes import Mistake
+from bnreg.names import SECTIONS
 from bnreg.wording import dotted, show, unknown
 
 MAX_POINTS = 10_000

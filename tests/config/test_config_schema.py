@@ -6,6 +6,7 @@ from support.config_case import CHOICES, mistakes
 
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.schema import Augment, Data, Model, Optimizer, Penalty, Schedule, Settings, Training
+from bnreg.names import SECTIONS
 
 ALL_KEYS = (
     "name, data, model, optimizer, training, arms, baseline, seeds, compare, sweep, device, jobs, snapshot_seconds"
@@ -348,3 +349,9 @@ def test_the_defaults_are_the_documented_ones():
 def test_every_setting_has_a_description(section):
     """The documentation of the settings is generated from the fields."""
     assert [name for name, field in section.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize("section", [Augment, Data, Model, Optimizer, Penalty, Schedule, Training])
+def test_no_setting_is_called_like_a_section(section):
+    """In ``arms.v1.0.model.norm``, the last name of a section ends the arm's name."""
+    assert not {*section.model_fields} & {*SECTIONS}

@@ -23,10 +23,10 @@ from torture import read_results, rows
 from bnreg.analysis.comparison import compare_views
 from bnreg.analysis.run_view import view_of_run
 from bnreg.cli import app
-from bnreg.config.cell_settings import SECTIONS
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.schema import Settings
 from bnreg.experiment.choices import all_choices
+from bnreg.names import SECTIONS
 from bnreg.report.comparison.tables import block_markdown
 from bnreg.runs import read_run
 
