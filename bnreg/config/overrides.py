@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from bnreg.config.document import Document
+from bnreg.config.key_paths import KeyPath
 from bnreg.config.mistakes import Mistake, Place
 from bnreg.config.strict_yaml import MAX_BYTES, parse_value
 from bnreg.config.yaml_mistakes import StrictYamlError
@@ -13,7 +14,10 @@ MAX_TOLD = 80
 
 
 def with_overrides(document: Document, overrides: Sequence[str]) -> tuple[Document, list[Mistake]]:
-    """The document after all overrides, in order, and the mistakes in those that could not be applied."""
+    """The document after all overrides, and the mistakes in those that could not be applied.
+
+    Overrides replace the file's values, never each other's: one that would is a mistake.
+    """
     mistakes = []
     for number, override in enumerate(overrides):
         place = Place(MAX_BYTES + 1 + number, f"override {_quoted(override)}")
@@ -39,7 +43,22 @@ def _with_override(document: Document, override: str, place: Place) -> Document:
     if path[0] == "arms" and len(path) > 1 and not document.has(path[:2]) and not adds_arm:
         arms = document.content.get("arms")
         raise ValueError(unknown("arm", str(path[1]), list(arms) if isinstance(arms, dict) else []))
+    if (earlier := _replaced(document, path)) is not None:
+        raise ValueError(f"would replace what {document.place(earlier).text} sets; give each key once")
     return document.with_value(path, value, Place(place.order, place.text, override=path))
+
+
+def _replaced(document: Document, path: KeyPath) -> KeyPath | None:
+    """The path of an earlier override of which a value at this path would replace all or a part, or None."""
+    for earlier in document.overridden():
+        if earlier[: len(path)] == path:
+            return earlier
+        if path[: len(earlier)] == earlier:
+            # The path is inside the earlier value, which is lost if it has something else than a mapping on the way.
+            way = [path[:length] for length in range(len(earlier), len(path))]
+            if document.has(path) or any(document.has(key) and not document.is_mapping(key) for key in way):
+                return earlier
+    return None
 
 
 def _quoted(override: str) -> str:

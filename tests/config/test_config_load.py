@@ -157,14 +157,50 @@ def test_the_resolved_config_is_complete_and_keeps_what_was_written(tmp_path):
     }
 
 
-def test_overrides_come_after_the_file_and_the_last_wins(tmp_path):
-    """The command line wins over the file, and later overrides win over earlier ones."""
-    experiment = load(
-        tmp_path, PAIR + "seeds: 3", "seeds=20", "seeds=[5]", "optimizer.lr=1e-2", "arms.bn.model.dropout = 0.5"
-    )
+def test_overrides_replace_what_the_file_says(tmp_path):
+    """The command line wins over the file."""
+    experiment = load(tmp_path, PAIR + "seeds: 3", "seeds=[5]", "optimizer.lr=1e-2", "arms.bn.model.dropout = 0.5")
     assert experiment.seeds == (5,)
     assert [cell.settings.optimizer.lr for cell in experiment.cells] == [0.01, 0.01]
     assert [cell.settings.model.dropout for cell in experiment.cells] == [0.5, 0.0]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("seeds=20", "seeds=5"),
+        ("seeds=20", "seeds=20"),
+        ("model.activation=tanh", "model={dropout: 0.5}"),
+        ("model={norm: batch}", "model.norm=none"),
+        ("model={init: {scheme: he}}", "model.init.scheme=torch"),
+        ("training.early_stopping=null", "training.early_stopping.patience=2"),
+        ("arms.bn.model.dropout=0.5", "arms={bn: {}, plain: {}}"),
+        ("arms={bn: {model: {norm: batch}}, plain: {}}", "arms.bn.model.norm=none"),
+        ("sweep.optimizer.lr=[1]", "sweep.optimizer.lr=[2]"),
+        ("sweep.optimizer.lr=[1]", "sweep={}"),
+        ("device=cpu", "seeds=3", "device=auto"),
+    ],
+)
+def test_an_override_that_would_replace_another_is_a_mistake_that_names_both(tmp_path, overrides):
+    """The last one would win silently, and the user may have meant the first."""
+    *_, last = overrides
+    first = overrides[0]
+    assert mistakes(tmp_path, PAIR, *overrides) == [
+        f"override '{last}': would replace what override '{first}' sets; give each key once"
+    ]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("model.dropout=0.5", "model.init.scheme=he"),
+        ("model={dropout: 0.5}", "model.init.scheme=he"),
+        ("model={init: {gain: 2}}", "model.init.scheme=he"),
+        ("arms={bn: {model: {norm: batch}}, plain: {}}", "arms.plain.model.dropout=0.5"),
+    ],
+)
+def test_overrides_beside_each_other_all_hold(tmp_path, overrides):
+    assert mistakes(tmp_path, PAIR, *overrides) == []
 
 
 def test_an_override_reaches_arms_whose_names_contain_dots(tmp_path):
