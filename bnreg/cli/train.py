@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,7 +88,7 @@ def train(
             settings, config = [str(config), *settings], None
         run = find_unfinished(resume, runs)
         if run.final.is_dir():
-            say(f"{run.final}: already complete")
+            _report_complete(run.final, config, settings, say)
             run.discard()
             _conclude(run.final, as_json=json)
             return
@@ -135,6 +135,19 @@ def _conclude(folder: Path, *, as_json: bool) -> None:
     print_comparison([folder], json=as_json)
     if not as_json:
         typer.echo(f"{folder}{os.sep}")
+
+
+def _report_complete(run: Path, config: Path | None, settings: Sequence[str], say: Callable[[str], None]) -> None:
+    """Report that a run is complete, and refuse other settings than its own."""
+    from bnreg.errors import UserError
+    from bnreg.experiment.beginning import changed_settings
+
+    if config is None and not settings:
+        say(f"{run}: already complete")
+    elif changes := changed_settings(run, config, settings):
+        raise UserError(f"{run}: already complete: {'; '.join(changes)}; to train with other settings, omit --resume")
+    else:
+        say(f"{run}: already complete, with these settings")
 
 
 def _report_unfinished(plan: "Plan", root: Path, say: Callable[[str], None]) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 
 import bnreg
 from bnreg.config.cell_settings import flat_config, plain
+from bnreg.config.load import load_experiment
 from bnreg.data import Dataset, data_root
 from bnreg.errors import UserError
+from bnreg.experiment.choices import all_choices
 from bnreg.experiment.plan import Plan, plan_experiment
-from bnreg.runs import CONFIG, SCHEMA_VERSION, Beginning, RunInfo, UnfinishedRun, UsedData
+from bnreg.runs import CONFIG, SCHEMA_VERSION, Beginning, RunInfo, UnfinishedRun, UsedData, read_run
 
 RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair")
 # The packages that results depend on, down to the last bit; the others draw charts, or read and write files.
@@ -110,6 +112,25 @@ def begin_again(
     if begun.platform != platform.platform():
         log(f"note: the run began on a different machine ({begun.platform}): the last digits may differ")
     return plan
+
+
+def changed_settings(run: Path, config: Path | None, overrides: Sequence[str]) -> list[str]:
+    """The settings that a user gives again for a complete run and that differ from the run's, a line each.
+
+    Args:
+        run: The run's folder.
+        config: The experiment's file, if the user gives it again.
+        overrides: Settings, if the user gives them again.
+
+    Raises:
+        UserError: If the run is damaged or recorded no config, or for mistakes in what the user gives.
+    """
+    read_run(run).verified([CONFIG])
+    own, given = (
+        load_experiment(file, words, all_choices()).resolved
+        for file, words in ((run / CONFIG, ()), (config or run / CONFIG, overrides))
+    )
+    return _changed_settings(own, plain(given))
 
 
 def _changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from support.command_line import EXPERIMENT, command_line
-from support.made_runs import steps_kept
+from support.made_runs import CONFIG, made_name, make_run, steps_kept
 
 from bnreg.runs import UnfinishedRun, unfinished_runs
 
@@ -246,6 +247,44 @@ def test_resuming_a_complete_run_prints_its_comparison(undisturbed):
     assert done.returncode == 0
     assert done.stderr == f"{undisturbed}: already complete\n"
     assert done.stdout.splitlines()[-1] == f"{undisturbed}/"
+
+
+REMEDY = "to train with other settings, omit --resume"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        ((), 0, "already complete"),
+        (("optimizer.lr=0.001", "seeds=10", "jobs=1"), 0, "already complete, with these settings"),
+        (("lift.yaml",), 0, "already complete, with these settings"),
+        (
+            ("optimizer.lr=0.5", "seeds=4"),
+            2,
+            f"already complete: optimizer.lr is 0.5 here but was 0.001; seeds is 4 here but was 10; {REMEDY}",
+        ),
+        (
+            ("lift.yaml", "model.dropout=0.5"),
+            2,
+            f"already complete: model.dropout is 0.5 here but was 0.0; {REMEDY}",
+        ),
+    ],
+)
+def test_resuming_a_complete_run_checks_settings_that_are_given_again(bnreg, words, code, line):
+    """As for an unfinished run: they must be its own."""
+    content = yaml.safe_dump({"name": "lift"} | CONFIG).encode()
+    Path("lift.yaml").write_bytes(content)
+    make_run("runs", made_name(), files={"config.yaml": content})
+    done = bnreg("train", *words[:1], "--resume", made_name(), *words[1:])
+    assert (done.code, done.err) == (code, f"runs/{made_name()}: {line}\n")
+    assert bool(done.out) is (code == 0)
+
+
+def test_settings_for_a_complete_run_without_a_config_cannot_be_checked(bnreg):
+    make_run("runs", made_name())
+    done = bnreg("train", "seeds=4", "--resume", made_name())
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"runs/{made_name()}/config.yaml: damaged run: No such file or directory\n"
 
 
 def test_an_unknown_run_is_refused_with_the_unfinished_runs(stopped, tmp_path):
