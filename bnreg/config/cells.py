@@ -9,6 +9,7 @@ from bnreg.config.cell_settings import arms_of, base_of, merge
 from bnreg.config.document import Document
 from bnreg.config.experiment import Cell
 from bnreg.config.faults import Fault, faults
+from bnreg.config.hints import unknown_key
 from bnreg.config.mistakes import Mistake
 from bnreg.config.origin import nearest_written
 from bnreg.config.schema import Choices, Settings
@@ -89,4 +90,4 @@ def _mistake(document: Document, sweep: Sweep, point: Mapping[str, Any], arm: st
         sources = {swept.source for swept in sweep.keys}
         path = path[:-1] if path[:-1] in sources else path
         label = path if path in sources else path[:-1]
-    return document.mistake(path, fault.sentence, label)
+    return document.mistake(path, unknown_key(document, path, fault) if fault.unknown_key else fault.sentence, label)

@@ -73,7 +73,7 @@ class ExperimentFile(Section):
     optimizer: Any = Field(default=None, description="how gradients update the weights")
     training: Any = Field(default=None, description="how long a network trains")
     arms: dict[Name, dict[str, Any] | None] | None = Field(
-        default=None, description="name of each arm → its changes; none: one arm, 'base'"
+        default=None, description="name of each arm → its changes; null: one arm, 'base'"
     )
     baseline: str | None = Field(default=None, description="the arm that the others are compared with")
     seeds: Annotated[tuple[int, ...], PlainValidator(_seeds)] = Field(

@@ -13,6 +13,7 @@ from bnreg.config.experiment import Experiment
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import faults
 from bnreg.config.files import read_document
+from bnreg.config.hints import meant, unknown_key
 from bnreg.config.mistakes import Mistake, user_error
 from bnreg.config.overrides import with_overrides
 from bnreg.config.resolved import resolved_config
@@ -38,8 +39,9 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
     sweep, sweep_mistakes = read_sweep(document, arms)
     complete = not (mistakes or sweep_mistakes)
     cells, cell_mistakes = resolve_cells(document, sweep, choices, complete)
-    mistakes += [*header_mistakes, *_baseline_mistakes(document, arms), *_idle_overrides(document, arms)]
-    mistakes += [*sweep_mistakes, *cell_mistakes]
+    mistakes += [*header_mistakes, *_idle_overrides(document, arms), *sweep_mistakes, *cell_mistakes]
+    if header is not None or not _misplaced(document, ("arms", "baseline")):
+        mistakes += _baseline_mistakes(document, arms)
     if header is None or mistakes:
         raise user_error(mistakes)
     if equal := equal_arms(document, cells):
@@ -70,9 +72,19 @@ def _header(document: Document, stem: str) -> tuple[ExperimentFile | None, list[
     except ValidationError as error:
         mistakes = []
         for fault in faults(error, ExperimentFile):
-            label = fault.location[:-1] if fault.unknown_key else fault.location
-            mistakes.append(document.mistake(fault.location, fault.sentence, label))
+            path = fault.location
+            if fault.unknown_key:
+                mistakes.append(document.mistake(path, unknown_key(document, path, fault), path[:-1]))
+            else:
+                mistakes.append(document.mistake(path, fault.sentence))
         return None, mistakes
+
+
+def _misplaced(document: Document, keys: Sequence[str]) -> bool:
+    """Whether one of these keys was probably meant by a top-level key that does not exist, or has a list's form."""
+    top = tuple(ExperimentFile.model_fields)
+    words = [meant(str(key), (), top) for key in document.content if key not in top]
+    return isinstance(document.content.get("arms"), tuple) or any(word and word[0][0] in keys for word in words)
 
 
 def _baseline_mistakes(document: Document, arms: Mapping[str, Any]) -> list[Mistake]:

@@ -39,10 +39,12 @@ def _with_override(document: Document, override: str, place: Place) -> Document:
     if not equals or "" in path or not key.isprintable():
         raise ValueError("expected KEY=VALUE, such as optimizer.lr=0.01")
     value = parse_value(text)
-    adds_arm = len(path) == 2 and isinstance(value, Mapping)
-    if path[0] == "arms" and len(path) > 1 and not document.has(path[:2]) and not adds_arm:
-        arms = document.content.get("arms")
-        raise ValueError(unknown("arm", str(path[1]), list(arms) if isinstance(arms, dict) else []))
+    if path[0] == "arms" and len(path) > 1 and not document.has(path[:2]):
+        name, arms = str(path[1]), document.content.get("arms")
+        # With another value than an arm's changes, what follows the last dot of an unknown arm was meant as a setting.
+        if len(path) > 2 or ("." in name and not isinstance(value, Mapping)):
+            name = name.rpartition(".")[0] if len(path) == 2 else name
+            raise ValueError(unknown("arm", name, list(arms) if isinstance(arms, dict) else []))
     if (earlier := _replaced(document, path)) is not None:
         raise ValueError(f"would replace what {document.place(earlier).text} sets; give each key once")
     return document.with_value(path, value, Place(place.order, place.text, override=path))

@@ -165,7 +165,7 @@ class Model(Section):
         default="mlp", description="mlp, or cnn: convolutional layers before the hidden ones"
     )
     hidden: tuple[Width, ...] = Field(
-        default=(32, 32), description="widths of the hidden layers; none: a linear classifier"
+        default=(32, 32), description="widths of the hidden layers; []: a linear classifier"
     )
     channels: tuple[Width, ...] = Field(default=(8, 16), description="cnn: feature maps of each convolutional layer")
     kernel: int = Field(default=3, gt=0, le=MAX_KERNEL, description="cnn: kernel size, odd; borders are padded")

@@ -14,7 +14,7 @@ import yaml
 
 from bnreg.config.key_paths import KeyPath
 from bnreg.config.scalars import plain_scalar
-from bnreg.config.yaml_mistakes import StrictYamlError, decimal_comma, glued_colon, in_plain_words
+from bnreg.config.yaml_mistakes import StrictYamlError, decimal_comma, glued_colon, in_plain_words, missing_colon
 from bnreg.wording import show
 
 MAX_BYTES = 2**20
@@ -54,7 +54,9 @@ def parse(source: bytes) -> Parsed:
     if parsed is None or parsed.value is None:
         raise StrictYamlError(1, "the file is empty; write at least a name and arms")
     if not isinstance(parsed.value, dict):
-        raise StrictYamlError(1, f"expected keys such as 'name: …' at the top level, got {show(parsed.value)}")
+        remedy = missing_colon(parsed.value) if isinstance(parsed.value, str) else None
+        sentence = f"expected keys such as 'name: …' at the top level, got {show(parsed.value)}"
+        raise StrictYamlError(1, f"{sentence}; {remedy}" if remedy else sentence)
     return parsed
 
 

@@ -12,6 +12,7 @@ from itertools import product
 from typing import Any
 
 from bnreg.config.document import Document
+from bnreg.config.hints import swept_key
 from bnreg.config.key_paths import KeyPath, Point, assign
 from bnreg.config.mistakes import Mistake
 from bnreg.names import SECTIONS
@@ -124,7 +125,9 @@ def _problem(
 ) -> str | None:
     """The reason why a key cannot be swept, or None."""
     if not isinstance(swept.values, tuple):
-        return f"expected a list of values, got {show(swept.values)}"
+        inner = next(iter(swept.values), None) if isinstance(swept.values, Mapping) else None
+        remedy = f"; write {dotted([swept.key])}.{dotted([inner])}: {show(swept.values[inner])}" if inner else ""
+        return f"expected a list of values, got {show(swept.values)}{remedy}"
     if not swept.values:
         return "expected at least one value, got []"
     seen = set()
@@ -141,7 +144,8 @@ def _target_problem(document: Document, swept: SweptKey, arms: Mapping[str, Mapp
     if arm is not None and arm not in arms:
         return unknown("arm", arm, list(arms))
     if len(setting) < 2 or "" in setting or setting[0] not in SECTIONS:
-        return f"cannot be swept; sweep settings of {', '.join(SECTIONS)}, or of an arm (arms.NAME.model.norm)"
+        cannot = f"cannot be swept; sweep settings of {', '.join(SECTIONS)}, or of an arm (arms.NAME.model.norm)"
+        return cannot + swept_key(document, swept.source, arm, setting, swept.values)
     try:
         assign(document.content, swept.target, None)
     except ValueError as error:

@@ -8,6 +8,7 @@ from bnreg.wording import printable
 
 _GLUED = re.compile(r"([A-Za-z_][\w.-]*):(?![/\\])(\S+)", re.ASCII)
 _GLUED_LINE = re.compile(r"\s*(?:- )?([A-Za-z_][\w.-]*:(?![/\\])\S+)", re.ASCII)
+_UNMARKED = re.compile(r"([A-Za-z_][\w.-]*)(?: *= *| +)(\S.*)", re.ASCII)
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _DECIMALS = re.compile(r"[0-9]+([eE][-+]?[0-9]+)?")
 _NESTED_COLON = "a second ':' is not allowed here; quote the text or start a new line"
@@ -55,6 +56,15 @@ def glued_colon(text: str) -> str | None:
     return f"write '{key}: {printable(value[:40])}' (a space after the colon)"
 
 
+def missing_colon(text: str) -> str | None:
+    """The remedy if a text is really a key and a value without a colon, as in ``lr 0.1`` and ``lr = 0.1``."""
+    found = _UNMARKED.fullmatch(text)
+    if found is None:
+        return None
+    key, value = found.groups()
+    return f"write '{key[:40]}: {printable(value[:40])}' (a colon and a space after the key)"
+
+
 def decimal_comma(key: str, whole: str, decimals: str) -> str | None:
     """The remedy if a comma cuts a number in two, as in ``{lr: 0,1}``."""
     if not (_WHOLE.fullmatch(whole) and _DECIMALS.fullmatch(decimals)):
@@ -73,6 +83,11 @@ def in_plain_words(error: yaml.MarkedYAMLError, source: str) -> StrictYamlError:
             if found and (remedy := glued_colon(found.group(1))):
                 return StrictYamlError(line, remedy)
     complaint = f"{error.context} {error.problem}"
+    if "mapping values are not allowed" in complaint or "expected ':'" in complaint:
+        for line in (_line_of(error.context_mark or error.problem_mark), here, _line_above(lines, here)):
+            text = lines[line - 1].strip().removeprefix("- ") if 0 < line <= len(lines) else ""
+            if ":" not in text and (remedy := missing_colon(text)):
+                return StrictYamlError(line, remedy)
     for part, place, sentence in _SENTENCES:
         if part in complaint:
             if sentence is _INDENTATION and lines[here - 1][: _column_of(error.problem_mark)].strip():

@@ -72,6 +72,7 @@ def test_an_override_reaches_the_arm_that_it_names(arm, tmp_path):
 def test_an_override_may_add_an_arm_whose_name_has_dots_but_not_change_an_unknown_one(tmp_path):
     text = "arms: {v1: {}}\nbaseline: v1"
     assert load(tmp_path, text, "arms.v2.0={model: {norm: batch}}").arms == ("v1", "v2.0")
+    assert load(tmp_path, text.replace("{}}", "{model: {norm: batch}}}"), "arms.plain=null").arms == ("v1", "plain")
     unknown = "unknown arm 'v1.1'; did you mean 'v1'? (choices: v1)"
     for override in ("arms.v1.1.model.norm=batch", "sweep.arms.v1.1.model.norm=[batch]"):
         assert mistakes(tmp_path, text, override) == [f"override '{override}': {unknown}"]

@@ -50,7 +50,7 @@ REFUSED = {
     "data: {validation_size: -1}": "data.validation_size: expected a number of at least 0, got -1",
     "data: {fallback: mnist5k}": "data.fallback: expected 'mnist_5k' or 'none', got 'mnist5k'",
     "data: {root: 3}": "data.root: expected text, got 3",
-    "model: {hidden: 32}": "model.hidden: expected a list, got 32",
+    "model: {hidden: 32}": "model.hidden: expected a list, got 32; write [32]",
     "model: {hidden: [32, 0]}": "model.hidden[1]: expected a number greater than 0, got 0",
     "model: {hidden: [true]}": "model.hidden[0]: expected a whole number, got true",
     "model: {activation: rleu}": "model.activation: unknown activation 'rleu'; did you mean 'relu'? "
@@ -120,11 +120,11 @@ REFUSED = {
     "name: ../x": f"name: {NAME_RULE}, got '../x'",
     "name: 3": "name: expected text, got 3",
     "arms: {a b: {}}": f"arms.'a b': {NAME_RULE}, got 'a b'",
-    "arms: [a, b]": "arms: expected a mapping, got ['a', 'b']",
-    "arms: {a: 3}": "arms.a: expected a mapping, got 3",
+    "arms: [a, b]": "arms: expected a mapping, got ['a', 'b']; for example {bn: {model: {norm: batch}}, plain: {}}",
+    "arms: {a: 3}": "arms.a: expected a mapping, got 3; for example {model: {norm: batch}}",
     "arms: {a: {modle: {}}}": "arms.a: unknown key 'modle'; did you mean 'model'? "
     "(choices: data, model, optimizer, training)",
-    "arms: {a: {seeds: 3}}": "arms.a: unknown key 'seeds' (choices: data, model, optimizer, training)",
+    "arms: {a: {seeds: 3}}": "arms.a: unknown key 'seeds'; did you mean 'seeds' at the top level? write 'seeds: 3'",
     "arms: {a: {model: {nrm: batch}}}": "arms.a.model: unknown key 'nrm'; did you mean 'norm'? "
     f"(choices: {MODEL_KEYS})",
     "model: {kind: cn}": "model.kind: unknown kind 'cn'; did you mean 'cnn'? (choices: cnn, mlp)",
@@ -132,7 +132,7 @@ REFUSED = {
     "model: {kind: cnn, channels: []}": "model.channels: expected at least one layer, got []; use kind: mlp for no "
     "convolutional layers",
     "model: {kind: cnn, channels: [0]}": "model.channels[0]: expected a number greater than 0, got 0",
-    "model: {kind: cnn, channels: 8}": "model.channels: expected a list, got 8",
+    "model: {kind: cnn, channels: 8}": "model.channels: expected a list, got 8; write [8]",
     "model: {kind: cnn, kernel: 4}": "model.kernel: expected an odd number, got 4",
     "model: {kind: cnn, stride: 0}": "model.stride: expected a number greater than 0, got 0",
     "model: {kind: cnn, pool: 100}": "model.pool: expected a number of at most 99, got 100",
@@ -253,7 +253,7 @@ datta: {}
         "a.yaml:8: optimizer.momentum: momentum does not belong to adam (adam takes: betas, eps)",
         "a.yaml:9: model.hidden[0]: expected a whole number, got 'x'",
         f"a.yaml:10: unknown key 'datta'; did you mean 'data'? (choices: {ALL_KEYS})",
-        "override 'jobs=none': expected a whole number, got 'none'",
+        "override 'jobs=none': expected a whole number, got 'none'; write null",
     ]
 
 

@@ -97,7 +97,7 @@ SWEEPS = {
     f"(choices: {', '.join(Model.model_fields)})",
     "model.inti.gain: [1, 2]": "sweep.model.inti.gain: unknown key 'inti'; did you mean 'init'? "
     f"(choices: {', '.join(Model.model_fields)})",
-    "modle.norm: [batch]": f"sweep.modle.norm: {NOT_SWEPT}",
+    "modle.norm: [batch]": f"sweep.modle.norm: {NOT_SWEPT}; did you mean 'model.norm: [batch]'?",
     "model: [{}]": f"sweep.model: {NOT_SWEPT}",
     "seeds: [1, 2]": f"sweep.seeds: {NOT_SWEPT}",
     "arms: [1, 2]": f"sweep.arms: {NOT_SWEPT}",
@@ -135,7 +135,9 @@ def test_true_and_1_are_different_values(tmp_path):
 
 def test_a_sweep_that_is_not_a_mapping_is_reported(tmp_path):
     """A list has no keys to sweep."""
-    assert mistakes(tmp_path, "sweep: [1]") == ["a.yaml:1: sweep: expected a mapping, got [1]"]
+    assert mistakes(tmp_path, "sweep: [1]") == [
+        "a.yaml:1: sweep: expected a mapping, got [1]; for example {optimizer.lr: [0.01, 0.1]}"
+    ]
 
 
 def test_ten_thousand_points_are_possible(tmp_path):

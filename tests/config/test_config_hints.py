@@ -1,0 +1,116 @@
+"""Keys in the wrong place, under another tool's name or in the wrong form: the line says where they belong, and how."""
+
+import pytest
+from support.config_case import PAIR, mistakes
+
+from bnreg.config.hints import SYNONYMS, all_settings
+
+NOT_SWEPT = "cannot be swept; sweep settings of data, model, optimizer, training, or of an arm (arms.NAME.model.norm)"
+ARMS_EXAMPLE = "for example {bn: {model: {norm: batch}}, plain: {}}"
+MARK = "(a colon and a space after the key)"
+
+IN_THE_FILE = {
+    "epochs: 3": "unknown key 'epochs'; did you mean 'training.epochs'? write 'training: {epochs: 3}'",
+    "learning_rate: 0.1": "unknown key 'learning_rate'; did you mean 'optimizer.lr'? write 'optimizer: {lr: 0.1}'",
+    "learningRate: 0.1": "unknown key 'learningRate'; did you mean 'optimizer.lr'? write 'optimizer: {lr: 0.1}'",
+    "batch_size: 9": "unknown key 'batch_size'; did you mean 'data.batch_size'? write 'data: {batch_size: 9}'",
+    "dropout: 0.5": "unknown key 'dropout'; did you mean 'model.dropout'? write 'model: {dropout: 0.5}'",
+    "activation: tanh": "unknown key 'activation'; did you mean 'model.activation'? write 'model: {activation: tanh}'",
+    "hidden_size: 64": "unknown key 'hidden_size'; did you mean 'model.hidden'? write 'model: {hidden: [32, 32]}'",
+    "num_epochs: 3": "unknown key 'num_epochs'; did you mean 'training.epochs'? write 'training: {epochs: 3}'",
+    "batchnorm: true": "unknown key 'batchnorm'; did you mean 'model.norm'? write 'model: {norm: batch}'",
+    "patience: 3": "unknown key 'patience'; did you mean 'training.early_stopping.patience'? "
+    "write 'training: {early_stopping: {patience: 3}}'",
+    "early_stopping: 3": "unknown key 'early_stopping'; did you mean 'training.early_stopping'? "
+    "write 'training: {early_stopping: {patience: 3}}'",
+    "epoch: 3": "unknown key 'epoch'; did you mean 'training.epochs'? write 'training: {epochs: 3}'",
+    "optimizer.lr: 0.1": "unknown key 'optimizer.lr'; write 'optimizer: {lr: 0.1}'",
+    "model: {lr: 1}": "model: unknown key 'lr'; did you mean 'optimizer.lr'? write 'optimizer: {lr: 1}'",
+    "training: {seeds: 3}": "training: unknown key 'seeds'; did you mean 'seeds' at the top level? write 'seeds: 3'",
+    "arms: {a: {norm: batch}}": "arms.a: unknown key 'norm'; did you mean 'model.norm'? "
+    "write 'arms: {a: {model: {norm: batch}}}'",
+    "arms: {a: {model.norm: batch}}": "arms.a: unknown key 'model.norm'; write 'arms: {a: {model: {norm: batch}}}'",
+    "arms: [a, b]\nbaseline: a": f"arms: expected a mapping, got ['a', 'b']; {ARMS_EXAMPLE}",
+    "arms:\n- {name: bn}\nbaseline: bn": f"arms: expected a mapping, got [{{'name': 'bn'}}]; {ARMS_EXAMPLE}",
+    "arms: {bn: batch}": "arms.bn: expected a mapping, got 'batch'; for example {model: {norm: batch}}",
+    "sweep: {lr: [0.1, 0.2]}": f"sweep.lr: {NOT_SWEPT}; did you mean 'optimizer.lr: [0.1, 0.2]'?",
+    "sweep: {optimizer: {lr: [1, 2]}}": "sweep.optimizer: expected a list of values, got {'lr': [1, 2]}; "
+    "write optimizer.lr: [1, 2]",
+    "sweep: {model.epochs: [1, 2]}": "sweep.model.epochs: unknown key 'epochs'; did you mean 'training.epochs'?",
+    "name x": f"expected keys such as 'name: …' at the top level, got 'name x'; write 'name: x' {MARK}",
+    "name x\nseeds: 3": f"write 'name: x' {MARK}",
+    "name = x\nseeds: 3": f"write 'name: x' {MARK}",
+    "model:  # a comment\n  norm batch\n  hidden: [3]": f"write 'norm: batch' {MARK}",
+    "optimizer:\n  lr 0.1": f"optimizer: expected a mapping, got 'lr 0.1'; write 'lr: 0.1' {MARK}",
+    "model: {norm batch}": f"model: unknown key 'norm batch'; write 'norm: batch' {MARK}",
+    "optimizer: sgd": "optimizer: expected a mapping, got 'sgd'; write {name: sgd}",
+    "model: {init: he}": "model.init: expected a mapping, got 'he'; write {scheme: he}",
+    "model: {hidden: none}": "model.hidden: expected a list, got 'none'; write []",
+    "model: {hidden: null}": "model.hidden: expected a list, got null; write []",
+    "data: {train_size: None}": "data.train_size: expected a whole number, got 'None'; write null",
+    "training: {early_stopping: none}": "training.early_stopping: expected a mapping, got 'none'; write null",
+}
+
+AS_OVERRIDE = {
+    "lr=0.1": "unknown key 'lr'; did you mean 'optimizer.lr=0.1'?",
+    "schedule.name=step": "unknown key 'schedule'; did you mean 'optimizer.schedule={name: step}'?",
+    "arms.bn.norm=batch": "arms.bn: unknown key 'norm'; did you mean 'arms.bn.model.norm=batch'?",
+    "model={lr: 0.1}": "unknown key 'lr'; did you mean 'optimizer.lr=0.1'?",
+    "hidden_size=64": "unknown key 'hidden_size'; did you mean 'model.hidden=[32, 32]'?",
+    "sweep.lr=[1, 2]": f"{NOT_SWEPT}; did you mean 'sweep.optimizer.lr=[1, 2]'?",
+    "sweep.arms.bn.lr=[1, 2]": f"{NOT_SWEPT}; did you mean 'sweep.arms.bn.optimizer.lr=[1, 2]'?",
+    "arms.plian.norm=batch": "unknown arm 'plian'; did you mean 'plain'? (choices: bn, plain)",
+    "arms=[a, b]": f"expected a mapping, got ['a', 'b']; {ARMS_EXAMPLE}",
+    "model.hidden=none": "expected a list, got 'none'; write []",
+}
+
+
+@pytest.mark.parametrize("text", IN_THE_FILE, ids=lambda text: text[:40])
+def test_a_line_of_the_file_leads_to_the_right_place_and_form(tmp_path, text):
+    (line,) = mistakes(tmp_path, f"# a comment\n{text}\n")
+    assert line.partition(": ")[2] == IN_THE_FILE[text]
+
+
+@pytest.mark.parametrize("override", AS_OVERRIDE)
+def test_an_override_leads_to_the_right_override(tmp_path, override):
+    assert mistakes(tmp_path, PAIR, override) == [f"override '{override}': {AS_OVERRIDE[override]}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    {
+        "model: {name: cnn}": "'kind'",
+        "model: {type: cnn}": "'kind'",
+        "optimizer: {kind: sgd}": "'name'",
+        "optimizer: {learning_rate: 1}": "'lr'",
+        "model: {batchnorm: true}": "'norm'",
+        "seed: 3": "'seeds'",
+        "gpu: true": "'device'",
+        "arm: {a: {}}\nbaseline: a": "'arms'",
+        "variants: {a: {}}\nbaseline: a": "'arms'",
+        "arms: {a: {}, b: {model: {norm: batch}}}\nbase_line: a": "'baseline'",
+        "arms: {a: {}, b: {model: {norm: batch}}}\ncontrol: a": "'baseline'",
+    }.items(),
+)
+def test_a_key_of_the_same_section_is_named_beside_the_choices(tmp_path, text, hint):
+    """One mistake is one line: arms and baseline are not missing if they were meant."""
+    (line,) = mistakes(tmp_path, text)
+    assert f"; did you mean {hint}? (choices: " in line
+
+
+@pytest.mark.parametrize("key", all_settings())
+def test_every_setting_is_found_by_its_dotted_key(tmp_path, key):
+    """Also where the last part alone is ambiguous, as ``name`` is."""
+    if "." in key:
+        (line,) = mistakes(tmp_path, f"{key}: 1")
+        assert line.startswith(f"a.yaml:1: unknown key '{key}'; write '{key.partition('.')[0]}: {{")
+
+
+@pytest.mark.parametrize("name", SYNONYMS)
+def test_every_synonym_leads_to_a_setting_and_its_example_is_valid(tmp_path, name):
+    """A value is part of the synonym where the user's own would mean something else here."""
+    key, is_example, value = SYNONYMS[name].partition("=")
+    assert key in all_settings()
+    assert name not in all_settings()
+    if is_example:
+        assert mistakes(tmp_path, "data: {validation_size: 9}", f"{key}={value}") == []
