@@ -18,6 +18,14 @@ def test_a_run_can_be_named_in_several_ways(bnreg, argument):
     assert max(len(line) for line in done.out.splitlines()) <= 80
 
 
+@pytest.mark.parametrize("command", ["show", "compare", "plot"])
+def test_the_folder_that_holds_the_runs_leads_to_the_runs(bnreg, command):
+    make_run("runs", made_name())
+    done = bnreg(command, "runs/")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "runs: not a run folder (it has no manifest.json); did you mean 'runs/*'?\n"
+
+
 def test_the_record_is_plain_data(bnreg):
     make_run("runs", made_name(), diverged=[("bn", 3)], num_seeds=4)
     record = json.loads(bnreg("show", "lift", "--json").out)
