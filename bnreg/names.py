@@ -3,12 +3,20 @@
 import re
 from typing import NamedTuple
 
-# Safe as a file name, as a column of a table and in a terminal.
+# Safe as a column of a table, in a terminal and, if ``why_no_file_name`` has no objection, as a file name.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 SEED_LIMIT = 2**32
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 # The sections of settings; arms and sweeps may change them. No setting inside them has one of these names.
 SECTIONS = ("data", "model", "optimizer", "training")
+
+
+def why_no_file_name(name: str) -> str | None:
+    """The reason why a name cannot be that of a file on every system; None if it can."""
+    if _DEVICE.fullmatch(name):
+        return "is the name of a device on Windows"
+    return "ends in a dot, which Windows leaves out" if name.endswith(".") else None
 
 
 def split_arm(key: str) -> tuple[str | None, str]:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, PlainValidator
 from bnreg.config.faults import fault
 from bnreg.config.schema import Section
 from bnreg.metrics import ACCURACY_SMALLEST_EFFECT
-from bnreg.names import NAME, SEED_LIMIT
+from bnreg.names import NAME, SEED_LIMIT, why_no_file_name
 from bnreg.wording import show
 
 MAX_SEEDS = 10_000
@@ -21,6 +21,8 @@ def _valid_name(value: str) -> str:
     if not NAME.fullmatch(value):
         rule = "a name of at most 64 letters, digits, '_', '.' or '-' that starts with a letter or digit"
         raise fault(f"expected {rule}, got {show(value)}")
+    if reason := why_no_file_name(value):
+        raise fault(f"{show(value)} {reason}; choose another name")
     return value
 
 

@@ -19,7 +19,7 @@ from bnreg.config.overrides import with_overrides
 from bnreg.config.resolved import resolved_config
 from bnreg.config.schema import Choices
 from bnreg.config.sweep import read_sweep
-from bnreg.wording import dotted, listed, unknown
+from bnreg.wording import dotted, listed, show, unknown
 
 
 def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> Experiment:
@@ -39,7 +39,13 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
     sweep, sweep_mistakes = read_sweep(document, arms)
     complete = not (mistakes or sweep_mistakes)
     cells, cell_mistakes = resolve_cells(document, sweep, choices, complete)
-    mistakes += [*header_mistakes, *_idle_overrides(document, arms), *sweep_mistakes, *cell_mistakes]
+    mistakes += [
+        *header_mistakes,
+        *_same_file_names(document, arms),
+        *_idle_overrides(document, arms),
+        *sweep_mistakes,
+        *cell_mistakes,
+    ]
     if header is not None or not _misplaced(document, ("arms", "baseline")):
         mistakes += _baseline_mistakes(document, arms)
     if header is None or mistakes:
@@ -95,6 +101,18 @@ def _baseline_mistakes(document: Document, arms: Mapping[str, Any]) -> list[Mist
         sentence = f"missing; name the arm that the others are compared with ({listed(arms)})"
         return [document.mistake(("baseline",), sentence)]
     return []
+
+
+def _same_file_names(document: Document, arms: Mapping[str, Any]) -> list[Mistake]:
+    """A line for each arm whose weights would have the same file name as those of an earlier arm on some systems."""
+    mistakes = []
+    first: dict[str, str] = {}
+    for arm in arms:
+        earlier = first.setdefault(arm.casefold(), arm)
+        if earlier != arm:
+            sentence = f"arms {show(earlier)} and {show(arm)} differ only in case, which not every disk tells apart"
+            mistakes.append(document.mistake(("arms", arm), f"{sentence}; rename one"))
+    return mistakes
 
 
 def _idle_overrides(document: Document, arms: Mapping[str, Any]) -> list[Mistake]:

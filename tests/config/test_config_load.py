@@ -274,6 +274,8 @@ def test_a_long_override_is_cut_in_the_message(tmp_path):
 
 ARMS = {
     "arms: {a: {}, b: {}}": "a.yaml: baseline: missing; name the arm that the others are compared with (choices: a, b)",
+    "arms:\n  BN: {}\n  bn: {model: {norm: batch}}\nbaseline: bn": "a.yaml:3: arms.bn: arms 'BN' and 'bn' differ only "
+    "in case, which not every disk tells apart; rename one",
     "arms: {bn: {}, plain: {}}\nbaseline: plian": "a.yaml:2: baseline: unknown arm 'plian'; did you mean 'plain'? "
     "(choices: bn, plain)",
     "arms:\n  a: {}\n  b: {model: {norm: none}}\nbaseline: a": "a.yaml:3: arms.b: arms 'a' and 'b' are equal; "
