@@ -1,9 +1,12 @@
 """The start of a run: record its conditions, and resume it only under the same conditions."""
 
 import json
+import os
 import platform
+import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +26,8 @@ RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair")
 DECISIVE_VERSIONS = ("bnreg", "torch", "numpy")
 # Settings that no result depends on: with less memory, a user may want to resume with fewer processes.
 INDIFFERENT = ("jobs", "snapshot_seconds")
+# An absolute path in a word of the command line: the word itself, or a value of an option, an override or a mapping.
+_ABSOLUTE = re.compile(r"""(?:^|(?<=[=\s"'\[{,]))/[^"'\]},]*""")
 
 
 def describe_beginning(plan: Plan, *, command: Sequence[str], data_folder: Path | None) -> Beginning:
@@ -30,7 +35,7 @@ def describe_beginning(plan: Plan, *, command: Sequence[str], data_folder: Path 
 
     Args:
         plan: The plan.
-        command: The command that the user typed.
+        command: The command that the user typed; a run is made to be shared, so absolute paths in it are shortened.
         data_folder: The data root, if the user chose one.
     """
     experiment = plan.experiment
@@ -38,7 +43,7 @@ def describe_beginning(plan: Plan, *, command: Sequence[str], data_folder: Path 
         schema=SCHEMA_VERSION,
         id="",  # set when the folder is created
         name=experiment.name,
-        command=tuple(command),
+        command=tuple(_ABSOLUTE.sub(lambda path: _portable(path[0]), word) for word in command),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         arms=experiment.arms,
         baseline=experiment.baseline,
@@ -150,6 +155,19 @@ def _changed_data(before: Mapping[str, UsedData], after: Mapping[str, UsedData])
 
 def _changed(what: str, before: Any, after: Any) -> list[str]:
     return [] if before == after else [f"{what} is {json.dumps(after)} here but was {json.dumps(before)}"]
+
+
+def _portable(path: str) -> str:
+    """An absolute path below the current folder, below the home folder as ``~``, or without its folders."""
+    typed = Path(os.path.normpath(path))
+    bases = [(Path.cwd(), "")]
+    with suppress(RuntimeError):  # the user may have no home
+        bases.append((Path.home(), "~"))
+    for base, prefix in bases:
+        for given, folder in ((typed, base), (typed.resolve(), base.resolve())):
+            if given.is_relative_to(folder) and folder != Path(folder.anchor):
+                return str(Path(prefix) / given.relative_to(folder))
+    return typed.name
 
 
 def _describe_data(dataset: Dataset) -> UsedData:

@@ -48,7 +48,7 @@ class RunInfo:
         schema: Version of the folder's layout.
         id: The name of the run's folder, which distinguishes runs of one experiment.
         name: The experiment's name.
-        command: The command line, word by word.
+        command: The command line, word by word, without the folders of the machine.
         arms: In the config's order.
         baseline: The arm that the others are compared with, if any.
         seeds: In the config's order.

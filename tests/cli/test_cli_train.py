@@ -140,6 +140,24 @@ def test_a_sweep_puts_its_keys_into_columns(bnreg, folder):
 
 
 @pytest.mark.usefixtures("without_workers")
+def test_a_run_folder_names_no_folder_of_the_machine(bnreg, folder, tmp_path, monkeypatch):
+    """It is made to be shared; what reproduces the run is kept."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for place in ("here", "home", "elsewhere"):
+        (tmp_path / place).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    shutil.copy(folder / "small.yaml", tmp_path / "here")
+    places = ("--runs", f"{tmp_path}/here/runs", f"--data-root={tmp_path}/elsewhere/data")
+    done = bnreg("train", f"{tmp_path}/here/small.yaml", "seeds=1", "training.epochs=1", *places)
+    assert done.code == 0, done.err
+    run = Path(done.out.splitlines()[-1])
+    assert json.loads((run / "run.json").read_text())["command"] == [
+        *("bnreg", "train", "small.yaml", "seeds=1", "training.epochs=1", "--runs", "runs", "--data-root=data")
+    ]
+    assert not [path for path in run.rglob("*") if path.is_file() and str(tmp_path).encode() in path.read_bytes()]
+
+
+@pytest.mark.usefixtures("without_workers")
 def test_early_stopping_stops_each_replica_on_its_own_validation_split(bnreg, folder):
     stopping = ("training={epochs: 30, early_stopping: {patience: 1}}", "data.validation_size=200", "optimizer.lr=0.1")
     done = bnreg("train", folder / "small.yaml", *stopping)
