@@ -7,10 +7,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bnreg.analysis.groups import ReplicaGroup, changed_keys, distinct, mixed_data, pooled_groups, run_groups
-from bnreg.analysis.judged import TEST_ACCURACY, Judged, judge_groups
+from bnreg.analysis.judged import Judged, judge_groups
 from bnreg.analysis.query import check_keys, parse_filter
 from bnreg.analysis.question import Question
-from bnreg.analysis.replicas import DATASET_KEY, LAST, Replica, check_at, check_metrics, metric_names, replicas_of
+from bnreg.analysis.replicas import (
+    DATASET_KEY,
+    LAST,
+    TEST_ACCURACY,
+    Replica,
+    check_at,
+    check_metrics,
+    metric_names,
+    replicas_of,
+)
 from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import cell_settings
 from bnreg.errors import UserError

@@ -61,6 +61,11 @@ class ReplicaGroup:
         """Seeds with a diverged replica."""
         return [seed for seed, replicas in self.by_seed.items() if any(replica.diverged for replica in replicas)]
 
+    @property
+    def dead_seeds(self) -> list[int]:
+        """Seeds with a replica that ended no better than a guess, though it did not diverge."""
+        return [seed for seed, replicas in self.by_seed.items() if any(replica.is_dead for replica in replicas)]
+
     def values(self, metric: str) -> dict[int, float]:
         """The metric by seed, averaged where a seed has several replicas; seeds without a value are left out."""
         values = {}

@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bnreg.analysis.groups import ReplicaGroup
-from bnreg.analysis.replicas import EPOCHS_KEY, Replica
+from bnreg.analysis.replicas import EPOCHS_KEY, TEST_ACCURACY, Replica
 from bnreg.metrics import metric_of
 from bnreg.statistics.evidence import Evidence, judge
 from bnreg.statistics.intervals import Flags, example_error
 from bnreg.statistics.paired import compare_pairs
 from bnreg.statistics.unpaired import compare_unpaired
-
-TEST_ACCURACY = "test_accuracy"
 
 
 @dataclass(frozen=True, eq=False)

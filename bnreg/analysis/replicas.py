@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import cell_settings
+from bnreg.data import DATASETS
 from bnreg.errors import UserError
+from bnreg.metrics import ACCURACY, METRICS
 from bnreg.names import ReplicaId
 from bnreg.training.messages import Proof
 from bnreg.wording import counted, unknown
@@ -20,6 +22,10 @@ DATASET_KEY = "dataset"
 EPOCHS_KEY = "training.epochs"
 LAST = "last"
 BEST = "best"
+TEST_ACCURACY = "test_accuracy"
+# Below this multiple of a guess's accuracy a network has learnt nothing: one that gives all of MNIST the most frequent
+# class is right in 1.14 times as many cases as a guess.
+DEAD = 1.5
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,6 +36,7 @@ class Replica:
         view: The run it belongs to.
         id: Its point, arm and seed.
         diverged: Whether it diverged; its metrics are then those of a random guess.
+        is_dead: Whether it trained, yet ended at about the test accuracy of a guess.
         seconds: Its training time.
         settings: Dotted key → value; also ``arm``, ``run``, ``name``, ``dataset`` and ``device``.
         fingerprint: Fingerprint of the data that it saw.
@@ -40,6 +47,7 @@ class Replica:
     view: RunView
     id: ReplicaId
     diverged: bool
+    is_dead: bool
     seconds: float
     settings: Mapping[str, Any]
     fingerprint: str
@@ -111,7 +119,9 @@ def replicas_of(view: RunView, metrics: Sequence[str], at: str = LAST) -> list[R
     columns = {metric: _values(view, metric, at) for metric in metrics}
     cells = {(point, arm): _settings(view, point, arm) for point in range(len(view.points)) for arm in view.arms}
     fingerprints = {cell: view.used_data(settings).fingerprint for cell, settings in cells.items()}
+    guesses = {cell: _guess(view.used_data(settings).name) for cell, settings in cells.items()}
     status, seconds = view.summary["status"], view.summary["seconds"]
+    accuracy = view.summary[f"final_{TEST_ACCURACY}"]
     replicas = []
     for row, proof in enumerate(view.pairing):
         cell = proof.replica.point_index, proof.replica.arm
@@ -120,6 +130,7 @@ def replicas_of(view: RunView, metrics: Sequence[str], at: str = LAST) -> list[R
                 view=view,
                 id=proof.replica,
                 diverged=status[row] == "diverged",
+                is_dead=status[row] != "diverged" and accuracy[row] < DEAD * guesses[cell],
                 seconds=seconds[row],
                 settings=cells[cell],
                 fingerprint=fingerprints[cell],
@@ -128,6 +139,12 @@ def replicas_of(view: RunView, metrics: Sequence[str], at: str = LAST) -> list[R
             )
         )
     return replicas
+
+
+def _guess(dataset: str) -> float:
+    """The accuracy of a random guess; 0 if the data set is unknown here."""
+    chance = METRICS[ACCURACY].chance
+    return chance(DATASETS[dataset].num_classes) if chance and dataset in DATASETS else 0.0
 
 
 def _settings(view: RunView, point: int, arm: str) -> dict[str, Any]:

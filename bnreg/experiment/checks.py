@@ -9,6 +9,11 @@ from bnreg.statistics.power import MIN_SEEDS
 from bnreg.statistics.sign_flip import smallest_p_value
 from bnreg.wording import VARIANCE_SHIFT, counted, show
 
+# From here, a batch norm's momentum was probably meant as Keras's, which is 1 minus torch's; its default is 0.99.
+LARGE_MOMENTUM = 0.9
+# The names that ``pandas.read_csv`` takes for missing values by default, as far as an arm may have them.
+MISSING_IN_PANDAS = ("NA", "NULL", "NaN", "None", "nan", "null")
+
 Networks = Callable[[Cell], Architecture]
 
 
@@ -40,6 +45,9 @@ def check_experiment(
         *_notices_without_effect(experiment),
         *_notices_on_pairs(experiment),
         *_notices_on_dropout(experiment, network),
+        *_notices_on_momentum(experiment, network),
+        *_notices_on_epochs(experiment),
+        *_notices_on_names(experiment),
         *_notices_on_shapes(experiment, network),
     ]
     return [], list(dict.fromkeys(notices))
@@ -187,6 +195,39 @@ def _notices_on_dropout(experiment: Experiment, network: Networks) -> Iterator[s
     for cell in experiment.cells:
         if cell.settings.model.dropout > 0 and network(cell).has_dropout_before_norm:
             yield f"arm {cell.arm!r}: dropout {VARIANCE_SHIFT}"
+
+
+def _notices_on_momentum(experiment: Experiment, network: Networks) -> Iterator[str]:
+    for cell in experiment.cells:
+        momentum = cell.settings.model.norm_momentum
+        if momentum >= LARGE_MOMENTUM and network(cell).needs_batch:
+            keras = f"; a Keras momentum of {momentum:g} is {1 - momentum:.12g} here" if momentum < 1 else ""
+            yield (
+                f"{experiment.locate(cell, 'model.norm_momentum')}: {momentum:g} is the share of each new batch, as in "
+                f"torch, so the running statistics follow the last few batches{keras}"
+            )
+
+
+def _notices_on_epochs(experiment: Experiment) -> Iterator[str]:
+    """Settings that count epochs, and lie beyond the last one."""
+    for cell in experiment.cells:
+        schedule, training = cell.settings.optimizer.schedule, cell.settings.training
+        stopping = training.early_stopping
+        after = f"in {counted(training.epochs, 'epoch')} of training"
+        for key, number, effect in (
+            ("optimizer.schedule.warmup_epochs", schedule.warmup_epochs, "the learning rate only rises"),
+            ("optimizer.schedule.step_epochs", schedule.step_epochs, "the learning rate never drops"),
+            ("training.early_stopping.patience", stopping.patience if stopping else None, "nothing stops early"),
+        ):
+            if number is not None and number >= training.epochs:
+                reason = f"because {key.rpartition('.')[2]} is {number:g}"
+                yield f"{experiment.locate(cell, key)}: {effect} {after}, {reason}"
+
+
+def _notices_on_names(experiment: Experiment) -> Iterator[str]:
+    for arm in experiment.arms:
+        if arm in MISSING_IN_PANDAS:
+            yield f"arm {arm!r}: pandas reads this name in a CSV file as missing, unless keep_default_na is False"
 
 
 def _notices_on_shapes(experiment: Experiment, network: Networks) -> Iterator[str]:

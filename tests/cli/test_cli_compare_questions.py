@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import made_runs
 from support.made_runs import make_view, write_run
 
 from bnreg.analysis.comparison import compare_views
@@ -226,6 +227,49 @@ def test_a_diverged_replica_counts_as_a_guess_at_any_epoch(bnreg, make_run):
         by_seed = json.loads(done.out)[0]["arms"][1]["test_accuracy"]["by_seed"]
         assert by_seed["2"] == 0.1
     assert "diverged, counted as chance: plain, seed 2" in bnreg("compare", run).out
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "who"),
+    [
+        ({"bn": 0.97, "plain": 0.1135}, "plain, seeds 0, 1, 2, 3, 4, 5"),
+        ({"plain": 0.1}, "plain, seeds 0, 1, 2, 3, 4, 5"),
+        ({"bn": 0.97, "plain": 0.151}, None),
+    ],
+)
+def test_networks_that_learnt_nothing_are_noticed(bnreg, accuracies, who):
+    """11.35 % is what one class for all test images gets on MNIST."""
+    made_runs.make_run("runs", made_runs.made_name(), accuracies=accuracies, num_seeds=6)
+    done = bnreg("compare", "runs/*", "--width", "200")
+    assert done.code == 0, done.err
+    assert (f"warning: no better than a guess: {who}; usual causes: dead units," in done.out) is (who is not None)
+
+
+def test_a_diverged_network_is_not_called_dead_too(bnreg):
+    accuracies = {"bn": [0.97, 0.97], "plain": [0.1, 0.1]}
+    points = [{"optimizer.lr": 0.1}, {"optimizer.lr": 0.2}]
+    diverged = [("plain", seed) for seed in range(5)]
+    made_runs.make_run(
+        "runs", made_runs.made_name(), accuracies=accuracies, num_seeds=6, points=points, diverged=diverged
+    )
+    out = bnreg("compare", "runs/*", "--width", "200").out
+    assert "diverged, counted as chance: plain, seeds 0, 1, 2, 3, 4, at 2 points" in out
+    assert "no better than a guess: plain, seed 5, at 2 points" in out
+
+
+def test_arms_called_like_missing_values_are_arms_like_any_other(bnreg):
+    """Also in metrics.csv, which pandas reads."""
+    made_runs.make_run(
+        "runs", made_runs.made_name(), accuracies={"NA": 0.97, "null": 0.96, "nan": 0.95}, baseline="null"
+    )
+    asked = ("compare", "runs/*", "--at", "epoch=1", "--json")
+    (record,) = json.loads(bnreg(*asked).out)
+    assert {one["arm"]: one["test_accuracy"]["mean"] for one in record["arms"]} == pytest.approx(
+        {"NA": 0.97, "null": 0.96, "nan": 0.95}
+    )
+    assert bnreg("plot", "lift", "-o", "curves.svg").code == 0
+    drawn = Path("curves.svg").read_text()
+    assert all(f">{arm}<" in drawn for arm in ("NA", "null", "nan"))
 
 
 def test_the_smallest_effect_decides_what_is_equivalent(bnreg, make_run):

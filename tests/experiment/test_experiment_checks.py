@@ -5,7 +5,8 @@ from collections import defaultdict
 import pytest
 from support.config_case import PAIR, load
 
-from bnreg.experiment.checks import check_experiment
+from bnreg.experiment.checks import MISSING_IN_PANDAS, check_experiment
+from bnreg.names import NAME
 from bnreg.training.shards import architecture
 
 LAST_BATCH = "the last batch of each epoch would hold 1 example, too few for batch norm: it is dropped in every arm"
@@ -16,7 +17,8 @@ def check(folder, text, num_train=1000):
         return architecture(cell.settings, (28, 28), 10)
 
     errors, notices = check_experiment(load(folder, text), defaultdict(lambda: num_train), network)
-    return [line.replace(f"{folder}/", "") for line in errors], notices
+    errors, notices = ([line.replace(f"{folder}/", "") for line in lines] for lines in (errors, notices))
+    return errors, notices
 
 
 @pytest.mark.parametrize(
@@ -216,3 +218,57 @@ def test_all_arms_read_their_data_from_one_place(tmp_path, key, value):
     (error,) = errors
     assert error.startswith("a.yaml:3: ") or "arms.b.data" in error
     assert error.endswith("must be the same for the whole experiment; set it outside arms and sweep")
+
+
+@pytest.mark.parametrize(
+    ("text", "notice"),
+    {
+        "optimizer: {schedule: {warmup_epochs: 5}}": "a.yaml:1: optimizer.schedule.warmup_epochs: the learning rate "
+        "only rises in 5 epochs of training, because warmup_epochs is 5",
+        "optimizer: {schedule: {warmup_epochs: 4.5}}": None,
+        "optimizer: {schedule: {name: step, step_epochs: 5}}": "a.yaml:1: optimizer.schedule.step_epochs: the learning "
+        "rate never drops in 5 epochs of training, because step_epochs is 5",
+        "optimizer: {schedule: {name: step, step_epochs: 4}}": None,
+        "{data: {validation_size: 9}, training: {early_stopping: {patience: 1}, epochs: 1}}": "a.yaml:1: "
+        "training.early_stopping.patience: nothing stops early in 1 epoch of training, because patience is 1",
+        "{data: {validation_size: 9}, training: {early_stopping: {patience: 4}}}": None,
+    }.items(),
+)
+def test_settings_that_count_epochs_beyond_the_last_one_are_noticed(tmp_path, text, notice):
+    """Of five epochs by default, the last can follow a drop after four, or be the fourth in a row that is no better."""
+    assert check(tmp_path, text)[1] == ([] if notice is None else [notice])
+
+
+def test_the_arm_and_the_point_that_lie_beyond_the_last_epoch_are_named(tmp_path):
+    text = arms("{}", "{optimizer: {schedule: {warmup_epochs: 3}}}", "sweep: {training.epochs: [2, 3, 4]}")
+    place = "a.yaml:3: arms.b.optimizer.schedule.warmup_epochs: the learning rate only rises in"
+    assert check(tmp_path, text)[1] == [
+        f"{place} {epochs} epochs of training, because warmup_epochs is 3" for epochs in (2, 3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "keras"),
+    [
+        ("{norm: batch, norm_momentum: 0.99}", "; a Keras momentum of 0.99 is 0.01 here"),
+        ("{norm: batch, norm_momentum: 0.9}", "; a Keras momentum of 0.9 is 0.1 here"),
+        ("{norm: batch, norm_momentum: 1}", ""),
+        ("{norm: batch, norm_momentum: 0.89}", None),
+        ("{norm: none, norm_momentum: 0.99}", None),
+    ],
+)
+def test_a_momentum_in_the_convention_of_keras_is_noticed(tmp_path, model, keras):
+    _, notices = check(tmp_path, f"model: {model}")
+    assert len(notices) == (keras is not None)
+    for notice in notices:
+        assert notice.startswith("a.yaml:1: model.norm_momentum: ")
+        assert notice.endswith(f"the running statistics follow the last few batches{keras}")
+
+
+def test_arms_that_pandas_takes_for_missing_values_are_noticed(tmp_path):
+    from pandas._libs.parsers import STR_NA_VALUES
+
+    names = sorted(name for name in STR_NA_VALUES if NAME.fullmatch(name))
+    assert sorted(MISSING_IN_PANDAS) == names
+    _, notices = check(tmp_path, "arms: {'NA': {}, n: {model: {norm: batch}}}\nbaseline: n")
+    assert notices == ["arm 'NA': pandas reads this name in a CSV file as missing, unless keep_default_na is False"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bnreg.analysis.audit import TooFewSeeds, audit
 from bnreg.analysis.comparison import RUNNING_ACCURACY, Block, declared_effects
-from bnreg.analysis.groups import distinct, varying_keys
+from bnreg.analysis.groups import ReplicaGroup, distinct, varying_keys
 from bnreg.analysis.judged import Judged
 from bnreg.analysis.power import too_few_pairs
 from bnreg.analysis.replicas import DATASET_KEY
@@ -39,15 +39,11 @@ def _on_replicas(block: Block) -> list[str]:
     notes = []
     if RUNNING_ACCURACY in block.metrics and not block.question.metrics:
         notes.append("batch norm uses population statistics; 'by running' uses running statistics")
-    diverged: dict[str, list[str]] = {}
-    for group in block.groups:
-        if group.diverged_seeds:
-            diverged.setdefault(f"{group.side}, {seeds_text(group.diverged_seeds)}", []).append(
-                point_label(group.point)
-            )
-    if diverged:
-        arms = [f"{who}{_at_points(points)}" for who, points in diverged.items()]
-        notes.append(f"diverged, counted as chance: {_listed(arms)}")
+    if diverged := _by_seeds([(group, group.diverged_seeds) for group in block.groups]):
+        notes.append(f"diverged, counted as chance: {diverged}")
+    if dead := _by_seeds([(group, group.dead_seeds) for group in block.groups]):
+        causes = "dead units, a learning rate that is too high, or a warm-up that never ends"
+        notes.append(f"warning: no better than a guess: {dead}; usual causes: {causes}")
     if DATASET_KEY in block.point_keys and DATASET_KEY not in (block.question.group_by or ()):
         notes.append("the runs use different data sets, which are never averaged: each has rows of its own")
     if not block.is_run and (keys := varying_keys(block.groups)):
@@ -58,6 +54,15 @@ def _on_replicas(block: Block) -> list[str]:
             if len(runs) < len(block.views) and block.along == "arm" and "run" not in block.point_keys:
                 notes.append(f"{side} is in {len(runs)} of {counted(len(block.views), 'run')}")
     return notes
+
+
+def _by_seeds(seeds: Sequence[tuple[ReplicaGroup, list[int]]]) -> str:
+    """The groups that have any of these seeds, each with the seeds; groups that differ only in their point together."""
+    points: dict[str, list[str]] = {}
+    for group, some in seeds:
+        if some:
+            points.setdefault(f"{group.side}, {seeds_text(some)}", []).append(point_label(group.point))
+    return _listed([f"{who}{_at_points(labels)}" for who, labels in points.items()])
 
 
 def _on_pairing(block: Block) -> list[str]:
