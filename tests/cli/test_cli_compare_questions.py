@@ -50,6 +50,15 @@ def test_runs_are_pooled_by_a_key(bnreg):
     assert "p after Holm for 3 comparisons" in text
 
 
+def test_the_epochs_of_pooled_runs_are_a_range_from_the_fewest_to_the_most(bnreg, make_run):
+    """Whichever run comes first."""
+    for name, num_epochs in (("a", 8), ("b", 1), ("c", 3)):
+        make_run(name, num_epochs=num_epochs)
+    title = bnreg("compare", "runs/*", "--group-by", "training.epochs", "--width", "200").out.splitlines()[0]
+    assert title == "3 runs: mnist_5k (requested mnist), 1 to 8 epochs, 6 seeds"
+    assert ", 1 epoch, 6 seeds" in bnreg("compare", "b", "--width", "200").out.splitlines()[0]
+
+
 def test_an_advantage_does_not_change_from_run_to_run(bnreg, make_run):
     """The run is not a setting, so no setting changes along with it."""
     make_run("one")

@@ -286,6 +286,23 @@ def test_every_replica_is_in_one_shard_and_a_seeds_arms_stay_together():
             assert all(names in ({"a", "b"}, set()) for names in arms)
 
 
+@pytest.mark.parametrize(
+    ("model", "num_parameters", "values"),
+    [
+        ({"hidden": (5,)}, 36 * 5 + 5 + 5 * 4 + 4, 5 + 4),
+        ({"hidden": (5,), "norm": "batch"}, 36 * 5 + 2 * 5 + 5 * 4 + 4, 5 + 4),
+        ({"hidden": (5,), "activation": "prelu"}, 36 * 5 + 5 + 1 + 5 * 4 + 4, 5 + 4),
+        ({"hidden": ()}, 36 * 4 + 4, 4),
+        ({"kind": "cnn", "channels": (2,), "hidden": ()}, 9 * 2 + 2 + 2 * 9 * 4 + 4, 2 * 36 + 4),
+    ],
+    ids=str,
+)
+def test_the_memory_of_a_replica_is_that_of_an_arithmetic_by_hand(model, num_parameters, values):
+    """6 × 6 pixels, 4 classes, batches of 7; each parameter counts four times, each value eight times, at 4 bytes."""
+    network = architecture(make_cell(model=model).settings, (6, 6), 4)
+    assert estimate_bytes(network, 7) == 4 * (4 * num_parameters + 7 * (36 + 8 * values))
+
+
 def test_shards_keep_within_the_memory_limit_and_every_worker_gets_equally_many():
     """A single seed's arms stay together even if they need more."""
     cells = [make_cell("a"), make_cell("b", model=BN)]
