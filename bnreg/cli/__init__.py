@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from bnreg import signals
+from bnreg.cli.command import Command
 from bnreg.cli.options import examples_epilog
 from bnreg.errors import RunError, UserError
 from bnreg.wording import printable
@@ -51,7 +52,7 @@ def add_commands(app: typer.Typer, modules: Iterable[ModuleType]) -> None:
             continue
         function = getattr(module, name)
         epilog = examples_epilog(*module.EXAMPLES)
-        app.command(name, help=_reflowed(function), epilog=epilog, rich_help_panel=module.PANEL)(function)
+        app.command(name, cls=Command, help=_reflowed(function), epilog=epilog, rich_help_panel=module.PANEL)(function)
 
 
 def _modules() -> list[ModuleType]:

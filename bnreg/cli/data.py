@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from bnreg.cli.command import Command
 from bnreg.cli.options import DataRoot, Json, examples_epilog
 from bnreg.cli.printing import print_json, print_parts
 
@@ -35,7 +36,7 @@ def list_datasets(context: typer.Context, data_root: DataRoot = None, json: Json
         typer.echo(note)
 
 
-@app.command(epilog=examples_epilog("bnreg data fetch mnist --data-root ~/data"))
+@app.command(cls=Command, epilog=examples_epilog("bnreg data fetch mnist --data-root ~/data"))
 def fetch(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The data set, as `bnreg data` lists it.")],

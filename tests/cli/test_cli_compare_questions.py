@@ -123,6 +123,24 @@ def test_a_filter_chooses_by_settings(bnreg):
     assert [one["num_pairs"] for one in comparisons(done)] == [3, 3]
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ("compare", "runs/*", "--where", "seed<3", "--json", "--where=arm=bn"),
+            "--where: given 2 times; give it once",
+        ),
+        (("train", "a.yaml", "--jobs", "1", "--jobs", "1", "--jobs", "2"), "--jobs: given 3 times; give it once"),
+        (("plot", "lift", "-o", "a.svg", "--output", "b.svg"), "--output: given 2 times; give it once"),
+        (("data", "fetch", "mnist", "--mirror", "a", "--mirror", "b"), "--mirror: given 2 times; give it once"),
+    ],
+)
+def test_an_option_that_holds_one_value_is_not_taken_twice(bnreg, words, line):
+    """The last one would win silently."""
+    done = bnreg(*words)
+    assert (done.code, done.out, done.err) == (2, "", f"{line}\n")
+
+
 def test_another_baseline_turns_the_difference_round(bnreg, make_run):
     (found,) = comparisons(bnreg("compare", make_run("lift"), "--baseline", "bn", "--json"))
     assert (found["arm"], found["verdict"], round(found["difference"], 9)) == ("plain", "hurt", -0.01)
