@@ -11,8 +11,7 @@ from datetime import datetime
 from itertools import product, starmap
 from typing import Any
 
-from bnreg.config.cell_settings import SECTIONS
-from bnreg.names import NAME, SEED_LIMIT, ReplicaId
+from bnreg.names import NAME, SECTIONS, SEED_LIMIT, ReplicaId
 from bnreg.runs.strict_json import parse_json
 from bnreg.training.messages import Proof
 from bnreg.wording import printable

@@ -23,7 +23,7 @@ def test_the_folder_that_holds_the_runs_leads_to_the_runs(bnreg, command):
     make_run("runs", made_name())
     done = bnreg(command, "runs/")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "runs: not a run folder (it has no manifest.json); did you mean 'runs/*'?\n"
+    assert done.err == "runs: a folder of 1 run, not a run; did you mean 'runs/*'?\n"
 
 
 def test_the_record_is_plain_data(bnreg):
