@@ -11,7 +11,16 @@ import bnreg
 
 PACKAGE = Path(bnreg.__file__).parent
 TESTS = Path(__file__).parent
-GROUND = {"errors", "metrics", "names", "signals", "stopping", "streams", "wording"}  # every room may use these
+GROUND = {
+    "errors",
+    "metrics",
+    "names",
+    "search_path",
+    "signals",
+    "stopping",
+    "streams",
+    "wording",
+}  # every room may use these
 FLOW = [
     "config",
     "data",

@@ -5,12 +5,13 @@ does not harm the others.
 """
 
 import multiprocessing
+import os
 import signal
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -19,6 +20,7 @@ from typing import cast
 
 from bnreg import signals, stopping
 from bnreg.errors import RunError
+from bnreg.search_path import environment_of_children
 from bnreg.training.engines import ENGINES
 from bnreg.training.messages import Progressed, ShardDone
 from bnreg.training.shard_job import Job, train_and_keep
@@ -137,9 +139,25 @@ def _start(
     ours, theirs = CONTEXT.Pipe()
     arguments = (theirs, data_folders, engine, device, snapshot_seconds)
     process: BaseProcess = CONTEXT.Process(target=_work, args=arguments, daemon=True)
-    process.start()
+    with _environment(environment_of_children()):
+        process.start()
     theirs.close()  # so that the pipe ends when the worker dies
     return ours, process
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Within this block, processes are started with these variables."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _assign(connection: Connection, process: BaseProcess, job: Job) -> _Worker:
