@@ -35,6 +35,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def ended(code: int | None) -> str:
+    """The end of a process, by its exit code: ``was killed by signal 9``."""
+    return f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
+
+
 def as_written(value: object) -> str:
     """A value as written in a config, whole numbers without a decimal point: 1.0 and 1 look the same."""
     return _text(value, str, lambda number: repr(number).removesuffix(".0"))

@@ -24,6 +24,7 @@ from bnreg.search_path import environment_of_children
 from bnreg.training.engines import ENGINES
 from bnreg.training.messages import Progressed, ShardDone
 from bnreg.training.shard_job import Job, train_and_keep
+from bnreg.wording import ended
 
 CONTEXT = multiprocessing.get_context("spawn")  # a worker inherits nothing from the coordinator, on any system
 MAX_ATTEMPTS = 3  # to train a shard whose worker dies
@@ -182,9 +183,8 @@ def _end(workers: Mapping[Connection, _Worker]) -> None:
 def _obituary(worker: _Worker) -> str:
     worker.process.join()
     code = worker.process.exitcode
-    reason = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
     hint = "; the usual cause is a lack of memory: try a smaller jobs=N" if code == -signal.SIGKILL else ""
-    return f"the worker process that trained {worker.seeds} {reason}{hint}"
+    return f"the worker process that trained {worker.seeds} {ended(code)}{hint}"
 
 
 def _work(

@@ -9,7 +9,8 @@ from support.made_runs import make_view
 
 from bnreg.errors import UserError
 from bnreg.report.charts.curves import MAX_POINTS, curves
-from bnreg.report.charts.drawing import CHART_FORMATS, PALETTE, render_chart, save_chart
+from bnreg.report.charts.drawing import PALETTE, render_chart, save_chart
+from bnreg.report.charts.rendering import RENDERERS
 from bnreg.report.charts.table import CHARTS
 
 
@@ -232,10 +233,10 @@ def test_a_chart_that_fails_leaves_the_existing_file_untouched(tmp_path, monkeyp
     path = tmp_path / "curves.svg"
     path.write_text("former")
 
-    def fail(_):
+    def fail(*_):
         raise RuntimeError("no picture")
 
-    monkeypatch.setitem(CHART_FORMATS, "svg", fail)
+    monkeypatch.setitem(RENDERERS, "svg", fail)
     with pytest.raises(RuntimeError, match="no picture"):
         save_chart(curves(make_view(num_epochs=1)), path)
     assert path.read_text() == "former"

@@ -1,4 +1,4 @@
-"""Runs that are trained in this process, which saves the start of workers and of the command line."""
+"""Runs that are trained and drawn in this process, which saves the start of other processes."""
 
 from contextlib import contextmanager
 
@@ -9,6 +9,8 @@ from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS
 from bnreg.experiment.beginning import describe_beginning
 from bnreg.experiment.plan import plan_experiment
 from bnreg.experiment.story import begin_experiment, run_experiment
+from bnreg.report.charts import drawing
+from bnreg.report.charts.rendering import RENDERERS
 from bnreg.training.shard_job import train_and_keep
 
 
@@ -25,6 +27,14 @@ def training_here():
     """Within it, runs are trained in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(EXECUTORS, DEFAULT_EXECUTOR, in_this_process)
+        yield
+
+
+@contextmanager
+def drawing_here():
+    """Within it, charts are drawn in this process: the drawing engine takes most of a second to start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "draw_in_a_process", lambda chart, name, version: RENDERERS[name](chart, version))
         yield
 
 

@@ -5,15 +5,19 @@ Altair draws a chart from one description, whether as a page or as a picture.
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from io import BytesIO, StringIO
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import altair as alt
 
-from bnreg.errors import UserError
-from bnreg.wording import unknown
+from bnreg.errors import RunError, UserError
+from bnreg.report.charts import rendering
+from bnreg.report.charts.rendering import RENDERERS
+from bnreg.search_path import environment_of_children
+from bnreg.wording import ended, printable, unknown
 
 Figure = TypeVar("Figure", alt.VConcatChart, alt.HConcatChart, alt.ConcatChart)
 
@@ -58,6 +62,8 @@ DASHES: dict[str, list[float]] = {"train": [5, 4], "validation": [1.5, 2.5], "te
 SHAPES = {"train": "square", "validation": "triangle-up", "test": "circle"}
 
 MAX_LEGEND_ROWS = 25  # longer legends have columns
+MAX_SECONDS = 120  # for drawing a chart; the largest take a few
+
 FONT = "Helvetica, Arial, sans-serif"
 
 
@@ -84,38 +90,37 @@ def themed(figure: Figure, title: str, subtitle: Sequence[str]) -> Figure:
     return figure.properties(title=heading, background="white", padding=16, config=config)
 
 
-class _ScriptSafe(json.JSONEncoder):
-    """JSON that is safe inside a page's script: no name in it can end the script."""
-
-    def encode(self, o: Any) -> str:
-        return super().encode(o).replace("<", "\\u003c")
-
-
-def _html(chart: alt.TopLevelMixin) -> bytes:
-    page = StringIO()
-    # Inline: the page includes the libraries, so it works offline.
-    chart.save(page, format="html", inline=True, json_kwds={"cls": _ScriptSafe})
-    return page.getvalue().encode()
-
-
-def _png(chart: alt.TopLevelMixin) -> bytes:
-    picture = BytesIO()
-    chart.save(picture, format="png", scale_factor=2)
-    return picture.getvalue()
-
-
-def _svg(chart: alt.TopLevelMixin) -> bytes:
-    drawing = StringIO()
-    chart.save(drawing, format="svg")
-    return drawing.getvalue().encode()
-
-
-CHART_FORMATS: dict[str, Callable[[alt.TopLevelMixin], bytes]] = {"html": _html, "png": _png, "svg": _svg}
-
-
 def render_chart(chart: alt.TopLevelMixin, chart_format: str) -> bytes:
-    """The content of a chart's file in one of the ``CHART_FORMATS``; an HTML page works offline."""
-    return CHART_FORMATS[chart_format](chart)
+    """The content of a chart's file in one of the formats of ``RENDERERS``; an HTML page works offline.
+
+    Raises:
+        RunError: If it cannot be drawn.
+    """
+    with alt.data_transformers.enable("default"), alt.data_transformers.disable_max_rows():
+        description = json.dumps(chart.to_dict(context={"pre_transform": False}))
+    version = "_".join(alt.SCHEMA_VERSION.split(".")[:2])
+    return draw_in_a_process(description, chart_format, version)
+
+
+def draw_in_a_process(description: str, chart_format: str, version: str) -> bytes:
+    """Draw in another process, because without enough memory the drawing engine kills the process that it runs in."""
+    try:
+        return subprocess.run(
+            [sys.executable, "-P", rendering.__file__, chart_format, version],
+            input=description.encode(),
+            capture_output=True,
+            timeout=MAX_SECONDS,
+            check=True,
+            env=os.environ | environment_of_children(),
+        ).stdout
+    except subprocess.TimeoutExpired as error:
+        raise RunError(f"drawing a chart took more than {MAX_SECONDS} seconds") from error
+    except subprocess.CalledProcessError as error:
+        reason = "; the usual cause is a limit on memory, such as `ulimit -v`"
+        if error.returncode > 0:
+            lines: list[str] = error.stderr.decode(errors="replace").splitlines()
+            reason = f": {printable(lines[-1])}" if lines else ""
+        raise RunError(f"the process that draws charts {ended(error.returncode)}{reason}") from error
 
 
 def check_chart_path(path: Path) -> None:
@@ -124,8 +129,8 @@ def check_chart_path(path: Path) -> None:
     Raises:
         UserError: If the extension is not a known format, or the folder does not exist.
     """
-    if path.suffix.lower().removeprefix(".") not in CHART_FORMATS:
-        raise UserError(f"{path}: {unknown('chart format', path.suffix, [f'.{name}' for name in CHART_FORMATS])}")
+    if path.suffix.lower().removeprefix(".") not in RENDERERS:
+        raise UserError(f"{path}: {unknown('chart format', path.suffix, [f'.{name}' for name in RENDERERS])}")
     if not path.parent.is_dir():
         raise UserError(f"{path}: folder {path.parent} does not exist; create it first")
 
