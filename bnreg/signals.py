@@ -5,10 +5,14 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+# The last three are how batch systems announce the end of a job's time.
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
+SIGNALS: list[int] = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+
+_REASONS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the terminal was closed"}
 
 _received: list[int] = []
 _held: list[bool] = []
@@ -24,6 +28,12 @@ class Stopped(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+    @property
+    def reason(self) -> str:
+        """What happened, in words."""
+        name = signal.Signals(self.number).name
+        return _REASONS.get(name, f"stopped by {name}")
 
 
 @contextmanager
@@ -80,6 +90,7 @@ def _stop_at_once(number: int, _frame: FrameType | None) -> None:
     """Stop without cleaning up: run folders stay valid at any moment."""
     for worker in multiprocessing.active_children():
         worker.kill()
-    if sys.stderr.isatty():
-        os.write(2, b"\x1b[?25h\n")  # the display hid the cursor and can no longer restore it
+    with suppress(OSError, ValueError):  # the terminal may be gone
+        if sys.stderr.isatty():
+            os.write(2, b"\x1b[?25h\n")  # the display hid the cursor and can no longer restore it
     os._exit(128 + number)

@@ -1,5 +1,6 @@
 """Text for users: values, keys and counts as text, and the nearest of some choices."""
 
+import codecs
 import difflib
 import re
 from collections import Counter
@@ -17,6 +18,11 @@ VARIANCE_SHIFT = (
     "afterwards (variance shift); model.dropout_placement: last_layer avoids it"
 )
 
+# Name of the treatment of characters that an encoding lacks, see ``codecs``: they are spelled out.
+SPELLED = "bnreg.spelled"
+_IN_ASCII = "- - - ~ | x +- -> <= ' || sqrt _1 ^2 ^3 1/2 alpha beta gamma epsilon lambda pi tau"
+SPELLINGS = dict(zip("─–−…·×±→≤′‖√₁²³½αβγελπτ", _IN_ASCII.split(), strict=True))
+
 MAX_SHOWN = 40  # characters of a value or name in a message
 MAX_CHOICES = 50  # listed in a message
 MIN_STEM = 3  # too many words start with a shorter choice by chance
@@ -28,6 +34,20 @@ _WORD = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
 def printable(text: str) -> str:
     """The text with its unprintable characters escaped, so that it stays on one line and cannot move the cursor."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(SPELLINGS.get(c, "?") for c in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(SPELLED, _spell)
+
+
+def spelled(text: str, encoding: str) -> str:
+    """The text with the characters that an encoding lacks spelled out, so that it is as wide as it will be shown."""
+    return text.encode(encoding, SPELLED).decode(encoding)
 
 
 def counted(number: int, noun: str) -> str:

@@ -2,13 +2,10 @@
 
 import importlib
 import inspect
-import io
-import os
 import pkgutil
-import signal
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Annotated
 
@@ -17,6 +14,7 @@ import typer
 from bnreg import signals
 from bnreg.cli.command import Command
 from bnreg.cli.options import examples_epilog
+from bnreg.cli.output import lasting_streams
 from bnreg.errors import RunError, UserError
 from bnreg.wording import printable
 
@@ -90,35 +88,43 @@ add_commands(app, _modules())
 def main() -> None:
     """Run the command line.
 
-    Exit codes: 0 done, 1 a run failed, 2 a mistake in usage or config, 3 a ``--fail-if`` condition is true,
-    130 interrupted, 143 terminated.
+    Exit codes: 0 done, 1 a run failed or its output could not be written, 2 a mistake in usage or config, 3 a
+    ``--fail-if`` condition is true, 128 + N stopped by signal N: 130 interrupted, 143 terminated.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without ± must still show the numbers
+    with lasting_streams() as stdout:
+        code = _run()
+        stdout.flush()  # here, where a full disk can still be reported
+        if stdout.error and not code:
+            lines = [] if isinstance(stdout.error, BrokenPipeError) else [str(stdout.error.strerror)]
+            code = _complain(lines, code=1)  # a reader that has seen enough, such as `head`, needs no message
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command, whatever becomes of its output; return the exit code."""
     try:
         with signals.handled():
-            try:
-                app()
-            finally:
-                sys.stdout.flush()  # here, where a full disk can still be reported
+            _check_current_folder()
+            app()
+    except SystemExit as end:  # which ends every command that succeeds
+        return int(end.code or 0)
     except UserError as error:
-        sys.exit(_complain(error.lines, code=2))
+        return _complain(error.lines, code=2)
     except RunError as error:
-        sys.exit(_complain([str(error)], code=1))
+        return _complain([str(error)], code=1)
     except signals.Stopped as stopped:
-        word = "interrupted" if stopped.number == signal.SIGINT else "terminated"
-        sys.exit(_complain([word], code=128 + stopped.number))
+        return _complain([stopped.reason], code=128 + stopped.number)
     except OSError as error:
-        _discard_stdout()
         place = f"{error.filename}: " if error.filename else ""
-        sys.exit(_complain([f"{place}{error.strerror or error}"], code=1))
+        return _complain([f"{place}{error.strerror or error}"], code=1)
+    return 0
 
 
-def _discard_stdout() -> None:
-    """Drop unwritten output; otherwise Python would report the same error again when it exits."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _check_current_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UserError("the current folder no longer exists; change to one that does") from error
 
 
 def _complain(lines: Sequence[str], *, code: int) -> int:

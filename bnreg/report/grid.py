@@ -9,6 +9,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
+from bnreg.wording import spelled
+
 # If room is short, names wrap between words, and only words longer than this are split: `weight_decay` is not.
 MAX_WHOLE_WORD = 12
 INDENT = 2
@@ -34,13 +36,14 @@ class Grid:
     styles: Mapping[str, str] = field(default_factory=dict)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        columns = [*zip(self.headers, *self.rows, strict=True)]
+        headers, *rows = [[spelled(cell, options.encoding) for cell in row] for row in (self.headers, *self.rows)]
+        columns = [*zip(headers, *rows, strict=True)]
         widths = [max(map(cell_len, column)) for column in columns]
         room = options.max_width - INDENT - GAP * (len(columns) - 1) - sum(widths[self.num_names :])
         widths[: self.num_names] = _name_widths(columns[: self.num_names], room)
-        yield from self._row(self.headers, widths, console, header=True)
+        yield from self._row(headers, widths, console, header=True)
         yield Segment(f"{' ' * INDENT}{'─' * (sum(widths) + GAP * (len(widths) - 1))}\n")
-        for row in self.rows:
+        for row in rows:
             yield from self._row(row, widths, console)
 
     def _row(
