@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from bnreg import signals
+from bnreg import cli, signals
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -48,6 +48,25 @@ def test_no_signal_arrives_while_it_is_held_back_not_even_through_another_thread
         done.set()
         other.join()
     assert len(reached) == 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("SIGINT", "interrupted"),
+        ("SIGTERM", "terminated"),
+        ("SIGHUP", "the terminal was closed"),
+        ("SIGUSR1", "stopped by SIGUSR1"),
+        ("SIGUSR2", "stopped by SIGUSR2"),
+        ("SIGXCPU", "stopped by SIGXCPU"),
+    ],
+)
+def test_every_signal_that_asks_for_an_end_is_one_line_and_its_exit_code(bnreg, monkeypatch, name, reason):
+    """Batch systems send the last three shortly before they kill a job."""
+    number = getattr(signal, name)
+    monkeypatch.setattr(cli, "app", lambda: os.kill(os.getpid(), number))
+    done = bnreg()
+    assert (done.code, done.out, done.err) == (128 + number, "", f"{reason}\n")
 
 
 def test_the_handlers_are_restored_afterwards():

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import FrameType
 from typing import cast
 
 from bnreg import signals, stopping
@@ -194,7 +195,8 @@ def _work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems that cannot hold it back
     signal.signal(signal.SIGTERM, stopping.request_stop)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        signal.signal(signal.SIGXCPU, _pass_on)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGXCPU})
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, stopping.StoppedError):
         try:
             from bnreg.data import attach
@@ -219,6 +221,13 @@ def _work(
             raise
         except Exception as error:
             connection.send(_failure(error))
+
+
+def _pass_on(number: int, _frame: FrameType | None) -> None:
+    """Hand a limit on this worker's CPU time to the coordinator, which stops all workers and records why."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid == os.getppid():
+        os.kill(os.getppid(), number)
 
 
 def _next_job(connection: Connection) -> Job | None:

@@ -138,3 +138,20 @@ def test_a_worker_without_a_shard_obeys_a_stop_request(monkeypatch):
     ours, theirs = multiprocessing.Pipe()
     with ours, theirs, pytest.raises(workers.stopping.StoppedError):
         workers._next_job(theirs)
+
+
+def spend_all_cpu_time(pipe, *_):
+    """Do as a worker does, and receive the signal of the kernel in it."""
+    pipe.recv()
+    signal.signal(signal.SIGXCPU, workers._pass_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGXCPU})
+    os.kill(os.getpid(), signal.SIGXCPU)
+    pipe.recv()
+
+
+def test_a_limit_on_the_cpu_time_of_a_worker_ends_the_run(monkeypatch):
+    monkeypatch.setattr(workers, "_work", spend_all_cpu_time)
+    with pytest.raises(signals.Stopped) as stopped, signals.handled():
+        list(train(JOBS[:1]))
+    assert stopped.value.number == signal.SIGXCPU
+    assert not multiprocessing.active_children()
