@@ -1,5 +1,6 @@
 """The progress display while an experiment trains: live on a terminal, plain lines elsewhere."""
 
+import math
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -16,6 +17,9 @@ from bnreg.wording import counted
 if TYPE_CHECKING:
     from bnreg.training.messages import Progressed
 
+# About the most lines that a log gets, however many epochs there are.
+MAX_LINES = 20
+
 
 class Progress:
     """Shows an experiment's progress: epochs, current accuracies, throughput and the time left.
@@ -23,7 +27,8 @@ class Progress:
     Use it as a context manager and call it with every message from the workers.
 
     Args:
-        console: Where to show it; without a live display, a plain line is printed after each epoch of all shards.
+        console: Where to show it; without a live display, a plain line is printed after an epoch of all shards: the first,
+            the last, and evenly spaced ones in between.
         name: The experiment's name.
         arms: Arms in the config's order.
         tracks: One per shard, by the shard's index.
@@ -33,7 +38,8 @@ class Progress:
         self._console = console
         self._name = name
         self._standing = Standing(arms, tracks)
-        self._lines_printed = 0
+        self._last_printed = 0  # the epochs of which lines were and will be printed
+        self._next_printed = 1
         # On a dumb terminal, which cannot move its cursor, rich draws nothing at all.
         self._is_live = console.is_terminal and not console.is_dumb_terminal
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=True)
@@ -53,8 +59,11 @@ class Progress:
     def __call__(self, message: "Progressed") -> None:
         """Process a message from a worker."""
         self._standing.take(message)
-        if not self._is_live and self._standing.epochs_done > self._lines_printed:
-            self._lines_printed = self._standing.epochs_done
+        epoch = self._standing.epochs_done
+        is_due = epoch >= self._next_printed or not self._standing.is_training
+        if not self._is_live and is_due and epoch > self._last_printed:
+            every = math.ceil(self._standing.num_epochs / MAX_LINES)
+            self._last_printed, self._next_printed = epoch, (epoch // every + 1) * every
             parts = [f"epoch {self._epoch()}", self._arms_line(), self._speed()]
             self._console.print(Text(" · ".join(part for part in parts if part)), soft_wrap=True)
 

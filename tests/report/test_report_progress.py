@@ -1,6 +1,7 @@
 """The progress display while an experiment trains, checked in the lines that reach the terminal."""
 
 import io
+import itertools
 import re
 from types import SimpleNamespace
 
@@ -64,6 +65,20 @@ def test_each_epoch_is_a_plain_line_without_a_terminal(clock):
         "epoch 1/2 · test accuracy: bn 96.00%, plain 93.00% · 0.4 replica-epochs/s, 0:10 left",
         "epoch 2/2 · test accuracy: bn 97.00%, plain 93.00% · 0.4 replica-epochs/s, 0:00 left",
     ]
+
+
+@pytest.mark.parametrize("num_epochs", [20, 21, 39, 200, 1000])
+def test_a_log_of_many_epochs_is_about_twenty_lines(num_epochs):
+    console = make_console()
+    with make_progress(console, num_epochs) as watch:
+        for epoch in range(1, num_epochs + 1):
+            watch(epoch_done(epoch))
+        watch(ShardDone(0))
+    printed = [int(epoch) for epoch in re.findall(r"epoch (\d+)/", console.file.getvalue())]
+    assert len(printed) == len(set(printed)) <= 21
+    assert (printed[0], printed[-1]) == (1, num_epochs)
+    gaps = {later - earlier for earlier, later in itertools.pairwise(printed[1:-1])}
+    assert len(gaps) == 1
 
 
 def test_a_dumb_terminal_gets_plain_lines(monkeypatch):
