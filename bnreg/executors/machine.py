@@ -4,9 +4,15 @@ import ctypes
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from bnreg.errors import UserError
+
+# The files of a control group that hold its limits, of version 2 and of version 1. "max" and -1 mean no limit.
+_MEMORY_FILES = ("memory.max", "memory.limit_in_bytes")
+_CPU_FILES = ("cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us")
 
 
 def num_cuda_devices() -> int:
@@ -48,14 +54,48 @@ def choose_device(wanted: str, where: str) -> str:
     return f"cuda:{index}"
 
 
-def memory_bytes() -> int | None:
-    """The machine's memory, or None if the system does not report it."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
+def memory_bytes(root: Path = Path("/")) -> int | None:
+    """The memory that this process may use, or None if the system does not report it.
+
+    Args:
+        root: Where ``proc`` and ``sys`` are, which name the limits of a container.
+    """
+    limits = [text for group in _control_groups(root, "memory") for text in _words(group, *_MEMORY_FILES)]
+    known = [int(text) for text in limits if text.isdigit()]
+    with suppress(AttributeError, ValueError, OSError):
+        known.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return min(known, default=None)
 
 
-def num_cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def num_cores(root: Path = Path("/")) -> int:
+    """Number of cores that this process may use; of a container's share of the CPUs, the whole cores.
+
+    Args:
+        root: Where ``proc`` and ``sys`` are, which name the limits of a container.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for group in _control_groups(root, "cpu"):
+        match _words(group, *_CPU_FILES):
+            case [quota, period] if quota.isdigit():
+                cores = min(cores, int(quota) // int(period))
+    return max(1, cores)
+
+
+def _control_groups(root: Path, controller: str) -> Iterator[Path]:
+    """The folders of the control groups that may limit this process: its own and all above it."""
+    with suppress(OSError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers or controller in controllers.split(","):  # version 2 has one hierarchy, without a name
+                mount = root / "sys/fs/cgroup" / (controller if controllers else "")
+                names = Path(path.lstrip("/"))
+                yield from (mount / name for name in (names, *names.parents))
+
+
+def _words(group: Path, *files: str) -> list[str]:
+    """The words in those of the files that exist."""
+    words = []
+    for file in files:
+        with suppress(OSError):
+            words += (group / file).read_text().split()
+    return words

@@ -1,7 +1,7 @@
 """Everything before training: config → data → device → shards, collecting every mistake on the way."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from bnreg.experiment.choices import all_choices
 from bnreg.nn.architecture import Architecture
 from bnreg.training.engines import DEFAULT_ENGINE
 from bnreg.training.shards import SHARD_BYTES, Shard, architecture, count_parameters, estimate_bytes, plan_shards
+from bnreg.wording import counted
 
 # Memory that a worker needs before it trains anything: Python, torch and the mapped data.
 WORKER_BYTES = 400_000_000
@@ -203,7 +204,20 @@ def plan_experiment(
         shards=shards,
         notices=(*absent, *notices),
     )
+    if experiment.jobs is None:
+        plan = _as_memory_allows(plan)
     _check_memory(plan)
+    return plan
+
+
+def _as_memory_allows(plan: Plan) -> Plan:
+    """The plan with fewer processes at a time, if the memory does not suffice for all of them."""
+    there = memory_bytes()
+    for num_workers in range(plan.num_workers, 0, -1):
+        fewer = replace(plan, num_workers=num_workers)
+        if there is None or fewer.memory_bytes <= there:
+            notice = f"{counted(num_workers, 'worker')} instead of {plan.num_workers}: there is no memory for more"
+            return replace(fewer, notices=(*plan.notices, notice)) if num_workers < plan.num_workers else plan
     return plan
 
 

@@ -27,8 +27,8 @@ class Progress:
     Use it as a context manager and call it with every message from the workers.
 
     Args:
-        console: Where to show it; without a live display, a plain line is printed after an epoch of all shards: the first,
-            the last, and evenly spaced ones in between.
+        console: Where to show it; without a live display, a plain line is printed when all shards have done the
+            first or the last epoch, or one of those spaced evenly in between.
         name: The experiment's name.
         arms: Arms in the config's order.
         tracks: One per shard, by the shard's index.

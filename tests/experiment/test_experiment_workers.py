@@ -1,0 +1,43 @@
+"""The plan: as many processes as cores and memory allow."""
+
+import pytest
+from support.command_line import EXPERIMENT
+
+from bnreg.errors import UserError
+from bnreg.experiment import plan as planning
+from bnreg.experiment.plan import WORKER_BYTES, plan_experiment
+
+
+@pytest.fixture
+def planned(tmp_path, monkeypatch):
+    """A function that plans an experiment for 8 cores with memory for so many workers."""
+    config = tmp_path / "small.yaml"
+    config.write_text(EXPERIMENT)
+    monkeypatch.setattr(planning, "num_cores", lambda: 8)
+
+    def plan(num_fitting, *overrides):
+        monkeypatch.setattr(planning, "memory_bytes", lambda: int((num_fitting + 0.9) * WORKER_BYTES))
+        settings = ["device=cpu", "seeds=8", *overrides]
+        return plan_experiment(config, settings, data_folder=None, log=pytest.fail, load_data=False)
+
+    return plan
+
+
+def test_the_memory_bounds_the_number_of_workers_and_leaves_the_shards(planned):
+    """The shards decide the results' last digits, so they depend on the cores alone."""
+    free, tight = planned(100, "jobs=null"), planned(3, "jobs=null")
+    assert (free.num_workers, tight.num_workers) == (8, 3)
+    assert tight.shards == free.shards
+    assert "3 workers instead of 8: there is no memory for more" in tight.notices
+    assert not any("memory" in notice for notice in free.notices)
+
+
+def test_a_chosen_number_of_workers_is_kept_or_refused(planned):
+    assert planned(3, "jobs=2").num_workers == 2
+    with pytest.raises(UserError, match="memory"):
+        planned(3, "jobs=8")
+
+
+def test_where_no_worker_fits_the_plan_is_refused(planned):
+    with pytest.raises(UserError, match="memory"):
+        planned(0, "jobs=null")
