@@ -4,13 +4,16 @@ import multiprocessing
 import os
 import signal
 import struct
+import threading
 from contextlib import nullcontext
 
 import pytest
+from support.cells import make_cell
 
 from bnreg import signals
 from bnreg.errors import RunError
 from bnreg.executors import processes as workers
+from bnreg.training.engines import EngineKind
 from bnreg.training.messages import ShardDone, StepsDone
 from bnreg.training.shards import Shard
 
@@ -155,3 +158,50 @@ def test_a_limit_on_the_cpu_time_of_a_worker_ends_the_run(monkeypatch):
         list(train(JOBS[:1]))
     assert stopped.value.number == signal.SIGXCPU
     assert not multiprocessing.active_children()
+
+
+@pytest.fixture
+def as_a_worker(monkeypatch):
+    """Within the test, this process may do the work of a worker: its signals and requests are restored."""
+    before = {number: signal.getsignal(number) for number in signals.SIGNALS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, set())
+    monkeypatch.setattr(workers.stopping, "_requested", threading.Event())
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@pytest.mark.usefixtures("as_a_worker")
+def test_a_worker_that_is_stopped_in_a_long_epoch_keeps_its_state_at_the_next_message(monkeypatch):
+    """It does not wait for the end of the epoch, after which it would be killed."""
+
+    class Slow:
+        num_steps = 0
+
+        def train(self):
+            for self.num_steps in range(1, 20):  # few enough for the pipe, which is read later
+                if self.num_steps == 3:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                yield StepsDone(0, self.num_steps)
+
+        def state(self):
+            return f"after {self.num_steps} steps"
+
+    class Kept(Nowhere):
+        def save(self, steps, state):
+            saved.append((steps, state))
+
+    saved = []
+    kind = EngineKind(prepare_process=lambda: None, make=lambda *_: Slow())
+    monkeypatch.setitem(workers.ENGINES, "slow", kind)
+    monkeypatch.setattr("bnreg.data.attach", lambda _: None)
+    job = Shard(0, (0,), ((make_cell(),),), drop_single=False), Kept()
+    monkeypatch.setattr(workers, "_next_job", lambda _: job)
+    ours, theirs = multiprocessing.Pipe()
+    with ours, theirs:
+        workers._work(theirs, {"tiny": None}, "slow", "cpu", 1e9)
+        theirs.close()
+        messages = [ours.recv() for _ in range(3)]
+        assert not isinstance(messages[-1], workers._Failed), messages[-1]
+    assert saved == [(3, "after 3 steps")]
