@@ -141,8 +141,11 @@ def _start(
     ours, theirs = CONTEXT.Pipe()
     arguments = (theirs, data_folders, engine, device, snapshot_seconds)
     process: BaseProcess = CONTEXT.Process(target=_work, args=arguments, daemon=True)
-    with _environment(environment_of_children()):
-        process.start()
+    try:
+        with _environment(environment_of_children()):
+            process.start()
+    except OSError as error:
+        raise RunError(f"no worker process can be started: {error.strerror}") from error
     theirs.close()  # so that the pipe ends when the worker dies
     return ours, process
 

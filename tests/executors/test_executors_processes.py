@@ -160,6 +160,16 @@ def test_a_limit_on_the_cpu_time_of_a_worker_ends_the_run(monkeypatch):
     assert not multiprocessing.active_children()
 
 
+def test_a_worker_that_cannot_be_started_is_one_line(monkeypatch, tmp_path):
+    """For example because the current folder was deleted after the command began."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(RunError, match=r"^no worker process can be started: No such file or directory$"):
+        list(train(JOBS[:1]))
+
+
 @pytest.fixture
 def as_a_worker(monkeypatch):
     """Within the test, this process may do the work of a worker: its signals and requests are restored."""
