@@ -11,9 +11,8 @@ from bnreg.config.experiment import Cell
 from bnreg.config.faults import Fault, faults
 from bnreg.config.hints import unknown_key
 from bnreg.config.mistakes import Mistake
-from bnreg.config.origin import nearest_written
 from bnreg.config.schema import Choices, Settings
-from bnreg.config.sweep import Sweep
+from bnreg.config.sweep import Sweep, nearest_written
 from bnreg.wording import show
 
 

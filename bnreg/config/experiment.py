@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bnreg.config.document import Document
-from bnreg.config.origin import written
 from bnreg.config.schema import Settings
-from bnreg.config.sweep import Sweep
+from bnreg.config.sweep import Sweep, written
 
 
 @dataclass(frozen=True)

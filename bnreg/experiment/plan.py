@@ -15,8 +15,18 @@ from bnreg.executors.table import DEFAULT_EXECUTOR
 from bnreg.experiment.checks import check_experiment
 from bnreg.experiment.choices import all_choices
 from bnreg.nn.architecture import Architecture
+from bnreg.runs.disk import MAX_BYTES as MAX_FILE_BYTES
+from bnreg.runs.folder import MAX_FOLDER_BYTES
 from bnreg.training.engines import DEFAULT_ENGINE
-from bnreg.training.shards import SHARD_BYTES, Shard, architecture, count_parameters, estimate_bytes, plan_shards
+from bnreg.training.shards import (
+    BYTES_PER_FLOAT,
+    SHARD_BYTES,
+    Shard,
+    architecture,
+    count_parameters,
+    estimate_bytes,
+    plan_shards,
+)
 from bnreg.wording import counted
 
 # Memory that a worker needs before it trains anything: Python, torch and the mapped data.
@@ -207,6 +217,7 @@ def plan_experiment(
     if experiment.jobs is None:
         plan = _as_memory_allows(plan)
     _check_memory(plan)
+    _check_weights(plan)
     return plan
 
 
@@ -219,6 +230,23 @@ def _as_memory_allows(plan: Plan) -> Plan:
             notice = f"{counted(num_workers, 'worker')} instead of {plan.num_workers}: there is no memory for more"
             return replace(fewer, notices=(*plan.notices, notice)) if num_workers < plan.num_workers else plan
     return plan
+
+
+def _check_weights(plan: Plan) -> None:
+    """A run folder is read within bounds, so no run is trained that could not be read."""
+    saved = [cell for cell in plan.experiment.cells if cell.settings.training.weights != "none"]
+    sizes = [BYTES_PER_FLOAT * count_parameters(plan.architecture(cell)) for cell in saved]
+    num_bytes = sum(sizes) * len(plan.experiment.seeds)
+    for size, most, what in (
+        (num_bytes, MAX_FOLDER_BYTES, "all networks"),
+        (max(sizes, default=0), MAX_FILE_BYTES, "a network"),
+    ):
+        if size > 0.9 * most:
+            raise UserError(
+                f"{plan.experiment.locate(None, 'training.weights')}: the weights of {what} take {size / 1e9:,.1f} GB, "
+                f"but bnreg reads at most {most / 1e9:,.1f} GB; "
+                "use training.weights: none, a smaller model.hidden, or several runs with fewer seeds"
+            )
 
 
 def _check_memory(plan: Plan) -> None:

@@ -186,7 +186,12 @@ def read_manifest(path: Path) -> dict[str, str]:
 
 
 def verified(
-    path: Path, checksums: Mapping[str, str], names: Iterable[str], *, keep: Collection[str] | None = None
+    path: Path,
+    checksums: Mapping[str, str],
+    names: Iterable[str],
+    *,
+    keep: Collection[str] | None = None,
+    max_bytes: int = disk.MAX_BYTES,
 ) -> dict[str, bytes]:
     """Read some of a sealed folder's files and check each against the manifest.
 
@@ -195,13 +200,14 @@ def verified(
         checksums: The SHA-256 of each of its files, by name.
         names: The files to read.
         keep: The files whose contents are returned; None for all of them.
+        max_bytes: The largest size of a file.
 
     Raises:
         DamagedError: One line for each file that is missing, has changed, is outside the folder or is not a file.
     """
     files: dict[str, bytes] = {}
     mistakes: list[str] = []
-    for name, content, wrong in _read(path, checksums, names):
+    for name, content, wrong in _read(path, checksums, names, max_bytes):
         if content is None or wrong:
             mistakes.append(f"{path / name}: damaged run: {wrong}")
         elif keep is None or name in keep:
@@ -228,15 +234,17 @@ def checked_files(path: Path) -> list[dict[str, Any]]:
     return files
 
 
-def _read(path: Path, checksums: Mapping[str, str], names: Iterable[str]) -> Iterator[tuple[str, bytes | None, str]]:
+def _read(
+    path: Path, checksums: Mapping[str, str], names: Iterable[str], max_bytes: int = disk.MAX_BYTES
+) -> Iterator[tuple[str, bytes | None, str]]:
     """Of some of a sealed folder's files: name, content, and what is wrong with it; None if it cannot be read."""
     real = path.resolve()
     left = MAX_FOLDER_BYTES
     for name in names:
         try:
-            content = disk.read(_inner_path(real, name), min(left, disk.MAX_BYTES))
+            content = disk.read(_inner_path(real, name), min(left, max_bytes))
         except OSError as error:
-            is_rest = error.errno == errno.EFBIG and left < disk.MAX_BYTES
+            is_rest = error.errno == errno.EFBIG and left < max_bytes
             too_large = f"its folder is larger than {MAX_FOLDER_BYTES >> 20:,} MiB"
             yield name, None, too_large if is_rest else str(error.strerror)
             continue

@@ -25,6 +25,7 @@ from bnreg.runs.strict_json import parse_json
 from bnreg.training.messages import EngineState, Proof, ShardResult, Weights
 
 NUM_KEPT = 2  # snapshots: if the newest is damaged, the previous one is still intact
+MAX_BYTES = 8 << 30  # a GPU's shard is twice as large as the largest file of a run
 LOCK_SECONDS = 60.0  # a process that has lost its run notices within a step or two
 
 _ROWS, _ARRAYS = "rows.json", "arrays.safetensors"
@@ -210,7 +211,7 @@ class ShardPlace:
         try:
             if folder.is_symlink():
                 raise ValueError("it is a link")
-            files = verified(folder, read_manifest(folder), (_ROWS, _ARRAYS))
+            files = verified(folder, read_manifest(folder), (_ROWS, _ARRAYS), max_bytes=MAX_BYTES)
             found = parse_json(files[_ROWS])
             if found["origin"] != self.origin.to_json():
                 raise ValueError("it belongs to another run or shard")

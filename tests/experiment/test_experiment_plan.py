@@ -2,6 +2,8 @@
 
 import pytest
 
+from bnreg.errors import UserError
+from bnreg.experiment import plan as planning
 from bnreg.experiment.plan import plan_experiment
 
 # 784-3-10 with batches of 50. Every number takes 4 bytes; a parameter is kept with its gradient and Adam's two moments.
@@ -47,3 +49,17 @@ def test_only_the_largest_shards_that_train_at_a_time_count(planned):
 def test_a_batch_of_the_whole_training_set_counts_all_its_examples(planned):
     plan = planned("seeds=1", "jobs=1", "data.batch_size=all", "data.validation_size=3900")
     assert plan.memory_bytes == 4 * (4 * 2395 + 2 * BATCH) + 4 * (4 * 2398 + 2 * BATCH) + WORKER
+
+
+@pytest.mark.parametrize(
+    ("limit", "what"), [("MAX_FOLDER_BYTES", "all networks take 0.0 GB"), ("MAX_FILE_BYTES", "a network take 0.0 GB")]
+)
+def test_weights_that_could_not_be_read_are_not_trained(planned, monkeypatch, limit, what):
+    """Of 2 arms with 2,395 and 2,398 parameters and 3 seeds."""
+    num_bytes = {"MAX_FOLDER_BYTES": 4 * 3 * (2395 + 2398), "MAX_FILE_BYTES": 4 * 2398}[limit]
+    monkeypatch.setattr(planning, limit, int(num_bytes / 0.89))
+    planned("seeds=3", "training.weights=last")
+    monkeypatch.setattr(planning, limit, int(num_bytes / 0.91))
+    planned("seeds=3")
+    with pytest.raises(UserError, match=rf"training.weights=last': the weights of {what}.*use training.weights: none"):
+        planned("seeds=3", "training.weights=last")
