@@ -52,6 +52,8 @@ class DatasetSource:
         archive_md5: The MD5 of each archive, for data whose fingerprint is not known. They are torchvision's and are
             checked whenever an archive is read. For extracted files, only the shape and the classes are checked.
         stand_in: The data set that may be used instead if it can be neither found nor downloaded.
+        ink_side: The longer side of what is light in an image, in pixels, if every image is scaled to it and then put
+            with its centre of mass into the middle, as MNIST's digits are; else None.
     """
 
     description: str
@@ -65,6 +67,7 @@ class DatasetSource:
     sha256: tuple[str, ...] = ()
     archive_md5: tuple[str, ...] = ()
     stand_in: str | None = None
+    ink_side: int | None = None
 
     def folder(self, root: Path) -> Path:
         """The folder of its files: in a package, or torchvision's in the root, to which they are downloaded."""
@@ -141,6 +144,7 @@ DATASETS: dict[str, DatasetSource] = {
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         ),
         stand_in="mnist_5k",
+        ink_side=20,
     ),
     "fashion_mnist": DatasetSource(
         description="articles of clothing",
@@ -172,6 +176,7 @@ DATASETS: dict[str, DatasetSource] = {
         num_test=1_000,
         read=_read_embedded,
         fingerprint="sha256:18e7c1ee97b5e638f99166c70b0eddbd6445de40745cd7980a4443c24662fc2c",
+        ink_side=20,
     ),
 }
 

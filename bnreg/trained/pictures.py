@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bnreg.errors import UserError
+from bnreg.trained.framing import border_grey, fitted, framed, is_framed
+from bnreg.trained.grey import LIGHT, Grey, declared_white, grey
 
 # Only formats that Pillow decodes itself; it hands others to programs such as Ghostscript.
 PICTURE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 
-SIXTEEN_BITS = 65535
-LIGHT = 128
+LEAST_CONTRAST = 32  # of 255; with less, a network would still answer, and surely
 
 
 @dataclass(frozen=True)
@@ -34,32 +35,33 @@ class Picture:
     notes: tuple[str, ...]
 
 
-def read_pictures(paths: Sequence[Path], shape: tuple[int, int], *, invert: bool) -> list[Picture]:
+def read_pictures(
+    paths: Sequence[Path], shape: tuple[int, int], *, ink_side: int | None, invert: bool
+) -> list[Picture]:
     """Read image files as grey images of the given shape.
 
-    A file's first frame is turned upright (EXIF), composited over black where it is transparent, and converted to grey;
-    then inverted if requested, scaled without distortion until it fits, and centred on its border's grey. Shrinking
-    takes the mean of each pixel's area, so an image of the data set that was enlarged by an integer factor is restored
-    bit for bit; enlarging interpolates linearly.
+    A file's first frame is turned upright (EXIF) and converted to grey; then inverted if requested or if it is dark ink
+    on transparency, scaled without distortion until it fits, and centred on its border's grey. Shrinking takes the mean
+    of each pixel's area, so an image of the data set that was enlarged by an integer factor is restored bit for bit.
+    Where the data set's images are framed by their ink, others are cropped to theirs and framed in the same way.
 
     Args:
         paths: The files.
         shape: Height and width that the network reads.
+        ink_side: The longer side of the ink in the data set's images, see ``framed``; None if it varies.
         invert: Whether to swap light and dark.
 
     Raises:
-        UserError: One line for each file that is not a readable image.
+        UserError: One line for each file that is not a readable image, or has nothing to see.
     """
     pictures: list[Picture] = []
     mistakes: list[str] = []
     for path in paths:
         try:
             _check_file(path)
-            image, num_frames = _decode(path)
+            pictures.append(_picture(path, _decode(path), shape, ink_side, invert=invert))
         except UserError as error:
             mistakes += error.lines
-        else:
-            pictures.append(_picture(path, image, num_frames, shape, invert=invert))
     if mistakes:
         raise UserError(*mistakes)
     return pictures
@@ -79,23 +81,30 @@ def _check_file(path: Path) -> None:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _picture(path: Path, image: Image.Image, num_frames: int, shape: tuple[int, int], *, invert: bool) -> Picture:
-    grey = ImageOps.invert(image) if invert else image
-    border = _border(grey)
-    pixels = np.asarray(_fitted(grey, shape, border))
-    notes = []
-    if num_frames > 1:
-        notes.append(f"only the first of {num_frames} frames is classified")
-    if pixels.min() == pixels.max():
-        notes.append("all pixels have the same shade: nothing to see")
-    elif border >= LIGHT:
+def _picture(path: Path, decoded: Grey, shape: tuple[int, int], ink_side: int | None, *, invert: bool) -> Picture:
+    notes = list(decoded.notes)
+    if decoded.is_dark_ink and not invert:
+        notes.append("dark ink on a transparent background is read as light on dark")
+    image = ImageOps.invert(decoded.image) if invert or decoded.is_dark_ink else decoded.image
+    pixels = fitted(image, shape)
+    is_light = border_grey(image) >= LIGHT
+    is_cropped = ink_side is not None and not is_light and not is_framed(pixels, ink_side)
+    if ink_side is not None and is_cropped:
+        pixels = framed(image, shape, ink_side)
+    contrast = int(np.ptp(pixels))
+    if contrast < LEAST_CONTRAST:
+        raise UserError(f"{path}: has almost the same shade everywhere: nothing to see")
+    if is_cropped:
+        pixels = np.rint(pixels * (255 / contrast)).astype(np.uint8)
+        notes.append("not framed like the training images: cropped to what is light, and centred")
+    if is_light:
         remedy = "leave out" if invert else "try"
         notes.append(f"light background; MNIST's digits are light on dark: {remedy} --invert")
     return Picture(path, pixels, tuple(notes))
 
 
-def _decode(path: Path) -> tuple[Image.Image, int]:
-    """The first frame, upright, in 8 bits of grey, and the number of frames."""
+def _decode(path: Path) -> Grey:
+    """The first frame, upright and grey."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -103,7 +112,9 @@ def _decode(path: Path) -> tuple[Image.Image, int]:
             with Image.open(path, formats=PICTURE_FORMATS) as image:
                 num_frames = int(getattr(image, "n_frames", 1))
                 image.seek(0)
-                return _grey(ImageOps.exif_transpose(image)), num_frames
+                decoded = grey(ImageOps.exif_transpose(image), declared_white(image))
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
         except UnidentifiedImageError:
             raise UserError(f"{path}: not an image (readable: {', '.join(PICTURE_FORMATS)})") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -112,36 +123,6 @@ def _decode(path: Path) -> tuple[Image.Image, int]:
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise UserError(f"{path}: damaged image: {reason}") from None
-
-
-def _grey(image: Image.Image) -> Image.Image:
-    """Convert an image of any mode to 8 bits of grey.
-
-    Raises:
-        ValueError: If it has samples of more than 16 bits, for which white is not defined.
-    """
-    if image.mode == "F" or image.mode.startswith("I"):
-        samples = np.asarray(image)
-        if image.mode == "F" or samples.min() < 0 or samples.max() > SIXTEEN_BITS:
-            raise ValueError("samples of more than 16 bits; save it with 8 or 16")
-        return Image.fromarray(np.rint(samples / SIXTEEN_BITS * 255).astype(np.uint8))
-    if image.has_transparency_data:
-        opaque = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", opaque.size, "black"), opaque)
-    return image.convert("L")
-
-
-def _border(image: Image.Image) -> int:
-    """The median grey of the outermost pixels."""
-    pixels = np.asarray(image)
-    return int(np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])))
-
-
-def _fitted(image: Image.Image, shape: tuple[int, int], border: int) -> Image.Image:
-    height, width = shape
-    scale = min(width / image.width, height / image.height)
-    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    resampling = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
-    canvas = Image.new("L", (width, height), border)
-    canvas.paste(image.resize(size, resampling), ((width - size[0]) // 2, (height - size[1]) // 2))
-    return canvas
+    if num_frames == 1:
+        return decoded
+    return decoded._replace(notes=(f"only the first of {num_frames} frames is classified", *decoded.notes))

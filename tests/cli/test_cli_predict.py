@@ -76,6 +76,24 @@ def test_size_and_shade_do_not_matter_if_they_are_undone(bnreg, run, digits):
     assert [p | {"image": ""} for p in plain] == [p | {"image": ""} for p in inverted]
 
 
+def test_a_digit_in_a_wide_frame_is_answered_as_if_it_were_alone(bnreg, run, digits):
+    Image.fromarray(digits[3]).save("a.png")
+    wide = Image.new("L", (200, 60))
+    wide.paste(Image.fromarray(digits[3]), (150, 9))
+    wide.save("b.png")
+    alone, framed = (bnreg("predict", run, name, "--json") for name in ("a.png", "b.png"))
+    assert [p | {"image": ""} for p in json.loads(alone.out)] == [p | {"image": ""} for p in json.loads(framed.out)]
+    note = "not framed like the training images: cropped to what is light, and centred"
+    assert (alone.err, framed.err) == ("", f"note: b.png: {note}\n")
+
+
+def test_an_empty_picture_gets_no_answer(bnreg, run):
+    Image.new("RGBA", (28, 28), (0, 0, 0, 0)).save("empty.png")
+    done = bnreg("predict", run, "empty.png", "--json")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("empty.png: has almost the same shade everywhere: nothing to see\n")
+
+
 def test_the_table_fits_eighty_columns(bnreg, run, digits, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     Image.fromarray(digits[5]).save("five.png")
@@ -94,7 +112,7 @@ def test_disagreement_is_shown(bnreg, run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     noise = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
     for index, image in enumerate(noise):
-        image[[0, -1]] = image[:, [0, -1]] = 0
+        image[:4] = image[24:] = image[:, :4] = image[:, 24:] = 0  # framed as MNIST's digits are
         Image.fromarray(image).save(f"{index}.png")
     files = [f"{index}.png" for index in range(12)]
     answers = answers_of(run, noise)[0]

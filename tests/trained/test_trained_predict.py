@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageOps
 
 from bnreg.errors import UserError
+from bnreg.trained.framing import is_framed
 from bnreg.trained.pictures import read_pictures
 from bnreg.trained.predict import votes
 
@@ -29,15 +30,19 @@ def digit():
     return pixels
 
 
-def read(path, *, invert=False, shape=SHAPE):
-    (picture,) = read_pictures([path], shape, invert=invert)
+def read(path, *, invert=False, shape=SHAPE, ink_side=None):
+    (picture,) = read_pictures([path], shape, ink_side=ink_side, invert=invert)
     return picture
 
 
-def pixels_of(image, tmp_path, *, name="x.png", invert=False, shape=SHAPE, **options):
+def saved_and_read(image, tmp_path, *, name="x.png", invert=False, shape=SHAPE, ink_side=None, **options):
     path = tmp_path / name
     image.save(path, **options)
-    return read(path, invert=invert, shape=shape).pixels
+    return read(path, invert=invert, shape=shape, ink_side=ink_side)
+
+
+def pixels_of(image, tmp_path, **arguments):
+    return saved_and_read(image, tmp_path, **arguments).pixels
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.bmp", "x.tiff", "x.pgm", "x.gif"])
@@ -54,9 +59,11 @@ def test_an_enlarged_image_is_shrunk_to_the_original(tmp_path, factor):
 
 
 def test_a_small_image_is_enlarged_to_fill_the_frame(tmp_path):
-    pixels = pixels_of(Image.fromarray(np.full((7, 7), 200, dtype=np.uint8)), tmp_path)
+    small = np.full((7, 7), 200, dtype=np.uint8)
+    small[0, 0] = 0
+    pixels = pixels_of(Image.fromarray(small), tmp_path)
     assert pixels.shape == SHAPE
-    assert (pixels == 200).all()
+    assert (pixels[6:] == 200).all()
 
 
 def test_an_oblong_image_is_padded_with_its_border_not_stretched(tmp_path):
@@ -71,7 +78,10 @@ def test_an_oblong_image_is_padded_with_its_border_not_stretched(tmp_path):
 
 @pytest.mark.parametrize("size", [(1, 3000), (3000, 1)])
 def test_an_image_as_thin_as_a_line_can_be_read(tmp_path, size):
-    assert pixels_of(Image.new("L", size, 9), tmp_path).tolist() == np.full(SHAPE, 9).tolist()
+    line = Image.new("L", size, 9)
+    line.paste(200, (0, 0, *(-(-side // 3) for side in size)))
+    pixels = pixels_of(line, tmp_path)
+    assert (pixels.min(), pixels.max()) == (9, 200)
 
 
 def test_inverting_exchanges_light_and_dark(tmp_path):
@@ -84,8 +94,6 @@ def test_transparent_parts_are_black(tmp_path):
     white = np.full_like(pixels, 255)
     rgba = Image.fromarray(np.stack([white, white, white, pixels], axis=2))
     assert (pixels_of(rgba, tmp_path) == pixels).all()
-    rgba.putalpha(0)
-    assert not pixels_of(rgba, tmp_path).any()
 
 
 def test_a_transparent_palette_colour_is_black(tmp_path):
@@ -108,8 +116,9 @@ def test_sixteen_bits_of_a_portable_greymap_are_scaled_too(tmp_path):
 
 
 def test_colours_become_their_luminance(tmp_path):
-    pixels = pixels_of(Image.new("RGB", SHAPE, (255, 0, 0)), tmp_path)
-    assert set(np.unique(pixels)) == {76}  # 299/1000 of 255, ITU-R 601
+    image = Image.new("RGB", SHAPE)
+    image.paste((255, 0, 0), (9, 9, 20, 20))
+    assert set(np.unique(pixels_of(image, tmp_path))) == {0, 76}  # 299/1000 of 255, ITU-R 601
 
 
 def test_a_photograph_is_turned_upright(tmp_path):
@@ -126,10 +135,10 @@ def test_every_picture_has_the_shape_that_the_network_reads(tmp_path, shape):
 
 
 def test_only_the_first_frame_of_an_animation_is_read_and_a_note_says_so(tmp_path):
-    frames = [Image.fromarray(np.full(SHAPE, value, dtype=np.uint8)) for value in (10, 90, 170)]
+    frames = [Image.fromarray(np.roll(digit(), shift)) for shift in range(3)]
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
     picture = read(tmp_path / "x.gif")
-    assert (picture.pixels == 10).all()
+    assert (picture.pixels == np.asarray(frames[0])).all()
     assert "only the first of 3 frames is classified" in picture.notes
 
 
@@ -148,9 +157,188 @@ def test_a_light_background_is_noted(tmp_path, inverted_file, invert, note):
     assert read(tmp_path / "x.png", invert=invert).notes == (() if note is None else (note,))
 
 
-def test_an_image_without_contrast_is_noted(tmp_path):
-    Image.new("L", SHAPE, 255).save(tmp_path / "x.png")
-    assert read(tmp_path / "x.png").notes == ("all pixels have the same shade: nothing to see",)
+EMPTY = {
+    "white": Image.new("L", SHAPE, 255),
+    "black": Image.new("L", (900, 300)),
+    "transparent": Image.new("RGBA", SHAPE, (255, 255, 255, 0)),
+    "of one sample": Image.new("I", SHAPE, 7),
+    "paper": Image.fromarray(RANDOM.normal(30, 5, (600, 600)).astype(np.uint8)),
+    "vignette": Image.fromarray(np.hypot(*np.mgrid[-60:60, -60:60]).astype(np.uint8)),
+}
+
+
+@pytest.mark.parametrize(("name", "ink_side"), [*((name, 20) for name in EMPTY), ("white", None), ("black", None)])
+def test_an_empty_picture_is_not_guessed_at(tmp_path, name, ink_side):
+    with pytest.raises(UserError, match=r"x\.tiff: has almost the same shade everywhere: nothing to see$"):
+        saved_and_read(EMPTY[name], tmp_path, name="x.tiff", ink_side=ink_side)
+
+
+def image_of(samples, dtype):
+    """A picture with samples of another type: 16 bits are unsigned, 32 bits are integers or floats."""
+    return Image.fromarray(samples.astype(dtype))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "white", "name"),
+    [
+        (np.uint8, 1, "x.png"),
+        (np.uint16, 1, "x.png"),
+        (np.uint16, 255, "x.png"),
+        (np.uint16, 255, "x.tiff"),
+        (">u2", 255, "x.tiff"),
+        (np.int32, 1, "x.tiff"),
+        (np.int32, 255, "x.tiff"),
+        (np.int32, 65535, "x.tiff"),
+        (np.float32, 1, "x.tiff"),
+        (np.float32, 255, "x.tiff"),
+        (np.float32, 65535, "x.tiff"),
+    ],
+)
+def test_samples_that_use_little_of_their_range_are_scaled_by_what_they_hold_with_a_note(tmp_path, dtype, white, name):
+    pixels = digit()
+    pixels[9, 9] = 255
+    if white == 1 and dtype != np.float32:
+        pixels = np.where(pixels > 99, 255, 0).astype(np.uint8)
+    picture = saved_and_read(image_of(pixels / 255 * white, dtype), tmp_path, name=name)
+    assert (picture.pixels == pixels).all()
+    assert picture.notes == (f"no sample is larger than {white:g}: {white:,} is taken as white",)
+
+
+def test_a_file_may_say_which_sample_is_white(tmp_path):
+    """Twelve bits of a camera in a TIFF of 16, with the tag MaxSampleValue."""
+    pixels = digit()
+    picture = saved_and_read(image_of(pixels / 255 * 4095, np.uint16), tmp_path, name="x.tiff", tiffinfo={281: 4095})
+    assert np.abs(picture.pixels.astype(int) - pixels).max() <= 1
+    assert picture.notes == ()
+
+
+@pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535), (">u2", 65535)])
+def test_samples_that_use_their_range_are_scaled_by_it(tmp_path, dtype, white):
+    pixels = digit()
+    picture = saved_and_read(image_of(pixels * (white / 255), dtype), tmp_path, name="x.tiff")
+    assert (picture.pixels == pixels).all()
+    assert picture.notes == ()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "LA", "RGBA", "I", "I;16", "I;16B", "F", "YCbCr"])
+def test_a_picture_is_read_alike_in_every_mode(tmp_path, mode):
+    pixels = np.where(digit() > 99, 255, 0).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    types = {"I": np.int32, "I;16": np.uint16, "I;16B": ">u2", "F": np.float32}
+    converted = (
+        image_of(pixels * (1.0 if mode == "F" else 257.0), types[mode]) if mode in types else image.convert(mode)
+    )
+    assert converted.mode == mode
+    assert (pixels_of(converted, tmp_path, name="x.tiff") == pixels).all()
+
+
+INK_NOTE = "dark ink on a transparent background is read as light on dark"
+
+
+@pytest.mark.parametrize(("shade", "invert", "notes"), [(0, False, (INK_NOTE,)), (0, True, ()), (255, False, ())])
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_ink_on_transparency_is_light_on_dark_whatever_its_shade(tmp_path, shade, invert, notes, mode):
+    pixels = digit()
+    image = Image.new(mode, SHAPE, (shade,) * (len(mode) - 1) + (0,))
+    image.putalpha(Image.fromarray(pixels))
+    picture = saved_and_read(image, tmp_path, invert=invert)
+    assert (picture.pixels == pixels).all()
+    assert picture.notes == notes
+
+
+def test_sixteen_bits_may_have_a_transparent_shade(tmp_path):
+    pixels = np.where(digit() > 99, 1000, 65535)
+    picture = saved_and_read(image_of(pixels, np.uint16), tmp_path, transparency=65535)
+    assert set(np.unique(picture.pixels)) == {0, 251}
+    assert picture.notes == (INK_NOTE,)
+
+
+def test_transparent_corners_do_not_become_ink(tmp_path):
+    """A card with rounded corners: its background is that of the opaque border."""
+    alpha = np.full(SHAPE, 255, dtype=np.uint8)
+    alpha[:4, :4] = alpha[-4:, -4:] = 0
+    pixels = digit()
+    card = Image.fromarray(np.dstack([255 - pixels] * 3 + [alpha]))
+    assert (pixels_of(card, tmp_path, invert=True) == pixels).all()
+
+
+def mnist_digits():
+    """Digits of MNIST, one of each class."""
+    from bnreg.data.embedded import read_embedded
+
+    return read_embedded().test_images[::100]
+
+
+def enlarged(pixels, factor):
+    return Image.fromarray(np.kron(pixels, np.ones((factor, factor), dtype=np.uint8)))
+
+
+def test_every_digit_of_mnist_is_framed_already():
+    from bnreg.data.embedded import read_embedded
+
+    arrays = read_embedded()
+    images = np.concatenate([arrays.train_images, arrays.test_images])
+    assert all(is_framed(image, 20) for image in images)
+
+
+@pytest.mark.parametrize("factor", [1, 10])
+def test_a_digit_framed_as_in_mnist_stays_as_it_is(tmp_path, factor):
+    for pixels in mnist_digits():
+        picture = saved_and_read(enlarged(pixels, factor), tmp_path, ink_side=20)
+        assert (picture.pixels == pixels).all()
+        assert picture.notes == ()
+
+
+CROPPED = "not framed like the training images: cropped to what is light, and centred"
+
+
+def likeness(picture, pixels):
+    """The correlation of a framed picture with its digit, at the best of the nine nearest places."""
+    places = [np.roll(pixels, place, axis=(0, 1)) for place in np.ndindex(3, 3)]
+    moved = np.roll(picture.pixels, (1, 1), axis=(0, 1))
+    return max(np.corrcoef(moved.ravel(), place.ravel())[0, 1] for place in places)
+
+
+FRAMES = {  # the digit's scale, its place, the size of the picture
+    "wide": (3, (100, 20), (280, 120)),
+    "high": (2, (0, 130), (60, 400)),
+    "small in the frame": (1, (9, 3), (60, 60)),
+    "tiny in a photograph": (2, (701, 333), (1000, 800)),
+    "off the centre": (6, (40, 0), (220, 168)),
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize(("light", "dark"), [(255, 0), (200, 60), (10, 240)], ids=["full", "faint", "dark"])
+def test_a_digit_anywhere_in_a_picture_is_framed_as_in_mnist_with_a_note(tmp_path, frame, light, dark):
+    factor, place, size = FRAMES[frame]
+    for pixels in mnist_digits():
+        canvas = Image.new("L", size)
+        canvas.paste(enlarged(pixels, factor), place)
+        shades = dark + (np.asarray(canvas) / 255) * (light - dark)
+        image = Image.fromarray(np.rint(shades).astype(np.uint8))
+        picture = saved_and_read(image, tmp_path, ink_side=20, invert=light < dark)
+        assert likeness(picture, pixels) > 0.9
+        assert is_framed(picture.pixels, 20)
+        assert picture.pixels.max() == 255
+        assert picture.notes == (CROPPED,)
+
+
+def test_noise_is_not_ink(tmp_path):
+    (pixels, *_) = mnist_digits()
+    canvas = Image.new("L", (800, 600))
+    canvas.paste(enlarged(pixels, 10), (400, 200))
+    noisy = np.asarray(canvas) * 0.7 + RANDOM.normal(30, 8, (600, 800))
+    picture = saved_and_read(Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)), tmp_path, ink_side=20)
+    assert likeness(picture, pixels) > 0.9
+    assert is_framed(picture.pixels, 20)
+
+
+def test_only_pictures_for_data_that_are_framed_by_their_ink_are_cropped(tmp_path):
+    pixels = np.roll(digit(), 4, axis=1)
+    picture = saved_and_read(Image.fromarray(pixels), tmp_path, ink_side=None)
+    assert (picture.pixels == pixels).all()
+    assert picture.notes == ()
 
 
 def bomb(side):
@@ -167,6 +355,12 @@ def png():
     return path.read_bytes()
 
 
+def blank():
+    path = Path("blank.png")
+    Image.new("L", SHAPE, 90).save(path)
+    return path.read_bytes()
+
+
 REFUSED = {
     "text.png": (lambda: b"five\n", r"not an image \(readable: PNG, JPEG, GIF, BMP, TIFF, WEBP, PPM\)"),
     "page.ps": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n", "not an image"),
@@ -175,17 +369,24 @@ REFUSED = {
     "empty.png": (lambda: b"", "is empty"),
     "bomb.png": (lambda: bomb(60_000), "too large: more than 89,478,485 pixels"),
     "small_bomb.png": (lambda: bomb(10_000), "too large: more than 89,478,485 pixels"),
-    "float.tiff": ("F", "damaged image: samples of more than 16 bits; save it with 8 or 16"),
-    "int.tiff": ("I", "damaged image: samples of more than 16 bits; save it with 8 or 16"),
+    "float.tiff": (
+        100_000.0,
+        "has samples up to 100,000: which of them is white is unknown; save it with 8 or 16 bits",
+    ),
+    "int.tiff": (100_000, "has samples up to 100,000: which of them is white is unknown; save it with 8 or 16 bits"),
+    "negative.tiff": (-1, "has negative samples or NaN: which of them are black and white is unknown"),
+    "nan.tiff": (float("nan"), "has negative samples or NaN: which of them are black and white is unknown"),
+    "infinite.tiff": (float("inf"), "has samples up to inf: which of them is white is unknown"),
+    "blank.png": (lambda: blank(), "has almost the same shade everywhere: nothing to see"),
 }
 
 
 def make_refused(name):
     content, _ = REFUSED[name]
-    if isinstance(content, str):
-        Image.new(content, SHAPE, 100_000).save(name)
-    else:
+    if callable(content):
         Path(name).write_bytes(content())
+    else:
+        Image.new("F" if isinstance(content, float) else "I", SHAPE, content).save(name)
 
 
 @pytest.mark.parametrize("name", list(REFUSED))
@@ -227,7 +428,7 @@ def test_all_refusals_are_reported_at_once(tmp_path, monkeypatch):
     for name in REFUSED:
         make_refused(name)
     with pytest.raises(UserError) as refusal:
-        read_pictures([*map(Path, REFUSED), Path("none.png")], SHAPE, invert=False)
+        read_pictures([*map(Path, REFUSED), Path("none.png")], SHAPE, ink_side=None, invert=False)
     assert [line.partition(": ")[0] for line in refusal.value.lines] == [*REFUSED, "none.png"]
 
 
@@ -242,7 +443,7 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, garbage, place):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            assert read(path).pixels.shape == SHAPE
+            assert read(path, ink_side=20).pixels.shape == SHAPE
         except UserError as error:
             lines = str(error).splitlines()
             assert len(lines) == 1  # some of these bytes are still an image
