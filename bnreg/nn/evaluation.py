@@ -18,6 +18,10 @@ CHUNK = 1000  # maximum number of examples at a time: large enough to keep a cor
 # feature maps are evaluated two to three times as fast as with 1,000 examples; a GPU only needs enough memory.
 CHUNK_VALUES = {"cpu": 1 << 20, "cuda": 1 << 26}
 
+# The size of a stack of perceptrons on a CPU, as far as chunks are concerned: sums are rounded chunk by chunk, so if
+# chunks depended on the size of the stack, so would the last bits of a network's results. Convolutions' do in any case.
+USUAL_REPLICAS = 8
+
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
@@ -33,8 +37,10 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 def chunks(network: StackedNetwork, examples: Tensor, *, dim: int) -> tuple[Tensor, ...]:
     """Cut examples, or their indices, into chunks of a size that the stack evaluates efficiently."""
-    num_values = network.num_replicas * network.architecture.most_values
-    return torch.split(examples, max(1, min(CHUNK, CHUNK_VALUES[examples.device.type] // num_values)), dim=dim)
+    device = examples.device.type
+    is_exact = device == "cpu" and not network.architecture.channels
+    num_values = (USUAL_REPLICAS if is_exact else network.num_replicas) * network.architecture.most_values
+    return torch.split(examples, max(1, min(CHUNK, CHUNK_VALUES[device] // num_values)), dim=dim)
 
 
 class Evaluation(NamedTuple):

@@ -10,6 +10,8 @@ from torch import nn
 
 from bnreg.config.schema import Optimizer, Schedule
 from bnreg.data import Dataset
+from bnreg.nn import evaluation
+from bnreg.nn.activations import ACTIVATIONS
 from bnreg.nn.evaluation import evaluate
 from bnreg.nn.examples import Examples
 from bnreg.training.messages import EpochDone
@@ -70,6 +72,40 @@ def test_the_number_of_shards_changes_no_result(tiny, num_workers, device):
     one, *_ = run(tiny, ARMS, (0, 1, 2), device=device)
     many, *_ = run(tiny, ARMS, (0, 1, 2), num_workers=num_workers, device=device)
     assert_same_metrics(one, many)
+
+
+PERCEPTRONS = [
+    *(cell for cell in ARMS if cell.settings.model.kind == "mlp"),
+    *(
+        make_cell(f"{name}_{norm}", model={"hidden": (33, 7), "norm": norm, "activation": name})
+        for name, activation in ACTIVATIONS.items()
+        for norm in ("none", "batch")
+        if activation.trainable
+    ),
+    *(
+        make_cell(f"{name}_{extra}", optimizer={"name": name, **settings})
+        for name in OPTIMIZERS
+        for extra, settings in {
+            "as_it_is": {},
+            "decayed": {"weight_decay": 0.1, "weight_decay_on": ("weights", "biases")},
+        }.items()
+    ),
+    make_cell("with_momentum", optimizer={"name": "sgd", "momentum": 0.9, "nesterov": True}),
+    make_cell("wide", model={"hidden": (100,), "norm": "batch"}),
+]
+
+
+def test_on_a_cpu_no_bit_of_a_perceptron_depends_on_the_networks_beside_it(tiny, monkeypatch):
+    """Neither in smaller shards nor among fewer arms.
+
+    Convolutions may: for another number of groups they add in another order.
+    """
+    monkeypatch.setitem(evaluation.CHUNK_VALUES, "cpu", 1 << 13)  # so that there are several chunks
+    together, summaries, _ = run(tiny, PERCEPTRONS, (0, 1, 2))
+    for others in (run(tiny, PERCEPTRONS, (0, 1, 2), num_workers=2), run(tiny, PERCEPTRONS[::2], (1,))):
+        for key, row in (others[0] | others[1]).items():
+            expected = together[key] if key in together else summaries[key]
+            assert row | {"seconds": 0} == expected | {"seconds": 0}, key
 
 
 def test_training_twice_is_bit_identical(tiny, device):

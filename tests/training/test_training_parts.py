@@ -63,9 +63,11 @@ def test_evaluation_in_many_chunks_equals_evaluation_in_one(tiny, monkeypatch):
     ],
 )
 def test_a_chunk_holds_as_many_examples_as_the_largest_layer_allows(monkeypatch, model, num_values):
-    """The limit counts the values of a stack of two; together the chunks hold the same examples in order."""
+    """The limit counts a stack of two, or of the usual size; together the chunks hold the same examples in order."""
     network = StackedNetwork(architecture(make_cell(model=model).settings, (6, 6), 4), 2)
-    monkeypatch.setitem(evaluation.CHUNK_VALUES, "cpu", 7 * 2 * num_values + 1)
+    monkeypatch.setattr(evaluation, "USUAL_REPLICAS", 3)
+    num_replicas = 2 if network.architecture.channels else 3
+    monkeypatch.setitem(evaluation.CHUNK_VALUES, "cpu", 7 * num_replicas * num_values + 1)
     parts = evaluation.chunks(network, torch.arange(30)[None], dim=1)
     assert [part.shape for part in parts] == [(1, 7)] * 4 + [(1, 2)]
     assert torch.equal(torch.cat(parts, dim=1), torch.arange(30)[None])
