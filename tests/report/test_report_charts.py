@@ -222,16 +222,18 @@ def test_a_missing_folder_is_named(tmp_path):
         save_chart(curves(make_view(num_epochs=1)), tmp_path / "nowhere" / "curves.svg")
 
 
-def test_a_path_that_cannot_be_written_is_a_user_error(tmp_path):
-    (tmp_path / "curves.svg").mkdir()
-    with pytest.raises(UserError, match=r"curves\.svg: cannot be written: Is a directory"):
-        save_chart(curves(make_view(num_epochs=1)), tmp_path / "curves.svg")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["curves.svg"]
-
-
-def test_a_chart_that_fails_leaves_the_existing_file_untouched(tmp_path, monkeypatch):
+def test_a_file_is_not_overwritten(tmp_path):
+    """Such as the chart of a run folder, which its manifest lists."""
     path = tmp_path / "curves.svg"
     path.write_text("former")
+    with pytest.raises(UserError, match=r"curves\.svg: already exists and will not be overwritten"):
+        save_chart(curves(make_view(num_epochs=1)), path)
+    assert path.read_text() == "former"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_chart_that_fails_leaves_no_file(tmp_path, monkeypatch):
+    path = tmp_path / "curves.svg"
 
     def fail(*_):
         raise RuntimeError("no picture")
@@ -239,5 +241,4 @@ def test_a_chart_that_fails_leaves_the_existing_file_untouched(tmp_path, monkeyp
     monkeypatch.setitem(RENDERERS, "svg", fail)
     with pytest.raises(RuntimeError, match="no picture"):
         save_chart(curves(make_view(num_epochs=1)), path)
-    assert path.read_text() == "former"
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(tmp_path.iterdir()) == []

@@ -16,6 +16,7 @@ import altair as alt
 from bnreg.errors import RunError, UserError
 from bnreg.report.charts import rendering
 from bnreg.report.charts.rendering import RENDERERS
+from bnreg.runs.folder import refuse_existing, write_file
 from bnreg.search_path import environment_of_children
 from bnreg.wording import ended, printable, unknown
 
@@ -127,27 +128,20 @@ def check_chart_path(path: Path) -> None:
     """Check that a chart can be written there, before computing anything for it.
 
     Raises:
-        UserError: If the extension is not a known format, or the folder does not exist.
+        UserError: If the extension is not a known format, the folder does not exist, or the file does.
     """
     if path.suffix.lower().removeprefix(".") not in RENDERERS:
         raise UserError(f"{path}: {unknown('chart format', path.suffix, [f'.{name}' for name in RENDERERS])}")
     if not path.parent.is_dir():
         raise UserError(f"{path}: folder {path.parent} does not exist; create it first")
+    refuse_existing(path, "--output")
 
 
 def save_chart(chart: alt.TopLevelMixin, path: Path) -> None:
-    """Write a chart in the format that the path's extension names; the file appears complete or not at all.
+    """Write a chart in the format that the path's extension names, into a new file.
 
     Raises:
-        UserError: If the extension is not a known format, or the file cannot be written there.
+        UserError: As ``check_chart_path``, or if the file cannot be written there.
     """
     check_chart_path(path)
-    content = render_chart(chart, path.suffix.lower().removeprefix("."))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_file(path, render_chart(chart, path.suffix.lower().removeprefix(".")), option="--output")
