@@ -189,7 +189,7 @@ def read_views(
             if first.setdefault(view.id, folder) == folder:
                 views.append(view)
             else:  # together they would count each network twice
-                left_out.append(f"{folder}: a copy of {first[view.id]}: both are the run {view.id}")
+                left_out.append(f"{folder}: a copy of {first[view.id]}: it has the same id")
         except UnreadableRunError as error:
             is_run = not isinstance(error, FolderOfRunsError)
             is_mistake = refuse_damaged and is_run and error.state in ("damaged", "newer")
