@@ -22,6 +22,7 @@ baseline: plain
 seeds: [5, 2]
 jobs: 1
 """
+SAFETENSORS = "--format=safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -103,15 +104,15 @@ def test_the_first_seed_is_the_default(bnreg, run):
     ("arguments", "mistake"),
     [
         (["--format", "pt", "--arm", "bn"], "--format: unknown format 'pt' (choices: onnx, safetensors)"),
-        (["--arm", "nb"], "{run}: unknown arm 'nb' (choices: bn, plain, unsaved)"),
-        ([], "{run}: several arms have weights; choose one with --arm (choices: bn, plain)"),
-        (["--arm", "bn", "--seed", "3"], "{run}: seed 3 of arm 'bn' is not in this run (choices: 5, 2)"),
-        (["--arm", "bn", "--point", "1"], "{run}: no point 1; this run's points are 0 to 0"),
+        ([SAFETENSORS, "--arm", "nb"], "{run}: unknown arm 'nb' (choices: bn, plain, unsaved)"),
+        ([SAFETENSORS], "{run}: several arms have weights; choose one with --arm (choices: bn, plain)"),
+        ([SAFETENSORS, "--arm", "bn", "--seed", "3"], "{run}: seed 3 of arm 'bn' is not in this run (choices: 5, 2)"),
+        ([SAFETENSORS, "--arm", "bn", "--point", "1"], "{run}: no point 1; this run's points are 0 to 0"),
     ],
     ids=["format", "arm", "no arm", "seed", "point"],
 )
 def test_a_mistake_is_one_line_and_nothing_is_written(bnreg, run, arguments, mistake):
-    done = bnreg("export", run, "--format", "safetensors", *arguments)
+    done = bnreg("export", run, *arguments)
     assert_refused(done, mistake.format(run=run))
 
 
