@@ -231,6 +231,18 @@ def test_a_replica_that_diverged_once_stays_diverged(bad):
     assert summary["best_test_accuracy"] is None
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e7])
+def test_a_replica_that_diverges_after_its_best_epoch_stays_stopped(bad):
+    """Its patience is not used up yet, and its stack may train on for others; whatever it measures is not recorded."""
+    it, rows = record([1.0, 0.8, bad, 0.5, 0.1], patience=5)
+    assert it.stopped
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert it.num_epochs == 3
+    summary = it.summary({})
+    assert (summary["status"], summary["final_epoch"], summary["best_epoch"]) == ("diverged", 2, None)
+    assert summary["final_test_accuracy"] == 0.25
+
+
 def test_a_summary_without_a_validation_split_has_no_best_epoch(tiny):
     _, summary, _ = run(tiny, [make_cell()], (0,))
     assert not any(name.startswith("best_") for name in summary[0, "arm", 0])
