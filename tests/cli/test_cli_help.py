@@ -35,3 +35,10 @@ def test_every_panel_can_be_surveyed_and_the_end_is_an_example(printed, command)
     assert all(len(re.findall(r"^│ +(?:\* +)?--", panel, re.MULTILINE)) <= MAX_OPTIONS for panel in panels)
     ending = [line.strip() for line in lines if line.strip()]
     assert ending[-1].startswith(" ".join(["bnreg", *command]))
+
+
+def test_help_lists_every_command(bnreg):
+    done = bnreg("--help")
+    assert done.code == 0
+    for command in ("train", "compare", "plot", "data"):
+        assert command in done.out

@@ -68,23 +68,23 @@ def test_the_streams_are_the_same_afterwards():
     assert (sys.stdin, sys.stdout, sys.stderr) == before
 
 
-def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
+def test_no_file_takes_the_place_of_a_closed_stream(bnreg, tmp_path):
     """Otherwise what a library prints would be written into a snapshot."""
     (tmp_path / "small.yaml").write_text(EXPERIMENT)
     command = f"exec {sys.executable} -m bnreg train small.yaml seeds=1 jobs=1 <&- >&- 2>&-"
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, check=False)
     assert done.returncode == 0
     (run,) = (tmp_path / "runs").glob("small-*")
-    shown = command_line("show", run, "--json")
-    assert shown.returncode == 0, shown.stderr
+    shown = bnreg("show", run, "--json")
+    assert shown.code == 0, shown.err
 
 
-def test_a_closed_terminal_interrupts_the_run(tmp_path):
+def test_a_closed_terminal_interrupts_the_run(bnreg, tmp_path):
     """It sends a hang-up, and nothing can be written to it any more."""
     (tmp_path / "small.yaml").write_text(EXPERIMENT)
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "bnreg", "train", "small.yaml", "training.epochs=10000"],
+        [sys.executable, "-m", "bnreg", "train", "small.yaml", "jobs=1", "training.epochs=10000"],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -98,8 +98,24 @@ def test_a_closed_terminal_interrupts_the_run(tmp_path):
         seen += os.read(ours, 4096)
     os.close(ours)
     assert process.wait() == 129
-    listed = command_line("runs", "--runs", tmp_path / "runs")
-    assert "interrupted" in listed.stdout
+    assert "interrupted" in bnreg("runs").out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["data"], ["data", "--json"]], ids=" ".join)
+def test_a_full_disk_behind_stdout_is_one_line(arguments):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bnreg", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "No space left on device\n")
+
+
+def test_a_terminal_limited_to_ascii_still_shows_the_numbers(tmp_path):
+    (tmp_path / "small.yaml").write_text(EXPERIMENT)
+    done = command_line("train", tmp_path / "small.yaml", "--dry-run", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "12,730" in done.stdout
 
 
 @pytest.mark.parametrize("command", [command.name for command in cli.app.registered_commands])
