@@ -48,6 +48,13 @@ def in_answers(change):
     return change_file
 
 
+def one_bit(flags):
+    """One of the first network's answers."""
+    bit = np.zeros_like(flags)
+    bit[0, 0, 0] = 1
+    return bit
+
+
 def without_last_line(name):
     def change(run):
         reseal(run, name, "\n".join((run / name).read_text().splitlines()[:-1]).encode())
@@ -68,6 +75,7 @@ FORGERIES = {
     "another arm": (in_table("summary.csv", "arm", "plain"), "summary.csv"),
     "another status": (in_table("summary.csv", "status", "fine"), "summary.csv"),
     "another epoch": (in_table("metrics.csv", "epoch", "7"), "metrics.csv"),
+    "a final epoch before the first": (in_table("summary.csv", "final_epoch", "0"), "metrics.csv"),
     "a final epoch beyond the last": (in_table("summary.csv", "final_epoch", "3"), "metrics.csv"),
     "a row too few": (without_last_line("summary.csv"), "summary.csv"),
     "an epoch too few": (without_last_line("metrics.csv"), "metrics.csv"),
@@ -77,6 +85,11 @@ FORGERIES = {
     ),
     "other seeds": (in_json(seeds=lambda seeds: [*seeds[:-1], 99], pairing=lambda _: []), "summary.csv"),
     "another learning rate": (in_json(config=lambda config: config | {"optimizer": {"lr": "fast"}}), "run.json"),
+    "all units dropped": (in_json(config=lambda config: config | {"model": {"dropout": 1}}), "run.json"),
+    "a start without a time zone": (in_json(started=lambda _: "2026-11-23T03:45:29"), "run.json"),
+    "no data": (in_json(data=lambda _: {}), "run.json"),
+    "a baseline that is no arm": (in_json(baseline=lambda _: "rise"), "run.json"),
+    "a proof of another replica": (in_json(pairing=lambda rows: [rows[1], rows[0], *rows[2:]]), "run.json"),
     "no epochs": (in_json(config=lambda config: config | {"training": {}}), "run.json"),
     "inverted answers": (
         in_answers(lambda arrays: arrays | {"correct-0": ~arrays["correct-0"]}),
@@ -84,6 +97,10 @@ FORGERIES = {
     ),
     "a thousand million answers": (
         in_answers(lambda arrays: arrays | {"num_examples-0": np.array([10**9])}),
+        CORRECT,
+    ),
+    "one answer changed": (
+        in_answers(lambda arrays: arrays | {"correct-0": arrays["correct-0"] ^ one_bit(arrays["correct-0"])}),
         CORRECT,
     ),
     "fewer answers": (

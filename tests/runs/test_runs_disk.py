@@ -80,3 +80,25 @@ def test_nothing_is_made_in_a_folder_that_is_gone(tmp_path):
     ):
         pass
     assert not (tmp_path / "gone").exists()
+
+
+def test_a_file_is_complete_even_if_the_system_writes_a_part_at_a_time(tmp_path, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, content: write(descriptor, content[:3]))
+    disk.write(tmp_path / "a", b"0123456789")
+    assert disk.read(tmp_path / "a", max_bytes=10) == b"0123456789"
+    with pytest.raises(OSError, match="larger than"):
+        disk.read(tmp_path / "a", max_bytes=9)
+
+
+def test_a_hidden_link_is_discarded_and_not_what_it_leads_to(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / ".link").symlink_to(tmp_path / "thesis")
+    disk.discard(tmp_path / ".link")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis"]
+
+
+def test_a_file_where_a_folder_should_be_is_an_error(tmp_path):
+    (tmp_path / "runs").touch()
+    with pytest.raises(FileExistsError):
+        disk.make_folder(tmp_path / "runs")

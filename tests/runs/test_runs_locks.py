@@ -175,3 +175,21 @@ def test_a_folder_with_other_things_is_no_ghost(bnreg, tmp_path):
     (other / "thesis.tex").touch()
     assert bnreg("rm", other.name, "--yes").code == 2
     assert (other / "thesis.tex").exists()
+
+
+def test_a_lock_is_free_after_its_block_whatever_happens_in_it(tmp_path):
+    def fail():
+        with locks.held(tmp_path / "lock", 0) as works:
+            assert works
+            assert locks.is_held(tmp_path / "lock")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert locks.is_held(tmp_path / "lock") is False
+
+
+def test_those_who_ask_whether_a_lock_is_held_do_not_see_each_other(tmp_path):
+    with (tmp_path / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        assert locks.is_held(tmp_path / "lock") is False
