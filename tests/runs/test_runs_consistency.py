@@ -2,12 +2,11 @@
 
 import json
 
-import numpy as np
 import pytest
-from safetensors import numpy
-from support.made_runs import NUM_EXAMPLES, reseal, write_run
+from support.forgeries import FORGERIES
+from support.made_runs import NUM_EXAMPLES, write_run
 
-from bnreg.runs import CORRECT, read_correct, read_run
+from bnreg.runs import read_correct, read_run
 from bnreg.runs.read import UnreadableRunError
 
 
@@ -15,103 +14,6 @@ from bnreg.runs.read import UnreadableRunError
 def run(tmp_path):
     """A run with answers and a diverged network."""
     return write_run("lift", root=tmp_path, correct=True, diverged=[("bn", 2)])
-
-
-def in_table(name, column, value, row=1):
-    """A change of one cell; rows are counted from the first below the header."""
-
-    def change(run):
-        lines = [line.split(",") for line in (run / name).read_text().splitlines()]
-        lines[row][lines[0].index(column)] = value
-        reseal(run, name, "\n".join(map(",".join, lines)).encode())
-
-    return change
-
-
-def in_json(**changes):
-    """A change of some fields of run.json."""
-
-    def change(run):
-        info = json.loads((run / "run.json").read_text())
-        reseal(run, "run.json", json.dumps(info | {key: new(info[key]) for key, new in changes.items()}).encode())
-
-    return change
-
-
-def in_answers(change):
-    """A change of the arrays of the answers."""
-
-    def change_file(run):
-        arrays = numpy.load((run / CORRECT).read_bytes())
-        reseal(run, CORRECT, numpy.save(change(arrays)))
-
-    return change_file
-
-
-def one_bit(flags):
-    """One of the first network's answers."""
-    bit = np.zeros_like(flags)
-    bit[0, 0, 0] = 1
-    return bit
-
-
-def without_last_line(name):
-    def change(run):
-        reseal(run, name, "\n".join((run / name).read_text().splitlines()[:-1]).encode())
-
-    return change
-
-
-FORGERIES = {
-    "an accuracy of 77": (in_table("summary.csv", "final_test_accuracy", "77"), "summary.csv"),
-    "an accuracy below 0": (in_table("metrics.csv", "test_accuracy", "-0.1"), "metrics.csv"),
-    "a loss below 0": (in_table("metrics.csv", "test_loss", "-1"), "metrics.csv"),
-    "an infinite loss": (in_table("summary.csv", "final_test_loss", "inf"), "summary.csv"),
-    "no accuracy": (in_table("summary.csv", "final_test_accuracy", ""), "summary.csv"),
-    "another accuracy": (in_table("summary.csv", "final_test_accuracy", "0.99"), "metrics.csv"),
-    "another measured accuracy": (in_table("metrics.csv", "test_accuracy", "0.99", row=2), "metrics.csv"),
-    "another seed": (in_table("summary.csv", "seed", "99"), "summary.csv"),
-    "another measured seed": (in_table("metrics.csv", "seed", "99"), "metrics.csv"),
-    "another arm": (in_table("summary.csv", "arm", "plain"), "summary.csv"),
-    "another status": (in_table("summary.csv", "status", "fine"), "summary.csv"),
-    "another epoch": (in_table("metrics.csv", "epoch", "7"), "metrics.csv"),
-    "a final epoch before the first": (in_table("summary.csv", "final_epoch", "0"), "metrics.csv"),
-    "a final epoch beyond the last": (in_table("summary.csv", "final_epoch", "3"), "metrics.csv"),
-    "a row too few": (without_last_line("summary.csv"), "summary.csv"),
-    "an epoch too few": (without_last_line("metrics.csv"), "metrics.csv"),
-    "another number of epochs": (
-        in_json(pairing=lambda rows: [{**rows[0], "epochs": 5}, *rows[1:]]),
-        "metrics.csv",
-    ),
-    "other seeds": (in_json(seeds=lambda seeds: [*seeds[:-1], 99], pairing=lambda _: []), "summary.csv"),
-    "another learning rate": (in_json(config=lambda config: config | {"optimizer": {"lr": "fast"}}), "run.json"),
-    "all units dropped": (in_json(config=lambda config: config | {"model": {"dropout": 1}}), "run.json"),
-    "a start without a time zone": (in_json(started=lambda _: "2026-11-23T03:45:29"), "run.json"),
-    "no data": (in_json(data=lambda _: {}), "run.json"),
-    "a baseline that is no arm": (in_json(baseline=lambda _: "rise"), "run.json"),
-    "a proof of another replica": (in_json(pairing=lambda rows: [rows[1], rows[0], *rows[2:]]), "run.json"),
-    "no epochs": (in_json(config=lambda config: config | {"training": {}}), "run.json"),
-    "inverted answers": (
-        in_answers(lambda arrays: arrays | {"correct-0": ~arrays["correct-0"]}),
-        CORRECT,
-    ),
-    "a thousand million answers": (
-        in_answers(lambda arrays: arrays | {"num_examples-0": np.array([10**9])}),
-        CORRECT,
-    ),
-    "one answer changed": (
-        in_answers(lambda arrays: arrays | {"correct-0": arrays["correct-0"] ^ one_bit(arrays["correct-0"])}),
-        CORRECT,
-    ),
-    "fewer answers": (
-        in_answers(lambda _: {"correct-0": np.zeros((2, 6, 1), np.uint8), "num_examples-0": np.array([8])}),
-        CORRECT,
-    ),
-    "answers at another point": (
-        in_answers(lambda arrays: {name.replace("-0", "-1"): values for name, values in arrays.items()}),
-        CORRECT,
-    ),
-}
 
 
 def test_the_run_itself_is_consistent(run):
