@@ -12,6 +12,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 from support.made_runs import make_run, make_unfinished, reseal
 
+from bnreg.runs.names import UNFINISHED
+
 VALUES = (
     *(None, True, 0, -1, 1, 1.5, 99, 10**9, 10**30, 1e308),
     *("", "a", "1", "nan", "\x1b[2J", "../x", "bn", "2026-11-23T03:45:29+00:00"),
@@ -22,10 +24,18 @@ RAW = ("NaN", "Infinity", "-Infinity", "1e999", "[" * 2000 + "]" * 2000)
 POINTS = ({"optimizer.lr": 0.1}, {"optimizer.lr": 0.2})
 
 
+LIFT = "lift-20261101T120000Z-000000"
+RISE = "rise-20261102T120000Z-000001.unfinished"
+RECORDS = (
+    *(f"{LIFT}/run.json", f"{LIFT}/manifest.json"),
+    *(f"{RISE}/plan.json", f"{RISE}/attempt.json", f"{RISE}/manifest.json"),
+)
+
+
 def make_victims(root: Path) -> None:
     """A complete run with a sweep and an unfinished one with the record of an attempt."""
-    make_run(root, "lift-20261101T120000Z-000000", num_seeds=6, points=POINTS, accuracies={"bn": 0.9, "plain": 0.8})
-    run = make_unfinished(root, "rise-20261102T120000Z-000001")
+    make_run(root, LIFT, num_seeds=6, points=POINTS, accuracies={"bn": 0.9, "plain": 0.8})
+    run = make_unfinished(root, RISE.removesuffix(UNFINISHED))
     attempt = {"number": 1, "machine": "m", "process": 1, "beat": 1.0, "seconds": 1.0, "ended": "failed: why"}
     (run.folder / "attempt.json").write_text(json.dumps(attempt))
     (run.folder / "run.lock").touch()
@@ -61,37 +71,40 @@ def changes(draw, content: bytes):
     return json.dumps(data).replace(json.dumps("\0raw"), draw(st.sampled_from(RAW))).encode()
 
 
-def place(root: Path, name: str, content: bytes) -> None:
-    """Write a changed file of one of the runs, with a right checksum if it is sealed."""
-    folder = next(path for path in root.iterdir() if (path / name).exists())
-    if name in ("manifest.json", "attempt.json"):
-        (folder / name).write_bytes(content)
-    else:
-        reseal(folder, name, content)
+def is_survived(victims: Path, record: str, change: bytes) -> None:
+    """Each command that reads a changed record answers, or says in plain lines what is wrong; ``runs`` lists every run.
 
+    A record that is sealed has a right checksum.
 
-def is_survived(name: str, change: bytes) -> None:
-    """Each command answers, or says in plain lines what is wrong; ``runs`` lists every run."""
+    Args:
+        victims: The folder of ``make_victims``, which is copied.
+        record: One of ``RECORDS``.
+        change: Its new content.
+    """
+    changed, _, name = record.partition("/")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "runs"
-        make_victims(root)
-        place(root, name, change)
+        shutil.copytree(victims, root)
+        if name in ("manifest.json", "attempt.json"):
+            (root / record).write_bytes(change)
+        else:
+            reseal(root / changed, name, change)
         listed = called("runs", "--runs", root)
         assert listed.code == 0, listed
         assert all(start in listed.out for start in ("lift-2026", "rise-2026")), listed
         for command in COMMANDS:
-            plain(called(*(str(root / word[1:]) if word.startswith("@") else word for word in command)))
-    shutil.rmtree(folder, ignore_errors=True)
+            if f"@{changed}" in command:
+                plain(called(*(str(root / word[1:]) if word.startswith("@") else word for word in command)))
 
 
-LIFT = "@lift-20261101T120000Z-000000"
 COMMANDS = (
-    ("compare", LIFT, "--width", "100"),
-    ("compare", LIFT, "--json", "--where", "optimizer.lr<1", "--columns", "optimizer.lr", "--seeds"),
-    ("show", LIFT),
-    ("diff", LIFT, LIFT),
-    ("plot", LIFT, "-o", "@lift.vl.json"),
-    ("train", "--resume", "@rise-20261102T120000Z-000001", "--dry-run"),
+    ("compare", f"@{LIFT}", "--width", "100"),
+    ("compare", f"@{LIFT}", "--json", "--where", "optimizer.lr<1", "--columns", "optimizer.lr", "--seeds"),
+    ("show", f"@{LIFT}"),
+    ("diff", f"@{LIFT}", f"@{LIFT}"),
+    ("plot", f"@{LIFT}", "-o", "@lift.vl.json"),
+    ("compare", f"@{RISE}"),
+    ("train", "--resume", f"@{RISE}", "--dry-run"),
 )
 
 
