@@ -261,7 +261,7 @@ def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Pat
         time.sleep(0.002)
 
     torch.set_num_threads(1)
-    DATASETS["tiny"] = replace(DATASETS["mnist_5k"], num_train=200, num_test=100, read=_tiny, fingerprint=None)
+    DATASETS["tiny"] = replace(DATASETS["mnist_5k"], num_train=200, num_test=100, read=tiny, fingerprint=None)
     train._draw_curves = lambda _: {"curves.svg": b"<svg/>"}
     engine.REPORT_SECONDS = 0.0
     processes.CONTEXT = multiprocessing.get_context("fork")
@@ -271,7 +271,8 @@ def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Pat
     cli.main()
 
 
-def _tiny(source, root):  # noqa: ARG001 # the signature of a data set's reader
+def tiny(source, root):  # noqa: ARG001 # the signature of a data set's reader
+    """A small data set of noisy grey images, brighter for each label."""
     random = np.random.default_rng(0)
     labels = np.arange(300, dtype=np.int64) % 10
     images = (random.random((300, 28, 28)) * 60 + 18 * labels[:, None, None]).astype(np.uint8)
