@@ -114,7 +114,7 @@ def train_shards(
                         waiting.append(worker.job)
                     continue
                 if isinstance(message, _Warned):
-                    log(f"warning: {message.line}")
+                    log(message.line)
                 elif isinstance(message, _Failed):
                     failures.append(f"{message.traceback}training of {worker.seeds} failed: {message.line}")
                     del workers[connection]

@@ -65,7 +65,7 @@ def _save(trainer: Engine, store: Store, log: Callable[[str], None]) -> None:
     try:
         store.save(trainer.num_steps, trainer.state())
     except RunError as error:  # this state is not needed to go on, nor to stop
-        log(f"{error}; nothing is lost but the training since the last snapshot")
+        log(f"warning: {error}; nothing is lost but the training since the last snapshot")
 
 
 def _newest(
