@@ -98,7 +98,10 @@ class RunInfo:
         Raises:
             ValueError: With the first mistake, in words.
         """
-        return cls._of(_mapping(content))
+        info = cls._of(_mapping(content))
+        if not info.pairing:
+            raise ValueError("its pairing is missing")
+        return info
 
     @classmethod
     def _of(cls, content: dict[str, Any]) -> "RunInfo":

@@ -75,7 +75,14 @@ FORGERIES = {
         in_json(pairing=lambda rows: [{**rows[0], "epochs": 5}, *rows[1:]]),
         "metrics.csv",
     ),
-    "other seeds": (in_json(seeds=lambda seeds: [*seeds[:-1], 99], pairing=lambda _: []), "summary.csv"),
+    "other seeds": (
+        in_json(
+            seeds=lambda seeds: [*seeds[:-1], 99],
+            pairing=lambda rows: [row | {"seed": 99} if row["seed"] == 5 else row for row in rows],
+        ),
+        "summary.csv",
+    ),
+    "no pairing": (in_json(pairing=lambda _: []), "run.json"),
     "another learning rate": (in_json(config=lambda config: config | {"optimizer": {"lr": "fast"}}), "run.json"),
     "all units dropped": (in_json(config=lambda config: config | {"model": {"dropout": 1}}), "run.json"),
     "a start without a time zone": (in_json(started=lambda _: "2026-11-23T03:45:29"), "run.json"),
