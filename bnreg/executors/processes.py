@@ -30,6 +30,8 @@ from bnreg.wording import ended
 CONTEXT = multiprocessing.get_context("spawn")  # a worker inherits nothing from the coordinator, on any system
 MAX_ATTEMPTS = 3  # to train a shard whose worker dies
 IDLE_SECONDS = 0.5  # between two checks for a stop request, while there is nothing to do
+# What torch and the loader of its libraries say when they get no memory.
+_WITHOUT_MEMORY = ("allocate memory", "failed to map segment")
 STOP_SECONDS = 4.0  # for a worker to save its state before it is killed
 
 
@@ -245,6 +247,7 @@ def _failure(error: Exception) -> _Failed:
     """Describe an error with its traceback, unless its cause is known, such as a lack of memory in its many forms."""
     if isinstance(error, RunError):
         return _Failed(str(error), "")
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error):
+    is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    if is_memory or any(words in str(error) for words in _WITHOUT_MEMORY):
         return _Failed("not enough memory; try a smaller jobs=N, model.hidden or data.batch_size", "")
     return _Failed(f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exc())

@@ -102,7 +102,14 @@ def test_an_unexpected_error_in_a_worker_comes_with_its_traceback(tmp_path):
         list(train(JOBS[:1], folders={"mnist": tmp_path}))
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        ImportError("libtorch_cpu.so: failed to map segment"),
+    ],
+)
 def test_a_lack_of_memory_is_reported_in_one_line(error):
     failure = workers._failure(error)
     assert failure.traceback == ""
