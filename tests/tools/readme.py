@@ -131,7 +131,9 @@ def promises() -> str:
     lines = ["| promise | row | what was done | survived | on |", "|---|--:|---|--:|---|"]
     for number, row in rows().items():
         result = results.get(number)
-        survived = f"{result['survived']:,} of {result['tried']:,} | {result['date']}" if result else "not yet | –"
+        survived = (
+            f"{result['survived']:,} of {result['tried']:,} | {result['date']}" if result else "not run in full yet | –"
+        )
         lines.append(f"| {row.PROMISE} | {number} | {row.TITLE} | {survived} |")
     return "\n".join(lines) + "\n"
 

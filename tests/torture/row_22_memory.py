@@ -14,8 +14,9 @@ from lab import results_of
 from support.command_line import EXPERIMENT
 from support.made_runs import make_run
 from support.small_runs import plan_of
-from torture import FOLDER, Case
+from torture import Case
 
+import bnreg
 from bnreg.experiment.beginning import describe_beginning
 from bnreg.experiment.story import begin_experiment
 from bnreg.runs import unfinished_runs
@@ -28,7 +29,7 @@ PROMISE = (
 
 SIZES = (2, 3, 4, 6, 8, 12)  # GB
 MAX_LINES = 3  # a line for each of the two shards, and how to resume
-HOME = FOLDER.parent.parent
+HOME = Path(bnreg.__file__).parent.parent
 CONFIG = EXPERIMENT.replace("training: {epochs: 2}", "training: {epochs: 2, weights: last}")
 
 
