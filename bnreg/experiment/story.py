@@ -56,7 +56,11 @@ def run_experiment(
     with run.training() as hold:
         _train(plan, run, hold, watch=watch, log=log)
         with new_folder(run.final, what="run", option="--runs") as draft:
-            results = collect(plan, run, draft)
+            try:
+                results = collect(plan, run, draft)
+            except RunError:
+                hold.raise_if_gone()  # which then is the reason
+                raise
             results = replace(results, info=replace(results.info, seconds=hold.seconds()))
             write_results(plan, results, run.config(), draft)
             try:
