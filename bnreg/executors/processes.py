@@ -203,10 +203,12 @@ def _work(
         signal.signal(signal.SIGXCPU, _pass_on)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGXCPU})
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, stopping.StoppedError):
+        is_loaded = False
         try:
             from bnreg.data import attach
 
             ENGINES[engine].prepare_process()
+            is_loaded = True
             while (job := _next_job(connection)) is not None:
                 shard, store = job
                 dataset = attach(data_folders[shard.settings.data.dataset])
@@ -225,7 +227,7 @@ def _work(
         except (EOFError, BrokenPipeError, ConnectionResetError, stopping.StoppedError):
             raise
         except Exception as error:
-            connection.send(_failure(error))
+            connection.send(_failure(error, is_loaded=is_loaded))
 
 
 def _pass_on(number: int, _frame: FrameType | None) -> None:
@@ -243,11 +245,15 @@ def _next_job(connection: Connection) -> Job | None:
     return job
 
 
-def _failure(error: Exception) -> _Failed:
+def _failure(error: Exception, *, is_loaded: bool) -> _Failed:
     """Describe an error with its traceback, unless its cause is known, such as a lack of memory in its many forms."""
     if isinstance(error, RunError):
         return _Failed(str(error), "")
     is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     if is_memory or any(words in str(error) for words in _WITHOUT_MEMORY):
         return _Failed("not enough memory; try a smaller jobs=N, model.hidden or data.batch_size", "")
-    return _Failed(f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exc())
+    line = f"{type(error).__name__}: {error}".splitlines()[0]
+    if not is_loaded:  # without memory, the import of torch may fail with any error
+        causes = "a limit on memory, such as `ulimit -v`, and a broken installation"
+        return _Failed(f"its engine cannot be loaded ({line}); the usual causes are {causes}", "")
+    return _Failed(line, traceback.format_exc())

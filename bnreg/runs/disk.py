@@ -50,7 +50,7 @@ def read(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         if status.st_size > max_bytes:
             raise OSError(errno.EFBIG, f"larger than {max_bytes >> 20} MiB", str(path))
-        return file.read(max_bytes)
+        return file.read(status.st_size)  # Python allocates as much as it is asked for, even for a small file
 
 
 def make_folder(path: Path, *, parents: bool = True) -> None:

@@ -111,9 +111,19 @@ def test_an_unexpected_error_in_a_worker_comes_with_its_traceback(tmp_path):
     ],
 )
 def test_a_lack_of_memory_is_reported_in_one_line(error):
-    failure = workers._failure(error)
+    failure = workers._failure(error, is_loaded=True)
     assert failure.traceback == ""
     assert failure.line == "not enough memory; try a smaller jobs=N, model.hidden or data.batch_size"
+
+
+def test_an_engine_that_cannot_be_loaded_is_reported_in_one_line():
+    """Without memory, the import of torch may fail with any error."""
+    failure = workers._failure(OSError("could not get source code"), is_loaded=False)
+    assert failure.traceback == ""
+    assert failure.line == (
+        "its engine cannot be loaded (OSError: could not get source code); "
+        "the usual causes are a limit on memory, such as `ulimit -v`, and a broken installation"
+    )
 
 
 @pytest.mark.parametrize("work", [die_after_the_first_shard, talk_without_end])
