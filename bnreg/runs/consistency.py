@@ -73,6 +73,8 @@ def contradiction(info: RunInfo, summary: Columns, metrics: Columns, correct: by
         metrics: Column → one value per network and epoch.
         correct: The content of the file of answers; None for a run that is older than it.
     """
+    if not info.pairing:
+        return RUN, "it does not say what its networks were trained from"
     if wrong := _wrong_settings(info):
         return RUN, wrong
     try:
@@ -151,7 +153,7 @@ def _wrong_metrics(info: RunInfo, summary: Columns, metrics: Columns) -> str | N
         num_epochs = place - start
         if num_epochs == 0:
             return _OTHER_ROWS
-        if info.pairing and info.pairing[number].epochs != num_epochs:
+        if info.pairing[number].epochs != num_epochs:
             return f"it has {num_epochs} epochs of a network that was trained for {info.pairing[number].epochs}"
         if summary["status"][number] == "ok":
             final = summary["final_epoch"][number] if "final_epoch" in summary else num_epochs

@@ -12,6 +12,7 @@ from itertools import product, starmap
 from typing import Any
 
 from bnreg.names import NAME, SECTIONS, SEED_LIMIT, ReplicaId
+from bnreg.runs.names import YEARS
 from bnreg.runs.strict_json import parse_json
 from bnreg.training.messages import Proof
 from bnreg.wording import printable
@@ -253,9 +254,10 @@ def _is_data(value: Any) -> bool:
 
 def _is_start(value: Any) -> bool:
     try:
-        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return False
+    return moment is not None and moment.tzinfo is not None and moment.year in YEARS
 
 
 def _is_shard(value: Any) -> bool:

@@ -15,6 +15,7 @@ from bnreg.wording import natural_order, nearest
 RUN, CONFIG = "run.json", "config.yaml"
 UNFINISHED = ".unfinished"
 MAX_SHOWN = 4
+YEARS = range(1970, 9999)  # in which a run can begin; the first and last years have moments that no local time has
 _STARTED = "%Y%m%dT%H%M%SZ"
 
 _NAME = re.compile(r"(?P<experiment>.+)-(?P<started>\d{8}T\d{6}Z)-[0-9a-f]{6}(?:\.unfinished)?")
@@ -49,9 +50,10 @@ def started_of(name: str) -> datetime | None:
     """When a run began, by its folder's name or the one that it has until it is complete."""
     found = _NAME.fullmatch(hidden_run(name) or name)
     try:
-        return datetime.strptime(found["started"], _STARTED).replace(tzinfo=UTC) if found else None
+        moment = datetime.strptime(found["started"], _STARTED).replace(tzinfo=UTC) if found else None
     except ValueError:
         return None
+    return moment if moment and moment.year in YEARS else None
 
 
 def hidden_run(name: str, kind: str = "partial|removed") -> str | None:

@@ -165,13 +165,16 @@ def read_run(path: Path, *, only_results: bool = False) -> Run:
 
 
 def _info(path: Path, files: Mapping[str, bytes]) -> RunInfo:
-    """The contents of ``run.json``, with the config beside it if the run is older than the one inside."""
+    """The contents of ``run.json``, with the config beside it, which must be the one inside unless the run is older."""
     name = RUN
     try:
         info = RunInfo.parse(files[RUN])
-        if info.config is None and CONFIG in files:
+        if CONFIG in files:
             name = CONFIG
-            return info.with_config(_parse_yaml(files[CONFIG]))
+            beside = info.with_config(_parse_yaml(files[CONFIG]))
+            if info.config not in (None, beside.config):
+                raise ValueError(f"it is not the config in {RUN}")
+            return beside
     except ValueError as wrong:
         raise UnreadableRunError("damaged", f"{path / name}: damaged run: {wrong}") from None
     return info
@@ -183,7 +186,7 @@ def _parse_yaml(content: bytes) -> Any:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, loader)):
+        if b"*" in content and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, loader)):
             raise ValueError("it has aliases, which bnreg does not write")  # a few of them can stand for gigabytes
         return yaml.load(content, loader)
     except (yaml.YAMLError, RecursionError):

@@ -117,9 +117,10 @@ REMEDY = "to train with other settings, omit --resume"
 )
 def test_resuming_a_complete_run_checks_settings_that_are_given_again(bnreg, words, code, line):
     """As for an unfinished run: they must be its own."""
-    content = yaml.safe_dump({"name": "lift"} | CONFIG).encode()
+    config = {"name": "lift"} | CONFIG
+    content = yaml.safe_dump(config).encode()
     Path("lift.yaml").write_bytes(content)
-    make_run("runs", made_name(), files={"config.yaml": content})
+    make_run("runs", made_name(), config=config, files={"config.yaml": content})
     done = bnreg("train", *words[:1], "--resume", made_name(), *words[1:])
     assert (done.code, done.err) == (code, f"runs/{made_name()}: {line}\n")
     assert bool(done.out) is (code == 0)

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from support.forgeries import FORGERIES
-from support.made_runs import NUM_EXAMPLES, write_run
+from support.forgeries import FORGERIES, make_victim
+from support.made_runs import NUM_EXAMPLES
 
 from bnreg.runs import read_correct, read_run
 from bnreg.runs.read import UnreadableRunError
@@ -12,8 +12,8 @@ from bnreg.runs.read import UnreadableRunError
 
 @pytest.fixture
 def run(tmp_path):
-    """A run with answers and a diverged network."""
-    return write_run("lift", root=tmp_path, correct=True, diverged=[("bn", 2)])
+    """A run with answers, its config in two places, and a diverged network."""
+    return make_victim(tmp_path)
 
 
 def test_the_run_itself_is_consistent(run):

@@ -31,6 +31,15 @@ def test_a_failed_run_is_listed_with_its_reason(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("moment", ["99991231T235959Z", "00010101T000000Z", "20261399T000000Z"])
+def test_a_name_with_an_impossible_moment_is_listed_without_it(tmp_path, bnreg, moment):
+    """The first and the last year have moments that no local time has."""
+    (tmp_path / f"lift-{moment}-000000").mkdir()
+    (listed,) = list_runs(tmp_path)
+    assert listed.started is None
+    assert bnreg("runs", "--runs", tmp_path).code == 0
+
+
 def test_run_json_is_not_believed_about_its_state(tmp_path):
     """An interrupted copy claims to be complete, but is not."""
     path = make_run(tmp_path, made_name(), state="complete")

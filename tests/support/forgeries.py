@@ -3,10 +3,18 @@
 import json
 
 import numpy as np
+import yaml
 from safetensors import numpy
-from support.made_runs import reseal
+from support.made_runs import reseal, write_run
 
 from bnreg.runs import CORRECT
+
+
+def make_victim(root):
+    """Write a run with answers, its config in two places, and a diverged network."""
+    run = write_run("lift", root=root, correct=True, diverged=[("bn", 2)])
+    reseal(run, "config.yaml", yaml.safe_dump(json.loads((run / "run.json").read_text())["config"]).encode())
+    return run
 
 
 def in_table(name, column, value, row=1):
@@ -28,6 +36,22 @@ def in_json(**changes):
         reseal(run, "run.json", json.dumps(info | {key: new(info[key]) for key, new in changes.items()}).encode())
 
     return change
+
+
+def in_both_configs(change):
+    """A change of the config in run.json and of the one beside it."""
+
+    def change_files(run):
+        in_json(config=change)(run)
+        config = json.loads((run / "run.json").read_text())["config"]
+        reseal(run, "config.yaml", yaml.safe_dump(config).encode())
+
+    return change_files
+
+
+def in_file(name, change):
+    """A change of a file's content."""
+    return lambda run: reseal(run, name, change((run / name).read_bytes()))
 
 
 def in_answers(change):
@@ -83,13 +107,23 @@ FORGERIES = {
         "summary.csv",
     ),
     "no pairing": (in_json(pairing=lambda _: []), "run.json"),
-    "another learning rate": (in_json(config=lambda config: config | {"optimizer": {"lr": "fast"}}), "run.json"),
-    "all units dropped": (in_json(config=lambda config: config | {"model": {"dropout": 1}}), "run.json"),
+    "a config that is not the recorded one": (
+        in_file("config.yaml", lambda content: content.replace(b"lr: 0.001", b"lr: 0.3")),
+        "config.yaml",
+    ),
+    "a recorded config that is not the one beside it": (
+        in_json(config=lambda config: config | {"optimizer": {**config["optimizer"], "lr": 0.3}}),
+        "config.yaml",
+    ),
+    "a start after the last year": (in_json(started=lambda _: "9999-12-31T23:59:59-23:59"), "run.json"),
+    "a start before the first year": (in_json(started=lambda _: "0001-01-01T00:00:00+23:59"), "run.json"),
+    "another learning rate": (in_both_configs(lambda config: config | {"optimizer": {"lr": "fast"}}), "run.json"),
+    "all units dropped": (in_both_configs(lambda config: config | {"model": {"dropout": 1}}), "run.json"),
     "a start without a time zone": (in_json(started=lambda _: "2026-11-23T03:45:29"), "run.json"),
     "no data": (in_json(data=lambda _: {}), "run.json"),
     "a baseline that is no arm": (in_json(baseline=lambda _: "rise"), "run.json"),
     "a proof of another replica": (in_json(pairing=lambda rows: [rows[1], rows[0], *rows[2:]]), "run.json"),
-    "no epochs": (in_json(config=lambda config: config | {"training": {}}), "run.json"),
+    "no epochs": (in_both_configs(lambda config: config | {"training": {}}), "run.json"),
     "inverted answers": (
         in_answers(lambda arrays: arrays | {"correct-0": ~arrays["correct-0"]}),
         CORRECT,

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from commands import bnreg
 from safetensors import numpy
-from support.forgeries import FORGERIES
-from support.made_runs import reseal, write_run
+from support.forgeries import FORGERIES, make_victim
+from support.made_runs import reseal
 from torture import Case
 
 from bnreg.runs import CORRECT
@@ -47,7 +47,7 @@ def cases(full: bool) -> Iterator[Case]:
     """Each known forgery; random changes, of which it is known whether another file contradicts them."""
     chance = random.Random(20)
     with tempfile.TemporaryDirectory(prefix="bnreg-forged-") as folder:
-        original = write_run("lift", root=Path(folder), correct=True, diverged=[("bn", int(DIVERGED[1]))])
+        original = make_victim(Path(folder))
         for name in FORGERIES if full else ("another seed", "another accuracy"):
             yield name, functools.partial(_try, original, functools.partial(_known, name))
         kinds = ((_cell, NUM_CELLS), (_answers, NUM_ANSWERS), (_fact, NUM_FACTS))
