@@ -19,7 +19,7 @@ def about_run(run: Run) -> dict[str, Any]:
     summary = run.summary
     sizes = {*zip(summary["arm"], summary["num_parameters"], strict=True)}
     return {
-        "name": run.path.name,
+        "name": run.path.absolute().name,  # the name of the current folder, too
         "path": str(run.path),
         "state": "complete" if all(file["state"] == "whole" for file in files) else "damaged",
         "started": info.started,

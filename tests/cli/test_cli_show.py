@@ -18,6 +18,11 @@ def test_a_run_can_be_named_in_several_ways(bnreg, argument):
     assert max(len(line) for line in done.out.splitlines()) <= 80
 
 
+def test_the_current_folder_has_a_name(bnreg, monkeypatch):
+    monkeypatch.chdir(make_run("runs", made_name()))
+    assert bnreg("show", ".").out.splitlines()[0] == made_name()
+
+
 @pytest.mark.parametrize("command", ["show", "compare", "plot"])
 def test_the_folder_that_holds_the_runs_leads_to_the_runs(bnreg, command):
     make_run("runs", made_name())
