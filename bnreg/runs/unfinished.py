@@ -147,12 +147,10 @@ class UnfinishedRun:
 
     def is_running(self) -> bool:
         """Whether a process trains it, by its lock; where that proves nothing, by its process and its last beat."""
-        if not os.path.lexists(self.folder / LOCK):
-            return False
-        try:
-            held = locks.is_held(self.folder / LOCK)
-        except OSError:  # another user's
-            held = None
+        held = None
+        if os.path.lexists(self.folder / LOCK):  # it may have been deleted under a process that holds it
+            with suppress(OSError):  # another user's
+                held = locks.is_held(self.folder / LOCK)
         return held or self._seems_running(lock_is_free=held is False)
 
     def _seems_running(self, *, lock_is_free: bool) -> bool:
@@ -205,6 +203,7 @@ class UnfinishedRun:
             UserError: If another process is training it, or it is no longer there.
             RunError: If nothing can be written there.
         """
+        was_there = os.path.lexists(self.folder / LOCK)
         with ExitStack() as stack:
             try:
                 # Another process may briefly hold the lock because it tests it.
@@ -215,7 +214,7 @@ class UnfinishedRun:
                 raise RunError(f"{self.folder}: cannot be written: {error.strerror}") from error
             if not (self.folder / PLAN).is_file():  # it was moved or removed while this process waited
                 self._refuse(is_held=False)
-            if not works and self._seems_running(lock_is_free=False):
+            if not (works and was_there) and self._seems_running(lock_is_free=False):
                 self._refuse(is_held=True)
             self._discard_leftovers()
             yield

@@ -94,6 +94,20 @@ def test_an_ended_run_of_another_user_is_not_running(run, monkeypatch):
     assert run.state()[0] == "interrupted"
 
 
+def test_a_run_whose_lock_was_deleted_while_it_trains_is_running(run):
+    """A tool that clears lock files away; a new lock would be another one."""
+    record(run, beat=time.time(), process=os.getppid())
+    (run.folder / "run.lock").unlink()
+    assert run.is_running()
+    with pytest.raises(UserError, match="is being trained by another process"):
+        remove_run(run.folder)
+    record(run, ended="interrupted")
+    (run.folder / "run.lock").unlink()
+    assert not run.is_running()
+    with run.locked():
+        pass
+
+
 def without_locks(monkeypatch, number):
     def refuse(*_):
         raise OSError(number, os.strerror(number))
