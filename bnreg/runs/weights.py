@@ -11,6 +11,7 @@ from safetensors import SafetensorError, numpy
 from bnreg.errors import UserError
 from bnreg.names import ReplicaId
 from bnreg.runs.read import Run
+from bnreg.runs.strict_json import parse_json
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -32,10 +33,24 @@ def read_weights(run: Run, names: list[str]) -> list[dict[str, NDArray[Any]]]:
     """Read the arrays of some of the run's files, verified against the manifest.
 
     Raises:
-        UserError: One line for each file that is missing or damaged.
+        UserError: One line for each file that is missing or damaged, or holds the weights of another network.
     """
     contents = run.verified(names)
     try:
-        return [numpy.load(contents[name]) for name in names]
+        arrays = [numpy.load(contents[name]) for name in names]
     except SafetensorError as error:
         raise UserError(f"{run.path}: damaged run: its weights cannot be read: {error}") from error
+    foreign = [name for name in names if _own_name(contents[name], len(run.info.points)) != name]
+    if foreign:
+        raise UserError(*(f"{run.path / name}: damaged run: the weights of another network" for name in foreign))
+    return arrays
+
+
+def _own_name(content: bytes, num_points: int) -> str | None:
+    """The name that a file of weights has by the description in its header; None if it describes no network."""
+    size = int.from_bytes(content[:8], "little")
+    try:
+        about = parse_json(parse_json(content[8 : 8 + size])["__metadata__"]["about"].encode())
+        return weights_file(ReplicaId(*(about[key] for key in ReplicaId._fields)), num_points)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,39 @@
+"""The weights in a run folder are those of the network that their file is named after."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors import numpy
+from support.made_runs import reseal
+
+from bnreg.errors import UserError
+from bnreg.runs import read_run, read_weights, weights_bytes
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "golden-20261125T083013Z-c26cb2"
+NAME = "weights/point-1/bn-1.safetensors"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A copy of a run with two points, two arms and two seeds."""
+    return Path(shutil.copytree(GOLDEN, tmp_path / GOLDEN.name))
+
+
+@pytest.mark.parametrize("other", ["point-1/bn-0", "point-0/bn-1", "point-1/plain-1"])
+def test_the_weights_of_another_network_are_damage(run, bnreg, other):
+    """Whatever its checksum."""
+    reseal(run, NAME, (run / f"weights/{other}.safetensors").read_bytes())
+    line = f"{run / NAME}: damaged run: the weights of another network"
+    with pytest.raises(UserError) as refusal:
+        read_weights(read_run(run), [NAME])
+    assert refusal.value.lines == (line,)
+    done = bnreg("fold", run, "--arm", "bn", "--output", run.parent / "folded")
+    assert (done.code, done.out, done.err) == (2, "", f"{line}\n")
+
+
+@pytest.mark.parametrize("about", [{}, {"point_index": [], "arm": {}, "seed": None}])
+def test_weights_without_a_network_are_damage(run, about):
+    reseal(run, NAME, weights_bytes(numpy.load((run / NAME).read_bytes()), about))
+    with pytest.raises(UserError, match="the weights of another network"):
+        read_weights(read_run(run), [NAME])
