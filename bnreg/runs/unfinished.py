@@ -32,6 +32,7 @@ SILENT_SECONDS = 300.0  # after this, a process on another machine, whose lock m
 MAX_ATTEMPT_BYTES = 1 << 20
 MAX_PROCESS = 1 << 31
 
+_Lock = Literal["held", "free", "missing", "unknown"]
 UnfinishedState = Literal["created", "running", "interrupted", "failed", "abandoned"]
 
 
@@ -147,21 +148,29 @@ class UnfinishedRun:
 
     def is_running(self) -> bool:
         """Whether a process trains it, by its lock; where that proves nothing, by its process and its last beat."""
-        held = None
-        if os.path.lexists(self.folder / LOCK):  # it may have been deleted under a process that holds it
+        lock: _Lock = "missing"
+        if os.path.lexists(self.folder / LOCK):
+            lock = "unknown"
             with suppress(OSError):  # another user's
                 held = locks.is_held(self.folder / LOCK)
-        return held or self._seems_running(lock_is_free=held is False)
+                lock = "unknown" if held is None else "held" if held else "free"
+        return lock == "held" or self._seems_running(lock)
 
-    def _seems_running(self, *, lock_is_free: bool) -> bool:
-        """Whether the last attempt seems to go on, without its lock; a lock may be invisible from another machine."""
+    def _seems_running(self, lock: "_Lock") -> bool:
+        """Whether the last attempt seems to go on, by its process and its last beat.
+
+        A lock may be invisible from another machine, or may have been deleted under the process that holds it.
+        """
         attempt = self.attempt()
         if attempt is None or attempt.ended:
             return False
-        is_here = attempt.machine == platform.node()
-        if is_here and (lock_is_free or attempt.process == os.getpid()):
+        is_fresh = abs(time.time() - attempt.beat) < SILENT_SECONDS
+        if attempt.machine != platform.node():
+            return is_fresh
+        if lock == "free" or attempt.process == os.getpid():
             return False
-        return abs(time.time() - attempt.beat) < SILENT_SECONDS or (is_here and _is_alive(attempt.process))
+        # After a power failure the last beat may be there without the lock, but not the process.
+        return _is_alive(attempt.process) or (is_fresh and lock == "unknown")
 
     def state(self) -> tuple[UnfinishedState, str]:
         """The run's state, as far as its files and locks prove it, and its progress or the reason why it ended.
@@ -203,7 +212,7 @@ class UnfinishedRun:
             UserError: If another process is training it, or it is no longer there.
             RunError: If nothing can be written there.
         """
-        was_there = os.path.lexists(self.folder / LOCK)
+        is_missing = not os.path.lexists(self.folder / LOCK)
         with ExitStack() as stack:
             try:
                 # Another process may briefly hold the lock because it tests it.
@@ -214,7 +223,8 @@ class UnfinishedRun:
                 raise RunError(f"{self.folder}: cannot be written: {error.strerror}") from error
             if not (self.folder / PLAN).is_file():  # it was moved or removed while this process waited
                 self._refuse(is_held=False)
-            if not (works and was_there) and self._seems_running(lock_is_free=False):
+            lock: _Lock = "missing" if is_missing else "free" if works else "unknown"
+            if lock != "free" and self._seems_running(lock):
                 self._refuse(is_held=True)
             self._discard_leftovers()
             yield

@@ -108,6 +108,14 @@ def test_a_run_whose_lock_was_deleted_while_it_trains_is_running(run):
         pass
 
 
+def test_after_a_power_failure_a_last_beat_without_a_lock_does_not_count(run, dead_process):
+    (run.folder / "run.lock").unlink()
+    record(run, beat=time.time(), process=dead_process)
+    assert run.state()[0] == "abandoned"
+    record(run, beat=time.time(), machine="elsewhere")
+    assert run.is_running()
+
+
 def without_locks(monkeypatch, number):
     def refuse(*_):
         raise OSError(number, os.strerror(number))
