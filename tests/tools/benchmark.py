@@ -126,8 +126,10 @@ def keeping() -> dict[str, float]:
     """Seconds that a worker of the default job takes to save its work: a snapshot, and the commit of its shard."""
     import torch
 
+    from bnreg.experiment.beginning import describe_beginning
+    from bnreg.experiment.collect import place_of
     from bnreg.experiment.plan import plan_experiment
-    from bnreg.runs.shard import ShardPlace
+    from bnreg.experiment.story import begin_experiment
     from bnreg.training.stacked.engine import StackedEngine
 
     torch.set_num_threads(1)
@@ -137,7 +139,8 @@ def keeping() -> dict[str, float]:
         if getattr(message, "epoch", 0):
             break
     with tempfile.TemporaryDirectory(dir=".") as folder:  # on the disk that holds runs, which takes time to sync
-        place = ShardPlace(Path(folder), 0)
+        beginning = describe_beginning(plan, command=(), data_folder=None)
+        place = place_of(begin_experiment(plan, beginning, Path(folder)), plan.shards[0])
         times = []
         for number in range(5):
             start = time.perf_counter()
