@@ -187,11 +187,12 @@ def _pooled_block(
     group_by = [key for key in distinct(question.group_by or ()) if key != along]
     point_keys = group_by if along == "arm" or "arm" in group_by else ["arm", *group_by]
     groups = pooled_groups(replicas, point_keys, along)
-    if mixed_data(groups) and DATASET_KEY not in (along, *point_keys):
+    if mixed_data(groups, along) and DATASET_KEY not in (along, *point_keys):
         point_keys = [*point_keys, DATASET_KEY]
         groups = pooled_groups(replicas, point_keys, along)
-    if mixed := mixed_data(groups):
-        raise UserError(f"{mixed.label}: the data differ under one name and cannot be averaged; add --group-by run")
+    if mixed := mixed_data(groups, along):
+        what = "the data differ under one name and can be neither averaged nor compared"
+        raise UserError(f"{mixed.label}: {what}; add --group-by run")
     sides = distinct(group.side for group in groups)
     declared = distinct(view.baseline for view in views if view.baseline is not None)
     baseline = asked or (declared[0] if len(declared) == 1 else None)

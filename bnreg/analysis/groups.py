@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bnreg.analysis.replicas import Replica
+from bnreg.analysis.replicas import DATASET_KEY, Replica
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
 from bnreg.wording import as_written, natural_order, point_label
@@ -136,9 +136,19 @@ def pooled_groups(replicas: Sequence[Replica], point_keys: Sequence[str], along:
     ]
 
 
-def mixed_data(groups: Iterable[ReplicaGroup]) -> ReplicaGroup | None:
-    """A group whose replicas saw different data, so that they must not be averaged; None if there is none."""
-    return next((group for group in groups if len({replica.fingerprint for replica in group.replicas}) > 1), None)
+def mixed_data(groups: Sequence[ReplicaGroup], along: str) -> ReplicaGroup | None:
+    """A group with replicas that saw other data than those it is averaged or compared with; None if there is none.
+
+    Args:
+        groups: Groups by point and side.
+        along: The key along which groups are compared: data sets may be compared with each other if asked for.
+    """
+    seen: dict[Hashable, str] = {}
+    for group in groups:
+        place = point_label(group.point), group.side if along in (DATASET_KEY, f"data.{DATASET_KEY}") else ""
+        if any(seen.setdefault(place, replica.fingerprint) != replica.fingerprint for replica in group.replicas):
+            return group
+    return None
 
 
 def varying_keys(groups: Iterable[ReplicaGroup]) -> list[str]:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 from support import made_runs
-from support.made_runs import make_view, write_run
+from support.made_runs import write_run
 
 from bnreg.analysis.comparison import compare_views
 from bnreg.analysis.question import Question
 from bnreg.analysis.run_view import view_of_run
-from bnreg.errors import UserError
 from bnreg.report.comparison.notes import notes_on
 from bnreg.runs import read_run
 
@@ -87,7 +86,7 @@ def test_arms_of_different_runs_pair_by_seed_if_they_saw_the_same_batches(bnreg,
 
 @pytest.mark.parametrize(
     ("other", "reason"),
-    [({"batch_order": "other"}, "batch orders"), ({"num_epochs": 3}, "budgets"), ({"dataset": "mnist"}, "data")],
+    [({"batch_order": "other"}, "batch orders"), ({"num_epochs": 3}, "budgets")],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_runs_whose_streams_differ_are_not_paired_and_the_difference_is_named(bnreg, make_run, other, reason):
@@ -502,16 +501,6 @@ def test_data_sets_are_never_averaged(bnreg, make_run):
     done = bnreg("compare", "runs/*", "--group-by", "dataset", "--json")
     assert [one["point"] for one in comparisons(done)] == [{"dataset": "mnist"}, {"dataset": "mnist_5k"}]
     assert note not in json.loads(done.out)[0]["notes"]
-
-
-def test_different_data_under_one_name_are_refused():
-    one = make_view()
-    used = replace(one.info.data["mnist"], fingerprint="sha256:another")
-    other = replace(one, info=replace(one.info, id="other", data={"mnist": used}))
-    line = "bn at dataset=mnist: the data differ under one name and cannot be averaged; add --group-by run"
-    with pytest.raises(UserError, match=line):
-        compare_views([one, other], Question(group_by=("arm",)))
-    assert compare_views([one, other], Question(group_by=("run",)))
 
 
 @pytest.mark.usefixtures("rates")
