@@ -20,7 +20,7 @@ import bnreg
 from bnreg.errors import RunError, UserError
 from bnreg.runs import disk
 from bnreg.runs.strict_json import parse_json
-from bnreg.wording import show
+from bnreg.wording import printable, show
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -150,7 +150,7 @@ class DamagedError(UserError):
     """
 
     def __init__(self, *lines: str, is_newer: bool = False) -> None:
-        super().__init__(*lines)
+        super().__init__(*map(printable, lines))  # a parser's message may quote what it could not read
         self.is_newer = is_newer
 
 

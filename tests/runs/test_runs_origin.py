@@ -2,11 +2,12 @@
 
 import json
 import shutil
+import struct
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.made_runs import make_unfinished, shard_of
+from support.made_runs import make_unfinished, reseal, shard_of
 
 from bnreg.names import ReplicaId
 from bnreg.runs.folder import DamagedError
@@ -146,3 +147,16 @@ def test_an_attempt_of_other_types_is_not_believed(run, change):
     assert run.state() == ("failed", "0 of 2 shards trained; why")
     (run.folder / "attempt.json").write_text(json.dumps(attempt | change))
     assert run.attempt() is None
+
+
+def test_what_a_parser_quotes_of_a_damaged_state_moves_no_cursor(run):
+    """An unknown type of arrays is quoted by the parser, here with the sequence that clears a terminal."""
+    place = shard_of(run, 0)
+    place.save(3, STATE)
+    (folder,) = run.folder.glob("shard-*-step-*")
+    header = json.dumps({"w": {"dtype": "\x1b[2J", "shape": [2], "data_offsets": [0, 16]}}).encode()
+    reseal(folder, "arrays.safetensors", struct.pack("<Q", len(header)) + header + bytes(16))
+    states, (line,) = states_of(place)
+    assert states == []
+    assert line.isprintable()
+    assert r"\x1b[2J" in line
