@@ -65,6 +65,12 @@ def as_written(value: object) -> str:
     return _text(value, str, lambda number: repr(number).removesuffix(".0"))
 
 
+def in_config(value: object) -> str:
+    """A value in a remedy: as written in a config, at most ``MAX_SHOWN`` characters."""
+    text = printable(as_written(value))
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
 def natural_order(value: object) -> tuple[int, Any, str]:
     """Sort key for values and names of any kind: numbers by size, then text, then lists by their items.
 

@@ -69,24 +69,34 @@ Name = Annotated[str, AfterValidator(_valid_name)]
 class ExperimentFile(Section):
     """The keys of an experiment's file. The four sections are checked as ``Settings``, cell by cell."""
 
-    name: Name | None = Field(default=None, description="the experiment's name; null: the file's stem")
+    name: Name | None = Field(
+        default=None, examples=["my_run"], description="the experiment's name; null: the file's stem"
+    )
     data: Any = Field(default=None, description="the examples and how they are presented")
     model: Any = Field(default=None, description="the network")
     optimizer: Any = Field(default=None, description="how gradients update the weights")
     training: Any = Field(default=None, description="how long a network trains")
     arms: dict[Name, dict[str, Any] | None] | None = Field(
-        default=None, description="name of each arm → its changes; null: one arm, 'base'"
+        default=None,
+        examples=[{"bn": {"model": {"norm": "batch"}}, "plain": {}}],
+        description="name of each arm → its changes; null: one arm, 'base'",
     )
-    baseline: str | None = Field(default=None, description="the arm that the others are compared with")
+    baseline: str | None = Field(
+        default=None, examples=["plain"], description="the arm that the others are compared with"
+    )
     seeds: Annotated[tuple[int, ...], PlainValidator(_seeds)] = Field(
         default=tuple(range(10)), description="number of seeds, counted from 0, or a list of seeds"
     )
     compare: Compare = Field(default=Compare(), description="settings for comparing the arms")
-    sweep: dict[str, Any] | None = Field(default=None, description="dotted key → list of values to combine")
+    sweep: dict[str, Any] | None = Field(
+        default=None, examples=[{"optimizer.lr": [0.01, 0.1]}], description="dotted key → list of values to combine"
+    )
     device: Annotated[str, AfterValidator(_valid_device)] = Field(
         default="auto", description="auto, cpu, cuda or cuda:N"
     )
-    jobs: int | None = Field(default=None, gt=0, description="parallel processes; null: chosen for the machine")
+    jobs: int | None = Field(
+        default=None, gt=0, examples=[2], description="parallel processes; null: chosen for the machine"
+    )
     snapshot_seconds: float = Field(
         default=30.0, gt=0, description="time between two snapshots; a stopped run resumes from the last one"
     )

@@ -1,14 +1,17 @@
 """Faults: pydantic's validation errors in the words of a config."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from bnreg.config.yaml_mistakes import missing_colon
-from bnreg.wording import printable, show
+from bnreg.config.strict_yaml import parse_value
+from bnreg.config.yaml_mistakes import StrictYamlError, missing_colon
+from bnreg.wording import in_config, printable, show
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -26,12 +29,8 @@ _EXPECTED = {
     "too_long": "{max_length} values",
     "tuple_type": "a list",
 }
-# What to write where a mapping is expected, by the top-level key and the depth.
-_EXAMPLES = {
-    ("arms", 1): "{bn: {model: {norm: batch}}, plain: {}}",
-    ("arms", 2): "{model: {norm: batch}}",
-    ("sweep", 1): "{optimizer.lr: [0.01, 0.1]}",
-}
+# A list as Python writes it, or in quotes.
+_BRACKETED = re.compile(r"\s*[(\[](.*)[)\]]\s*")
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,8 @@ def faults(error: ValidationError, model: type[BaseModel]) -> Iterator[Fault]:
             yield Fault(location, choices=_keys(model, location[:-1]), given=details["input"])
         elif details["type"] == "fault":
             place = location if context["key"] is None else (*location, context["key"])
-            yield Fault(place, context["sentence"], between_settings=context["between_settings"])
+            remedy = "" if context["between_settings"] else _remedy(details, model)
+            yield Fault(place, context["sentence"] + remedy, between_settings=context["between_settings"])
         else:
             yield Fault(location, _sentence(details) + _remedy(details, model))
 
@@ -91,6 +91,54 @@ def model_in(model: type[BaseModel], name: str) -> type[BaseModel] | None:
     annotation = model.model_fields[name].annotation
     candidates = getattr(annotation, "__args__", (annotation,))
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+
+
+def takes(section: type[BaseModel], key: str, value: Any) -> bool:
+    """Whether a setting may have this value: names are not looked up, nor is the setting held to the others."""
+    try:
+        section.model_validate({key: value})
+    except ValidationError as error:
+        found = [details for details in error.errors(include_url=False) if details["loc"][:1] == (key,)]
+        return all(details.get("ctx", {}).get("between_settings") for details in found)
+    return True
+
+
+def meant_by(section: type[BaseModel], key: str, given: Any) -> Any | None:
+    """The list or section that a value of another kind stands for: ``16,16`` for [16, 16]; None if there is none."""
+    if isinstance(given, Mapping):
+        return None
+    meant: list[Any] = [(), (given,)] if _says_none(given) else [listed_in(given), (given,)]
+    if inner := model_in(section, key):
+        meant.append({next(iter(inner.model_fields)): given})
+    return next((value for value in meant if takes(section, key, value)), None)
+
+
+def listed_in(given: Any) -> tuple[Any, ...]:
+    """The items of a list that was written without brackets or with other ones, as in ``16,16`` and ``(16, 16)``."""
+    if isinstance(given, str):
+        bracketed = _BRACKETED.fullmatch(given)
+        with suppress(StrictYamlError):
+            return tuple(parse_value(f"[{bracketed[1] if bracketed else given}]"))
+    return (given,)
+
+
+def example_of(section: type[BaseModel], key: str) -> Any:
+    """A value of a setting to show in an example; of a section, its first setting."""
+    field, inner = section.model_fields[key], model_in(section, key)
+    if field.examples:
+        return field.examples[0]
+    if inner is None:
+        return field.default
+    first = next(iter(inner.model_fields))
+    return {first: example_of(inner, first)}
+
+
+def model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel] | None:
+    """The model of the section at a location."""
+    found: type[BaseModel] | None = model
+    for part in location:
+        found = model_in(found, str(part)) if found and part in found.model_fields else None
+    return found
 
 
 def _sentence(details: ErrorDetails) -> str:
@@ -105,35 +153,28 @@ def _sentence(details: ErrorDetails) -> str:
 def _remedy(details: ErrorDetails, model: type[BaseModel]) -> str:
     """The end of a sentence about a value of the wrong type: what to write, if the user's meaning can be guessed."""
     location, given = details["loc"], details["input"]
-    says_none = given is None or (isinstance(given, str) and given.casefold() == "none")
     *around, last = location or ("",)
-    section = _model_at(model, around)
-    annotation = section.model_fields[str(last)].annotation if section and last in section.model_fields else None
-    if says_none and given is not None and type(None) in get_args(annotation):
-        return "; write null"
-    if details["type"] == "tuple_type" and ... in get_args(annotation):
-        return "; write []" if says_none else f"; write [{show(given)}]" if not isinstance(given, Mapping) else ""
-    if details["type"] not in ("dict_type", "model_type"):
+    section, key = model_at(model, around), str(last)
+    if section is None or key not in section.model_fields:
+        if details["type"] == "dict_type" and location[:1] == ("arms",):
+            return f"; for example {in_config(next(iter(example_of(model, 'arms').values())))}"
         return ""
-    if example := _EXAMPLES.get((str(location[0]), len(location))):
-        return f"; for example {example}"
-    if isinstance(given, str):
-        inner = _model_at(model, location)
-        first = next(iter(inner.model_fields)) if inner else "key"
-        return f"; {missing_colon(given) or f'write {{{first}: {printable(given[:40])}}}'}"
-    return ""
+    if given is not None and _says_none(given) and type(None) in get_args(section.model_fields[key].annotation):
+        return "; write null"
+    if isinstance(given, str) and model_in(section, key) and (remedy := missing_colon(given)):
+        return f"; {remedy}"
+    is_form = details["type"] in ("dict_type", "model_type", "tuple_type")
+    if (is_form or isinstance(given, str)) and (meant := meant_by(section, key, given)) is not None:
+        return f"; write {in_config(meant)}"
+    return f"; for example {in_config(example_of(section, key))}" if is_form else ""
 
 
-def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel] | None:
-    """The model of the section at a location."""
-    found: type[BaseModel] | None = model
-    for part in location:
-        found = model_in(found, str(part)) if found and part in found.model_fields else None
-    return found
+def _says_none(given: Any) -> bool:
+    return given is None or (isinstance(given, str) and given.casefold() == "none")
 
 
 def _keys(model: type[BaseModel], location: tuple[str | int, ...]) -> tuple[str, ...]:
     """The valid keys of the section at a location."""
-    section = _model_at(model, location)
+    section = model_at(model, location)
     assert section is not None
     return tuple(section.model_fields)

@@ -9,13 +9,13 @@ from pydantic import BaseModel
 
 from bnreg.config.document import Document
 from bnreg.config.experiment_file import ExperimentFile
-from bnreg.config.faults import Fault, model_in
+from bnreg.config.faults import Fault, example_of, listed_in, meant_by, model_at, model_in, takes
 from bnreg.config.key_paths import KeyPath
 from bnreg.config.schema import Settings
 from bnreg.config.strict_yaml import MAX_VALUES
 from bnreg.config.yaml_mistakes import missing_colon
 from bnreg.names import SECTIONS
-from bnreg.wording import MAX_SHOWN, as_written, dotted, listed, nearest, printable, show
+from bnreg.wording import dotted, in_config, listed, nearest, show
 
 # What other tools call a setting, and its key here; with a value where theirs would mean something else.
 SYNONYMS = {
@@ -105,7 +105,7 @@ def unknown_key(document: Document, path: KeyPath, fault: Fault) -> str:
     where = " at the top level" if len(target) == 1 else ""
     if path[0] == "sweep":  # the value is that of one point, or inside of it
         return f"unknown key {show(key)}; did you mean '{dotted(target)}'{where}?"
-    form = _right_form(document, path, target, example or _as_text(target, fault.given))
+    form = _right_form(document, path, target, example or _value_for(target, fault.given))
     if document.place(path).override is not None:
         return f"unknown key {show(key)}; did you mean '{form}'{where}?"
     question = "" if "." in key else f" did you mean '{dotted(target)}'{where}?"
@@ -118,10 +118,23 @@ def swept_key(document: Document, source: KeyPath, arm: str | None, setting: Key
     target, _ = meant(key, tuple(section), ()) or ((), None)
     if len(target) < 2 or target[0] not in SECTIONS:
         return ""
-    whole = dotted(target if arm is None else ("arms", arm, *target))
+    return f"; did you mean '{swept_form(document, source, arm, target, values)}'?"
+
+
+def swept_form(document: Document, source: KeyPath, arm: str | None, setting: KeyPath, values: Any) -> str:
+    """A key of the sweep and its values, as in the file or as an override.
+
+    Args:
+        document: The content that the user wrote.
+        source: The path in the sweep where the values were written.
+        arm: The arm whose setting is swept; None for the base.
+        setting: The setting.
+        values: What was given as values.
+    """
+    key = dotted(setting if arm is None else ("arms", arm, *setting))
+    listed_values = in_config(values if isinstance(values, tuple) else _values_to_sweep(setting, values))
     is_override = document.place(source).override is not None
-    form = f"sweep.{whole}={_as_text((), values)}" if is_override else f"{whole}: {_as_text((), values)}"
-    return f"; did you mean '{form}'?"
+    return f"{dotted(source[:-1])}.{key}={listed_values}" if is_override else f"{key}: {listed_values}"
 
 
 def _right_form(document: Document, path: KeyPath, target: tuple[str, ...], value: str) -> str:
@@ -160,12 +173,25 @@ def meant(key: str, section: tuple[str, ...], choices: tuple[str, ...]) -> tuple
     return None if close is None else (tuple(all_settings()[leaves.index(close)].split(".")), None)
 
 
-def _as_text(target: tuple[str, ...], value: Any) -> str:
-    """A value in an example, as written in a config; a section's first setting takes a value that is not a mapping."""
-    text = printable(as_written(value))
-    text = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
-    inside = [path for path in all_settings() if target and path.startswith(f"{dotted(target)}.")]
-    return f"{{{inside[0].rpartition('.')[2]}: {text}}}" if inside and not isinstance(value, Mapping) else text
+def _value_for(target: KeyPath, given: Any) -> str:
+    """The value in an example: the user's own, in the right form, or another one if the setting cannot have it."""
+    section, key = model_at(Settings if target[0] in SECTIONS else ExperimentFile, target[:-1]), str(target[-1])
+    assert section is not None
+    if isinstance(given, Mapping) or takes(section, key, given):
+        return in_config(given)
+    meant = meant_by(section, key, given)
+    return in_config(example_of(section, key) if meant is None else meant)
+
+
+def _values_to_sweep(setting: KeyPath, given: Any) -> tuple[Any, ...]:
+    """The values that were probably meant by something that is no list of values."""
+    values = listed_in(given)
+    *around, last = setting or ("",)
+    section, key = model_at(Settings, around), str(last)
+    if section is None or key not in section.model_fields or all(takes(section, key, value) for value in values):
+        return values
+    meant = meant_by(section, key, given)
+    return (example_of(section, key) if meant is None else meant,)
 
 
 @cache

@@ -87,15 +87,16 @@ def _header(document: Document, stem: str) -> tuple[ExperimentFile | None, list[
 
 
 def _misplaced(document: Document, keys: Sequence[str]) -> bool:
-    """Whether one of these keys was probably meant by a top-level key that does not exist, or has a list's form."""
+    """Whether one of these keys was probably meant by a top-level key that does not exist, or arms are no mapping."""
     top = tuple(ExperimentFile.model_fields)
     words = [meant(str(key), (), top) for key in document.content if key not in top]
-    return isinstance(document.content.get("arms"), tuple) or any(word and word[0][0] in keys for word in words)
+    is_malformed = document.content.get("arms") is not None and not document.is_mapping(("arms",))
+    return is_malformed or any(word and word[0][0] in keys for word in words)
 
 
 def _baseline_mistakes(document: Document, arms: Mapping[str, Any]) -> list[Mistake]:
     baseline = document.content.get("baseline")
-    if isinstance(baseline, str) and baseline not in arms:
+    if isinstance(baseline, str) and baseline not in arms and not document.has(("arms", baseline)):
         return [document.mistake(("baseline",), unknown("arm", baseline, list(arms)))]
     if baseline is None and len(arms) > 1:
         sentence = f"missing; name the arm that the others are compared with ({listed(arms)})"
@@ -119,7 +120,9 @@ def _idle_overrides(document: Document, arms: Mapping[str, Any]) -> list[Mistake
     """Overrides of the base that affect no cell because every arm sets the same key itself."""
     mistakes = []
     for path in document.overridden():
-        if not document.is_mapping(path) and all(document.has(("arms", arm, *path)) for arm in arms):
+        theirs = [("arms", arm, *path) for arm in arms]
+        is_section = document.is_mapping(path) or any(map(document.is_mapping, theirs))
+        if not is_section and all(map(document.has, theirs)):
             key = dotted(path)
             mistakes.append(document.mistake(path, f"every arm sets {key} itself; override arms.NAME.{key} instead"))
     return mistakes

@@ -100,10 +100,18 @@ class Section(BaseModel):
 class Augment(Section):
     """Random motion of each training image, drawn again on every pass; equal for all arms of a seed."""
 
-    shift: int = Field(default=0, ge=0, le=14, description="largest shift along each axis, in whole pixels")
-    rotate: float = Field(default=0.0, ge=0, le=180, description="largest rotation to either side, in degrees")
+    shift: int = Field(
+        default=0, ge=0, le=14, examples=[2], description="largest shift along each axis, in whole pixels"
+    )
+    rotate: float = Field(
+        default=0.0, ge=0, le=180, examples=[10], description="largest rotation to either side, in degrees"
+    )
     elastic: float = Field(
-        default=0.0, ge=0, le=10, description="standard deviation of a smooth distortion, in pixels (elastic)"
+        default=0.0,
+        ge=0,
+        le=10,
+        examples=[2],
+        description="standard deviation of a smooth distortion, in pixels (elastic)",
     )
 
     @property
@@ -123,19 +131,30 @@ class Data(Section):
         default=None,
         gt=0,
         le=MAX_EXAMPLES,
+        examples=[1000],
         description="examples to train on; null: all that the validation split leaves",
     )
     validation_size: int = Field(
-        default=0, ge=0, le=MAX_EXAMPLES, description="examples of the training set kept for validation"
+        default=0,
+        ge=0,
+        le=MAX_EXAMPLES,
+        examples=[10000],
+        description="examples of the training set kept for validation",
     )
     label_noise: float = Field(
-        default=0.0, ge=0, le=1, description="share of training examples whose label is replaced by another class"
+        default=0.0,
+        ge=0,
+        le=1,
+        examples=[0.1],
+        description="share of training examples whose label is replaced by another class",
     )
     augment: Augment = Field(default=Augment(), description="how training images are moved")
     fallback: Literal["mnist_5k", "none"] = Field(
         default="mnist_5k", description="data set to use if MNIST is neither present nor downloadable"
     )
-    root: str | None = Field(default=None, description="folder of the data sets; null: BNREG_DATA or the user's cache")
+    root: str | None = Field(
+        default=None, examples=["~/data"], description="folder of the data sets; null: BNREG_DATA or the user's cache"
+    )
 
     def num_train(self, num_examples: int) -> int:
         """The number of examples to train on if the data set's training set has ``num_examples``."""
@@ -180,7 +199,7 @@ class Model(Section):
         default="relu", description="activation of the hidden layers"
     )
     norm: Annotated[str, _known("norm", "norms")] = Field(
-        default="none", description="normalisation in each hidden layer, per node or feature map"
+        default="none", examples=["batch"], description="normalisation in each hidden layer, per node or feature map"
     )
     norm_placement: Literal["pre_activation", "post_activation", "input"] = Field(
         default="pre_activation", description="what is normalised: z, τ(z), or the layer's input x"
@@ -197,7 +216,9 @@ class Model(Section):
         default="running",
         description="statistics that the trained network normalises with; summary.csv has the accuracy with either",
     )
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of hidden units dropped during training")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, examples=[0.5], description="share of hidden units dropped during training"
+    )
     dropout_placement: Literal["each_layer", "before_norm", "last_layer"] = Field(
         default="each_layer",
         description="at the end of each hidden layer, right before its norm's position, or at the end of the last only",
@@ -236,14 +257,20 @@ class Schedule(Section):
     """The change of the learning rate during training."""
 
     name: Annotated[str, _known("schedule", "schedules")] = Field(
-        default="constant", description="name of the schedule"
+        default="constant", examples=["cosine"], description="name of the schedule"
     )
-    warmup_epochs: float = Field(default=0.0, ge=0, description="epochs in which the rate rises linearly from 0")
+    warmup_epochs: float = Field(
+        default=0.0, ge=0, examples=[1], description="epochs in which the rate rises linearly from 0"
+    )
     step_epochs: int | None = Field(
-        default=None, gt=0, validate_default=True, description="step: epochs between two drops of the rate"
+        default=None,
+        gt=0,
+        validate_default=True,
+        examples=[2],
+        description="step: epochs between two drops of the rate",
     )
     step_factor: float = Field(default=0.1, gt=0, le=1, description="step: factor of each drop")
-    final_factor: float = Field(default=0.0, ge=0, le=1, description="cosine: final share of the rate")
+    final_factor: float = Field(default=0.0, ge=0, le=1, examples=[0.1], description="cosine: final share of the rate")
 
     @field_validator("step_epochs", "step_factor", "final_factor")
     @classmethod
@@ -261,12 +288,14 @@ class Optimizer(Section):
 
     name: Annotated[str, _known("optimizer", "optimizers")] = Field(default="adam", description="name of the optimizer")
     lr: float = Field(default=1e-3, gt=0, description="learning rate")
-    weight_decay: float = Field(default=0.0, ge=0, description="weight decay, as the optimizer defines it")
+    weight_decay: float = Field(
+        default=0.0, ge=0, examples=[0.0001], description="weight decay, as the optimizer defines it"
+    )
     weight_decay_on: Kinds = Field(
         default=("weights",), description="kinds of parameters that decay: weights, biases, norm (γ and β), prelu (α)"
     )
-    momentum: float = Field(default=0.0, ge=0, lt=1, description="sgd: momentum")
-    nesterov: bool = Field(default=False, description="sgd: use Nesterov momentum, which looks ahead")
+    momentum: float = Field(default=0.0, ge=0, lt=1, examples=[0.9], description="sgd: momentum")
+    nesterov: bool = Field(default=False, examples=[True], description="sgd: use Nesterov momentum, which looks ahead")
     betas: tuple[Beta, Beta] = Field(default=(0.9, 0.999), description="adam: decay of the two running means")
     eps: float = Field(default=1e-8, gt=0, description="adam: added to the denominator")
     schedule: Schedule = Field(default=Schedule(), description="how the learning rate changes")
@@ -288,20 +317,22 @@ class Optimizer(Section):
 class EarlyStopping(Section):
     """The rule for stopping before the last epoch."""
 
-    patience: int = Field(gt=0, description="epochs without improvement after which training stops")
+    patience: int = Field(gt=0, examples=[3], description="epochs without improvement after which training stops")
     metric: Literal["validation_loss", "validation_accuracy"] = Field(
         default="validation_loss", description="metric that must improve"
     )
-    min_delta: float = Field(default=0.0, ge=0, description="smallest change that counts as improvement")
+    min_delta: float = Field(
+        default=0.0, ge=0, examples=[0.001], description="smallest change that counts as improvement"
+    )
 
 
 class Penalty(Section):
     """The penalty added to the loss: J_reg(Θ) = J(Θ) + λ R(Θ)."""
 
     kind: Annotated[str, _known("penalty", "penalties")] = Field(
-        default="none", description="l1: R = ‖w‖₁; l2: R = ½‖w‖²; elastic: a mix of both"
+        default="none", examples=["l2"], description="l1: R = ‖w‖₁; l2: R = ½‖w‖²; elastic: a mix of both"
     )
-    strength: float = Field(default=0.0, ge=0, description="λ")
+    strength: float = Field(default=0.0, ge=0, examples=[0.0001], description="λ")
     l1_share: float = Field(default=0.5, ge=0, le=1, description="elastic: share of ‖w‖₁, the rest is ½‖w‖²")
     on: Kinds = Field(default=("weights",), description="kinds of parameters to penalise, as in weight_decay_on")
 
@@ -326,10 +357,14 @@ class Training(Section):
     penalty: Penalty = Field(default=Penalty(), description="penalty added to the loss")
     early_stopping: EarlyStopping | None = Field(default=None, description="when to stop early; null: never")
     measure: tuple[Annotated[str, _known("measurement", "measurements")], ...] = Field(
-        default=(), description="measurements on the test set after each epoch, besides loss and accuracy"
+        default=(),
+        examples=[("input_gradient",)],
+        description="measurements on the test set after each epoch, besides loss and accuracy",
     )
     weights: Literal["last", "best", "none"] = Field(
-        default="none", description="weights to save: of the last epoch, of the best validation epoch, or none"
+        default="none",
+        examples=["last"],
+        description="weights to save: of the last epoch, of the best validation epoch, or none",
     )
 
     @field_validator("measure")

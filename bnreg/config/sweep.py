@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from bnreg.config.document import Document
-from bnreg.config.hints import swept_key
+from bnreg.config.hints import swept_form, swept_key
 from bnreg.config.key_paths import KeyPath, Point, assign
 from bnreg.config.mistakes import Mistake
 from bnreg.names import SECTIONS
@@ -125,9 +125,8 @@ def _problem(
 ) -> str | None:
     """The reason why a key cannot be swept, or None."""
     if not isinstance(swept.values, tuple):
-        inner = next(iter(swept.values), None) if isinstance(swept.values, Mapping) else None
-        remedy = f"; write {dotted([swept.key])}.{dotted([inner])}: {show(swept.values[inner])}" if inner else ""
-        return f"expected a list of values, got {show(swept.values)}{remedy}"
+        is_section = isinstance(swept.values, Mapping)
+        return (None if is_section else _target_problem(document, swept, arms)) or _no_list(document, swept)
     if not swept.values:
         return "expected at least one value, got []"
     seen = set()
@@ -138,9 +137,20 @@ def _problem(
     return _target_problem(document, swept, arms) or _overlap(document, swept, taken, arms)
 
 
+def _no_list(document: Document, swept: SweptKey) -> str:
+    """The sentence about a key that has something else than a list of values, or a section's keys below it."""
+    sentence, target, values = f"expected a list of values, got {show(swept.values)}", swept.target, swept.values
+    while isinstance(values, Mapping):
+        if not values:
+            return sentence
+        key, values = next(iter(values.items()))
+        target = (*target, key)
+    return f"{sentence}; write {swept_form(document, swept.source, *_scope(target), values)}"
+
+
 def _target_problem(document: Document, swept: SweptKey, arms: Mapping[str, Mapping[str, Any]]) -> str | None:
     """The reason why a key's target cannot be swept, or None; unknown settings are found later, with all others."""
-    arm, setting = _scope(swept.target) if len(swept.target) > 1 else (None, swept.target)
+    arm, setting = _scope(swept.target)
     if arm is not None and arm not in arms:
         return unknown("arm", arm, list(arms))
     if len(setting) < 2 or "" in setting or setting[0] not in SECTIONS:
@@ -173,7 +183,7 @@ def _overlap(
 
 def _scope(target: KeyPath) -> tuple[str | None, KeyPath]:
     """The arm that a key belongs to (None for the base) and the setting."""
-    return (str(target[1]), target[2:]) if target[0] == "arms" else (None, target)
+    return (str(target[1]), target[2:]) if target[0] == "arms" and len(target) > 1 else (None, target)
 
 
 def touches(path: KeyPath, other: KeyPath) -> bool:

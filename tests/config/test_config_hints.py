@@ -3,7 +3,11 @@
 import pytest
 from support.config_case import PAIR, mistakes
 
+from bnreg.config.experiment_file import ExperimentFile
+from bnreg.config.faults import example_of, model_at, takes
 from bnreg.config.hints import SYNONYMS, all_settings
+from bnreg.config.schema import Settings
+from bnreg.names import SECTIONS
 
 NOT_SWEPT = "cannot be swept; sweep settings of data, model, optimizer, training, or of an arm (arms.NAME.model.norm)"
 ARMS_EXAMPLE = "for example {bn: {model: {norm: batch}}, plain: {}}"
@@ -48,6 +52,13 @@ IN_THE_FILE = {
     "model: {hidden: none}": "model.hidden: expected a list, got 'none'; write []",
     "model: {hidden: null}": "model.hidden: expected a list, got null; write []",
     "data: {train_size: None}": "data.train_size: expected a whole number, got 'None'; write null",
+    "model: {hidden: '[8, 16]'}": "model.hidden: expected a list, got '[8, 16]'; write [8, 16]",
+    "data: {augment: shift}": "data.augment: expected a mapping, got 'shift'; for example {shift: 2}",
+    "validation: 0.1": "unknown key 'validation'; did you mean 'data.validation_size'? "
+    "write 'data: {validation_size: 10000}'",
+    "sweep: {model: {norm: batch}}": "sweep.model: expected a list of values, got {'norm': 'batch'}; "
+    "write model.norm: [batch]",
+    "arms: {bn: 2, plain: {}}\nbaseline: bn": "arms.bn: expected a mapping, got 2; for example {model: {norm: batch}}",
     "training: {early_stopping: none}": "training.early_stopping: expected a mapping, got 'none'; write null",
 }
 
@@ -62,6 +73,36 @@ AS_OVERRIDE = {
     "arms.plian.norm=batch": "unknown arm 'plian'; did you mean 'plain'? (choices: bn, plain)",
     "arms=[a, b]": f"expected a mapping, got ['a', 'b']; {ARMS_EXAMPLE}",
     "model.hidden=none": "expected a list, got 'none'; write []",
+    "model.hidden=16,16": "expected a list, got '16,16'; write [16, 16]",
+    "model.hidden=(16, 16)": "expected a list, got '(16, 16)'; write [16, 16]",
+    "model.hidden=big": "expected a list, got 'big'; for example [32, 32]",
+    "model.channels=none": "expected a list, got 'none'; for example [8, 16]",
+    "hidden=16,16": "unknown key 'hidden'; did you mean 'model.hidden=[16, 16]'?",
+    "optimizer.betas=0.9,0.99": "expected a list, got '0.9,0.99'; write [0.9, 0.99]",
+    "optimizer.weight_decay_on=weights,norm": "expected a list, got 'weights,norm'; write [weights, norm]",
+    "training.measure=input_gradient": "expected a list, got 'input_gradient'; write [input_gradient]",
+    "seeds=1,2": "expected a number of seeds or a list of seeds, got '1,2'; write [1, 2]",
+    "seeds=a,b": "expected a number of seeds or a list of seeds, got 'a,b'",
+    "augment=shift": "unknown key 'augment'; did you mean 'data.augment={shift: 2}'?",
+    "augment=3": "unknown key 'augment'; did you mean 'data.augment={shift: 3}'?",
+    "validation=0.1": "unknown key 'validation'; did you mean 'data.validation_size=10000'?",
+    "val_size=0.1": "unknown key 'val_size'; did you mean 'data.validation_size=10000'?",
+    "early_stopping=true": "unknown key 'early_stopping'; did you mean 'training.early_stopping={patience: 3}'?",
+    "sweep.optimizer.lr=0.1": "expected a list of values, got 0.1; write sweep.optimizer.lr=[0.1]",
+    "sweep.zip.optimizer.lr=0.1,1": "expected a list of values, got '0.1,1'; write sweep.zip.optimizer.lr=[0.1, 1]",
+    "sweep.arms.bn.model.norm=batch,none": "expected a list of values, got 'batch,none'; "
+    "write sweep.arms.bn.model.norm=[batch, none]",
+    "sweep.model.hidden=16,16": "expected a list of values, got '16,16'; write sweep.model.hidden=[[16, 16]]",
+    "sweep.optimizer.schedule=cosine": "expected a list of values, got 'cosine'; "
+    "write sweep.optimizer.schedule=[{name: cosine}]",
+    "sweep.optimizer.lr=fast": "expected a list of values, got 'fast'; write sweep.optimizer.lr=[0.001]",
+    "sweep.lr=0.1": f"{NOT_SWEPT}; did you mean 'sweep.optimizer.lr=[0.1]'?",
+    "sweep.arms=3": NOT_SWEPT,
+    "sweep={arms: {bn: 1}}": "sweep.arms: expected a list of values, got {'bn': 1}; write sweep.arms.bn=[1]",
+    "sweep={model: {}}": "sweep.model: expected a list of values, got {}",
+    "arms=2": f"expected a mapping, got 2; {ARMS_EXAMPLE}",
+    "arms.plain=none": "expected a mapping, got 'none'; for example {model: {norm: batch}}",
+    "model=3": "expected a mapping, got 3; for example {kind: mlp}",
 }
 
 
@@ -104,6 +145,15 @@ def test_every_setting_is_found_by_its_dotted_key(tmp_path, key):
     if "." in key:
         (line,) = mistakes(tmp_path, f"{key}: 1")
         assert line.startswith(f"a.yaml:1: unknown key '{key}'; write '{key.partition('.')[0]}: {{")
+
+
+@pytest.mark.parametrize("key", [key for key in all_settings() if key not in SECTIONS])
+def test_every_setting_has_an_example_that_is_valid_and_says_something(key):
+    """Where the default switches something off, the example switches it on."""
+    *around, last = key.split(".")
+    section = model_at(Settings if key.partition(".")[0] in SECTIONS else ExperimentFile, around)
+    assert takes(section, last, example_of(section, last))
+    assert example_of(section, last) not in (None, (), "none", 0)
 
 
 @pytest.mark.parametrize("name", SYNONYMS)

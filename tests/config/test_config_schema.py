@@ -20,15 +20,15 @@ BATCH_SIZE_RULE = "expected a whole number from 1 to 2147483648, or all"
 NAME_RULE = "expected a name of at most 64 letters, digits, '_', '.' or '-' that starts with a letter or digit"
 
 REFUSED = {
-    "data: 3": "data: expected a mapping, got 3",
-    "data:": "data: expected a mapping, got null",
-    "data: [1]": "data: expected a mapping, got [1]",
+    "data: 3": "data: expected a mapping, got 3; for example {dataset: mnist}",
+    "data:": "data: expected a mapping, got null; for example {dataset: mnist}",
+    "data: [1]": "data: expected a mapping, got [1]; for example {dataset: mnist}",
     "data: {dataset: minst}": "data.dataset: unknown data set 'minst'; did you mean 'mnist'? "
     "(choices: mnist, mnist_5k)",
     "data: {batch_size: All}": f"data.batch_size: {BATCH_SIZE_RULE}, got 'All'",
     "data: {batch_size: true}": f"data.batch_size: {BATCH_SIZE_RULE}, got true",
     "data: {label_noise: 1.1}": "data.label_noise: expected a number of at most 1, got 1.1",
-    "data: {augment: 2}": "data.augment: expected a mapping, got 2",
+    "data: {augment: 2}": "data.augment: expected a mapping, got 2; write {shift: 2}",
     "data: {augment: {shift: 2.5}}": "data.augment.shift: expected a whole number, got 2.5",
     "data: {augment: {shift: 15}}": "data.augment.shift: expected a number of at most 14, got 15",
     "data: {augment: {rotate: -3}}": "data.augment.rotate: expected a number of at least 0, got -3",
@@ -107,14 +107,15 @@ REFUSED = {
     "training: {epochs: 99999999999999999999}": "training.epochs: expected a number of at most 1000000, got "
     "99999999999999999999",
     "training: {early_stopping: {}}": "training.early_stopping.patience: missing",
-    "training: {early_stopping: true}": "training.early_stopping: expected a mapping, got true",
+    "training: {early_stopping: true}": "training.early_stopping: expected a mapping, got true; "
+    "for example {patience: 3}",
     "training: {early_stopping: {patience: 3, patence: 3}}": "training.early_stopping: unknown key 'patence'; "
     "did you mean 'patience'? (choices: patience, metric, min_delta)",
     "training: {early_stopping: {patience: 3}}": "training.early_stopping: needs data.validation_size greater than 0: "
     "the test set selects nothing",
     "compare: {smallest_effect: 2}": "compare.smallest_effect: expected a number of at most 1, got 2",
     "compare: {effect: 0.1}": "compare: unknown key 'effect' (choices: smallest_effect)",
-    "compare: 0.1": "compare: expected a mapping, got 0.1",
+    "compare: 0.1": "compare: expected a mapping, got 0.1; write {smallest_effect: 0.1}",
     "name: -x": f"name: {NAME_RULE}, got '-x'",
     "name: ''": f"name: {NAME_RULE}, got ''",
     "name: ../x": f"name: {NAME_RULE}, got '../x'",

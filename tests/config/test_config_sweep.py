@@ -84,7 +84,7 @@ def test_a_value_that_every_point_replaces_is_checked_too(tmp_path):
 
 SWEEPS = {
     "optimizer.lr: []": "sweep.optimizer.lr: expected at least one value, got []",
-    "optimizer.lr: 0.1": "sweep.optimizer.lr: expected a list of values, got 0.1",
+    "optimizer.lr: 0.1": "sweep.optimizer.lr: expected a list of values, got 0.1; write optimizer.lr: [0.1]",
     "optimizer.lr: [0.1, 1, 1.0]": "sweep.optimizer.lr: 1.0 is repeated",
     "model.hidden: [[1], [2], [1]]": "sweep.model.hidden: [1] is repeated",
     "arms.bn.optimizer: [1]": f"sweep.arms.bn.optimizer: {NOT_SWEPT}",
