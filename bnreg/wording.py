@@ -28,6 +28,7 @@ MAX_CHOICES = 50  # listed in a message
 MIN_STEM = 3  # too many words start with a shorter choice by chance
 
 _NUMBER_IN_TEXT = re.compile(r"(0\.[0-9]+|[0-9]+)")
+_BETWEEN_WORDS = re.compile(r"[-_ ]")
 _WORD = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
 
 
@@ -173,18 +174,24 @@ def point_label(point: Mapping[str, Any]) -> str:
 
 
 def nearest(given: str, choices: Collection[str]) -> str | None:
-    """The choice that the user probably meant, if any is close; case does not matter."""
+    """The choice that the user probably meant, if any is close; case and the marks between words do not matter."""
     given = given[:80].casefold()
     folded = {choice.casefold(): choice for choice in choices}
     # Similar letters; an abbreviation or its long form (lr and learning_rate); the last part of a dotted key; a word
     # that starts with a choice (batch_normalization).
     close = (
-        difflib.get_close_matches(given, folded, n=1, cutoff=0.65)
+        [choice for choice in folded if joined(choice) == joined(given)]
+        or difflib.get_close_matches(given, folded, n=1, cutoff=0.65)
         or [choice for choice in folded if _initials(given) == choice or _initials(choice) == given]
         or sorted(choice for choice in folded if choice.rpartition(".")[2] == given)
         or [choice for choice in folded if len(choice) >= MIN_STEM and given.startswith(choice)]
     )
     return folded[close[0]] if close else None
+
+
+def joined(name: str) -> str:
+    """The name in lower case, without the marks between its words: ``leakyrelu`` for ``Leaky-ReLU``."""
+    return _BETWEEN_WORDS.sub("", name.casefold())
 
 
 def did_you_mean(given: str, choices: Collection[str]) -> str:
@@ -193,9 +200,9 @@ def did_you_mean(given: str, choices: Collection[str]) -> str:
     return f"; did you mean {show(choice)}?" if choice else ""
 
 
-def unknown(kind: str, given: str, choices: Collection[str]) -> str:
+def unknown(kind: str, given: str, choices: Collection[str], alias_of: str | None = None) -> str:
     """``unknown activation 'rleu'; did you mean 'relu'? (choices: elu, relu)``."""
-    return f"unknown {kind} {show(given)}{did_you_mean(given, choices)} ({listed(choices)})"
+    return f"unknown {kind} {show(given)}{did_you_mean(alias_of or given, choices)} ({listed(choices)})"
 
 
 def listed(choices: Collection[str]) -> str:
@@ -206,4 +213,4 @@ def listed(choices: Collection[str]) -> str:
 
 
 def _initials(name: str) -> str:
-    return "".join(word[0] for word in re.split("[_-]", name) if word)
+    return "".join(word[0] for word in _BETWEEN_WORDS.split(name) if word)

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bnreg.config.strict_yaml import parse_value
 from bnreg.config.yaml_mistakes import StrictYamlError, missing_colon
-from bnreg.wording import in_config, printable, show
+from bnreg.wording import did_you_mean, in_config, printable, show
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -29,6 +29,7 @@ _EXPECTED = {
     "too_long": "{max_length} values",
     "tuple_type": "a list",
 }
+_QUOTED = re.compile(r"'([^']*)'")
 # A list as Python writes it, or in quotes.
 _BRACKETED = re.compile(r"\s*[(\[](.*)[)\]]\s*")
 
@@ -153,6 +154,8 @@ def _sentence(details: ErrorDetails) -> str:
 def _remedy(details: ErrorDetails, model: type[BaseModel]) -> str:
     """The end of a sentence about a value of the wrong type: what to write, if the user's meaning can be guessed."""
     location, given = details["loc"], details["input"]
+    if details["type"] == "literal_error" and isinstance(given, str):
+        return did_you_mean(given, _QUOTED.findall(details["ctx"]["expected"]))
     *around, last = location or ("",)
     section, key = model_at(model, around), str(last)
     if section is None or key not in section.model_fields:

@@ -155,7 +155,7 @@ def meant(key: str, section: tuple[str, ...], choices: tuple[str, ...]) -> tuple
         section: The path of the section in which it was written.
         choices: The keys of that section.
     """
-    word = _CAMEL.sub("_", key).casefold().replace("-", "_")
+    word = _CAMEL.sub("_", key).casefold().replace("-", "_").replace(" ", "_")
     if word in _KINDS and (own := [choice for choice in choices if choice in _KINDS]):
         return (*section, own[0]), None
     for name in (word, _PREFIX.sub("", word, count=1)):

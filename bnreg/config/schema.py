@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from bnreg.config.faults import fault
-from bnreg.wording import listed, show, unknown
+from bnreg.wording import joined, listed, show, unknown
 
 # Far beyond any use, yet small enough that counts of steps, pixels and bytes do not overflow.
 MAX_EXAMPLES = 2**31
@@ -61,13 +61,56 @@ class Choices:
     penalties: Mapping[str, Collection[str]]
 
 
+# What other tools call some of these names, in lower case and without marks between the words.
+ALIASES: dict[str, dict[str, str]] = {
+    "activations": {
+        "leaky": "leaky_relu",
+        "linear": "identity",
+        "logistic": "sigmoid",
+        "lrelu": "leaky_relu",
+        "none": "identity",
+        "parametricrelu": "prelu",
+        "rectifier": "relu",
+        "swish": "silu",
+    },
+    "norms": {
+        "batchnorm": "batch",
+        "batchnorm1d": "batch",
+        "batchnormalisation": "batch",
+        "batchnormalization": "batch",
+        "bn": "batch",
+        "identity": "none",
+        "no": "none",
+        "off": "none",
+        "on": "batch",
+        "yes": "batch",
+    },
+    "inits": {
+        "default": "torch",
+        "glorot": "xavier_uniform",
+        "glorotnormal": "xavier_normal",
+        "glorotuniform": "xavier_uniform",
+        "he": "he_normal",
+        "kaiming": "he_normal",
+        "kaimingnormal": "he_normal",
+        "kaiminguniform": "he_uniform",
+        "pytorch": "torch",
+        "xavier": "xavier_uniform",
+    },
+    "models": {"conv": "cnn", "convnet": "cnn", "dense": "mlp", "fc": "mlp", "feedforward": "mlp", "lenet": "cnn"},
+    "optimizers": {"gd": "sgd", "gradientdescent": "sgd", "momentum": "sgd", "nag": "sgd", "nesterov": "sgd"},
+    "schedules": {"fixed": "constant", "none": "constant", "multistep": "step"},
+    "penalties": {"lasso": "l1", "no": "none", "off": "none", "ridge": "l2", "tikhonov": "l2"},
+}
+
+
 def _known(kind: str, table: str) -> AfterValidator:
     """Check a name against one of the tables of ``Choices``."""
 
     def check(value: str, info: ValidationInfo) -> str:
         choices = info.context and getattr(info.context, table)
         if choices is not None and value not in choices:
-            raise fault(unknown(kind, value, sorted(choices)))
+            raise fault(unknown(kind, value, sorted(choices), ALIASES.get(table, {}).get(joined(value))))
         return value
 
     return AfterValidator(check)

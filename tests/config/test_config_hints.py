@@ -6,8 +6,10 @@ from support.config_case import PAIR, mistakes
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import example_of, model_at, takes
 from bnreg.config.hints import SYNONYMS, all_settings
-from bnreg.config.schema import Settings
+from bnreg.config.schema import ALIASES, Settings
+from bnreg.experiment.choices import all_choices
 from bnreg.names import SECTIONS
+from bnreg.wording import joined, nearest, unknown
 
 NOT_SWEPT = "cannot be swept; sweep settings of data, model, optimizer, training, or of an arm (arms.NAME.model.norm)"
 ARMS_EXAMPLE = "for example {bn: {model: {norm: batch}}, plain: {}}"
@@ -164,3 +166,46 @@ def test_every_synonym_leads_to_a_setting_and_its_example_is_valid(tmp_path, nam
     assert name not in all_settings()
     if is_example:
         assert mistakes(tmp_path, "data: {validation_size: 9}", f"{key}={value}") == []
+
+
+@pytest.mark.parametrize(
+    ("override", "choice"),
+    {
+        "arms.bn.model.norm=bn": "batch",
+        "arms.bn.model.norm=batchnorm": "batch",
+        "arms.bn.model.norm=BatchNorm1d": "batch",
+        "arms.bn.model.norm=batch_norm": "batch",
+        "arms.bn.model.norm=Batch-Normalisation": "batch",
+        "optimizer.name=SGD": "sgd",
+        "optimizer.name=momentum": "sgd",
+        "optimizer.name=Adam-W": "adamw",
+        "model.kind=CNN": "cnn",
+        "training.weights=Best": "best",
+        "model.norm_placement=Pre-Activation": "pre_activation",
+        "optimizer.weight_decay_on=[Biases]": "biases",
+        "data.dataset=MNIST-5k": "mnist_5k",
+        "training.penalty.kind=L-2": "l2",
+        "training.penalty.kind=ridge": "l2",
+    }.items(),
+)
+def test_a_choice_is_recognised_under_another_spelling_or_name(tmp_path, override, choice):
+    (line,) = mistakes(tmp_path, PAIR, override)
+    assert f"; did you mean '{choice}'?" in line
+
+
+@pytest.mark.parametrize("given", ["Leaky-ReLU", "leakyrelu", "leaky relu", "LEAKY_RELU", "lrelu"])
+def test_case_and_the_marks_between_words_do_not_matter(given):
+    aliases = ALIASES["activations"]
+    assert "; did you mean 'leaky_relu'?" in unknown(
+        "activation", given, ["elu", "leaky_relu", "relu"], aliases.get(joined(given))
+    )
+    assert nearest("b-n", ["bias", "bn"]) == "bn"
+
+
+@pytest.mark.parametrize("table", ALIASES)
+def test_every_alias_stands_for_a_choice_and_is_none_itself(table):
+    choices = [*getattr(all_choices(), table)]
+    for alias, choice in ALIASES[table].items():
+        assert choice in choices
+        assert alias == joined(alias)
+        assert alias not in map(joined, choices)

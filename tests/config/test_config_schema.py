@@ -48,7 +48,8 @@ REFUSED = {
     "(choices: mnist, mnist_5k)",
     "data: {train_size: all}": "data.train_size: expected a whole number, got 'all'",
     "data: {validation_size: -1}": "data.validation_size: expected a number of at least 0, got -1",
-    "data: {fallback: mnist5k}": "data.fallback: expected 'mnist_5k' or 'none', got 'mnist5k'",
+    "data: {fallback: mnist5k}": "data.fallback: expected 'mnist_5k' or 'none', got 'mnist5k'; "
+    "did you mean 'mnist_5k'?",
     "data: {root: 3}": "data.root: expected text, got 3",
     "model: {hidden: 32}": "model.hidden: expected a list, got 32; write [32]",
     "model: {hidden: [32, 0]}": "model.hidden[1]: expected a number greater than 0, got 0",
@@ -64,7 +65,7 @@ REFUSED = {
     "model: {norm: batch_normalization}": "model.norm: unknown norm 'batch_normalization'; did you mean 'batch'? "
     "(choices: batch, none)",
     "model: {norm: layer}": "model.norm: unknown norm 'layer' (choices: batch, none)",
-    "model: {norm: off}": "model.norm: unknown norm 'off' (choices: batch, none)",
+    "model: {norm: off}": "model.norm: unknown norm 'off'; did you mean 'none'? (choices: batch, none)",
     "model: {dropout: 1}": "model.dropout: expected a number less than 1, got 1",
     "model: {init: {scheme: hee}}": "model.init.scheme: unknown scheme 'hee'; did you mean 'he'? (choices: he, torch)",
     "model: {init: {gain: 0}}": "model.init.gain: expected a number greater than 0, got 0",
