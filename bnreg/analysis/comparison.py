@@ -8,7 +8,7 @@ from typing import Any
 
 from bnreg.analysis.groups import ReplicaGroup, changed_keys, distinct, mixed_data, pooled_groups, run_groups
 from bnreg.analysis.judged import Judged, judge_groups
-from bnreg.analysis.query import check_keys, parse_filter
+from bnreg.analysis.query import check_keys, equality, parse_filter, why_none
 from bnreg.analysis.question import Question
 from bnreg.analysis.replicas import (
     DATASET_KEY,
@@ -24,7 +24,7 @@ from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import cell_settings
 from bnreg.errors import UserError
 from bnreg.metrics import ACCURACY_SMALLEST_EFFECT, metric_of
-from bnreg.wording import listed, natural_order, point_label
+from bnreg.wording import did_you_mean, listed, natural_order, point_label
 
 DEFAULT_METRICS = (TEST_ACCURACY, "test_loss")
 RUNNING_ACCURACY = "test_accuracy_running"  # shown beside the accuracy if that uses population statistics
@@ -115,11 +115,11 @@ def _chosen(replicas: Sequence[Replica], where: str | None, keys: Sequence[str])
         return dict.fromkeys(replicas)
     conditions = parse_filter(where)
     check_keys([condition.key for condition in conditions], [*keys, "seed"], "--where")
-    chosen = [
-        one for one in replicas if all(condition.holds({**one.settings, "seed": one.seed}) for condition in conditions)
-    ]
+    settings = {one: {**one.settings, "seed": one.seed} for one in replicas}
+    chosen = [one for one in replicas if all(condition.holds(settings[one]) for condition in conditions)]
     if not chosen:
-        raise UserError(f"--where {where!r}: matches none of the {len(replicas)} replicas")
+        reason = why_none(conditions, [*settings.values()])
+        raise UserError(f"--where {where!r}: matches none of the {len(replicas)} replicas: {reason}")
     return dict.fromkeys(chosen)
 
 
@@ -141,13 +141,19 @@ def _baseline(asked: str | None, views: Sequence[RunView], keys: Sequence[str]) 
     arms = distinct(arm for view in views for arm in view.arms)
     if asked not in arms and equals:
         check_keys([key], keys, "--baseline")
+        if not value:
+            raise UserError(f"--baseline {asked}: expected a value after =")
         return key, value
     for view in views:
         if asked not in view.arms and len(views) == 1:
-            raise UserError(f"--baseline {asked}: {view.id} does not have this arm ({listed(view.arms)})")
+            raise _no_arm(asked, f"{view.id} does not have", view.arms)
     if asked not in arms:
-        raise UserError(f"--baseline {asked}: no run has this arm ({listed(arms)})")
+        raise _no_arm(asked, "no run has", arms)
     return "arm", asked
+
+
+def _no_arm(asked: str, who: str, arms: Sequence[str]) -> UserError:
+    return UserError(f"--baseline {asked}: {who} this arm{did_you_mean(asked, arms)} ({listed(arms)})")
 
 
 def _run_block(
@@ -159,7 +165,7 @@ def _run_block(
     question: Question,
 ) -> Block:
     if asked is not None and asked not in view.arms:
-        raise UserError(f"--baseline {asked}: {view.id} does not have this arm ({listed(view.arms)})")
+        raise _no_arm(asked, f"{view.id} does not have", view.arms)
     baseline = asked or view.baseline
     block = Block(
         views=(view,),
@@ -197,7 +203,12 @@ def _pooled_block(
     declared = distinct(view.baseline for view in views if view.baseline is not None)
     baseline = asked or (declared[0] if len(declared) == 1 else None)
     if baseline is not None and baseline not in sides:
-        raise UserError(f"--baseline {question.baseline or baseline}: not one of those compared ({', '.join(sides)})")
+        same = equality(along, baseline)
+        equal = [group.side for group in groups if same.holds(group.replicas[0].settings)]
+        if not equal:
+            what = f"not one of those compared{did_you_mean(baseline, sides)}"
+            raise UserError(f"--baseline {question.baseline or baseline}: {what} ({', '.join(sides)})")
+        baseline = equal[0]
     known_to_all = tuple(name for name in DEFAULT_METRICS if all(name in one.values for one in replicas))
     block = Block(
         views=tuple(dict.fromkeys(one.view for one in replicas)),

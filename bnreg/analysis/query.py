@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bnreg.errors import UserError
-from bnreg.wording import as_written, unknown
+from bnreg.wording import as_written, did_you_mean, listed, natural_order, printable, unknown
 
 _SPACE = re.compile(r"\s*")
 _KEY = re.compile(r"[A-Za-z_][\w.-]*")
@@ -75,6 +75,28 @@ def parse_filter(text: str) -> list[Condition]:
         _, position = _token(_JOINT, text, position, "a comma, 'and' or the end")
 
 
+def equality(key: str, text: str) -> Condition:
+    """The condition that a setting equals a value, numbers by value, from the two halves of ``KEY=VALUE``."""
+    return Condition(key, "=", _meant(text))
+
+
+def why_none(conditions: Sequence[Condition], candidates: Sequence[Mapping[str, Any]]) -> str:
+    """The reason why none of the candidates' settings match all conditions: the values that there are."""
+    reasons = []
+    for condition in dict.fromkeys(conditions):
+        if any(map(condition.holds, candidates)):
+            continue
+        key, operator, given = condition.key, condition.operator, as_written(condition.value)
+        values = {as_written(one[key]): one[key] for one in candidates if key in one}
+        names = sorted(values, key=lambda name: natural_order(values[name]))
+        meant = f"[{given}]" if f"[{given}]" in values else given  # a list of one
+        is_name = meant != given or isinstance(condition.value, str)
+        hint = did_you_mean(meant, names) if operator == "=" and is_name else ""
+        asked = {"=": f"no {key} is", "!=": f"every {key} is"}.get(operator, f"no {key} is {operator}")
+        reasons.append(f"{asked} {printable(given)}{hint} ({listed(names)})")
+    return "; ".join(reasons) or "each condition matches some of them, but no replica matches all"
+
+
 def check_keys(keys: Sequence[str], known: Collection[str], option: str) -> None:
     """Refuse keys that no run has.
 
@@ -101,10 +123,10 @@ def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
 
 def _meant(value: str) -> float | str:
     """A number, or the text without its quotes; a list as a config writes it."""
-    if value[0] in "'\"":
+    if value[:1] in ("'", '"'):
         return value[1:-1]
     if value.startswith("["):
-        return f"[{', '.join(item.strip() for item in value[1:-1].split(','))}]"
+        return f"[{', '.join(as_written(_meant(item.strip())) for item in value[1:-1].split(','))}]"
     return float(value) if _NUMBER.fullmatch(value) else value
 
 

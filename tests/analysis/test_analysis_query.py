@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnreg.analysis.query import Condition, check_keys, parse_filter
+from bnreg.analysis.query import Condition, check_keys, parse_filter, why_none
 from bnreg.errors import UserError
 
 SETTINGS = {
@@ -32,6 +32,7 @@ SETTINGS = {
         ("model.norm!=none", True),
         ("model.norm<1", False),
         ("model.hidden=[32,32]", True),
+        ("model.hidden=[3.2e1, 32.0]", True),
         ("model.hidden=[32, 64]", False),
         ("optimizer.nesterov=false", True),
         ("optimizer.nesterov=0", False),
@@ -100,3 +101,25 @@ def test_unknown_keys_are_named_with_the_closest_known_one():
         "--group-by: unknown key 'lr'; did you mean 'optimizer.lr'? (choices: optimizer.lr, model.norm)",
         "--group-by: unknown key 'optimzer.lr'; did you mean 'optimizer.lr'? (choices: optimizer.lr, model.norm)",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("arm=Drop-out", "no arm is Drop-out; did you mean 'dropout'? (choices: bn, dropout)"),
+        ("model.hidden=16", "no model.hidden is 16; did you mean '[16]'? (choices: [8], [16], [80])"),
+        ("model.hidden=[16,8]", "no model.hidden is [16, 8]; did you mean '[16]'? (choices: [8], [16], [80])"),
+        ("optimizer.lr>=1", "no optimizer.lr is >= 1 (choices: 0.01, 0.1)"),
+        ("optimizer.lr=0.011", "no optimizer.lr is 0.011 (choices: 0.01, 0.1)"),
+        ("seed!=0", "every seed is 0 (choices: 0)"),
+        ("arm=bn, optimizer.lr>1, seed=3", "no optimizer.lr is > 1 (choices: 0.01, 0.1); no seed is 3 (choices: 0)"),
+        ("arm=bn, optimizer.lr=0.1", "each condition matches some of them, but no replica matches all"),
+    ],
+)
+def test_a_filter_that_matches_nothing_says_which_values_there_are(text, reason):
+    settings = [
+        {"arm": "bn", "model.hidden": [16], "optimizer.lr": 0.01, "seed": 0},
+        {"arm": "dropout", "model.hidden": [80], "optimizer.lr": 0.1, "seed": 0},
+        {"arm": "dropout", "model.hidden": [8], "seed": 0},
+    ]
+    assert why_none(parse_filter(text), settings) == reason

@@ -115,6 +115,14 @@ def test_along_any_key_its_values_are_compared(bnreg):
     assert "against 0.001" in bnreg(*asked).out
 
 
+@pytest.mark.parametrize("value", ["1e-1", "0.10", ".1", "'0.1'"])
+@pytest.mark.usefixtures("rates")
+def test_the_value_of_a_baseline_may_be_written_in_any_way(bnreg, value):
+    asked = ("compare", "runs/*", "--json", "--baseline")
+    plain, other = (bnreg(*asked, f"optimizer.lr={text}") for text in ("0.1", value))
+    assert (other.code, other.out) == (0, plain.out)
+
+
 @pytest.mark.usefixtures("rates")
 def test_a_filter_chooses_by_settings(bnreg):
     done = bnreg("compare", "runs/*", "--where", "optimizer.lr<0.1 and seed<3", "--json")
@@ -428,13 +436,26 @@ def test_latex_tables_are_paragraphs_with_a_caption_and_a_label_each(bnreg, make
             "--metric: unknown metric 'test_acuracy'; did you mean 'test_accuracy'? (choi",
         ),
         (["--where", "lr=<1"], "--where: 'lr=^<1': expected a number or a word at column 4 (marked by ^)"),
-        (["--where", "optimizer.lr>5"], "--where 'optimizer.lr>5': matches none of the 36 replicas"),
+        (
+            ["--where", "optimizer.lr>5"],
+            "--where 'optimizer.lr>5': matches none of the 36 replicas: no optimizer.lr is > 5 (choices: 0.001, 0.0",
+        ),
+        (
+            ["--where", "arm=BN"],
+            "--where 'arm=BN': matches none of the 36 replicas: no arm is BN; did you mean 'bn'? (choices: bn, plain)",
+        ),
         (["--where", "test_accuracy>0.9"], "--where: unknown key 'test_accuracy'"),
         (["--group-by", "lr"], "--group-by: unknown key 'lr'; did you mean 'optimizer.lr'?"),
         (["--columns", "lr"], "--columns: unknown key 'lr'; did you mean 'optimizer.lr'?"),
         (["--sort", "lr"], "--sort: unknown key 'lr'; did you mean 'optimizer.lr'?"),
         (["--baseline", "dropout"], "--baseline dropout: no run has this arm (choices: bn, plain)"),
         (["--baseline", "optimizer.lr=7"], "--baseline optimizer.lr=7: not one of those compared (0.001, 0.01, 0.1)"),
+        (["--baseline", "BN"], "--baseline BN: no run has this arm; did you mean 'bn'? (choices: bn, plain)"),
+        (
+            ["--baseline", "model.norm=Batch"],
+            "--baseline model.norm=Batch: not one of those compared; did you mean 'batch'? (batch, none)",
+        ),
+        (["--baseline", "optimizer.lr="], "--baseline optimizer.lr=: expected a value after ="),
         (["--at", "epoch=9"], "--at epoch=9: a: was trained for 2 epochs"),
         (["--at", "epoch=0"], "--at: 'epoch=0': expected best, last or epoch=N"),
         (["--at", "best"], "--at best: a: no validation split, and the test set selects nothing"),
