@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
-from rich.text import Text
 
 from bnreg.wording import spelled
 
-# If room is short, names wrap between words, and only words longer than this are split: `weight_decay` is not.
+# If room is short, names wrap between words, then at _BREAKS, and only what is still longer than this is split:
+# `weight_decay` is not.
 MAX_WHOLE_WORD = 12
+# After a hyphen, but not that of 1e-05; and between date and time, as a run's id has them.
+_BREAKS = re.compile(r"(?<=\w-)(?<!\de-)(?=\w)"), re.compile(r"(?<=\d{8})(?=T\d{6}Z)")
 INDENT = 2
 GAP = 2
 
@@ -53,7 +55,7 @@ class Grid:
 
         It yields segments because rich would break a text at the terminal's edge; longer lines must stay unbroken.
         """
-        folded = [_folded(cell, width, console) for cell, width in zip(row, widths, strict=True)]
+        folded = [_folded(cell, width) for cell, width in zip(row, widths, strict=True)]
         height = max(map(len, folded))
         for number in range(height):
             yield Segment(" " * INDENT)
@@ -123,10 +125,28 @@ def latex_escaped(text: str) -> str:
     return re.sub(r"(?<![\w.])-(?=\d)", r"$-$", text)
 
 
-def _folded(cell: str, width: int, console: Console) -> list[str]:
+def _folded(cell: str, width: int) -> list[str]:
+    """The lines of a cell, broken between words; a wider word is broken at ``_BREAKS``, and only then anywhere."""
     if cell_len(cell) <= width:
         return [cell]
-    return [line.plain.rstrip() for line in Text(cell).wrap(console, width, overflow="fold")]
+    lines = [""]
+    for word in cell.split():
+        space = " "
+        for part in _parts(word, width):
+            if lines[-1] and cell_len(lines[-1] + space + part) <= width:
+                lines[-1] += space + part
+            else:
+                lines += chop_cells(part, width)
+            space = ""
+    return lines[1:]
+
+
+def _parts(word: str, width: int = 0) -> list[str]:
+    """The word if it fits the width, or else its parts, each of which is broken again if it does not fit."""
+    parts = [word]
+    for pattern in _BREAKS:
+        parts = [part for whole in parts for part in ([whole] if cell_len(whole) <= width else pattern.split(whole))]
+    return parts
 
 
 def _name_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
@@ -134,8 +154,10 @@ def _name_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
     widths = [max(map(cell_len, column)) for column in columns]
     if sum(widths) <= room:
         return widths
-    words = [max(cell_len(word) for cell in column for word in cell.split()) for column in columns]
-    for floors in (words, [min(word, MAX_WHOLE_WORD) for word in words]):
+    words = [[word for cell in column for word in cell.split()] for column in columns]
+    whole = [max(map(cell_len, column)) for column in words]
+    parts = [max(cell_len(part) for word in column for part in _parts(word)) for column in words]
+    for floors in (whole, parts, [min(part, MAX_WHOLE_WORD) for part in parts]):
         while sum(widths) > room and widths != floors:
             widest = max((i for i, width in enumerate(widths) if width > floors[i]), key=widths.__getitem__)
             widths[widest] -= 1

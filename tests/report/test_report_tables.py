@@ -25,10 +25,12 @@ from bnreg.analysis.question import Question
 from bnreg.analysis.run_view import view_of
 from bnreg.report.comparison.records import block_record
 from bnreg.report.comparison.tables import block_markdown, block_tables
+from bnreg.report.grid import GAP, INDENT, Grid
 from bnreg.statistics.intervals import example_error
 from bnreg.wording import short_names
 
 GOLDEN = Path(__file__).parent / "golden"
+RUN = "bn_vs_plain-20261123T025048Z-ba735d"
 
 VIEWS = {
     "pair": lambda: [make_view()],
@@ -112,6 +114,41 @@ def test_only_very_long_names_are_split():
     lines = [line.split() for line in render([view], 60).splitlines() if "aaa" in line]
     assert [line[:2] for line in lines[:2]] == [["b" * 12, "a" * 12], ["b" * 12, "a" * 8]]
     assert "b" * 30 in render([view], 200)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "lines"),
+    [
+        (RUN, 40, [RUN]),
+        (RUN, 30, ["bn_vs_plain-20261123T025048Z-", "ba735d"]),
+        (RUN, 28, ["bn_vs_plain-", "20261123T025048Z-ba735d"]),
+        (RUN, 18, ["bn_vs_plain-", "20261123T025048Z-", "ba735d"]),
+        (RUN, 12, ["bn_vs_plain-", "20261123", "T025048Z-", "ba735d"]),
+        (f"{RUN} (baseline)", 28, ["bn_vs_plain-", "20261123T025048Z-ba735d", "(baseline)"]),
+        ("deep and wide-bn", 12, ["deep and", "wide-bn"]),
+        ("decay_1e-05", 10, ["decay_1e-05"]),
+        ("run-of-a-kind", 8, ["run-of-", "a-kind"]),
+    ],
+)
+def test_names_are_broken_between_words_then_after_hyphens_and_an_ids_date(name, width, lines):
+    """No part is left out, and a column is no narrower than what must not be broken."""
+    console = Console(file=io.StringIO(), width=INDENT + width + GAP + 1, highlight=False)
+    console.print(Grid(["run", "n"], [[name, "1"]], num_names=1), crop=False)
+    _, _, first, *others = (line.rstrip() for line in console.file.getvalue().splitlines())
+    assert [line.strip() for line in (first.removesuffix("1"), *others)] == lines
+
+
+@pytest.mark.parametrize("question", [{"group_by": ("run",)}, {"baseline": f"run={RUN}"}])
+def test_tables_of_runs_fit_80_columns_with_readable_ids(question):
+    views = [make_view(id=run) for run in (RUN, RUN.replace("ba735d", "0c0ffe"))]
+    console = Console(file=io.StringIO(), width=80, highlight=False)
+    console.print(block_tables(compare_views(views, Question(**question))), crop=False)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    shown = re.findall(r"[\w-]*(?:bn_vs|20261123|T025048Z|ba735d|0c0ffe)[\w-]*", "\n".join(lines))
+    whole_parts = r"(bn_vs_plain-)?(20261123)?(T025048Z-)?(ba735d|0c0ffe)?"
+    assert shown
+    assert all(re.fullmatch(whole_parts, part) for part in shown)
 
 
 def test_runs_of_one_experiment_are_identified_by_their_folders():
