@@ -7,16 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.made_runs import new_run, write_run
+from support.made_runs import new_run
 
 from bnreg.runs import expand_runs, read_run
-
-
-@pytest.fixture
-def make_run(tmp_path, monkeypatch):
-    """Write a run folder with two arms into the test's folder: ``make_run("name")`` returns its path."""
-    monkeypatch.chdir(tmp_path)
-    return write_run
 
 
 def test_compare_prints_the_paired_difference(bnreg, make_run):

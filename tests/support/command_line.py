@@ -1,5 +1,6 @@
-"""The command line in its own process, and a small experiment for it."""
+"""The command line in its own process, a small experiment for it, and what it printed."""
 
+import json
 import os
 import subprocess
 import sys
@@ -27,3 +28,9 @@ def command_line(*arguments, **environment):
         check=False,
         env=os.environ | environment,
     )
+
+
+def comparisons(done):
+    """The comparisons in all blocks that ``bnreg compare --json`` printed."""
+    assert done.code == 0, done.err
+    return [one for record in json.loads(done.out) for one in record["comparisons"]]
