@@ -200,9 +200,10 @@ def did_you_mean(given: str, choices: Collection[str]) -> str:
     return f"; did you mean {show(choice)}?" if choice else ""
 
 
-def unknown(kind: str, given: str, choices: Collection[str], alias_of: str | None = None) -> str:
+def unknown(kind: str, given: object, choices: Collection[str], alias_of: str | None = None) -> str:
     """``unknown activation 'rleu'; did you mean 'relu'? (choices: elu, relu)``."""
-    return f"unknown {kind} {show(given)}{did_you_mean(alias_of or given, choices)} ({listed(choices)})"
+    meant = alias_of or (given if isinstance(given, str) else "")
+    return f"unknown {kind} {show(given)}{did_you_mean(meant, choices)} ({listed(choices)})"
 
 
 def listed(choices: Collection[str]) -> str:

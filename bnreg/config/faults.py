@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from bnreg.config.scalars import plain_scalar
 from bnreg.config.strict_yaml import parse_value
 from bnreg.config.yaml_mistakes import StrictYamlError, missing_colon
 from bnreg.wording import did_you_mean, in_config, printable, show
@@ -105,13 +106,22 @@ def takes(section: type[BaseModel], key: str, value: Any) -> bool:
 
 
 def meant_by(section: type[BaseModel], key: str, given: Any) -> Any | None:
-    """The list or section that a value of another kind stands for: ``16,16`` for [16, 16]; None if there is none."""
+    """The value that one of another kind stands for: ``16,16`` for [16, 16], ``0,1`` for 0.1; None if there is none."""
     if isinstance(given, Mapping):
         return None
-    meant: list[Any] = [(), (given,)] if _says_none(given) else [listed_in(given), (given,)]
+    meant: list[Any] = [(), (given,)] if _says_none(given) else [*_number_in(given), listed_in(given), (given,)]
     if inner := model_in(section, key):
         meant.append({next(iter(inner.model_fields)): given})
     return next((value for value in meant if takes(section, key, value)), None)
+
+
+def _number_in(given: Any) -> list[int | float | bool]:
+    """The number or truth value in a text, whether it is in quotes, has a decimal comma or is spelled as in Python."""
+    if isinstance(given, str):
+        with suppress(ValueError):
+            value = plain_scalar(given.strip().casefold().replace(",", "."))
+            return [] if value is None or isinstance(value, str) else [value]
+    return []
 
 
 def listed_in(given: Any) -> tuple[Any, ...]:

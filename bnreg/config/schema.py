@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -21,7 +22,7 @@ from pydantic import (
 )
 
 from bnreg.config.faults import fault
-from bnreg.wording import joined, listed, show, unknown
+from bnreg.wording import as_written, joined, listed, show, unknown
 
 # Far beyond any use, yet small enough that counts of steps, pixels and bytes do not overflow.
 MAX_EXAMPLES = 2**31
@@ -79,10 +80,13 @@ ALIASES: dict[str, dict[str, str]] = {
         "batchnormalisation": "batch",
         "batchnormalization": "batch",
         "bn": "batch",
+        "false": "none",
         "identity": "none",
         "no": "none",
         "off": "none",
+        "null": "none",
         "on": "batch",
+        "true": "batch",
         "yes": "batch",
     },
     "inits": {
@@ -99,21 +103,21 @@ ALIASES: dict[str, dict[str, str]] = {
     },
     "models": {"conv": "cnn", "convnet": "cnn", "dense": "mlp", "fc": "mlp", "feedforward": "mlp", "lenet": "cnn"},
     "optimizers": {"gd": "sgd", "gradientdescent": "sgd", "momentum": "sgd", "nag": "sgd", "nesterov": "sgd"},
-    "schedules": {"fixed": "constant", "none": "constant", "multistep": "step"},
-    "penalties": {"lasso": "l1", "no": "none", "off": "none", "ridge": "l2", "tikhonov": "l2"},
+    "schedules": {"fixed": "constant", "none": "constant", "null": "constant", "multistep": "step"},
+    "penalties": {"lasso": "l1", "no": "none", "null": "none", "off": "none", "ridge": "l2", "tikhonov": "l2"},
 }
 
 
-def _known(kind: str, table: str) -> AfterValidator:
+def _known(kind: str, table: str) -> BeforeValidator:
     """Check a name against one of the tables of ``Choices``."""
 
-    def check(value: str, info: ValidationInfo) -> str:
+    def check(value: object, info: ValidationInfo) -> object:
         choices = info.context and getattr(info.context, table)
-        if choices is not None and value not in choices:
-            raise fault(unknown(kind, value, sorted(choices), ALIASES.get(table, {}).get(joined(value))))
+        if choices is not None and not (isinstance(value, str) and value in choices):
+            raise fault(unknown(kind, value, sorted(choices), ALIASES.get(table, {}).get(joined(as_written(value)))))
         return value
 
-    return AfterValidator(check)
+    return BeforeValidator(check)
 
 
 def _batch_size(value: object) -> object:

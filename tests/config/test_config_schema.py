@@ -76,7 +76,7 @@ REFUSED = {
     "(choices: adam, adamw, sgd)",
     "optimizer: {LR: 1}": f"optimizer: unknown key 'LR'; did you mean 'lr'? (choices: {OPTIMIZER_KEYS})",
     "optimizer: {lr: true}": "optimizer.lr: expected a number, got true",
-    "optimizer: {lr: '0,1'}": "optimizer.lr: expected a number, got '0,1'",
+    "optimizer: {lr: '0,1'}": "optimizer.lr: expected a number, got '0,1'; write 0.1",
     "optimizer: {lr: 0}": "optimizer.lr: expected a number greater than 0, got 0",
     "optimizer: {lr: .inf}": "optimizer.lr: expected a finite number, got inf",
     "optimizer: {lr: .nan}": "optimizer.lr: expected a finite number, got nan",
