@@ -91,6 +91,10 @@ AS_OVERRIDE = {
     "optimizer.nesterov=True": "expected true or false, got 'True'; write true",
     "seeds=a,b": "expected a number of seeds or a list of seeds, got 'a,b'",
     "augment=shift": "unknown key 'augment'; did you mean 'data.augment={shift: 2}'?",
+    "augment={shft: 2}": "unknown key 'augment'; did you mean 'data.augment={shft: 2}'?",
+    "model.kind={a: 1}": "unknown kind {'a': 1} (choices: cnn, mlp)",
+    "batch size=9": "unknown key 'batch size'; did you mean 'data.batch_size=9'?",
+    "step size=9": "unknown key 'step size'; did you mean 'optimizer.schedule.step_epochs=9'?",
     "augment=3": "unknown key 'augment'; did you mean 'data.augment={shift: 3}'?",
     "validation=0.1": "unknown key 'validation'; did you mean 'data.validation_size=10000'?",
     "val_size=0.1": "unknown key 'val_size'; did you mean 'data.validation_size=10000'?",
@@ -206,7 +210,7 @@ def test_case_and_the_marks_between_words_do_not_matter(given):
     assert "; did you mean 'leaky_relu'?" in unknown(
         "activation", given, ["elu", "leaky_relu", "relu"], aliases.get(joined(given))
     )
-    assert nearest("b-n", ["bias", "bn"]) == "bn"
+    assert nearest("A-B-C", ["a-b-d", "abc"]) == "abc"
 
 
 @pytest.mark.parametrize("table", ALIASES)
