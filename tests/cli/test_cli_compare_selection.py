@@ -3,16 +3,10 @@
 import csv
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.command_line import comparisons
-from support.made_runs import make_view
-
-from bnreg.analysis.comparison import compare_views
-from bnreg.analysis.question import Question
-from bnreg.errors import UserError
 
 
 @pytest.mark.usefixtures("rates")
@@ -246,7 +240,6 @@ def test_data_sets_are_never_averaged(bnreg, make_run):
     done = bnreg("compare", "runs/*", "--group-by", "dataset", "--json")
     assert [one["point"] for one in comparisons(done)] == [{"dataset": "mnist"}, {"dataset": "mnist_5k"}]
     assert note not in json.loads(done.out)[0]["notes"]
-
 
 
 @pytest.mark.usefixtures("rates")
