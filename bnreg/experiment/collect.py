@@ -21,6 +21,7 @@ from bnreg.runs import (
     RunInfo,
     ShardPlace,
     UnfinishedRun,
+    about_weights,
     correct_bytes,
     table_file,
     weights_bytes,
@@ -65,7 +66,7 @@ def collect(plan: Plan, run: UnfinishedRun, draft: Draft) -> Results:
         results.correct.update(result.correct)
         pairing += result.pairing
         for weights in result.weights:
-            _write_weights(draft, experiment, weights)
+            _write_weights(draft, results.info, weights)
     place = {replica: number for number, replica in enumerate(_replicas(experiment))}
     pairing.sort(key=lambda proof: place[proof.replica])
     tables = {name: _with_points(experiment, rows, place) for name, rows in results.tables.items()}
@@ -109,10 +110,9 @@ def _with_points(experiment: Experiment, rows: list[Row], place: Mapping[Replica
     return placed
 
 
-def _write_weights(draft: Draft, experiment: Experiment, weights: Weights) -> None:
-    replica = weights.replica
-    name = weights_file(replica, len(experiment.points))
-    draft.write(name, weights_bytes(weights.arrays, about=replica._asdict() | {"epoch": weights.epoch}))
+def _write_weights(draft: Draft, info: RunInfo, weights: Weights) -> None:
+    name = weights_file(weights.replica, len(info.points))
+    draft.write(name, weights_bytes(weights.arrays, about_weights(info, weights.replica) | {"epoch": weights.epoch}))
 
 
 def _correct_bytes(plan: Plan, correct: Mapping[ReplicaId, NDArray[np.uint8]]) -> bytes:

@@ -7,7 +7,7 @@ from bnreg.runs.names import CONFIG, CORRECT, RUN, table_file
 from bnreg.runs.read import Run, expand_runs, read_run
 from bnreg.runs.shard import ShardPlace
 from bnreg.runs.unfinished import Hold, UnfinishedRun, begin_run, find_unfinished, unfinished_runs
-from bnreg.runs.weights import read_weights, weights_bytes, weights_file
+from bnreg.runs.weights import about_weights, read_weights, weights_bytes, weights_file
 
 __all__ = [
     "CONFIG",
@@ -23,6 +23,7 @@ __all__ = [
     "ShardPlace",
     "UnfinishedRun",
     "UsedData",
+    "about_weights",
     "begin_run",
     "correct_bytes",
     "expand_runs",

@@ -1,15 +1,19 @@
 """Trained weights in a run folder: one safetensors file per arm and seed."""
 
+import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, numpy
 
+from bnreg.config.cell_settings import cell_settings
 from bnreg.errors import UserError
 from bnreg.names import ReplicaId
+from bnreg.runs.info import RunInfo
 from bnreg.runs.read import Run
 from bnreg.runs.strict_json import parse_json
 
@@ -20,6 +24,18 @@ def weights_file(replica: ReplicaId, num_points: int) -> str:
     """Name of a replica's file in the run folder: ``weights/bn-0.safetensors``, or ``weights/point-3/…`` in a sweep."""
     folder = "weights" if num_points == 1 else f"weights/point-{replica.point_index}"
     return f"{folder}/{replica.arm}-{replica.seed}.safetensors"
+
+
+def about_weights(info: RunInfo, replica: ReplicaId) -> dict[str, object]:
+    """What a run's file of weights says of itself: its network, and a hash of the conditions of its training.
+
+    Only a run with the same conditions has that hash. The run's id is not among them, so that the same training gives
+    the same bytes again.
+    """
+    settings = cell_settings(info.config or {}, replica.arm, info.points[replica.point_index])
+    data = [asdict(used) for used in info.data.values()]
+    conditions = json.dumps([settings, data, info.device, info.platform, info.versions], sort_keys=True)
+    return replica._asdict() | {"conditions": hashlib.sha256(conditions.encode()).hexdigest()}
 
 
 def weights_bytes(arrays: Arrays, about: Mapping[str, object]) -> bytes:
@@ -33,24 +49,29 @@ def read_weights(run: Run, names: list[str]) -> list[dict[str, NDArray[Any]]]:
     """Read the arrays of some of the run's files, verified against the manifest.
 
     Raises:
-        UserError: One line for each file that is missing or damaged, or holds the weights of another network.
+        UserError: One line for each file that is missing or damaged, or holds the weights of another network or run.
     """
     contents = run.verified(names)
     try:
         arrays = [numpy.load(contents[name]) for name in names]
     except SafetensorError as error:
         raise UserError(f"{run.path}: damaged run: its weights cannot be read: {error}") from error
-    foreign = [name for name in names if _own_name(contents[name], len(run.info.points)) != name]
-    if foreign:
-        raise UserError(*(f"{run.path / name}: damaged run: the weights of another network" for name in foreign))
+    owners = {name: _other_owner(contents[name], name, run.info) for name in names}
+    if foreign := [f"{run.path / name}: damaged run: the weights of {one}" for name, one in owners.items() if one]:
+        raise UserError(*foreign)
     return arrays
 
 
-def _own_name(content: bytes, num_points: int) -> str | None:
-    """The name that a file of weights has by the description in its header; None if it describes no network."""
+def _other_owner(content: bytes, name: str, info: RunInfo) -> str | None:
+    """What the weights belong to by the description in their header, unless it is the run's network of this name."""
     size = int.from_bytes(content[:8], "little")
     try:
         about = parse_json(parse_json(content[8 : 8 + size])["__metadata__"]["about"].encode())
-        return weights_file(ReplicaId(*(about[key] for key in ReplicaId._fields)), num_points)
+        replica = ReplicaId(*(about[key] for key in ReplicaId._fields))
+        if weights_file(replica, len(info.points)) != name:
+            return "another network"
+        conditions = about_weights(info, replica)["conditions"]
+        # Files that are older than the hash do not have it.
+        return None if about.get("conditions", conditions) == conditions else "another run"
     except (ValueError, LookupError, TypeError, AttributeError):
-        return None
+        return "another network"

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from safetensors import numpy
+from support.forgeries import in_json
 from support.made_runs import reseal
 
 from bnreg.errors import UserError
-from bnreg.runs import read_run, read_weights, weights_bytes
+from bnreg.names import ReplicaId
+from bnreg.runs import about_weights, read_run, read_weights, weights_bytes
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "golden-20261125T083013Z-c26cb2"
 NAME = "weights/point-1/bn-1.safetensors"
@@ -37,3 +39,24 @@ def test_weights_without_a_network_are_damage(run, about):
     reseal(run, NAME, weights_bytes(numpy.load((run / NAME).read_bytes()), about))
     with pytest.raises(UserError, match="the weights of another network"):
         read_weights(read_run(run), [NAME])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data": lambda data: {"mnist_5k": data["mnist_5k"] | {"fingerprint": "sha256:0"}}},
+        {"device": lambda _: "cuda:0"},
+        {"platform": lambda _: "Darwin"},
+        {"versions": lambda versions: versions | {"torch": "2.11.0"}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_weights_that_were_trained_under_other_conditions_are_damage(run, change):
+    """``tests/trained`` has the settings."""
+    about = about_weights(read_run(run).info, ReplicaId(1, "bn", 1))
+    reseal(run, NAME, weights_bytes(numpy.load((run / NAME).read_bytes()), about))
+    read_weights(read_run(run), [NAME])
+    in_json(**change)(run)
+    with pytest.raises(UserError) as refusal:
+        read_weights(read_run(run), [NAME])
+    assert refusal.value.lines == (f"{run / NAME}: damaged run: the weights of another run",)
