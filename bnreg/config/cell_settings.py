@@ -3,7 +3,8 @@
 The same code serves a config that is read and one that a finished run recorded.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from bnreg.config.key_paths import Point, assign, split_key
@@ -47,6 +48,23 @@ def cell_settings(config: Mapping[str, Any], arm: str, point: Point) -> dict[str
     for key, value in point.items():
         config = assign(config, split_key(config, key), value)
     return flat_config(merge(base_of(config), arms_of(config).get(arm, {})))
+
+
+def combined(axes: Sequence[Mapping[str, Sequence[Any]]]) -> Iterator[Point]:
+    """The points of a sweep: the lists of one axis advance together, and the first axis varies slowest."""
+    rows = [[dict(zip(axis, row, strict=True)) for row in zip(*axis.values(), strict=True)] for axis in axes if axis]
+    return ({key: value for row in chosen for key, value in row.items()} for chosen in product(*rows))
+
+
+def points_of(config: Mapping[str, Any]) -> Iterator[Point]:
+    """The points of a resolved config; without a sweep, one point without keys."""
+    sweep = config.get("sweep") or {}
+    return combined([values if key == "zip" else {key: values} for key, values in sweep.items()])
+
+
+def short_seeds(seeds: Sequence[int]) -> int | Sequence[int]:
+    """Seeds as a resolved config writes them: only their number if they are counted from 0."""
+    return len(seeds) if [*seeds] == [*range(len(seeds))] else seeds
 
 
 def flat_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from bnreg.config.cell_settings import arms_of
+from bnreg.config.cell_settings import arms_of, short_seeds
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import model_in
 from bnreg.config.scalars import plain_scalar
@@ -40,13 +40,12 @@ def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices:
         Penalty: frozenset().union(*choices.penalties.values()),
         Schedule: frozenset().union(*choices.schedules.values()),
     }
-    seeds = header.seeds
     resolved = {
         "name": header.name,
         **{section: _filled(model_in(Settings, section), content.get(section, {}), optional) for section in SECTIONS},
         "arms": arms_of(content),
         "baseline": header.baseline,
-        "seeds": len(seeds) if seeds == tuple(range(len(seeds))) else seeds,
+        "seeds": short_seeds(header.seeds),
         "compare": header.compare.model_dump(),
         "sweep": content.get("sweep") or {},
         "device": header.device,

@@ -8,9 +8,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from typing import Any
 
+from bnreg.config.cell_settings import combined
 from bnreg.config.document import Document
 from bnreg.config.hints import swept_form, swept_key
 from bnreg.config.key_paths import KeyPath, Point, assign
@@ -62,9 +62,7 @@ class Sweep:
 
     def points(self) -> tuple[Point, ...]:
         """All points; without a sweep, one point without keys."""
-        rows = [list(zip(*(swept.values for swept in axis), strict=True)) for axis in self.axes]
-        names = [swept.key for swept in self.keys]
-        return tuple(dict(zip(names, sum(combination, ()), strict=True)) for combination in product(*rows))
+        return tuple(combined([{swept.key: swept.values for swept in axis} for axis in self.axes]))
 
     def apply(self, content: Mapping[str, Any], point: Point) -> Mapping[str, Any]:
         """The document's content with the values of a point."""

@@ -7,12 +7,12 @@ checksum. What is impossible, or contradicts another file, is noticed here; a co
 import json
 import math
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
-from bnreg.config.cell_settings import cell_settings
+from bnreg.config.cell_settings import arms_of, cell_settings, points_of, short_seeds
 from bnreg.metrics import METRICS as KNOWN_METRICS
 from bnreg.metrics import metric_of
 from bnreg.runs.correctness import unpack_correct
@@ -89,19 +89,77 @@ def contradiction(info: RunInfo, summary: Columns, metrics: Columns, correct: by
 
 
 def _wrong_settings(info: RunInfo) -> str | None:
-    """The first setting of a network that no config can have."""
-    for point, arm in product(info.points, info.arms if info.config else ()):
+    """The first setting that no config can have, or that the rest of ``run.json`` contradicts."""
+    config = info.config
+    if config is None:
+        return None
+    try:
+        said = _facts_of(config, len(info.points))
+    except (ValueError, TypeError, AttributeError):
+        return "its config has no possible sweep"
+    if unlike := next((name for name, fact in _facts(info).items() if fact != said[name]), None):
+        return f"its {unlike} and its config disagree"
+    for place, (point, arm) in enumerate(product(info.points, info.arms)):
         try:
-            settings = cell_settings(info.config or {}, arm, point)
+            settings = cell_settings(config, arm, point)
         except ValueError as error:
             return f"its config does not have its points: {error}"
-        checks = _SETTINGS | {key: check for key, check in _LATER_SETTINGS.items() if settings.get(key) is not None}
-        for key, check in checks.items():
-            if key not in settings or not check(settings[key]):
-                return f"its config has no possible {key}"
-        if len(info.data) > 1 and settings["data.dataset"] not in info.data:
-            return "its data are not those of its config"
+        if wrong := _wrong_cell(info, place, settings):
+            return wrong
     return None
+
+
+def _wrong_cell(info: RunInfo, place: int, settings: Mapping[str, Any]) -> str | None:
+    """What is wrong with the settings of a cell, given its place among the run's cells."""
+    checks = _SETTINGS | {key: check for key, check in _LATER_SETTINGS.items() if settings.get(key) is not None}
+    for key, check in checks.items():
+        if key not in settings or not check(settings[key]):
+            return f"its config has no possible {key}"
+    used = info.data.get(settings["data.dataset"])
+    if used is None:
+        return "its data and its config disagree"
+    if not _is_enough(used.num_train, settings):
+        return "its config needs more examples than its data have"
+    proofs = info.pairing[place * len(info.seeds) : (place + 1) * len(info.seeds)]
+    if not all(_are_its_epochs(proof.epochs, settings) for proof in proofs):
+        return "its config does not have the epochs of its pairing"
+    return None
+
+
+def _facts(info: RunInfo) -> dict[str, Any]:
+    """The facts of ``run.json`` that its config decided."""
+    return {
+        "name": info.name,
+        "arms": [*info.arms],
+        "baseline": info.baseline,
+        "seeds": short_seeds([*info.seeds]),
+        "points": [*info.points],
+    }
+
+
+def _facts_of(config: Mapping[str, Any], num_points: int) -> dict[str, Any]:
+    """The same facts of a resolved config; of its points no more than are needed to see that they are too many."""
+    return {
+        "name": config.get("name"),
+        "arms": [*arms_of(config)],
+        "baseline": config.get("baseline"),
+        "seeds": config.get("seeds"),
+        "points": [*islice(points_of(config), num_points + 1)],
+    }
+
+
+def _is_enough(num_examples: int, settings: Mapping[str, Any]) -> bool:
+    """Whether so many examples suffice for a batch, and for the training and validation splits."""
+    left: int = num_examples - settings["data.validation_size"]
+    train_size, batch_size = settings["data.train_size"], settings["data.batch_size"]
+    num_train: int = left if train_size is None else train_size
+    return (1 if batch_size == "all" else batch_size) <= num_train <= left
+
+
+def _are_its_epochs(epochs: int, settings: Mapping[str, Any]) -> bool:
+    """Whether a network may be trained for so many epochs: only early stopping ends training before the last."""
+    most: int = settings["training.epochs"]
+    return epochs == most or (epochs < most and settings.get("training.early_stopping", ()) is not None)
 
 
 def _names(info: RunInfo, table: Columns) -> list[tuple[Any, ...]]:

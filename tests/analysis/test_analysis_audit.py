@@ -41,7 +41,8 @@ def test_a_fair_run_has_no_findings(audited):
 
 
 def test_unequal_epochs_and_steps_are_found_with_their_numbers(audited):
-    assert audited(config=config(bn={"model": {"norm": "batch"}, "training": {"epochs": 10}})) == [
+    longer = config(bn={"model": {"norm": "batch"}, "training": {"epochs": 10}})
+    assert audited(config=longer, pairing=lambda row: {"epochs": 10 if row["arm"] == "bn" else 2}) == [
         "unequal epochs: bn 10, plain 2",
         "unequal steps: bn 6,000, plain 1,200",
     ]
@@ -69,9 +70,12 @@ def test_early_stopping_counts_by_the_epochs_trained(audited):
 
 def test_early_stopping_at_nearly_the_same_epoch_is_fair(tmp_path):
     """Within 5 %."""
-    view = view_of_run(
-        read_run(make_run(tmp_path, made_name(), pairing=lambda row: {"epochs": 20 + (row["arm"] == "bn")}))
-    )
+
+    def proof(row):
+        return {"epochs": 20 + (row["arm"] == "bn")}
+
+    stopping = config({"training": {"epochs": 30, "early_stopping": {"patience": 3}}})
+    view = view_of_run(read_run(make_run(tmp_path, made_name(), config=stopping, pairing=proof)))
     assert findings(view) == []
     longer = [proof._replace(epochs=proof.epochs + (proof.replica.arm == "bn")) for proof in view.pairing]
     view = replace(view, info=replace(view.info, pairing=tuple(longer)))
@@ -88,7 +92,11 @@ def test_unequal_parameters_are_found_beyond_what_batch_norm_adds(tmp_path):
 
 def test_a_difference_at_several_points_is_reported_once(audited):
     points = [{"arms.bn.training.epochs": value} for value in (2, 3, 4)]
-    assert audited(points=points)[:2] == [
+
+    def proof(row):
+        return {"epochs": 2 + row["point_index"] if row["arm"] == "bn" else 2}
+
+    assert audited(points=points, pairing=proof)[:2] == [
         "unequal epochs: bn 3, plain 2 at bn epochs=3 and at 1 other point",
         "unequal steps: bn 1,800, plain 1,200 at bn epochs=3 and at 1 other point",
     ]

@@ -39,6 +39,7 @@ def view(tmp_path):
             points=plain(loaded.points),
             point_keys=list(loaded.point_keys),
             config=loaded.resolved,
+            num_epochs=loaded.resolved["training"]["epochs"],
             data={"mnist": vars(DATA["mnist"])},
         )
         return loaded, view_of_run(read_run(folder))

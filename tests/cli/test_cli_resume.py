@@ -1,12 +1,13 @@
 """Runs that were interrupted or are complete: resuming refuses what is not theirs, and other commands name them."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 from support.command_line import EXPERIMENT
-from support.made_runs import CONFIG, made_name, make_run
+from support.made_runs import made_name, make_run, reseal
 from support.small_runs import plan_of, train_plan, training_here
 
 from bnreg.runs import UnfinishedRun, unfinished_runs
@@ -117,10 +118,10 @@ REMEDY = "to train with other settings, omit --resume"
 )
 def test_resuming_a_complete_run_checks_settings_that_are_given_again(bnreg, words, code, line):
     """As for an unfinished run: they must be its own."""
-    config = {"name": "lift"} | CONFIG
-    content = yaml.safe_dump(config).encode()
+    run = make_run("runs", made_name())
+    content = yaml.safe_dump(json.loads((run / "run.json").read_text())["config"]).encode()
     Path("lift.yaml").write_bytes(content)
-    make_run("runs", made_name(), config=config, files={"config.yaml": content})
+    reseal(run, "config.yaml", content)
     done = bnreg("train", *words[:1], "--resume", made_name(), *words[1:])
     assert (done.code, done.err) == (code, f"runs/{made_name()}: {line}\n")
     assert bool(done.out) is (code == 0)

@@ -3,6 +3,7 @@
 import pytest
 from support.config_case import PAIR, load, mistakes
 
+from bnreg.config.cell_settings import plain, points_of
 from bnreg.config.schema import Model
 
 NOT_SWEPT = "cannot be swept; sweep settings of data, model, optimizer, training, or of an arm (arms.NAME.model.norm)"
@@ -150,3 +151,18 @@ def test_more_than_a_hundred_swept_keys_are_refused(tmp_path):
     """That many keys are a mistake, and comparing them all would take long."""
     keys = ", ".join(f"model.k{number}: [1]" for number in range(101))
     assert mistakes(tmp_path, f"sweep: {{{keys}}}")[0] == "a.yaml:1: sweep: more than 100 keys"
+
+
+@pytest.mark.parametrize(
+    "sweep",
+    [
+        "null",
+        "{}",
+        "{zip: {}}",
+        "{optimizer.lr: [0.1, 1], zip: {model.hidden: [[3], [4]], data.batch_size: [all, 9]}, data.train_size: [7]}",
+        "{model.init: [{scheme: he}, {gain: 2.0}], arms.plain.optimizer.lr: [0.1]}",
+    ],
+)
+def test_the_resolved_config_has_the_points_of_the_experiment(tmp_path, sweep):
+    experiment = load(tmp_path, f"{PAIR}sweep: {sweep}\n")
+    assert [*points_of(experiment.resolved)] == [*map(plain, experiment.points)]

@@ -5,6 +5,7 @@ import json
 import pytest
 from support.forgeries import FORGERIES, make_victim
 from support.made_runs import NUM_EXAMPLES
+from support.small_runs import train_here
 
 from bnreg.runs import read_correct, read_run
 from bnreg.runs.read import UnreadableRunError
@@ -18,6 +19,32 @@ def run(tmp_path):
 
 def test_the_run_itself_is_consistent(run):
     assert read_correct(read_run(run))[0].shape == (2, 6, NUM_EXAMPLES)
+
+
+TRAINED = {
+    "one arm": "seeds: 1",
+    "seeds in any order": "seeds: [7, 0]",
+    "arms without changes": "arms: {a: null, b: {model: {norm: batch}}}\nbaseline: b\nseeds: 1",
+    "a grid": "seeds: 1\nsweep: {optimizer.lr: [0.1, 1], zip: {}, model.init: [{gain: 1}, {gain: 2}]}",
+    "lists in step": "seeds: 1\n"
+    "sweep: {zip: {training.epochs: [1, 2], data.batch_size: [9, all]}, optimizer.lr: [1e-7]}",
+    "an arm's setting": "arms: {a.b: {}, c: {model: {norm: batch}}}\nbaseline: c\nseeds: 1\n"
+    "sweep: {arms.a.b.data.train_size: [50, 60]}",
+    "early stopping": "seeds: 2\ntraining: {epochs: 9, early_stopping: {patience: 1, min_delta: 1}}\n"
+    "data: {dataset: mnist_5k, validation_size: 3950, train_size: 50, batch_size: 50}",
+}
+
+
+@pytest.mark.parametrize("text", TRAINED.values(), ids=TRAINED)
+def test_what_bnreg_trains_is_consistent(text, tmp_path):
+    base = {
+        "data": "{dataset: mnist_5k, train_size: 50, batch_size: 50}",
+        "model": "{hidden: [4]}",
+        "training": "{epochs: 1}",
+        "jobs": "1",
+    }
+    lines = [f"{key}: {value}" for key, value in base.items() if f"\n{key}:" not in text]
+    assert len(read_run(train_here(tmp_path, "\n".join([*lines, text]))).summary["arm"]) > 0
 
 
 @pytest.mark.parametrize("name", FORGERIES)

@@ -1,9 +1,11 @@
 """Reading a run: nothing is used unverified, and nothing is parsed before it is needed."""
 
+import json
 import sys
 
 import pytest
 import yaml
+from support.forgeries import in_json
 from support.made_runs import CONFIG, flip, made_name, make_run, reseal
 
 from bnreg.errors import UserError
@@ -56,14 +58,18 @@ def test_a_summary_that_does_not_match_the_replicas_is_damaged(tmp_path, change)
 
 
 def test_the_config_is_that_of_run_json(tmp_path):
-    assert read_run(make_run(tmp_path, made_name())).config == CONFIG
+    path = make_run(tmp_path, made_name())
+    assert read_run(path).config == json.loads((path / "run.json").read_text())["config"]
 
 
 def test_the_config_of_an_older_run_is_that_of_its_yaml(tmp_path):
     """It is read as written: text that looks like a number stays text."""
-    config = CONFIG | {"name": "1e-3", "optimizer": {"lr": 1e-05, "schedule": None, "on": ["weights"]}}
-    content = yaml.safe_dump(config, sort_keys=False).encode()
-    path = make_run(tmp_path, made_name(), config=False, files={"config.yaml": content})
+    optimizer = {"lr": 1e-05, "schedule": None, "on": ["weights"]}
+    path = make_run(tmp_path, made_name("1e-3"), name="1e-3", config=CONFIG | {"optimizer": optimizer})
+    config = read_run(path).config
+    assert (config["name"], config["optimizer"]) == ("1e-3", optimizer)
+    reseal(path, "config.yaml", yaml.safe_dump(config, sort_keys=False).encode())
+    in_json(config=lambda _: None)(path)
     assert read_run(path).config == config
     assert read_run(make_run(tmp_path, made_name(number=1), config=False)).config == {}
     flip(path / "config.yaml")

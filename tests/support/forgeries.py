@@ -44,7 +44,7 @@ def in_both_configs(change):
     def change_files(run):
         in_json(config=change)(run)
         config = json.loads((run / "run.json").read_text())["config"]
-        reseal(run, "config.yaml", yaml.safe_dump(config).encode())
+        reseal(run, "config.yaml", yaml.safe_dump(config, sort_keys=False).encode())
 
     return change_files
 
@@ -78,6 +78,30 @@ def without_last_line(name):
     return change
 
 
+def chained(*changes):
+    """Several changes, one after another."""
+
+    def change_all(run):
+        for change in changes:
+            change(run)
+
+    return change_all
+
+
+def in_setting(section, **settings):
+    """A change of the settings of a section, in both configs."""
+    return in_both_configs(lambda config: config | {section: config[section] | settings})
+
+
+def without(mapping, key):
+    return {name: value for name, value in mapping.items() if name != key}
+
+
+OTHER_SEEDS = in_json(
+    seeds=lambda seeds: [*seeds[:-1], 99],
+    pairing=lambda rows: [row | {"seed": 99} if row["seed"] == 5 else row for row in rows],
+)
+
 FORGERIES = {
     "an accuracy of 77": (in_table("summary.csv", "final_test_accuracy", "77"), "summary.csv"),
     "an accuracy below 0": (in_table("metrics.csv", "test_accuracy", "-0.1"), "metrics.csv"),
@@ -96,16 +120,58 @@ FORGERIES = {
     "a row too few": (without_last_line("summary.csv"), "summary.csv"),
     "an epoch too few": (without_last_line("metrics.csv"), "metrics.csv"),
     "another number of epochs": (
-        in_json(pairing=lambda rows: [{**rows[0], "epochs": 5}, *rows[1:]]),
+        in_json(pairing=lambda rows: [{**rows[0], "epochs": 1}, *rows[1:]]),
+        "run.json",
+    ),
+    "another number of epochs before a stop": (
+        chained(
+            in_json(pairing=lambda rows: [{**rows[0], "epochs": 1}, *rows[1:]]),
+            in_setting("training", early_stopping={"patience": 1}),
+        ),
         "metrics.csv",
     ),
-    "other seeds": (
-        in_json(
-            seeds=lambda seeds: [*seeds[:-1], 99],
-            pairing=lambda rows: [row | {"seed": 99} if row["seed"] == 5 else row for row in rows],
-        ),
+    "other seeds": (OTHER_SEEDS, "run.json"),
+    "other seeds in its config, too": (
+        chained(OTHER_SEEDS, in_both_configs(lambda config: config | {"seeds": [0, 1, 2, 3, 4, 99]})),
         "summary.csv",
     ),
+    "another name": (in_json(name=lambda _: "rise"), "run.json"),
+    "another baseline": (in_json(baseline=lambda _: "bn"), "run.json"),
+    "no baseline": (in_json(baseline=lambda _: None), "run.json"),
+    "another name in its config": (in_both_configs(lambda config: config | {"name": "rise"}), "run.json"),
+    "another baseline in its config": (in_both_configs(lambda config: config | {"baseline": "bn"}), "run.json"),
+    "more seeds in its config": (in_both_configs(lambda config: config | {"seeds": 10**12}), "run.json"),
+    "no seeds in its config": (in_both_configs(lambda config: without(config, "seeds")), "run.json"),
+    "another arm in its config": (
+        in_both_configs(lambda config: config | {"arms": config["arms"] | {"dropout": {"model": {"dropout": 0.5}}}}),
+        "run.json",
+    ),
+    "its arms in another order": (
+        in_both_configs(lambda config: config | {"arms": dict(reversed(config["arms"].items()))}),
+        "run.json",
+    ),
+    "a sweep in its config": (
+        in_both_configs(lambda config: config | {"sweep": {"optimizer.lr": [0.001, 0.01]}}),
+        "run.json",
+    ),
+    "a huge sweep in its config": (
+        in_both_configs(lambda config: config | {"sweep": {f"model.k{key}": [*range(9)] for key in range(90)}}),
+        "run.json",
+    ),
+    "a sweep without lists": (in_both_configs(lambda config: config | {"sweep": {"optimizer.lr": 0.1}}), "run.json"),
+    "a sweep that is none": (in_both_configs(lambda config: config | {"sweep": ["zip"]}), "run.json"),
+    "no config": (in_both_configs(lambda _: {}), "run.json"),
+    "more epochs": (in_setting("training", epochs=200), "run.json"),
+    "fewer epochs": (in_setting("training", epochs=1), "run.json"),
+    "fewer epochs before a stop": (in_setting("training", epochs=1, early_stopping={"patience": 1}), "run.json"),
+    "more training examples": (in_setting("data", train_size=4001), "run.json"),
+    "as many validation examples": (in_setting("data", validation_size=4000), "run.json"),
+    "more training and validation examples": (
+        in_setting("data", train_size=3000, validation_size=1001),
+        "run.json",
+    ),
+    "a batch of more examples": (in_setting("data", batch_size=1000, train_size=999), "run.json"),
+    "other data": (in_setting("data", dataset="fashion_mnist"), "run.json"),
     "no pairing": (in_json(pairing=lambda _: []), "run.json"),
     "a config that is not the recorded one": (
         in_file("config.yaml", lambda content: content.replace(b"lr: 0.001", b"lr: 0.3")),

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bnreg.analysis.run_view import RunView
+from bnreg.config.cell_settings import short_seeds
 from bnreg.names import ReplicaId
 from bnreg.runs import CORRECT, Beginning, RunInfo, UsedData, correct_bytes, new_folder
 from bnreg.runs.names import UNFINISHED, new_name
@@ -29,7 +30,6 @@ CONFIG = {
     "optimizer": {"name": "adam", "lr": 0.001},
     "training": {"epochs": 2, "early_stopping": None},
     "arms": {"bn": {"model": {"norm": "batch"}}, "plain": {}},
-    "baseline": "plain",
 }
 DATA = {"mnist": UsedData("mnist", "sha256:" + "39275f10" * 8, 60_000, 10_000)}
 NUM_EXAMPLES = 200
@@ -77,6 +77,8 @@ class MadeRun:
         content = self.info.to_json() | info
         if not has_config:
             del content["config"]
+        elif content["config"]:
+            content["config"] = content["config"] | repeated(content)
         with new_run(Path(root), self.info.name) as (folder, draft):
             draft.write_json("run.json", content)
             for name, rows in (("metrics.csv", self.metrics), ("summary.csv", self.summary)):
@@ -86,6 +88,18 @@ class MadeRun:
             for name, file in (files or {}).items():
                 draft.write(name, file)
         return folder
+
+
+def repeated(content):
+    """What a resolved config says of its run, given the content of run.json."""
+    arms = content["config"].get("arms", {})
+    return {
+        "name": content["name"],
+        "arms": {arm: arms.get(arm, {}) for arm in content["arms"]},
+        "baseline": content["baseline"],
+        "seeds": short_seeds([*content["seeds"]]),
+        "sweep": {"zip": {key: [point[key] for point in content["points"]] for key in content["point_keys"]}},
+    }
 
 
 def made_run(replicas, *, points=({},), arms, seeds, **info):

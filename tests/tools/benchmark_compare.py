@@ -44,7 +44,11 @@ def write_runs(root: Path, num_runs: int) -> None:
                     flags=np.packbits(right),
                 )
             )
-        optimizer = {"name": "adam", "lr": 0.001 * (1 + number % 10)}
+        config = CONFIG | {
+            "optimizer": {"name": "adam", "lr": 0.001 * (1 + number % 10)},
+            "training": CONFIG["training"] | {"epochs": NUM_EPOCHS},
+            "compare": {"smallest_effect": 0.002},
+        }
         made_run(
             replicas,
             arms=ARMS,
@@ -53,7 +57,7 @@ def write_runs(root: Path, num_runs: int) -> None:
             name="bench",
             baseline="plain",
             seconds=30.0,
-            config=CONFIG | {"optimizer": optimizer, "compare": {"smallest_effect": 0.002}},
+            config=config,
             data={"mnist": UsedData("mnist", "sha256:mnist", 60_000, NUM_EXAMPLES)},
         ).write(root, num_examples=NUM_EXAMPLES)
 
