@@ -58,7 +58,13 @@ def shared(tmp_path_factory):
         shutil.copytree(committed_run(experiment), folder / "runs" / committed_run(experiment).name)
     # After a demo without network, some runs of an experiment used the fallback.
     for i, (lr, dataset) in enumerate([(0.001, "mnist"), (0.01, "mnist"), (0.01, "mnist_5k")]):
-        write_run("my_sweep", root=folder / "runs", settings={"optimizer.lr": lr}, dataset=dataset, id=f"my_sweep-{i}")
+        write_run(
+            "my_sweep",
+            root=folder / "runs",
+            settings={"optimizer.lr": lr},
+            dataset=dataset,
+            id=made_name("my_sweep", i),
+        )
     make_run(folder / "runs", made_name("bn_vs_plain"))  # of the demo
     pixels = np.zeros((28, 28), np.uint8)
     pixels[6:22, 12:16] = 255

@@ -36,3 +36,10 @@ class Question:
     tests: bool = False
     seeds: bool = False
     only_common: bool = False
+
+    @property
+    def averages_runs(self) -> bool:
+        """Whether it averages the values of a seed over runs."""
+        key, equals, _ = (self.baseline or "").partition("=")
+        keys = {*(self.group_by or ()), *([key] if equals and key != "arm" else [])}
+        return bool(keys) and not keys & {"run", "name"}

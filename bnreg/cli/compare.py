@@ -142,7 +142,9 @@ def compare(
         tests=tests,
         seeds=seeds,
     )
-    views, left_out = read_views(runs, root, refuse_damaged=condition is not None)
+    views, left_out = read_views(
+        runs, root, refuse_damaged=condition is not None, leave_out_repeats=question.averages_runs
+    )
     blocks = compare_views(views, question)
     failures = condition.matches(blocks) if condition else []
     put(
@@ -161,7 +163,7 @@ def compare(
 
 
 def read_views(
-    arguments: Sequence[str], root: Path, *, refuse_damaged: bool = False
+    arguments: Sequence[str], root: Path, *, refuse_damaged: bool = False, leave_out_repeats: bool = False
 ) -> tuple[list["RunView"], list[str]]:
     """Read the runs that the arguments name; also return a line for each copy, unfinished, damaged or foreign folder.
 
@@ -170,6 +172,7 @@ def read_views(
         root: The folder that holds the runs.
         refuse_damaged: Whether a damaged run is an error instead of being left out. A program that relies on the
             result needs this.
+        leave_out_repeats: Whether a run that only repeats the networks of an earlier one is left out, too.
 
     Raises:
         UserError: If no run is complete, with a line for each folder; or with a line for each damaged run.
@@ -185,11 +188,16 @@ def read_views(
     first: dict[str, Path] = {}
     for folder in expand_runs(arguments, root):
         try:
-            view = view_of_run(read_run(folder))
-            if first.setdefault(view.id, folder) == folder:
-                views.append(view)
-            else:  # together they would count each network twice
-                left_out.append(f"{folder}: a copy of {first[view.id]}: it has the same id")
+            run = read_run(folder)
+            # Together they would count each network twice.
+            marks = {run.info.id: "a copy of {}: it has the same id"}
+            if leave_out_repeats:
+                marks[run.training_hash] = "a repeat of {}: the same settings gave the same results"
+            if twin := next((mark for mark in marks if mark in first), None):
+                left_out.append(f"{folder}: {marks[twin].format(first[twin])}")
+            else:
+                views.append(view_of_run(run))
+                first |= dict.fromkeys(marks, folder)
         except UnreadableRunError as error:
             is_run = not isinstance(error, FolderOfRunsError)
             is_mistake = refuse_damaged and is_run and error.state in ("damaged", "newer")

@@ -12,7 +12,7 @@ from itertools import product, starmap
 from typing import Any
 
 from bnreg.names import NAME, SECTIONS, SEED_LIMIT, ReplicaId
-from bnreg.runs.names import YEARS
+from bnreg.runs.names import YEARS, experiment_of
 from bnreg.runs.strict_json import parse_json
 from bnreg.training.messages import Proof
 from bnreg.wording import printable
@@ -318,6 +318,8 @@ def _what_is_wrong(info: dict[str, Any]) -> str | None:
     for key, check in _OPTIONAL.items():
         if info.get(key) is not None and not check(info[key]):
             return f"the value of {key} is not what bnreg writes"
+    if experiment_of(info["id"]) != info["name"]:
+        return "its id is not that of a run of its name"
     if info["baseline"] not in (None, *info["arms"]):
         return "its baseline is not one of its arms"
     if any({*point} != {*info["point_keys"]} for point in info["points"]):

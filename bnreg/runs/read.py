@@ -2,7 +2,9 @@
 
 import csv
 import glob
+import hashlib
 import io
+import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -119,6 +121,13 @@ class Run:
     def config(self) -> Mapping[str, Any]:
         """The resolved config; empty if the run recorded none."""
         return self.info.config or {}
+
+    @property
+    def training_hash(self) -> str:
+        """SHA-256 of its data, settings and metrics by epoch: runs that share it trained the same networks."""
+        data = {requested: used.fingerprint for requested, used in self.info.data.items()}
+        trained = [data, dict(self.config) | {"name": None}, self.checksums[METRICS]]
+        return hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()
 
     def verified(self, names: Sequence[str]) -> dict[str, bytes]:
         """The contents of some more files.

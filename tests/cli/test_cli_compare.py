@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.made_runs import new_run
+from support.made_runs import made_name, new_run
 
 from bnreg.runs import expand_runs, read_run
 
@@ -24,7 +24,7 @@ def test_compare_reads_any_number_of_runs_and_patterns_that_the_shell_left(bnreg
     for name in ("one", "two", "three"):
         make_run(name)
     done = bnreg("compare", "runs/t*", "runs/*")
-    assert [done.out.count(f"{name}: mnist_5k") for name in ("one", "two", "three")] == [1, 1, 1]
+    assert [done.out.count(f"{made_name(name)}: mnist_5k") for name in ("one", "two", "three")] == [1, 1, 1]
 
 
 def test_a_stray_file_beside_runs_is_skipped_whichever_side_expands_the_pattern(bnreg, make_run):
@@ -34,7 +34,7 @@ def test_a_stray_file_beside_runs_is_skipped_whichever_side_expands_the_pattern(
     stray.touch()
     for arguments in (["runs/*"], [run, stray], [stray, run]):
         done = bnreg("compare", *arguments)
-        assert (done.code, done.err, done.out.count("lift: mnist_5k")) == (0, "", 1)
+        assert (done.code, done.err, done.out.count(f"{made_name('lift')}: mnist_5k")) == (0, "", 1)
     for arguments in ([stray], [stray, "runs"]):
         done = bnreg("compare", *arguments)
         assert (done.code, done.err) == (2, "runs/stray.txt: not a run folder (it has no manifest.json)\n")
@@ -48,7 +48,7 @@ def test_a_run_that_cannot_be_read_is_named_and_left_out(bnreg, make_run):
     for arguments in (["runs/*"], [run, damaged]):
         done = bnreg("compare", *arguments)
         assert (done.code, done.err) == (0, "")
-        assert done.out.startswith("lift: mnist_5k")
+        assert done.out.startswith(f"{made_name('lift')}: mnist_5k")
         assert done.out.endswith(f"left out: {reason}")
     done = bnreg("compare", "runs/*", "--json")
     assert (done.err, len(json.loads(done.out))) == (f"left out: {reason}", 1)
@@ -116,8 +116,8 @@ def test_a_script_does_not_rely_on_the_verdict_on_one_seed(bnreg, make_run, cond
     make_run("lift")
     make_run("single", num_seeds=1)
     done = bnreg("compare", "runs/*", "--fail-if", condition)
-    line = "--fail-if: single: test accuracy of bn against plain: too few seeds for a verdict; each arm needs two\n"
-    assert (done.code, done.out, done.err) == (2, "", line)
+    reason = "test accuracy of bn against plain: too few seeds for a verdict; each arm needs two"
+    assert (done.code, done.out, done.err) == (2, "", f"--fail-if: {made_name('single')}: {reason}\n")
 
 
 def test_every_argument_without_a_run_gets_its_own_line(bnreg, make_run):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support import made_runs
 from support.command_line import comparisons
+from support.made_runs import made_name
 
 from bnreg.analysis.comparison import compare_views
 from bnreg.analysis.question import Question
@@ -102,7 +103,7 @@ def test_a_diverged_replica_counts_as_a_guess_at_any_epoch(bnreg, make_run):
 )
 def test_networks_that_learnt_nothing_are_noticed(bnreg, accuracies, who):
     """11.35 % is what one class for all test images gets on MNIST."""
-    made_runs.make_run("runs", made_runs.made_name(), accuracies=accuracies, num_seeds=6)
+    made_runs.make_run("runs", made_name(), accuracies=accuracies, num_seeds=6)
     done = bnreg("compare", "runs/*", "--width", "200")
     assert done.code == 0, done.err
     assert (f"warning: no better than a guess: {who}; usual causes: dead units," in done.out) is (who is not None)
@@ -112,9 +113,7 @@ def test_a_diverged_network_is_not_called_dead_too(bnreg):
     accuracies = {"bn": [0.97, 0.97], "plain": [0.1, 0.1]}
     points = [{"optimizer.lr": 0.1}, {"optimizer.lr": 0.2}]
     diverged = [("plain", seed) for seed in range(5)]
-    made_runs.make_run(
-        "runs", made_runs.made_name(), accuracies=accuracies, num_seeds=6, points=points, diverged=diverged
-    )
+    made_runs.make_run("runs", made_name(), accuracies=accuracies, num_seeds=6, points=points, diverged=diverged)
     out = bnreg("compare", "runs/*", "--width", "200").out
     assert "diverged, counted as chance: plain, seeds 0, 1, 2, 3, 4, at 2 points" in out
     assert "no better than a guess: plain, seed 5, at 2 points" in out
@@ -122,9 +121,7 @@ def test_a_diverged_network_is_not_called_dead_too(bnreg):
 
 def test_arms_called_like_missing_values_are_arms_like_any_other(bnreg):
     """Also in metrics.csv, which pandas reads."""
-    made_runs.make_run(
-        "runs", made_runs.made_name(), accuracies={"NA": 0.97, "null": 0.96, "nan": 0.95}, baseline="null"
-    )
+    made_runs.make_run("runs", made_name(), accuracies={"NA": 0.97, "null": 0.96, "nan": 0.95}, baseline="null")
     asked = ("compare", "runs/*", "--at", "epoch=1", "--json")
     (record,) = json.loads(bnreg(*asked).out)
     assert {one["arm"]: one["test_accuracy"]["mean"] for one in record["arms"]} == pytest.approx(
@@ -201,7 +198,7 @@ def test_a_verdict_can_fail_a_script(bnreg, make_run, condition, lift, code):
     assert "against plain" in done.out
     assert bool(done.err) == (code == 3)
     if code:
-        assert done.err.startswith(f"--fail-if {condition}: lift: test accuracy of bn against plain: ")
+        assert done.err.startswith(f"--fail-if {condition}: {made_name('lift')}: test accuracy of bn against plain: ")
 
 
 def test_every_format_can_be_written_into_a_new_file(bnreg, make_run, tmp_path):

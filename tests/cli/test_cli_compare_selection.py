@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import comparisons
+from support.made_runs import made_name
 
 
 @pytest.mark.usefixtures("rates")
@@ -19,6 +20,40 @@ def test_runs_are_pooled_by_a_key(bnreg):
     text = bnreg("compare", "runs/*", "--group-by", "optimizer.lr", "--width", "200").out
     assert text.startswith("3 runs: mnist_5k (requested mnist), 2 epochs, 6 seeds\n")
     assert "p after Holm for 3 comparisons" in text
+
+
+@pytest.mark.parametrize(
+    "pooled", [["--group-by", "arm"], ["--group-by", "optimizer.lr,dataset"], ["--baseline", "dataset=mnist_5k"]]
+)
+def test_a_repeated_run_is_no_further_evidence(bnreg, make_run, pooled):
+    """Its networks are the same ones, whatever its id: two of each would hide that the test examples are few."""
+    asked = ("--width", "200", *pooled)
+    one = make_run("lift", correct=True, noise=0.004)
+    alone = bnreg("compare", one, *asked)
+    assert alone.code == 0
+    two = make_run("lift", correct=True, noise=0.004, id=made_name("lift", 2))
+    both = bnreg("compare", one, two, *asked)
+    left_out = f"left out: {two}: a repeat of {one}: the same settings gave the same results"
+    assert (both.code, both.out.split()) == (0, [*alone.out.split(), *left_out.split()])
+
+
+@pytest.mark.parametrize(
+    "apart", [[], ["--baseline", "arm=plain"], ["--group-by", "run,arm"], ["--baseline", f"run={made_name('lift')}"]]
+)
+def test_a_repeated_run_is_shown_beside_the_first(bnreg, make_run, apart):
+    """So that one sees that a training can be repeated."""
+    for number in range(2):
+        make_run("lift", id=made_name("lift", number))
+    done = bnreg("compare", "runs/*", *apart)
+    assert (done.code, "left out" in done.out) == (0, False)
+
+
+@pytest.mark.parametrize("change", [{"lift": 0.02}, {"settings": {"optimizer.lr": 0.1}}, {"dataset": "mnist"}])
+def test_runs_that_differ_are_averaged(bnreg, make_run, change):
+    make_run("lift")
+    make_run("lift", id=made_name("lift", 2), **change)
+    done = bnreg("compare", "runs/*", "--group-by", "arm")
+    assert (done.code, done.out[:6], "left out" in done.out) == (0, "2 runs", False)
 
 
 def test_the_epochs_of_pooled_runs_are_a_range_from_the_fewest_to_the_most(bnreg, make_run):
@@ -98,7 +133,7 @@ def test_the_value_of_a_baseline_may_be_written_in_any_way(bnreg, value):
 @pytest.mark.usefixtures("rates")
 def test_a_filter_chooses_by_settings(bnreg):
     done = bnreg("compare", "runs/*", "--where", "optimizer.lr<0.1 and seed<3", "--json")
-    assert [record["run"] for record in json.loads(done.out)] == ["b", "c"]
+    assert [record["run"] for record in json.loads(done.out)] == [made_name("b"), made_name("c")]
     assert [one["num_pairs"] for one in comparisons(done)] == [3, 3]
 
 
@@ -128,7 +163,7 @@ def test_another_baseline_turns_the_difference_round(bnreg, make_run):
 @pytest.mark.usefixtures("rates")
 def test_order_by_a_key_or_a_metric(bnreg):
     def runs(sort):
-        return [record["run"] for record in json.loads(bnreg("compare", "runs/*", "--sort", sort, "--json").out)]
+        return [record["name"] for record in json.loads(bnreg("compare", "runs/*", "--sort", sort, "--json").out)]
 
     assert runs("optimizer.lr") == ["b", "c", "a"]
     assert runs("-optimizer.lr") == ["a", "c", "b"]
@@ -189,9 +224,9 @@ def test_runs_and_patterns_sort_by_their_numbers(bnreg, make_run):
             "--baseline model.norm=Batch: not one of those compared; did you mean 'batch'? (batch, none)",
         ),
         (["--baseline", "optimizer.lr="], "--baseline optimizer.lr=: expected a value after ="),
-        (["--at", "epoch=9"], "--at epoch=9: a: was trained for 2 epochs"),
+        (["--at", "epoch=9"], f"--at epoch=9: {made_name('a')}: was trained for 2 epochs"),
         (["--at", "epoch=0"], "--at: 'epoch=0': expected best, last or epoch=N"),
-        (["--at", "best"], "--at best: a: no validation split, and the test set selects nothing"),
+        (["--at", "best"], f"--at best: {made_name('a')}: no validation split, and the test set selects"),
         (["--fail-if", "bn is bad"], "--fail-if 'bn is bad': expected ARM < ARM"),
         (["--fail-if", "dropout < plain"], "--fail-if: dropout and plain were not compared (compared: bn with plain)"),
         (["--json", "--csv"], "--json and --csv exclude each other; give one"),
@@ -210,7 +245,8 @@ def test_an_arm_missing_in_some_runs_is_named(bnreg, make_run):
     make_run("both")
     make_run("other", arms=("dropout", "wide"), baseline="wide")
     done = bnreg("compare", "runs/*", "--baseline", "plain")
-    assert (done.code, done.err) == (2, "--baseline plain: other does not have this arm (choices: dropout, wide)\n")
+    line = f"--baseline plain: {made_name('other')} does not have this arm (choices: dropout, wide)\n"
+    assert (done.code, done.err) == (2, line)
 
 
 def test_runs_with_different_baselines_are_pooled_without_a_comparison(bnreg, make_run):
@@ -246,7 +282,7 @@ def test_data_sets_are_never_averaged(bnreg, make_run):
 def test_a_filter_that_removes_the_baseline_says_what_to_do(bnreg):
     done = bnreg("compare", "runs/*", "--where", "model.norm=batch")
     line = (
-        "a: the baseline plain has no replica that matches --where 'model.norm=batch'; "
+        f"{made_name('a')}: the baseline plain has no replica that matches --where 'model.norm=batch'; "
         "choose another --baseline, or filter by a setting that it shares, such as optimizer.lr or seed\n"
     )
     assert (done.code, done.err) == (2, line)

@@ -94,10 +94,10 @@ def test_a_screenful_has_no_summary(bnreg):
         write_run(f"a{number}")
     for option in ([], ["--full"]):
         done = bnreg("compare", "runs/*", *option)
-        assert done.out.startswith("a0: mnist_5k")
+        assert done.out.startswith(f"{made_name('a0')}: mnist_5k")
         assert "--full" not in done.out
 
 
 def test_one_comparison_is_never_shortened(bnreg):
     done = bnreg("compare", write_run("long", num_seeds=40), "--seeds")
-    assert done.out.startswith("long: mnist_5k")
+    assert done.out.startswith(f"{made_name('long')}: mnist_5k")

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import yaml
 from safetensors import numpy
-from support.made_runs import reseal, write_run
+from support.made_runs import made_name, reseal, write_run
 
 from bnreg.runs import CORRECT
 
@@ -135,7 +135,10 @@ FORGERIES = {
         chained(OTHER_SEEDS, in_both_configs(lambda config: config | {"seeds": [0, 1, 2, 3, 4, 99]})),
         "summary.csv",
     ),
-    "another name": (in_json(name=lambda _: "rise"), "run.json"),
+    "another name": (in_json(name=lambda _: "rise", id=lambda _: made_name("rise")), "run.json"),
+    "an id of another name": (in_json(id=lambda _: made_name("rise")), "run.json"),
+    "an id without a start": (in_json(id=lambda _: "lift"), "run.json"),
+    "an id with more than a start": (in_json(id=lambda run: f"{run} (2)"), "run.json"),
     "another baseline": (in_json(baseline=lambda _: "bn"), "run.json"),
     "no baseline": (in_json(baseline=lambda _: None), "run.json"),
     "another name in its config": (in_both_configs(lambda config: config | {"name": "rise"}), "run.json"),

@@ -8,7 +8,7 @@ import json
 import math
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import short_seeds
 from bnreg.names import ReplicaId
 from bnreg.runs import CORRECT, Beginning, RunInfo, UsedData, correct_bytes, new_folder
-from bnreg.runs.names import UNFINISHED, new_name
+from bnreg.runs.names import UNFINISHED, experiment_of, new_name
 from bnreg.runs.unfinished import PLAN, UnfinishedRun
 from bnreg.training.messages import Proof
 
@@ -120,7 +120,7 @@ def made_run(replicas, *, points=({},), arms, seeds, **info):
         flags = np.stack([one.flags for one in ordered]).reshape(len(arms), len(seeds), -1)
     about = {
         "schema": 1,
-        "id": "lift",
+        "id": made_name(),
         "name": "lift",
         "command": ("bnreg", "train", "lift.yaml"),
         "arms": tuple(arms),
@@ -188,8 +188,8 @@ def make_run(
         points=points,
         arms=list(accuracies),
         seeds=seeds,
-        id=folder_name,
-        name=folder_name.partition("-")[0],
+        id=folder_name if experiment_of(folder_name) else made_name(folder_name),
+        name=experiment_of(folder_name) or folder_name,
         command=("bnreg", "train", "lift.yaml", "seeds=10"),
         started="2026-11-23T03:45:29+00:00",
         seconds=16.1,
@@ -200,7 +200,7 @@ def make_run(
         platform="Linux",
         git_commit="0123456789abcdef",
     )
-    folder = run.write(root, files=files, has_config=config is not False, **{"id": folder_name, **info})
+    folder = run.write(root, files=files, has_config=config is not False, **info)
     return folder.rename(Path(root) / folder_name)
 
 
@@ -264,7 +264,7 @@ def write_run(
         replicas,
         arms=arms,
         seeds=range(num_seeds),
-        id=id or name,
+        id=id or made_name(name),
         name=name,
         command=("train", f"{name}.yaml"),
         baseline=baseline,
@@ -415,12 +415,14 @@ def make_unfinished(root, name, num_shards=2):
         seeds=range(num_shards),
         baseline="plain",
         config=CONFIG,
+        id=name,
+        name=experiment_of(name),
         shards=tuple({"seeds": [seed], "replicas": 2} for seed in range(num_shards)),
         versions={"bnreg": "0.1.0", "torch": "2.15.0", "numpy": "2.0.0"},
     ).info
     run = UnfinishedRun(Path(root) / f"{name}{UNFINISHED}")
     with new_folder(run.folder, what="run", option="--runs") as draft:
-        draft.write_json(PLAN, Beginning(replace(info, id=name), data_folder=None, cut_for=2).to_json())
+        draft.write_json(PLAN, Beginning(info, data_folder=None, cut_for=2).to_json())
         draft.write("config.yaml", b"{}")
     return run
 

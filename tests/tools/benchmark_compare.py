@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.append(str(Path(__file__).parent.parent))
-from support.made_runs import CONFIG, MadeReplica, made_run
+from support.made_runs import CONFIG, MadeReplica, made_name, made_run
 
 from bnreg.names import ReplicaId
 from bnreg.runs import UsedData
@@ -53,7 +53,7 @@ def write_runs(root: Path, num_runs: int) -> None:
             replicas,
             arms=ARMS,
             seeds=range(NUM_SEEDS),
-            id=f"run{number:04d}",
+            id=made_name("bench", number),
             name="bench",
             baseline="plain",
             seconds=30.0,

@@ -35,6 +35,7 @@ CELLS = ("77", "-1", "inf", "nan", "", "word", "0.5", "0.25", "0", "1", "2", "3"
 NUMBERS = (*range(-1, 9), 99, 200, 10**6, 10**9)
 # Paths in run.json to numbers and names that its tables and answers repeat.
 FACTS = (
+    *(("id",), ("name",), ("baseline",)),
     *((key, index) for key in ("seeds", "arms") for index in range(2)),
     *(("pairing", row, key) for row in (0, 5, 11) for key in ("epochs", "seed", "arm", "point_index")),
     ("data", "mnist", "num_test"),
