@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bnreg.errors import UserError
 from bnreg.runs.consistency import contradiction
 from bnreg.runs.folder import MANIFEST, DamagedError, read_manifest, verified
-from bnreg.runs.info import RunInfo
+from bnreg.runs.info import MAX_DEPTH, RunInfo
 from bnreg.runs.names import (
     CONFIG,
     CORRECT,
@@ -190,15 +190,22 @@ def _info(path: Path, files: Mapping[str, bytes]) -> RunInfo:
 
 
 def _parse_yaml(content: bytes) -> Any:
-    """Parse a config that bnreg resolved: the library that wrote it reads text that looks like a number as text."""
+    """Parse a config that bnreg resolved: the library that wrote it reads text that looks like a number as text.
+
+    The events are read first, one by one: the library builds nested values by recursion, which ends the whole process
+    if they are nested too deeply, and a few aliases can stand for gigabytes.
+    """
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
     try:
-        if b"*" in content and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, loader)):
-            raise ValueError("it has aliases, which bnreg does not write")  # a few of them can stand for gigabytes
+        for event in yaml.parse(content, loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
+                raise ValueError("it has aliases or deep nesting, which bnreg does not write")
         return yaml.load(content, loader)
-    except (yaml.YAMLError, RecursionError):
+    except yaml.YAMLError:
         raise ValueError("it is not what bnreg writes") from None
 
 

@@ -99,3 +99,11 @@ def test_every_file_is_checked_against_its_checksum(tmp_path):
     assert checked["curves.svg"] == {"num_bytes": 6, "state": "changed"}
     assert checked["weights/bn-0"] == {"num_bytes": 5, "state": "whole"}
     assert checked["weights/bn-1"] == {"num_bytes": 0, "state": "missing"}
+
+
+def test_a_config_that_is_nested_deeply_is_damaged(tmp_path):
+    """The library would build it by recursion, without bound: ten thousand levels end the process."""
+    path = make_run(tmp_path, made_name())
+    reseal(path, "config.yaml", b"a: " + b"[" * 30 + b"]" * 30)
+    with pytest.raises(UnreadableRunError, match=r"config\.yaml: damaged run: it has aliases or deep nesting"):
+        read_run(path)
