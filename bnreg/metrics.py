@@ -7,6 +7,7 @@ tensors, so that the table can be read without importing torch.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,15 +24,15 @@ class Metric:
     Attributes:
         per_example: (logits of shape (R, batch, classes), labels of shape (R, batch)) → one value for each example, of
             shape (R, batch); the metric is their mean. None if it is measured differently, such as a diagnostic.
-        higher_is_better: Whether a higher value is better.
+        higher_is_better: Whether a higher value is better; None if neither direction is.
         is_share: Whether it is a share of examples, shown in percent.
         chance: Number of classes → its value for a network that guesses; None if guessing does not determine it.
         smallest_effect: The smallest difference that matters unless a config sets another, in the metric's own unit;
-            None without a natural choice.
+            None without a natural choice. Without one a difference is called higher or lower, not better or worse.
     """
 
     per_example: Callable[[Tensor, Tensor], Tensor] | None = None
-    higher_is_better: bool = False
+    higher_is_better: bool | None = None
     is_share: bool = False
     chance: Callable[[int], float] | None = None
     smallest_effect: float | None = None
@@ -80,7 +81,7 @@ def _is_right(logits: Tensor, labels: Tensor) -> Tensor:
 ACCURACY = "accuracy"
 ACCURACY_SMALLEST_EFFECT = 0.002  # 0.2 percentage points
 METRICS: dict[str, Metric] = {
-    "loss": Metric(cross_entropy, chance=math.log),
+    "loss": Metric(cross_entropy, higher_is_better=False, chance=math.log),
     ACCURACY: Metric(
         _is_right,
         higher_is_better=True,
@@ -89,7 +90,10 @@ METRICS: dict[str, Metric] = {
         smallest_effect=ACCURACY_SMALLEST_EFFECT,
     ),
 }
-# All other measurements: a plain number; lower is better.
+# Nobody means a difference of more than 10 percentage points: 0.3 was written for 0.3 of one.
+MAX_BARE_EFFECT = 0.1
+_EFFECT = re.compile(r"(?P<number>[0-9]+([.][0-9]*)?([eE][-+]?[0-9]+)?) ?(?P<unit>pp)?")
+# All other measurements: a plain number, of which neither direction is better.
 DIAGNOSTIC = Metric()
 # The batch norm statistics that a network was tested with, if a column names them: ``test_accuracy_population``.
 STATISTICS = ("running", "population")
@@ -111,6 +115,33 @@ def measure_of(column: str) -> str:
     for statistics in STATISTICS:
         measure = measure.removesuffix(f"_{statistics}")
     return measure
+
+
+def effect_of(value: object, column: str) -> float:
+    """A smallest effect in a metric's own unit: ``0.002``, or for a share of examples also ``"0.2pp"``.
+
+    Args:
+        value: As written in a config or on the command line.
+        column: The metric.
+
+    Raises:
+        ValueError: In words, if it is no such effect, or a share so large that its unit must be meant otherwise.
+    """
+    is_share = metric_of(column).is_share
+    match = _EFFECT.fullmatch(value) if isinstance(value, str) else None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if (not is_number and match is None) or (match and match["unit"] and not is_share):
+        raise ValueError(f"expected a number{', such as 0.002 or 0.2pp' if is_share else ''}")
+    number = float(match["number"] if match else value)  # type: ignore[arg-type]
+    if match and match["unit"]:
+        number /= 100
+    elif is_share and number > MAX_BARE_EFFECT:
+        raise ValueError(
+            f"as a share that is {100 * number:g} percentage points; write {number:g}pp or {100 * number:g}pp"
+        )
+    if not 0 <= number <= (1 if is_share else math.inf) or math.isinf(number):
+        raise ValueError(f"expected a number from 0{' to 1' if is_share else ''}")
+    return number
 
 
 def label_of(column: str) -> str:

@@ -16,6 +16,7 @@ GROUND = {
     "metrics",
     "names",
     "search_path",
+    "rounds",
     "signals",
     "stopping",
     "streams",

@@ -43,6 +43,8 @@ def about_run(run: Run) -> dict[str, Any]:
         "sweep": {key: _distinct([point[key] for point in view.points]) for key in view.point_keys},
         "num_points": len(view.points),
         "seeds": list(view.seeds),
+        "looks": list(view.info.looks),
+        "extends": view.info.extends,
         "pairing": prove_pairing(view.pairing),
         "diverged": [
             {"arm": proof.replica.arm, "seed": proof.replica.seed, "point": view.points[proof.replica.point_index]}

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from bnreg.analysis.replicas import (
 from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import cell_settings
 from bnreg.errors import UserError
-from bnreg.metrics import ACCURACY_SMALLEST_EFFECT, metric_of
+from bnreg.metrics import effect_of, label_of, metric_of
 from bnreg.wording import did_you_mean, listed, natural_order, point_label
 
 DEFAULT_METRICS = (TEST_ACCURACY, "test_loss")
@@ -42,7 +42,8 @@ class Block:
         baseline: The side that the others are compared with, if any.
         groups: By point and side.
         metrics: The metrics to show.
-        judged: The comparisons, metric by metric.
+        compared: The metrics to compare by.
+        judged: The comparisons, metric by metric; those on one metric are a family of their own.
         columns: Further settings to show.
         question: The question that it answers.
     """
@@ -54,6 +55,7 @@ class Block:
     baseline: str | None
     groups: list[ReplicaGroup]
     metrics: tuple[str, ...]
+    compared: tuple[str, ...]
     judged: list[Judged]
     columns: tuple[str, ...]
     question: Question
@@ -82,7 +84,7 @@ def compare_views(views: Sequence[RunView], question: Question | None = None) ->
     columns = _columns(chosen, question)
     if question.group_by is None and along == "arm":
         blocks = [
-            _run_block(view, names, [one for one in replicas if one in chosen], baseline, columns, question)
+            _run_block(view, names, replicas, chosen, baseline, columns, question)
             for view, names, replicas in zip(views, metrics, by_view, strict=True)
         ]
     else:
@@ -95,7 +97,13 @@ def _read(view: RunView, question: Question) -> tuple[str, ...]:
     if question.metrics:
         return question.metrics
     beside = question.at == LAST and RUNNING_ACCURACY in metric_names(view) and _predicts_by_population(view)
-    return (*DEFAULT_METRICS, RUNNING_ACCURACY) if beside else DEFAULT_METRICS
+    shown = (*DEFAULT_METRICS, RUNNING_ACCURACY) if beside else DEFAULT_METRICS
+    return tuple(distinct([declared_metric(view), *shown]))
+
+
+def declared_metric(view: RunView) -> str:
+    """The metric that a run's config declares for its verdicts; what else is compared is secondary."""
+    return str((view.config.get("compare") or {}).get("metric") or TEST_ACCURACY)
 
 
 def _predicts_by_population(view: RunView) -> bool:
@@ -160,6 +168,7 @@ def _run_block(
     view: RunView,
     metrics: tuple[str, ...],
     replicas: Sequence[Replica],
+    chosen: Mapping[Replica, None],
     asked: str | None,
     columns: tuple[str, ...],
     question: Question,
@@ -167,19 +176,25 @@ def _run_block(
     if asked is not None and asked not in view.arms:
         raise _no_arm(asked, f"{view.id} does not have", view.arms)
     baseline = asked or view.baseline
+    groups = run_groups(view, [one for one in replicas if one in chosen])
     block = Block(
         views=(view,),
         is_run=question.where is None,
         point_keys=view.point_keys,
         along="arm",
         baseline=baseline,
-        groups=run_groups(view, replicas),
+        groups=groups,
         metrics=metrics,
+        compared=question.metrics or (declared_metric(view),),
         judged=[],
         columns=tuple(key for key in columns if key not in view.point_keys),
         question=question,
     )
-    return _judged(block)
+    # What was compared does not become fewer comparisons by looking at some of them only.
+    shown = {(point_label(group.point), group.side) for group in groups}
+    everything = run_groups(view, replicas) if question.where is not None else []
+    hidden = [one for one in everything if one.side == baseline or (point_label(one.point), one.side) not in shown]
+    return _judged(block, hidden)
 
 
 def _pooled_block(
@@ -209,7 +224,10 @@ def _pooled_block(
             what = f"not one of those compared{did_you_mean(baseline, sides)}"
             raise UserError(f"--baseline {question.baseline or baseline}: {what} ({', '.join(sides)})")
         baseline = equal[0]
-    known_to_all = tuple(name for name in DEFAULT_METRICS if all(name in one.values for one in replicas))
+    declared_metrics = distinct(map(declared_metric, views))
+    compared = question.metrics or (declared_metrics[0] if len(declared_metrics) == 1 else TEST_ACCURACY,)
+    names = distinct([*compared, *DEFAULT_METRICS])
+    known_to_all = tuple(name for name in names if all(name in one.values for one in replicas))
     block = Block(
         views=tuple(dict.fromkeys(one.view for one in replicas)),
         is_run=False,
@@ -218,6 +236,7 @@ def _pooled_block(
         baseline=baseline,
         groups=groups,
         metrics=question.metrics or known_to_all,
+        compared=compared,
         judged=[],
         columns=tuple(key for key in columns if key not in point_keys and key != along),
         question=question,
@@ -225,17 +244,20 @@ def _pooled_block(
     return _judged(block)
 
 
-def _judged(block: Block) -> Block:
-    """The block with its comparisons: each group against the baseline's group at the same point."""
+def _judged(block: Block, hidden: Sequence[ReplicaGroup] = ()) -> Block:
+    """The block with its comparisons: each group against the baseline's group at the same point.
+
+    Args:
+        block: The block.
+        hidden: Further groups, whose comparisons belong to the same family but are not shown.
+    """
     if block.baseline is None:
         return block
-    question = block.question
+    question, baseline = block.question, block.baseline
     if question.only_common:
         sides = Counter(point_label(group.point) for group in block.groups)
         block = replace(block, groups=[one for one in block.groups if sides[point_label(one.point)] > 1])
-    baselines = {point_label(group.point): group for group in block.groups if group.side == block.baseline}
-    others = [group for group in block.groups if group.side != block.baseline]
-    lacking = distinct(point_label(group.point) for group in others if point_label(group.point) not in baselines)
+    pairs, lacking = _pairs(block.groups, baseline)
     if lacking:
         where = f" at {'; '.join(lacking)}" if lacking != [""] else ""
         run = f"{block.views[0].id}: " if len(block.views) == 1 else ""
@@ -245,31 +267,54 @@ def _judged(block: Block) -> Block:
             remedy = "filter by a setting that it shares, such as optimizer.lr or seed"
         what = f"{run}the baseline {block.baseline} has no replica{where}{matching}"
         raise UserError(f"{what}; choose another --baseline, or {remedy}")
-    pairs = [(group, baselines[point_label(group.point)]) for group in others]
-    compared = question.metrics or (TEST_ACCURACY,)
-    effects = {metric: _smallest_effect(block, metric) for metric in compared}
-    return replace(block, judged=judge_groups(pairs, compared, effects, stored_final=question.at == LAST))
+    unseen, _ = _pairs(hidden, baseline)
+    effects = {metric: smallest_effect(block, metric) for metric in block.compared}
+    judged = judge_groups([*pairs, *unseen], block.compared, effects)
+    shown = {arm for arm, _ in pairs}
+    return replace(block, judged=[one for one in judged if one.arm in shown])
 
 
-def _smallest_effect(block: Block, metric: str) -> float | None:
-    """The smallest effect of interest in the metric's unit; a loss has none unless one is given.
+def _pairs(groups: Sequence[ReplicaGroup], baseline: str) -> tuple[list[tuple[ReplicaGroup, ReplicaGroup]], list[str]]:
+    """Each group with the baseline's at the same point, and the points at which the baseline has none."""
+    baselines = {point_label(group.point): group for group in groups if group.side == baseline}
+    others = [group for group in groups if group.side != baseline]
+    lacking = distinct(point_label(group.point) for group in others if point_label(group.point) not in baselines)
+    paired = [(group, point_label(group.point)) for group in others]
+    return [(group, baselines[point]) for group, point in paired if point in baselines], lacking
 
-    The smallest that a run declares: what is equivalent by it is so by all.
+
+def smallest_effect(block: Block, metric: str) -> float | None:
+    """The smallest effect of interest in the metric's unit; 0 if every difference matters, None if none was declared.
+
+    Of several that runs declare, the smallest: what is equivalent by it is so by all.
+
+    Raises:
+        UserError: If the one that is asked for is none.
     """
-    asked, natural = block.question.smallest_effect, metric_of(metric).smallest_effect
-    if asked is not None:
-        if natural is None and len(block.question.metrics) > 1:
-            return None
-        return asked or None
-    if natural is None:
-        return None
-    return min(declared_effects(block)) or None
+    asked = block.question.smallest_effects
+    is_meant = metric_of(metric).smallest_effect is not None or len(block.question.metrics) <= 1
+    name = metric if metric in asked else "" if "" in asked and is_meant else None
+    if name is not None:
+        try:
+            return effect_of(asked[name], metric)
+        except ValueError as wrong:
+            raise UserError(f"--smallest-effect {asked[name]}: {label_of(metric)}: {wrong}") from None
+    declared = declared_effects(block, metric)
+    return min(declared) if declared else None
 
 
-def declared_effects(block: Block) -> list[float]:
-    """The smallest effects of interest in accuracy that the configs of the runs declare, ascending."""
-    declared = ((view.config.get("compare") or {}).get("smallest_effect") for view in block.views)
-    return sorted({ACCURACY_SMALLEST_EFFECT if effect is None else effect for effect in declared})
+def declared_effects(block: Block, metric: str) -> list[float]:
+    """The smallest effects of interest that the configs of the runs declare for a metric, ascending."""
+    found = []
+    for view in block.views:
+        declared = (view.config.get("compare") or {}).get("smallest_effect")
+        if isinstance(declared, Mapping):
+            declared = declared.get(metric)
+        elif metric_of(metric).smallest_effect is None:
+            declared = None
+        effect = metric_of(metric).smallest_effect if declared is None else effect_of(declared, metric)
+        found += [] if effect is None else [effect]
+    return sorted({*found})
 
 
 def _sorted(blocks: list[Block], sort: str | None) -> list[Block]:
@@ -292,5 +337,5 @@ def _sorted(blocks: list[Block], sort: str | None) -> list[Block]:
 def _resorted(block: Block) -> Block:
     """The block with its comparisons in the order of its groups."""
     place = {group: index for index, group in enumerate(block.groups)}
-    metrics = block.question.metrics or (TEST_ACCURACY,)
+    metrics = block.compared
     return replace(block, judged=sorted(block.judged, key=lambda one: (metrics.index(one.metric), place[one.arm])))

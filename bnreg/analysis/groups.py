@@ -14,7 +14,7 @@ from bnreg.config.key_paths import Point
 from bnreg.wording import as_written, natural_order, point_label
 
 if TYPE_CHECKING:
-    from bnreg.statistics.intervals import Flags
+    import numpy.typing as npt
 
 
 class Moments(NamedTuple):
@@ -50,11 +50,16 @@ class ReplicaGroup:
 
     @cached_property
     def by_seed(self) -> dict[int, list[Replica]]:
-        """Its replicas by seed, ascending."""
+        """Its replicas by seed, in the order in which the seeds were trained."""
         seeds: dict[int, list[Replica]] = {}
-        for replica in sorted(self.replicas, key=lambda one: one.seed):
+        for replica in self.replicas:
             seeds.setdefault(replica.seed, []).append(replica)
         return seeds
+
+    @property
+    def seeds_may_be_added(self) -> bool:
+        """Whether a run of its replicas was looked at before its last seeds were trained."""
+        return any(view.is_sequential for view in {replica.view for replica in self.replicas})
 
     @property
     def diverged_seeds(self) -> list[int]:
@@ -67,10 +72,12 @@ class ReplicaGroup:
         return [seed for seed, replicas in self.by_seed.items() if any(replica.is_dead for replica in replicas)]
 
     def values(self, metric: str) -> dict[int, float]:
-        """The metric by seed, averaged where a seed has several replicas; seeds without a value are left out."""
+        """The metric by seed, averaged over a seed's replicas; without seeds that diverged or have no value."""
         values = {}
         for seed, replicas in self.by_seed.items():
-            known = [value for replica in replicas if not math.isnan(value := replica.values[metric])]
+            if any(replica.diverged for replica in replicas):
+                continue
+            known = [value for replica in replicas if math.isfinite(value := replica.values[metric])]
             if known:
                 values[seed] = sum(known) / len(known)
         return values
@@ -86,13 +93,16 @@ class ReplicaGroup:
         """Training time of all its replicas together."""
         return sum(replica.seconds for replica in self.replicas)
 
-    def answers(self, seed: int) -> "Flags | None":
-        """The test examples that a seed's network gets right, as flags of shape (examples,).
+    def answers(self, seed: int) -> "npt.NDArray[np.number[Any]] | None":
+        """Whether a seed's network gets each test example right, shape (examples,); a share if it has several networks.
 
-        None if they were not recorded, if there are several networks, or if the network diverged.
+        None unless it is known of all of them.
         """
-        only, *others = self.by_seed[seed]
-        return None if others or only.diverged else only.correct()
+        answers = [replica.correct() for replica in self.by_seed.get(seed, ())]
+        known = [one for one in answers if one is not None]
+        if not known or len(known) < len(answers):
+            return None
+        return known[0].view(np.int8) if len(known) == 1 else np.mean(known, axis=0, dtype=np.float32)
 
     def settings(self, key: str) -> list[str]:
         """The distinct values of a setting among its replicas, as a config writes them."""

@@ -1,12 +1,12 @@
-"""Does an arm's advantage depend on the swept settings? The difference of differences, for two settings or more."""
+"""Does an arm's advantage depend on the swept settings? The difference of differences."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from bnreg.analysis.groups import distinct
+from bnreg.analysis.judged import num_examples, split_ratio
 from bnreg.analysis.replicas import DATASET_KEY
-from bnreg.metrics import metric_of
 from bnreg.wording import as_written
 
 if TYPE_CHECKING:
@@ -14,17 +14,15 @@ if TYPE_CHECKING:
     from bnreg.statistics.interaction import Interaction
     from bnreg.statistics.points import Correctness
 
-MIN_FACTORS = 2
-
 
 def interactions_of(block: Block, metric: str) -> list[Interaction]:
     """Each arm's advantage at every level of a swept setting, compared with that at the first level.
 
-    The comparisons are a family of their own. The list is empty for fewer than two settings (runs and data sets do not
+    The comparisons are a family of their own. The list is empty without such a setting (runs and data sets do not
     count), or if arms must not be paired.
     """
     settings = [key for key in block.point_keys if key not in ("run", "name", DATASET_KEY)]
-    if len(settings) < MIN_FACTORS or block.along != "arm" or block.baseline is None:
+    if not settings or block.along != "arm" or block.baseline is None:
         return []
     if any(one.unpaired for one in block.judged):
         return []
@@ -40,15 +38,20 @@ def interactions_of(block: Block, metric: str) -> list[Interaction]:
     ]
     arms = distinct(group.side for group in block.groups if group.side != block.baseline)
     judged = next(one for one in block.judged if one.metric == metric)
+    evidence = judged.evidence
     return compare_interactions(
         pd.DataFrame(rows),
         block.point_keys,
         arms,
         block.baseline,
         metric,
-        metric_of(metric).higher_is_better,
-        smallest_effect=judged.evidence.verdict.smallest_effect,
+        evidence.higher_is_better,
+        factors=settings,
+        smallest_effect=evidence.smallest_effect,
         correctness=_correctness(block) if judged.is_answered else None,
+        num_examples=num_examples(judged.arm, metric),
+        split_ratio=split_ratio(judged.arm) if metric.startswith("validation_") else None,
+        anytime=evidence.is_anytime,
     )
 
 

@@ -1,17 +1,27 @@
 """Groups of replicas compared with a baseline: paired by seed if both saw the same batches, and judged together."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bnreg.analysis.groups import ReplicaGroup
 from bnreg.analysis.replicas import EPOCHS_KEY, TEST_ACCURACY, Replica
 from bnreg.metrics import metric_of
 from bnreg.statistics.evidence import Evidence, judge
-from bnreg.statistics.intervals import Flags, example_error
+from bnreg.statistics.forecast import Forecast, seeds_to_decide
+from bnreg.statistics.intervals import example_error, unpaired_example_error
 from bnreg.statistics.paired import compare_pairs
-from bnreg.statistics.unpaired import compare_unpaired
+from bnreg.statistics.power import fewest_pairs
+from bnreg.statistics.unpaired import MIN_UNPAIRED, compare_unpaired
+
+Answers = npt.NDArray[np.number[Any]]
+# What decides which examples are in which batch: networks of one seed that differ in it did not see the same batches.
+_BATCH_KEYS = ("data.batch_size", "data.train_size", "data.validation_size")
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +34,7 @@ class Judged:
         baseline: The group that it is compared with.
         evidence: The evidence and the verdict.
         unpaired: Why the two must not be paired; None if they may be.
-        is_answered: Whether the metric is the test accuracy of the final networks. A run may store their answer on each
-            test example.
+        is_answered: Whether the metric is the test accuracy, of which a run stores each network's answers.
     """
 
     metric: str
@@ -34,6 +43,14 @@ class Judged:
     evidence: Evidence
     unpaired: str | None
     is_answered: bool
+
+    @cached_property
+    def forecast(self) -> Forecast | None:
+        """The range of the number of seeds that would decide it; None if it is decided, or nothing can be foreseen."""
+        verdict = self.evidence.verdict
+        if verdict.word != "inconclusive" or self.evidence.interval is None:
+            return None
+        return seeds_to_decide(self.evidence, verdict.family_size)
 
     @property
     def by_seed(self) -> dict[int, float]:
@@ -47,68 +64,83 @@ def judge_groups(
     pairs: Sequence[tuple[ReplicaGroup, ReplicaGroup]],
     metrics: Sequence[str],
     smallest_effects: Mapping[str, float | None],
-    *,
-    stored_final: bool,
 ) -> list[Judged]:
-    """Compare each arm's group with its baseline's on each metric, and judge all comparisons as one family.
+    """Compare each arm's group with its baseline's on each metric; the comparisons on one metric are one family.
 
     Args:
         pairs: The arm's group and the baseline's.
         metrics: The metrics to compare.
-        smallest_effects: Metric → smallest effect of interest, if there is one.
-        stored_final: Whether the metrics are those of the final networks, whose answers on each test example a run may
-            store.
+        smallest_effects: Metric → smallest effect of interest; 0 if every difference matters, None if none is known.
     """
-    judged = []
+    judged: list[Judged] = []
     for metric in metrics:
-        is_answered = stored_final and metric == TEST_ACCURACY
-        for arm, baseline in pairs:
-            unpaired = streams_differ(arm, baseline)
-            values, baseline_values = (side.values(metric) for side in (arm, baseline))
-            higher_is_better, smallest_effect = metric_of(metric).higher_is_better, smallest_effects[metric]
-            if unpaired:
-                evidence = compare_unpaired(
-                    [*values.values()],
-                    [*baseline_values.values()],
-                    higher_is_better=higher_is_better,
-                    smallest_effect=smallest_effect,
-                )
-            else:
-                seeds = sorted(values.keys() & baseline_values.keys())
-                evidence = compare_pairs(
-                    values,
-                    baseline_values,
-                    higher_is_better=higher_is_better,
-                    smallest_effect=smallest_effect,
-                    example_error=_example_error(arm, baseline, seeds) if is_answered else None,
-                    split_ratio=_split_ratio(arm) if metric.startswith("validation_") else None,
-                )
-                assert evidence.pairs is not None
-                pairs_with_diverged = replace(
-                    evidence.pairs,
-                    diverged_seeds=tuple(seed for seed in arm.diverged_seeds if seed in seeds),
-                    diverged_baseline_seeds=tuple(seed for seed in baseline.diverged_seeds if seed in seeds),
-                )
-                evidence = replace(evidence, pairs=pairs_with_diverged)
-            judged.append(Judged(metric, arm, baseline, evidence, unpaired, is_answered))
-    verdicts = judge([one.evidence for one in judged])
-    return [replace(one, evidence=evidence) for one, evidence in zip(judged, verdicts, strict=True)]
+        of_metric = [_compare(arm, baseline, metric, smallest_effects[metric], len(pairs)) for arm, baseline in pairs]
+        verdicts = judge([one.evidence for one in of_metric])
+        judged += [replace(one, evidence=evidence) for one, evidence in zip(of_metric, verdicts, strict=True)]
+    return judged
+
+
+def _compare(
+    arm: ReplicaGroup, baseline: ReplicaGroup, metric: str, smallest_effect: float | None, family_size: int
+) -> Judged:
+    values, baseline_values = (side.values(metric) for side in (arm, baseline))
+    unpaired = streams_differ(arm, baseline) or _too_few_shared(values, baseline_values, family_size)
+    is_answered = metric == TEST_ACCURACY
+    higher_is_better = None if smallest_effect is None else metric_of(metric).higher_is_better
+    smallest_effect = smallest_effect or None
+    if unpaired:
+        evidence = compare_unpaired(
+            [*values.values()],
+            [*baseline_values.values()],
+            higher_is_better=higher_is_better,
+            smallest_effect=smallest_effect,
+            example_error=_unpaired_example_error(arm, baseline) if is_answered else None,
+            num_examples=num_examples(arm, metric),
+            num_diverged=(len(arm.diverged_seeds), len(baseline.diverged_seeds)),
+        )
+    else:
+        evidence = compare_pairs(
+            {seed: values.get(seed, math.nan) for seed in arm.by_seed},
+            {seed: baseline_values.get(seed, math.nan) for seed in baseline.by_seed},
+            higher_is_better=higher_is_better,
+            smallest_effect=smallest_effect,
+            example_error=_example_error(arm, baseline) if is_answered else None,
+            num_examples=num_examples(arm, metric),
+            split_ratio=split_ratio(arm) if metric.startswith("validation_") else None,
+            diverged=arm.diverged_seeds,
+            baseline_diverged=baseline.diverged_seeds,
+            anytime=arm.seeds_may_be_added or baseline.seeds_may_be_added,
+        )
+    return Judged(metric, arm, baseline, evidence, unpaired, is_answered)
+
+
+def _too_few_shared(values: Mapping[int, float], baseline_values: Mapping[int, float], family_size: int) -> str | None:
+    """Why seeds are not paired although they could be: too few are shared, and there are more on both sides."""
+    shared = len(values.keys() & baseline_values.keys())
+    enough = fewest_pairs(family_size)
+    fewest = min(len(values), len(baseline_values))
+    return "seeds" if shared < (enough or 0) and shared < fewest and fewest >= MIN_UNPAIRED else None
+
+
+def num_examples(group: ReplicaGroup, metric: str) -> int | None:
+    """Number of examples that the metric is a share of; None if it is no share, or one of the training examples."""
+    replica = group.replicas[0]
+    if not metric_of(metric).is_share or metric.startswith("train_"):
+        return None
+    if metric.startswith("validation_"):
+        return int(replica.settings.get("data.validation_size") or 0) or None
+    return replica.view.used_data(replica.settings).num_test
 
 
 def streams_differ(arm: ReplicaGroup, baseline: ReplicaGroup) -> str | None:
     """The reason not to pair two groups: what differs between their streams for a shared seed; None if nothing does.
 
-    The arms of one run are always paired. Replicas of different runs are paired if they saw the same batches of the
-    same data.
+    Networks are paired if they saw the same batches of the same data; in one run, one may see more of them.
     """
     for seed in arm.by_seed.keys() & baseline.by_seed.keys():
-        sides = arm.by_seed[seed], baseline.by_seed[seed]
-        views, baseline_views = ({replica.view for replica in side} for side in sides)
-        if views == baseline_views:
-            continue
-        for one in sides[0]:
-            for other in sides[1]:
-                if one.view is not other.view and (difference := _stream_difference(one, other)):
+        for one in arm.by_seed[seed]:
+            for other in baseline.by_seed[seed]:
+                if difference := _stream_difference(one, other):
                     return difference
     return None
 
@@ -116,6 +148,10 @@ def streams_differ(arm: ReplicaGroup, baseline: ReplicaGroup) -> str | None:
 def _stream_difference(one: Replica, other: Replica) -> str | None:
     if one.fingerprint != other.fingerprint:
         return "data"
+    if any(one.settings.get(key) != other.settings.get(key) for key in _BATCH_KEYS):
+        return "batches"
+    if one.view is other.view:
+        return None
     if one.settings.get(EPOCHS_KEY) != other.settings.get(EPOCHS_KEY):
         return "budgets"
     # The hash covers the trained epochs: early stopping makes it differ even if the order is the same.
@@ -125,20 +161,27 @@ def _stream_difference(one: Replica, other: Replica) -> str | None:
     return "batch orders" if data[0] != data[1] else None
 
 
-def _example_error(arm: ReplicaGroup, baseline: ReplicaGroup, seeds: Sequence[int]) -> float | None:
+def _example_error(arm: ReplicaGroup, baseline: ReplicaGroup) -> float | None:
     """The standard error from the test examples; None unless it is known for at least two seeds."""
-    answers = [one for seed in seeds if (one := answers_of(arm, baseline, seed))]
-    differences = [correct.view(np.int8) - baseline_correct.view(np.int8) for correct, baseline_correct in answers]
-    return example_error(np.stack(differences)) if len(differences) > 1 else None
+    answers = [one for seed in arm.by_seed if (one := answers_of(arm, baseline, seed))]
+    return example_error(np.stack([ours - theirs for ours, theirs in answers])) if len(answers) > 1 else None
 
 
-def answers_of(arm: ReplicaGroup, baseline: ReplicaGroup, seed: int) -> tuple[Flags, Flags] | None:
-    """The test examples that each of a seed's two networks gets right; None unless both are known."""
-    correct, baseline_correct = arm.answers(seed), baseline.answers(seed)
-    return None if correct is None or baseline_correct is None else (correct, baseline_correct)
+def _unpaired_example_error(arm: ReplicaGroup, baseline: ReplicaGroup) -> float | None:
+    """The same for seeds that are not paired; also None unless both sides were tested on the same examples."""
+    if len({replica.fingerprint for group in (arm, baseline) for replica in group.replicas}) > 1:
+        return None
+    sides = [[one for seed in group.by_seed if (one := group.answers(seed)) is not None] for group in (arm, baseline)]
+    return unpaired_example_error(*map(np.stack, sides)) if min(map(len, sides)) > 1 else None
 
 
-def _split_ratio(group: ReplicaGroup) -> float | None:
+def answers_of(arm: ReplicaGroup, baseline: ReplicaGroup, seed: int) -> tuple[Answers, Answers] | None:
+    """Whether each of a seed's two sides gets each test example right; None unless both are known."""
+    answers, baseline_answers = arm.answers(seed), baseline.answers(seed)
+    return None if answers is None or baseline_answers is None else (answers, baseline_answers)
+
+
+def split_ratio(group: ReplicaGroup) -> float | None:
     """Validation examples per training example: each seed redraws both from one training set."""
     replica = group.replicas[0]
     num_validation = replica.settings.get("data.validation_size") or 0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from bnreg.analysis.judged import Judged
 from bnreg.statistics.power import fewest_pairs
-from bnreg.statistics.sign_flip import smallest_p_value
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,8 @@ def too_few_pairs(judged: Sequence[Judged]) -> list[TooFewPairs]:
     found = []
     for num_pairs, evidence in sorted(by_number.items()):
         family_size = evidence.verdict.family_size
-        enough = fewest_pairs(family_size)
-        if enough is None or num_pairs < enough:
-            smallest = min(1.0, smallest_p_value(num_pairs) * family_size)
+        enough = fewest_pairs(family_size, anytime=evidence.is_anytime)
+        if evidence.pairs and (enough is None or num_pairs < enough):
+            smallest = min(1.0, evidence.pairs.smallest_p * family_size)
             found.append(TooFewPairs(num_pairs, evidence.interval is not None, smallest, family_size, enough))
     return found

@@ -1,6 +1,7 @@
 """Questions about runs, as ``bnreg compare`` takes them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bnreg.analysis.replicas import LAST
 
@@ -10,7 +11,8 @@ class Question:
     """A question about runs.
 
     Attributes:
-        metrics: Metrics to show and compare by; empty: accuracy and loss on the test set, compared by accuracy.
+        metrics: Metrics to show and compare by; empty: accuracy and loss on the test set, compared by the metric that
+            the config declares.
         baseline: An arm, or ``KEY=VALUE`` to compare along another key; None: each run's own.
         group_by: Keys to group the replicas of all runs by; None: one block per run.
         where: Conditions on the settings.
@@ -18,7 +20,8 @@ class Question:
         columns: Further settings to show.
         only_changed: Whether to hide settings that are the same everywhere; without ``columns``, all others are shown.
         at: ``last``, ``best`` or ``epoch=N``.
-        smallest_effect: Replaces the one that the config declares.
+        smallest_effects: Metric → smallest effect, as written, instead of the declared one; ``""`` stands for accuracy,
+            or for the only metric that is asked for.
         tests: Whether to add further tests.
         seeds: Whether to list each seed.
         only_common: Whether to leave out points that only one side has.
@@ -32,7 +35,7 @@ class Question:
     columns: tuple[str, ...] = ()
     only_changed: bool = False
     at: str = LAST
-    smallest_effect: float | None = None
+    smallest_effects: Mapping[str, object] = field(default_factory=dict)
     tests: bool = False
     seeds: bool = False
     only_common: bool = False

@@ -41,6 +41,7 @@ class Replica:
         settings: Dotted key → value; also ``arm``, ``run``, ``name``, ``dataset`` and ``device``.
         fingerprint: Fingerprint of the data that it saw.
         proof: The hashes of its initial weights and batch order.
+        is_final: Whether the values are those of the final network, whose answers on each test example are known.
         values: Metric → value; NaN if it has none.
     """
 
@@ -52,6 +53,7 @@ class Replica:
     settings: Mapping[str, Any]
     fingerprint: str
     proof: Proof
+    is_final: bool
     values: Mapping[str, float]
 
     @property
@@ -65,8 +67,8 @@ class Replica:
         return self.view, self.id.point_index, self.id.arm
 
     def correct(self) -> npt.NDArray[np.bool_] | None:
-        """The test examples that it classifies correctly, as flags of shape (examples,); None if not recorded."""
-        of_point = self.view.correct.get(self.id.point_index)
+        """The test examples that it classifies correctly, as flags of shape (examples,); None if they are not known."""
+        of_point = self.view.correct.get(self.id.point_index) if self.is_final and not self.diverged else None
         if of_point is None:
             return None
         correct: npt.NDArray[np.bool_] = of_point[self.view.arms.index(self.id.arm), self.view.seeds.index(self.seed)]
@@ -122,6 +124,7 @@ def replicas_of(view: RunView, metrics: Sequence[str], at: str = LAST) -> list[R
     guesses = {cell: _guess(view.used_data(settings).name) for cell, settings in cells.items()}
     status, seconds = view.summary["status"], view.summary["seconds"]
     accuracy = view.summary[f"final_{TEST_ACCURACY}"]
+    final = _are_final(view, at)
     replicas = []
     for row, proof in enumerate(view.pairing):
         cell = proof.replica.point_index, proof.replica.arm
@@ -135,10 +138,20 @@ def replicas_of(view: RunView, metrics: Sequence[str], at: str = LAST) -> list[R
                 settings=cells[cell],
                 fingerprint=fingerprints[cell],
                 proof=proof,
+                is_final=final[row],
                 values={metric: column[row] for metric, column in columns.items()},
             )
         )
     return replicas
+
+
+def _are_final(view: RunView, at: str) -> list[bool]:
+    """Whether each replica's values at this time are those of its final network."""
+    if at == LAST:
+        return [True] * len(view.pairing)
+    final = view.summary.get("final_epoch") or [proof.epochs for proof in view.pairing]
+    asked = view.summary.get("best_epoch", []) if at == BEST else [int(at.removeprefix("epoch="))] * len(final)
+    return [one == other for one, other in zip(asked, final, strict=True)]
 
 
 def _guess(dataset: str) -> float:

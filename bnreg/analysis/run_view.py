@@ -79,8 +79,13 @@ class RunView:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds, in the config's order."""
+        """The seeds, in the order in which they were added."""
         return self.info.seeds
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether its results were looked at before all of its seeds were trained, or might have been."""
+        return len(self.info.looks) > 1 or isinstance(self.config.get("seeds"), Mapping)
 
     @property
     def point_keys(self) -> tuple[str, ...]:
@@ -142,15 +147,21 @@ class RunView:
         return self.info.data[self.requested(settings)]
 
 
-def view_of(info: RunInfo, metrics: "pd.DataFrame", summary: Mapping[str, list[Any]]) -> RunView:
+def view_of(
+    info: RunInfo,
+    metrics: "pd.DataFrame",
+    summary: Mapping[str, list[Any]],
+    load_correct: Callable[[], Correct] = nothing_correct,
+) -> RunView:
     """A view of a run whose results are in memory.
 
     Args:
         info: What the run recorded about itself.
         metrics: One row per replica and epoch.
         summary: Column → one value per replica.
+        load_correct: See ``RunView``.
     """
-    return RunView(info, summary, info.config or {}, lambda: metrics)
+    return RunView(info, summary, info.config or {}, lambda: metrics, load_correct)
 
 
 def view_of_run(run: "Run") -> RunView:

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from bnreg.analysis.judged import Judged, answers_of
 from bnreg.statistics.secondary import mcnemar_p_value, paired_t_p_value, tost_p_value, wilcoxon_p_value
 
@@ -11,7 +13,7 @@ TESTS = ("sign_flip", "t", "wilcoxon", "tost", "mcnemar")
 def secondary_p_values(judged: Judged) -> dict[str, float]:
     """The p of each test, by name; NaN where it is undefined.
 
-    McNemar's test compares one pair of networks: those of the first seed for which both have answers.
+    McNemar's test compares one pair of networks: those of the first seed with one on each side, and both answers.
     """
     p_values = dict.fromkeys(TESTS, math.nan)
     pairs = judged.evidence.pairs
@@ -28,6 +30,6 @@ def secondary_p_values(judged: Judged) -> dict[str, float]:
         p_values["tost"] = tost_p_value(differences, effect)
     if judged.is_answered:
         answers = (answers_of(judged.arm, judged.baseline, seed) for seed in pairs.seeds)
-        if first := next(filter(None, answers), None):
-            p_values["mcnemar"] = mcnemar_p_value(*first)
+        if first := next((one for one in answers if one and all(side.dtype == np.int8 for side in one)), None):
+            p_values["mcnemar"] = mcnemar_p_value(*(side.astype(np.bool_) for side in first))
     return p_values

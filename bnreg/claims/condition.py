@@ -9,10 +9,12 @@ from bnreg.analysis.groups import distinct
 from bnreg.analysis.judged import Judged
 from bnreg.errors import UserError
 from bnreg.metrics import label_of
+from bnreg.statistics.power import SIGNIFICANCE, fewest_pairs
+from bnreg.statistics.unpaired import MIN_UNPAIRED
 
 _CONDITION = re.compile(r"\s*(?P<arm>.+?)\s*(?P<operator><=|>=|<|>)\s*(?P<other>.+?)\s*")
 
-# Each takes the verdict on the left arm against the right one. An inconclusive verdict is neither helped nor hurt.
+# Each takes the outcome for the left arm against the right one. What is inconclusive neither helped nor hurt.
 _OPERATORS: dict[str, Callable[[str], bool]] = {
     "<": lambda verdict: verdict == "hurt",
     "<=": lambda verdict: verdict != "helped",
@@ -45,10 +47,8 @@ class FailIf:
                 if sides not in ((self.arm, self.other), (self.other, self.arm)):
                     continue
                 num_compared += 1
-                if one.evidence.interval is None:
-                    who = comparison_label(block, one)
-                    undecided.append(f"--fail-if: {who}: too few seeds for a verdict; each arm needs two")
-                word: str = one.evidence.verdict.word
+                undecided += _why_undecided(block, one)
+                word = outcome(one)
                 verdict = word if sides[0] == self.arm else _TURNED.get(word, word)
                 if _OPERATORS[self.operator](verdict):
                     matching.append((block, one))
@@ -57,6 +57,30 @@ class FailIf:
         if undecided:
             raise UserError(*undecided)
         return matching
+
+
+def outcome(judged: Judged) -> str:
+    """The verdict's word, unless one side diverges significantly more often: that hurts, whatever it reaches else."""
+    divergence = judged.evidence.divergence
+    if divergence.differs and divergence.p_value < SIGNIFICANCE:
+        return "hurt" if divergence.num_arm > divergence.num_baseline else "helped"
+    return judged.evidence.verdict.word
+
+
+def _why_undecided(block: Block, one: Judged) -> list[str]:
+    """Why a comparison can have no verdict: a metric that tells no better from worse, or too few seeds."""
+    who = f"--fail-if: {comparison_label(block, one)}"
+    evidence = one.evidence
+    if evidence.higher_is_better is None:
+        return [f"{who}: has no smallest effect, so no difference helps or hurts; give --smallest-effect"]
+    enough = fewest_pairs(evidence.verdict.family_size, anytime=evidence.is_anytime)
+    if evidence.pairs is None:
+        few = f"each arm needs {MIN_UNPAIRED}" if evidence.interval is None else ""
+    elif enough is None:
+        few = f"{evidence.verdict.family_size} comparisons are too many for any number"
+    else:
+        few = f"{evidence.num_pairs} of at least {enough}" if evidence.num_pairs < enough else ""
+    return [f"{who}: too few seeds for a verdict: {few}"] if few and outcome(one) not in ("helped", "hurt") else []
 
 
 def comparison_label(block: Block, judged: Judged) -> str:

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.options import OUTPUT, SELECTION, VERDICT, Json, ManyRuns, Metrics, RunsRoot, SmallestEffect, Width
+from bnreg.cli.options import (
+    OUTPUT,
+    SELECTION,
+    VERDICT,
+    Json,
+    ManyRuns,
+    Metrics,
+    RunsRoot,
+    SmallestEffects,
+    Width,
+    read_effects,
+)
 from bnreg.cli.printing import as_json
 
 if TYPE_CHECKING:
@@ -37,7 +48,7 @@ def compare(
             rich_help_panel=VERDICT,
         ),
     ] = None,
-    smallest_effect: SmallestEffect = None,
+    smallest_effects: SmallestEffects = None,
     at: Annotated[
         str,
         typer.Option(
@@ -55,10 +66,10 @@ def compare(
         ),
     ] = False,
     fail_if: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="CONDITION",
-            help="Exit with 3 if 'A < B' (A hurt), 'A <= B' (A did not help), 'A > B' or 'A >= B'.",
+            help="Exit with 3 if 'A < B' (A hurt), 'A <= B' (A did not help), 'A > B' or 'A >= B'; may be repeated.",
             rich_help_panel=VERDICT,
         ),
     ] = None,
@@ -122,13 +133,13 @@ def compare(
     """
     from bnreg.analysis.comparison import compare_views
     from bnreg.analysis.question import Question
-    from bnreg.claims.condition import comparison_label, parse_fail_if
+    from bnreg.claims.condition import comparison_label, outcome, parse_fail_if
     from bnreg.errors import UserError
 
     formats = [name for name, wanted in (("json", json), ("csv", csv), ("md", md), ("latex", latex)) if wanted]
     if len(formats) > 1:
         raise UserError(f"--{formats[0]} and --{formats[1]} exclude each other; give one")
-    condition = parse_fail_if(fail_if) if fail_if is not None else None
+    conditions = {text: parse_fail_if(text) for text in fail_if or ()}
     question = Question(
         metrics=tuple(dict.fromkeys(metrics or ())),
         baseline=baseline,
@@ -138,15 +149,13 @@ def compare(
         columns=_split(columns or []),
         only_changed=only_changed,
         at=at,
-        smallest_effect=smallest_effect,
+        smallest_effects=read_effects(smallest_effects),
         tests=tests,
         seeds=seeds,
     )
-    views, left_out = read_views(
-        runs, root, refuse_damaged=condition is not None, leave_out_repeats=question.averages_runs
-    )
+    views, left_out = read_views(runs, root, refuse_damaged=bool(conditions), leave_out_repeats=question.averages_runs)
     blocks = compare_views(views, question)
-    failures = condition.matches(blocks) if condition else []
+    failures = [(text, *found) for text, condition in conditions.items() for found in condition.matches(blocks)]
     put(
         blocks,
         format_name=formats[0] if formats else "text",
@@ -156,9 +165,8 @@ def compare(
         full=full or seeds or tests or only_changed or bool(columns),
     )
     if failures:
-        for block, judged in failures:
-            label = comparison_label(block, judged)
-            typer.echo(f"--fail-if {fail_if}: {label}: {judged.evidence.verdict.word}", err=True)
+        for text, block, judged in failures:
+            typer.echo(f"--fail-if {text}: {comparison_label(block, judged)}: {outcome(judged)}", err=True)
         raise typer.Exit(FAILED_IF)
 
 
@@ -202,6 +210,10 @@ def read_views(
             is_run = not isinstance(error, FolderOfRunsError)
             is_mistake = refuse_damaged and is_run and error.state in ("damaged", "newer")
             (mistakes if is_mistake else left_out).extend(error.lines)
+    if leave_out_repeats:
+        extended = {view.info.extends: view.id for view in views}
+        left_out += [f"{first[one.id]}: {extended[one.id]} extends it" for one in views if one.id in extended]
+        views = [view for view in views if view.id not in extended]
     if mistakes or not views:
         raise UserError(*mistakes, *left_out)
     return views, left_out

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import Json, Metrics, OneRun, RunsRoot, SmallestEffect, Width
+from bnreg.cli.options import Json, Metrics, OneRun, RunsRoot, SmallestEffects, Width, read_effects
 from bnreg.cli.printing import print_json, print_parts
 
 PANEL = "Compare"
@@ -17,7 +17,7 @@ def diff(
     second: Annotated[str, typer.Argument(metavar="RUN", help="The second run.", show_default=False)],
     *,
     metrics: Metrics = None,
-    smallest_effect: SmallestEffect = None,
+    smallest_effects: SmallestEffects = None,
     json: Json = False,
     width: Width = None,
     root: RunsRoot = Path("runs"),
@@ -38,7 +38,7 @@ def diff(
         if len(found) + len(left_out) > 1:
             raise UserError(f"{argument}: matches {len(found) + len(left_out)} runs; name one run on each side")
         views += found
-    question = Question(metrics=tuple(dict.fromkeys(metrics or ())), smallest_effect=smallest_effect)
+    question = Question(metrics=tuple(dict.fromkeys(metrics or ())), smallest_effects=read_effects(smallest_effects))
     blocks = compare_two(views[0], views[1], question)
     if json:
         print_json(difference_record(views[0], views[1], blocks))

@@ -42,12 +42,12 @@ Metrics = Annotated[
         rich_help_panel=VERDICT,
     ),
 ]
-SmallestEffect = Annotated[
-    float | None,
+SmallestEffects = Annotated[
+    list[str] | None,
     typer.Option(
+        "--smallest-effect",
         metavar="VALUE",
-        min=0,
-        help="The smallest difference that matters; replaces the config's.",
+        help="The smallest difference that matters, such as 0.2pp or test_loss=0.01; replaces the config's.",
         rich_help_panel=VERDICT,
     ),
 ]
@@ -63,6 +63,18 @@ DataRoot = Annotated[
         rich_help_panel=PLACES,
     ),
 ]
+UntilDecided = Annotated[
+    bool,
+    typer.Option(
+        "--until-decided", help="Add seeds in rounds until every comparison is decided.", rich_help_panel=VERDICT
+    ),
+]
+MaxSeeds = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=1, help="With --until-decided: at most so many seeds. Default: 100.", rich_help_panel=VERDICT
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]
 Width = Annotated[
     int | None,
@@ -74,6 +86,15 @@ DrawingFile = Annotated[
     Path,
     typer.Option("--output", "-o", metavar="FILE", help="Chart file: .svg, .png or .html.", rich_help_panel=OUTPUT),
 ]
+
+
+def read_effects(words: list[str] | None) -> dict[str, object]:
+    """``0.2pp`` or ``METRIC=VALUE``, by metric; see ``Question.smallest_effects``."""
+    effects: dict[str, object] = {}
+    for word in words or ():
+        metric, equals, value = word.rpartition("=")
+        effects[metric if equals else ""] = value
+    return effects
 
 
 def examples_epilog(*examples: str) -> str:

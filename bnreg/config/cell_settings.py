@@ -62,11 +62,6 @@ def points_of(config: Mapping[str, Any]) -> Iterator[Point]:
     return combined([values if key == "zip" else {key: values} for key, values in sweep.items()])
 
 
-def short_seeds(seeds: Sequence[int]) -> int | Sequence[int]:
-    """Seeds as a resolved config writes them: only their number if they are counted from 0."""
-    return len(seeds) if [*seeds] == [*range(len(seeds))] else seeds
-
-
 def flat_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """All settings of a resolved config by dotted key, with the arms' changes as written."""
     return dict(_flat(config))

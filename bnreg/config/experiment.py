@@ -7,6 +7,7 @@ from typing import Any
 from bnreg.config.document import Document
 from bnreg.config.schema import Settings
 from bnreg.config.sweep import Sweep, written
+from bnreg.rounds import Rounds
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Experiment:
         name: Its name.
         arms: The arms' names in the order written.
         baseline: The arm that the others are compared with; None if there is only one arm.
-        seeds: The seeds, each once.
+        seeds: The seeds, each once; if they are added in rounds, those of the first round.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         jobs: Number of parallel processes; None to choose it for the machine.
         snapshot_seconds: Time between two snapshots.
@@ -45,6 +46,7 @@ class Experiment:
             cells.
         document: The content that the user wrote, with the place of each key.
         sweep: The sweep that the points come from.
+        rounds: How seeds are added until everything is decided; None if all are trained at once.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Experiment:
     resolved: dict[str, Any]
     document: Document = field(repr=False)
     sweep: Sweep = field(repr=False)
+    rounds: Rounds | None = None
 
     def locate(self, cell: Cell | None, key: str) -> str:
         """The place where a setting was written, to start a line about it: ``configs/a.yaml:5: data.batch_size``.

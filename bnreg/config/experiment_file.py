@@ -2,17 +2,20 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator
 
 from bnreg.config.faults import fault
 from bnreg.config.schema import Section
-from bnreg.metrics import ACCURACY_SMALLEST_EFFECT
+from bnreg.metrics import ACCURACY_SMALLEST_EFFECT, effect_of
 from bnreg.names import NAME, SEED_LIMIT, why_no_file_name
+from bnreg.rounds import DEFAULT_FROM, Rounds, rounds_of
 from bnreg.wording import show
 
 MAX_SEEDS = 10_000
+ACCURACY = "test_accuracy"
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
 
@@ -24,6 +27,17 @@ def _valid_name(value: str) -> str:
     if reason := why_no_file_name(value):
         raise fault(f"{show(value)} {reason}; choose another name")
     return value
+
+
+def _seeds_or_rounds(value: object) -> tuple[int, ...] | Rounds:
+    """Seeds, or a mapping that says how they are added until everything is decided."""
+    if not isinstance(value, Mapping):
+        return _seeds(value)
+    first = _seeds(value.get("from", DEFAULT_FROM))
+    try:
+        return rounds_of(value, first)
+    except ValueError as wrong:
+        raise fault(str(wrong)) from None
 
 
 def _seeds(value: object) -> tuple[int, ...]:
@@ -52,14 +66,28 @@ def _valid_device(value: str) -> str:
     return value
 
 
+def _smallest_effect(value: object) -> float | dict[str, float]:
+    """A smallest difference in accuracy, or one for each of several metrics."""
+    if not isinstance(value, Mapping):
+        return _effect(value, ACCURACY)
+    return {str(metric): _effect(effect, str(metric), f"{metric}: ") for metric, effect in value.items()}
+
+
+def _effect(value: object, metric: str, place: str = "") -> float:
+    try:
+        return effect_of(value, metric)
+    except ValueError as wrong:
+        raise fault(f"{place}{wrong}, got {show(value)}") from None
+
+
 class Compare(Section):
     """Settings for comparing the arms."""
 
-    smallest_effect: float = Field(
+    metric: str = Field(default=ACCURACY, description="the metric that the verdicts are on, chosen before training")
+    smallest_effect: Annotated[float | dict[str, float], PlainValidator(_smallest_effect)] = Field(
         default=ACCURACY_SMALLEST_EFFECT,
-        ge=0,
-        le=1,
-        description="smallest difference in accuracy that matters, as a fraction",
+        description="smallest difference in accuracy that matters, as a share or with its unit, such as 0.2pp; or a "
+        "mapping of metrics to theirs",
     )
 
 
@@ -84,8 +112,10 @@ class ExperimentFile(Section):
     baseline: str | None = Field(
         default=None, examples=["plain"], description="the arm that the others are compared with"
     )
-    seeds: Annotated[tuple[int, ...], PlainValidator(_seeds)] = Field(
-        default=tuple(range(10)), description="number of seeds, counted from 0, or a list of seeds"
+    seeds: Annotated[tuple[int, ...] | Rounds, PlainValidator(_seeds_or_rounds)] = Field(
+        default=tuple(range(10)),
+        description="number of seeds, counted from 0, or a list of seeds; {until: decided, from: 10, step: 10, "
+        "at_most: 100} adds seeds until every comparison is decided",
     )
     compare: Compare = Field(default=Compare(), description="settings for comparing the arms")
     sweep: dict[str, Any] | None = Field(

@@ -19,6 +19,7 @@ from bnreg.config.overrides import with_overrides
 from bnreg.config.resolved import resolved_config
 from bnreg.config.schema import Choices
 from bnreg.config.sweep import read_sweep
+from bnreg.rounds import Rounds
 from bnreg.wording import dotted, listed, show, unknown
 
 
@@ -56,7 +57,7 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
         name=header.name or path.stem,
         arms=tuple(arms),
         baseline=header.baseline,
-        seeds=header.seeds,
+        seeds=header.seeds.first if isinstance(header.seeds, Rounds) else header.seeds,
         device=header.device,
         jobs=header.jobs,
         snapshot_seconds=header.snapshot_seconds,
@@ -66,6 +67,7 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
         resolved=resolved_config(document.content, header, choices),
         document=document,
         sweep=sweep,
+        rounds=header.seeds if isinstance(header.seeds, Rounds) else None,
     )
 
 

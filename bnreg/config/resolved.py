@@ -6,12 +6,13 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from bnreg.config.cell_settings import arms_of, short_seeds
+from bnreg.config.cell_settings import arms_of
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import model_in
 from bnreg.config.scalars import plain_scalar
 from bnreg.config.schema import Choices, Model, Optimizer, Penalty, Schedule, Section, Settings
 from bnreg.names import SECTIONS
+from bnreg.rounds import Rounds, short_seeds
 
 
 class QuotedText(str):
@@ -45,7 +46,7 @@ def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices:
         **{section: _filled(model_in(Settings, section), content.get(section, {}), optional) for section in SECTIONS},
         "arms": arms_of(content),
         "baseline": header.baseline,
-        "seeds": short_seeds(header.seeds),
+        "seeds": header.seeds.to_config() if isinstance(header.seeds, Rounds) else short_seeds(header.seeds),
         "compare": header.compare.model_dump(),
         "sweep": content.get("sweep") or {},
         "device": header.device,

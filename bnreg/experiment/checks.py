@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 from bnreg.config.experiment import Cell, Experiment
 from bnreg.config.schema import Data, Model
+from bnreg.metrics import METRICS
 from bnreg.nn.architecture import Architecture
-from bnreg.statistics.power import MIN_SEEDS
+from bnreg.statistics.anytime import smallest_anytime_p_value
+from bnreg.statistics.power import fewest_pairs
 from bnreg.statistics.sign_flip import smallest_p_value
-from bnreg.wording import VARIANCE_SHIFT, counted, show
+from bnreg.wording import VARIANCE_SHIFT, counted, show, unknown
 
 # From here, a batch norm's momentum was probably meant as Keras's, which is 1 minus torch's; its default is 0.99.
 LARGE_MOMENTUM = 0.9
@@ -18,7 +20,7 @@ Networks = Callable[[Cell], Architecture]
 
 
 def check_experiment(
-    experiment: Experiment, num_train: Mapping[str, int], network: Networks
+    experiment: Experiment, num_train: Mapping[str, int], network: Networks, *, is_extended: bool = False
 ) -> tuple[list[str], list[str]]:
     """Check an experiment against its data and networks.
 
@@ -27,6 +29,7 @@ def check_experiment(
         num_train: For each data set, by its name in the config: the number of examples in its training set, before a
             validation split is taken from it.
         network: Cell → its network.
+        is_extended: Whether it adds seeds to a run, so that its results were looked at before.
 
     Returns:
         Errors, which forbid the run, and notices, which do not; one line each.
@@ -36,6 +39,7 @@ def check_experiment(
         *_errors_on_test_sets(experiment),
         *_errors_on_sources(experiment),
         *_errors_on_shapes(experiment, network),
+        *_errors_on_metrics(experiment),
     ]
     if errors:
         return list(dict.fromkeys(errors)), []
@@ -43,7 +47,7 @@ def check_experiment(
         *_notices_on_batches(experiment, num_train, network),
         *_notices_on_differences(experiment, num_train),
         *_notices_without_effect(experiment),
-        *_notices_on_pairs(experiment),
+        *_notices_on_pairs(experiment, anytime=is_extended),
         *_notices_on_dropout(experiment, network),
         *_notices_on_momentum(experiment, network),
         *_notices_on_epochs(experiment),
@@ -170,13 +174,36 @@ def _notices_on_batches(experiment: Experiment, num_train: Mapping[str, int], ne
             )
 
 
-def _notices_on_pairs(experiment: Experiment) -> Iterator[str]:
+def _notices_on_pairs(experiment: Experiment, *, anytime: bool) -> Iterator[str]:
     num_pairs = len(experiment.seeds)
-    if experiment.baseline is not None and len(experiment.arms) > 1 and num_pairs < MIN_SEEDS:
-        yield (
-            f"{counted(num_pairs, 'pair')}: no two-sided exact test can reach p < 0.05 "
-            f"(smallest p = {smallest_p_value(num_pairs):g}); use at least {MIN_SEEDS} seeds"
-        )
+    family_size = (len(experiment.arms) - 1) * len(experiment.points)
+    enough = fewest_pairs(family_size, anytime=anytime)
+    if experiment.baseline is None or not family_size or (enough is not None and num_pairs >= enough):
+        return
+    if experiment.rounds and enough is not None:
+        return  # more are added
+    smallest = min(1.0, (smallest_anytime_p_value if anytime else smallest_p_value)(num_pairs) * family_size)
+    corrected = f" after Holm for {family_size} comparisons" if family_size > 1 else ""
+    remedy = "sweep fewer points" if enough is None else f"use at least {enough} seeds"
+    yield (
+        f"{counted(num_pairs, 'pair')}: no two-sided test can reach p < 0.05 "
+        f"(smallest p = {smallest:.3g}{corrected}); {remedy}"
+    )
+
+
+def _errors_on_metrics(experiment: Experiment) -> Iterator[str]:
+    """A line for each metric that the comparison declares but no network is measured by."""
+    settings = [cell.settings for cell in experiment.cells]
+    splits = ["train", *(["validation"] if all(each.data.validation_size for each in settings) else []), "test"]
+    extra = [f"test_{name}" for name in settings[0].training.measure]
+    measured = [*(f"{split}_{name}" for split in splits for name in METRICS), *extra]
+    compare = experiment.resolved["compare"]
+    effects = compare["smallest_effect"]
+    names = {"metric": [compare["metric"]], "smallest_effect": [*effects] if isinstance(effects, Mapping) else []}
+    for key, metrics in names.items():
+        for metric in metrics:
+            if metric not in measured:
+                yield f"{experiment.locate(None, f'compare.{key}')}: {unknown('metric', metric, measured)}"
 
 
 def _errors_on_shapes(experiment: Experiment, network: Networks) -> Iterator[str]:

@@ -64,7 +64,7 @@ class Grid:
                 blank = " " * (width - cell_len(line))
                 is_last = index + 1 == len(widths)
                 padded = line + (blank if not is_last else "") if index < self.num_names else blank + line
-                style = "bold" if header else self.styles.get(line)
+                style = "bold" if header else self.styles.get(line.partition(";")[0])
                 yield Segment(padded, console.get_style(style) if style else None)
                 yield Segment("\n" if is_last else " " * GAP)
 

@@ -59,7 +59,7 @@ def _sections(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     if any(about):
         yield "platform", [", ".join(filter(None, about))]
     yield "data", [_data(requested, used) for requested, used in record["data"].items()]
-    yield "seeds", [_seeds(record["seeds"])]
+    yield "seeds", [_seeds(record["seeds"]), *_additions(record)]
     yield "arms", [_arm(arm, record["baseline"]) for arm in record["arms"]]
     if record["sweep"]:
         swept = [f"{key}: {', '.join(map(as_written, values))}" for key, values in record["sweep"].items()]
@@ -86,6 +86,14 @@ def _data(requested: str, used: Mapping[str, Any]) -> str:
         return name
     algorithm, _, digest = used["fingerprint"].partition(":")
     return f"{name}: {used['num_train']:,} + {used['num_test']:,} examples, {algorithm}:{digest[:SHORT_HASH]}"
+
+
+def _additions(record: Mapping[str, Any]) -> Iterator[str]:
+    """How seeds were added, if not all of them were trained at once."""
+    if record["looks"]:
+        yield f"looked at with {', '.join(map(str, record['looks']))}"
+    if record["extends"]:
+        yield f"extends {record['extends']}"
 
 
 def _seeds(seeds: Sequence[int]) -> str:

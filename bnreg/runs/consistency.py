@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from bnreg.config.cell_settings import arms_of, cell_settings, points_of, short_seeds
+from bnreg.config.cell_settings import arms_of, cell_settings, points_of
 from bnreg.metrics import METRICS as KNOWN_METRICS
 from bnreg.metrics import metric_of
+from bnreg.rounds import rounds_of, short_seeds
 from bnreg.runs.correctness import unpack_correct
 from bnreg.runs.info import (
     MAX_COUNT,
@@ -94,9 +95,9 @@ def _wrong_settings(info: RunInfo) -> str | None:
     if config is None:
         return None
     try:
-        said = _facts_of(config, len(info.points))
+        said = _facts_of(config, info)
     except (ValueError, TypeError, AttributeError):
-        return "its config has no possible sweep"
+        return "its config has no possible sweep or seeds"
     if unlike := next((name for name, fact in _facts(info).items() if fact != said[name]), None):
         return f"its {unlike} and its config disagree"
     for place, (point, arm) in enumerate(product(info.points, info.arms)):
@@ -137,15 +138,23 @@ def _facts(info: RunInfo) -> dict[str, Any]:
     }
 
 
-def _facts_of(config: Mapping[str, Any], num_points: int) -> dict[str, Any]:
+def _facts_of(config: Mapping[str, Any], info: RunInfo) -> dict[str, Any]:
     """The same facts of a resolved config; of its points no more than are needed to see that they are too many."""
+    seeds = config.get("seeds")
+    if isinstance(seeds, Mapping):
+        seeds = short_seeds(rounds_of(seeds, _long(seeds["from"], most=len(info.seeds))).seeds(len(info.seeds)))
     return {
         "name": config.get("name"),
         "arms": [*arms_of(config)],
         "baseline": config.get("baseline"),
-        "seeds": config.get("seeds"),
-        "points": [*islice(points_of(config), num_points + 1)],
+        "seeds": seeds,
+        "points": [*islice(points_of(config), len(info.points) + 1)],
     }
+
+
+def _long(seeds: int | Sequence[int], most: int) -> Sequence[int]:
+    """The seeds that a config writes as a number or a list, no more than are needed."""
+    return range(min(seeds, most + 1)) if isinstance(seeds, int) else seeds
 
 
 def _is_enough(num_examples: int, settings: Mapping[str, Any]) -> bool:

@@ -51,7 +51,7 @@ class RunInfo:
         command: The command line, word by word, without the folders of the machine.
         arms: In the config's order.
         baseline: The arm that the others are compared with, if any.
-        seeds: In the config's order.
+        seeds: In the order in which they were added; without later ones, the config's order.
         point_keys: Dotted keys of the swept settings; empty without a sweep.
         points: The points of the sweep; without a sweep, one point without keys.
         data: Name in the config → the data set that was used.
@@ -67,6 +67,8 @@ class RunInfo:
         attempts: How often the training was started or resumed.
         pairing: What each replica was trained from, by point, arm and seed.
         seconds: Wall-clock time of all attempts.
+        looks: Number of seeds at each look at the results: a run whose seeds were not all planned has several.
+        extends: Id of the run whose seeds it has, too.
     """
 
     schema: int
@@ -91,6 +93,8 @@ class RunInfo:
     attempts: int = 1
     pairing: tuple[Proof, ...] = ()
     seconds: float = 0.0
+    looks: tuple[int, ...] = ()
+    extends: str | None = None
 
     @classmethod
     def parse(cls, content: bytes) -> "RunInfo":
@@ -109,7 +113,7 @@ class RunInfo:
         if wrong := _what_is_wrong(content):
             raise ValueError(wrong)
         known = {one.name: content[one.name] for one in fields(cls) if content.get(one.name) is not None}
-        lists = ("command", "arms", "seeds", "point_keys", "points", "shards")
+        lists = ("command", "arms", "seeds", "point_keys", "points", "shards", "looks")
         tuples = {name: tuple(known[name]) for name in lists if name in known}
         data = {requested: UsedData(**_only_fields(UsedData, used)) for requested, used in known["data"].items()}
         pairing = tuple(Proof.from_row(row) for row in known["pairing"])

@@ -1,31 +1,37 @@
 """The evidence on one arm compared with the baseline, and the verdicts on a family of comparisons."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from bnreg.statistics.families import holm
 from bnreg.statistics.intervals import Estimate
-from bnreg.statistics.verdict import Verdict, reach_verdict
+from bnreg.statistics.shares import Divergence, Share, share_of
+from bnreg.statistics.verdict import Verdict, decide, excludes_zero
 
-Basis = Literal["seeds", "seeds and examples", "redrawn splits", "unpaired seeds"]
+Basis = Literal["seeds", "seeds and examples", "redrawn splits", "unpaired seeds", "unpaired seeds and examples"]
+
+UNJUDGED = Verdict("inconclusive", "", None, 1.0, None, 0)
+MIN_EQUIVALENT = 4  # with fewer seeds on a side, nothing is equivalent: two may agree by chance
+# Two arms that differ by s answer at least a share s of the examples differently; N examples without a single one of
+# these have the probability (1 - s)^N, below 2.5 % from N = ln(40) / s on. A smaller test set proves no agreement.
+MIN_EXAMPLES = math.log(40)
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Seeds that the arm and the baseline both have, and how the two differ in each.
+    """Seeds in which both networks trained to the end, and how the two differ in each.
 
     Attributes:
-        seeds: Ascending.
+        seeds: In the order in which they were added.
         differences: Arm minus baseline for each of them, in the metric's unit.
         smallest_p: The smallest p that this number of pairs can reach, whatever their values.
         d_z: Mean of the differences over their standard deviation; NaN for fewer than two pairs or equal differences.
-        wins: Number of seeds in which the arm was better.
-        losses: Number of seeds in which the baseline was better.
+        wins: Number of seeds in which the arm was better; if no direction is better, in which it was higher.
+        losses: Number of seeds in which the baseline was.
         ties: Number of seeds in which both were equal.
         unmatched_seeds: Seeds that only one of the two has, ascending; they are not used.
-        diverged_seeds: Paired seeds whose arm diverged; they count, with the metric of a random guess.
-        diverged_baseline_seeds: Paired seeds whose baseline diverged; they count in the same way.
     """
 
     seeds: tuple[int, ...]
@@ -36,8 +42,11 @@ class Pairs:
     losses: int
     ties: int
     unmatched_seeds: tuple[int, ...]
-    diverged_seeds: tuple[int, ...] = ()
-    diverged_baseline_seeds: tuple[int, ...] = ()
+
+    @property
+    def better(self) -> Share:
+        """The share of new seeds in which the arm would be better; a tie counts as half a win."""
+        return share_of(self.wins + self.ties / 2, len(self.seeds))
 
 
 @dataclass(frozen=True)
@@ -48,28 +57,38 @@ class Evidence:
         difference: Mean of arm minus baseline, in the metric's unit; NaN if one of them has no value.
         interval: 95 % interval of the difference; None if there are too few values for one.
         interval_over: What the interval assumes was drawn at random.
-        p_value: Two-sided p: of the sign-flip test if paired, of Welch's if unpaired; 1 without values.
-        interval_p: The interval's two-sided p if the interval covers more than the seeds, otherwise None; the verdict
-            uses the larger of the two p values.
+        is_anytime: Whether interval and p hold at every look, so that seeds may be added until a verdict is reached.
+        p_value: Two-sided p: of the sign-flip test if paired, at every look if it is anytime; of Welch's if unpaired; 1
+            without values.
+        interval_p: The usual interval's two-sided p where it covers more than ``p_value`` does, otherwise None; the
+            verdict uses the larger of the two.
+        equivalence_p: Two-sided p for a true difference as large as the smallest effect, in either direction; None if
+            there is no smallest effect, or too little was seen for two arms to be equivalent.
+        smallest_effect: The smallest effect of interest, in the metric's unit; None without one.
         std: Standard deviation of a difference between two seeds; NaN for fewer than two.
         floor_error: The part of the mean's standard error that more seeds cannot reduce.
-        higher_is_better: Whether a positive difference is a win.
+        higher_is_better: Whether a positive difference is a win; None if neither direction is better.
         num_seeds: Number of seeds used from the arm and from the baseline.
-        verdict: The verdict.
+        divergence: How often each of them diverged; these seeds are in no other number.
         pairs: The seeds that both have; None if unpaired.
+        verdict: The verdict.
     """
 
     difference: float
     interval: tuple[float, float] | None
     interval_over: Basis
+    is_anytime: bool
     p_value: float
     interval_p: float | None
+    equivalence_p: float | None
+    smallest_effect: float | None
     std: float
     floor_error: float
-    higher_is_better: bool
+    higher_is_better: bool | None
     num_seeds: tuple[int, int]
-    verdict: Verdict
+    divergence: Divergence
     pairs: Pairs | None
+    verdict: Verdict = UNJUDGED
 
     @property
     def num_pairs(self) -> int:
@@ -81,86 +100,64 @@ class Evidence:
         """Whether there is anything to judge by: a pair or, if unpaired, an interval."""
         return self.num_pairs > 0 or (self.pairs is None and self.interval is not None)
 
+    @property
+    def decisive_p(self) -> float:
+        """The p that decides: the larger of the test's and the interval's."""
+        return max(self.p_value, self.interval_p or 0.0)
 
-def weigh(
-    *,
-    difference: float,
-    estimate: Estimate | None,
-    interval_over: Basis,
-    p_value: float,
-    std: float,
-    higher_is_better: bool,
-    smallest_effect: float | None,
-    num_seeds: tuple[int, int],
-    pairs: Pairs | None,
-) -> Evidence:
-    """The evidence with the verdict on this comparison alone; ``judge`` corrects it for a family.
+
+def equivalence_p_value(
+    estimate: Estimate | None, smallest_effect: float | None, num_seeds: tuple[int, int], num_examples: int | None
+) -> float | None:
+    """Two-sided p for a true difference as large as the smallest effect: below 0.05 if the 95 % interval is within ±.
 
     Args:
-        difference: See ``Evidence``.
-        estimate: The estimate behind the interval; None if there are too few values for one.
-        interval_over: See ``Evidence``.
-        p_value: See ``Evidence``.
-        std: See ``Evidence``.
-        higher_is_better: See ``Evidence``.
-        smallest_effect: The smallest effect of interest, in the metric's unit; without one nothing is equivalent.
+        estimate: The difference and its standard error; None if there are too few values.
+        smallest_effect: See ``Evidence``.
         num_seeds: See ``Evidence``.
-        pairs: See ``Evidence``.
+        num_examples: Number of test examples, if the metric is a share of them.
+
+    Returns:
+        Twice the p of two one-sided tests; None if nothing can be equivalent.
+
+    Raises:
+        ValueError: If the smallest effect is not positive.
+
+    References:
+        Schuirmann, A comparison of the two one-sided tests procedure and the power approach, Journal of
+        Pharmacokinetics and Biopharmaceutics 15 (1987)
     """
-    interval = estimate.interval() if estimate else None
-    interval_p = estimate.p_value() if estimate and interval_over != "seeds" else None
-    floor_error = estimate.floor_error if estimate else 0.0
-    verdict = reach_verdict(
-        difference=difference,
-        interval=interval,
-        corrected_p=max(p_value, interval_p or 0.0),
-        family_size=1,
-        smallest_effect=smallest_effect,
-        higher_is_better=higher_is_better,
-        num_pairs=min(num_seeds),
-        std=std,
-        floor_error=floor_error,
-    )
-    return Evidence(
-        difference,
-        interval,
-        interval_over,
-        p_value,
-        interval_p,
-        std,
-        floor_error,
-        higher_is_better,
-        num_seeds,
-        verdict,
-        pairs,
-    )
+    if smallest_effect is not None and not smallest_effect > 0:
+        raise ValueError(f"the smallest effect of interest must be positive, got {smallest_effect}")
+    if estimate is None or smallest_effect is None or min(num_seeds) < MIN_EQUIVALENT:
+        return None
+    if num_examples is not None and num_examples * smallest_effect < MIN_EXAMPLES:
+        return None
+    one_sided = max(estimate.p_value_above(-smallest_effect), estimate.p_value_below(smallest_effect))
+    return min(1.0, 2 * one_sided)
 
 
 def judge(comparisons: Sequence[Evidence]) -> list[Evidence]:
-    """Judge comparisons as one family: p is corrected by Holm's method.
+    """Judge comparisons as one family: both kinds of p are corrected by Holm's method, each in a family of its own.
 
     Args:
-        comparisons: All comparisons that one conclusion is drawn from: several arms, points, metrics. Those that test
-            nothing do not count, and keep their verdict.
+        comparisons: All comparisons that one conclusion is drawn from: several arms, several points. Those that test
+            nothing do not count.
     """
-    family = [comparison for comparison in comparisons if comparison.is_tested]
-    corrected = holm([max(comparison.p_value, comparison.interval_p or 0.0) for comparison in family])
-    judged = (_judged(one, float(p), len(family)) for one, p in zip(family, corrected, strict=True))
-    return [next(judged) if comparison.is_tested else comparison for comparison in comparisons]
-
-
-def _judged(one: Evidence, corrected_p: float, family_size: int) -> Evidence:
-    if (one.verdict.corrected_p, one.verdict.family_size) == (corrected_p, family_size):
-        return one
-    verdict = reach_verdict(
-        difference=one.difference,
-        interval=one.interval,
-        corrected_p=corrected_p,
-        family_size=family_size,
-        smallest_effect=one.verdict.smallest_effect,
-        higher_is_better=one.higher_is_better,
-        num_pairs=min(one.num_seeds),
-        std=one.std,
-        floor_error=one.floor_error,
-    )
-    return replace(one, verdict=verdict)
+    family = [one for one in comparisons if one.is_tested]
+    able = [one.equivalence_p for one in family if one.equivalence_p is not None]
+    differ = iter(holm([one.decisive_p for one in family]).tolist())
+    agree = iter(holm(able).tolist())
+    judged = []
+    for one in comparisons:
+        corrected_p = next(differ) if one.is_tested else 1.0
+        equivalence_p = next(agree) if one.is_tested and one.equivalence_p is not None else None
+        word = decide(one.interval, corrected_p, equivalence_p, higher_is_better=one.higher_is_better)
+        remark = ""
+        if one.interval is None:
+            remark = "too few seeds for an interval"
+        elif word == "equivalent" and excludes_zero(one.interval):
+            remark = "real, but smaller than what matters"
+        verdict = Verdict(word, remark, one.smallest_effect, corrected_p, equivalence_p, len(family))
+        judged.append(replace(one, verdict=verdict))
+    return judged

@@ -1,6 +1,6 @@
 """Does the arm's advantage depend on a swept setting? The difference of differences, seed by seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -38,10 +38,14 @@ def compare_interactions(
     arms: Sequence[str],
     baseline: str,
     metric: str,
-    higher_is_better: bool,
+    higher_is_better: bool | None,
     *,
+    factors: Collection[str] | None = None,
     smallest_effect: float | None = None,
     correctness: Correctness | None = None,
+    num_examples: int | None = None,
+    split_ratio: float | None = None,
+    anytime: bool = False,
 ) -> list[Interaction]:
     """Compare each arm's advantage at each level of each swept setting with that at the first level.
 
@@ -54,15 +58,19 @@ def compare_interactions(
         arms: The arms, in the order in which to list them.
         baseline: The arm to compare with.
         metric: The column to compare.
-        higher_is_better: Whether a higher value of the metric is better.
+        higher_is_better: Whether a higher value of the metric is better; None if neither direction is.
+        factors: The swept settings that the advantage may depend on; None for all of them.
         smallest_effect: The smallest change of the advantage that is of interest, in the metric's unit.
         correctness: Which test examples each replica gets right, keyed by the point's values, arm and seed.
+        num_examples: Number of test examples, if the metric is a share of them.
+        split_ratio: Test examples per training example, if each seed redraws both from one pool.
+        anytime: Whether seeds were added after a first look.
     """
     points = [*each_point(summary, point_keys)]
     interactions = []
     for arm in arms:
         advantages = [(point, _advantage(rows, arm, baseline, metric)) for point, rows in points if arm != baseline]
-        for factor in point_keys:
+        for factor in point_keys if factors is None else factors:
             for point, advantage in advantages:
                 reference_point = {**point, factor: points[0][0][factor]}
                 reference = next((other for at, other in advantages if at == reference_point), None)
@@ -80,6 +88,9 @@ def compare_interactions(
                     higher_is_better=higher_is_better,
                     smallest_effect=smallest_effect,
                     example_error=shared_example_error(correctness, terms),
+                    num_examples=num_examples,
+                    split_ratio=split_ratio,
+                    anytime=anytime,
                 )
                 others = {key: value for key, value in point.items() if key != factor}
                 interactions.append(Interaction(arm, factor, point[factor], reference_point[factor], others, evidence))
@@ -93,4 +104,4 @@ def _advantage(rows: pd.DataFrame, arm: str, baseline: str, metric: str) -> Mapp
     if any(side.empty for side in sides):
         return None
     values, baseline_values = (dict(zip(side["seed"].tolist(), side[metric].tolist(), strict=True)) for side in sides)
-    return {seed: values[seed] - baseline_values[seed] for seed in values.keys() & baseline_values.keys()}
+    return {seed: values[seed] - baseline_values[seed] for seed in values if seed in baseline_values}

@@ -10,6 +10,7 @@ the truth 93 to 97 % of the time in all of these settings.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,8 +100,11 @@ def over_seeds_and_examples(differences: npt.ArrayLike, example_error: float) ->
         Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007), arXiv:0712.1111, on the two-way model
     """
     seeds = over_seeds(differences)
-    if seeds is None:
-        return None
+    return with_examples(seeds, example_error) if seeds else None
+
+
+def with_examples(seeds: Estimate, example_error: float) -> Estimate:
+    """An estimate over seeds, widened by the standard error from the test examples."""
     std_error = math.hypot(seeds.std_error, example_error)
     share = (seeds.std_error / std_error) ** 2 if std_error else 1.0
     # If nothing varies over the seeds, they are practically infinite: Student's quantile is then the normal one.
@@ -130,15 +134,16 @@ def over_redrawn_splits(differences: npt.ArrayLike, ratio: float) -> Estimate | 
     return Estimate(seeds.mean, math.hypot(seeds.std_error, floor), seeds.degrees_of_freedom, floor_error=floor)
 
 
-def example_error(differences: npt.NDArray[np.int8]) -> float:
+def example_error(differences: npt.NDArray[np.number[Any]]) -> float:
     """The standard error from the examples: how far another test set of this size would move the mean difference.
 
     σ²_example is the mean covariance over the examples between two seeds' differences: the effect of the arms on an
-    example that all seeds share. Effects of a single pair of networks average out in a covariance.
+    example that all seeds share. Effects of a single pair of networks average out in a covariance. As if no test set
+    proved that examples cannot differ, one more example counts in each direction.
 
     Args:
-        differences: Correct (1) or not (0), arm minus baseline, shape (seeds, examples); for an interaction, the
-            difference of two such arrays.
+        differences: Correct (1) or not (0), arm minus baseline, of shape (seeds, examples); averaged over the networks
+            of a seed that has several. For an interaction, the difference of two such arrays.
 
     Returns:
         √(σ²_example / examples), a fraction.
@@ -149,11 +154,45 @@ def example_error(differences: npt.NDArray[np.int8]) -> float:
     num_seeds, num_examples = differences.shape
     if num_seeds < 2 or num_examples < 2:
         raise ValueError(f"needs at least two seeds and two examples, got shape {differences.shape}")
+    return _error_of(_common_variance(_with_pseudo_examples(differences, 1, -1)), num_examples)
+
+
+def unpaired_example_error(arm: npt.NDArray[np.number[Any]], baseline: npt.NDArray[np.number[Any]]) -> float:
+    """The same for networks whose seeds are not paired, but which were tested on the same examples.
+
+    Args:
+        arm: Correct (1) or not (0), shape (seeds, examples).
+        baseline: The same for the baseline, whose seeds are others.
+
+    Raises:
+        ValueError: If either has fewer than two seeds or two examples.
+    """
+    num_examples = arm.shape[1]
+    if min(len(arm), len(baseline), num_examples) < 2:
+        raise ValueError(f"needs at least two seeds and two examples, got shapes {arm.shape} and {baseline.shape}")
+    arm, baseline = _with_pseudo_examples(arm, 1, 0), _with_pseudo_examples(baseline, 0, 1)
+    means = [side.mean(axis=0, dtype=np.float64) for side in (arm, baseline)]
+    shared = float(np.cov(*means)[0, 1])
+    return _error_of(_common_variance(arm) + _common_variance(baseline) - 2 * shared, num_examples)
+
+
+def _with_pseudo_examples(values: npt.NDArray[np.number[Any]], *added: int) -> npt.NDArray[np.number[Any]]:
+    """With a column for each of these values, which all seeds share."""
+    columns = np.tile(np.array(added, values.dtype), (len(values), 1))
+    return np.concatenate([values, columns], axis=1)
+
+
+def _common_variance(values: npt.NDArray[np.number[Any]]) -> float:
+    """The mean covariance over the examples between two seeds."""
+    num_seeds = len(values)
     # Var(Σ_s d_s) = Σ_s Var(d_s) + Σ_{s≠t} Cov(d_s, d_t): no need to form the covariances one by one.
-    variance_of_sum = differences.sum(axis=0, dtype=np.float64).var(ddof=1)
-    sum_of_variances = differences.var(axis=1, ddof=1).sum()
-    common = (variance_of_sum - sum_of_variances) / (num_seeds * (num_seeds - 1))
-    return math.sqrt(max(0.0, float(common)) / num_examples)
+    variance_of_sum = values.sum(axis=0, dtype=np.float64).var(ddof=1)
+    sum_of_variances = values.var(axis=1, ddof=1, dtype=np.float64).sum()
+    return float(variance_of_sum - sum_of_variances) / (num_seeds * (num_seeds - 1))
+
+
+def _error_of(variance: float, num_examples: int) -> float:
+    return math.sqrt(max(0.0, variance) / num_examples)
 
 
 def spread(differences: npt.NDArray[np.float64]) -> float:

@@ -4,13 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bnreg.config.key_paths import Point
-from bnreg.statistics.intervals import Flags, example_error
+from bnreg.statistics.intervals import example_error
 
-# Keyed by the values of the point, the arm and the seed; shape (examples,). A diverged replica has no entry.
-Correctness = Mapping[tuple[tuple[Any, ...], str, int], Flags]
+# Keyed by the values of the point, the arm and the seed; right (1) or not (0), or the share of a seed's networks that
+# are right, shape (examples,). A diverged replica has no entry.
+Correctness = Mapping[tuple[tuple[Any, ...], str, int], npt.NDArray[np.number[Any]]]
 
 
 def each_point(frame: pd.DataFrame, point_keys: Sequence[str]) -> Iterator[tuple[Point, pd.DataFrame]]:
@@ -48,7 +50,5 @@ def shared_example_error(correctness: Correctness | None, terms: Sequence[tuple[
     seeds = sorted(set.intersection(*have))
     if len(seeds) < 2:
         return None
-    differences = np.zeros((len(seeds), 1), np.int8)
-    for sign, at, arm in cells:
-        differences = differences + np.stack([sign * correctness[at, arm, seed].astype(np.int8) for seed in seeds])
-    return example_error(differences)
+    terms_by_seed = [np.stack([sign * correctness[at, arm, seed] for seed in seeds]) for sign, at, arm in cells]
+    return example_error(np.sum(terms_by_seed, axis=0))

@@ -1,9 +1,12 @@
 """Further tests on request, for readers who expect them. The verdict does not depend on them."""
 
+import sys
+
 import numpy as np
 import numpy.typing as npt
 
 from bnreg.statistics.intervals import Flags, over_seeds
+from bnreg.statistics.shares import sign_test_p_value
 from bnreg.statistics.sign_flip import TIE_TOLERANCE, finite
 
 
@@ -44,7 +47,8 @@ def wilcoxon_p_value(differences: npt.ArrayLike) -> float:
         shares = (np.append(shares, np.zeros(rank)) + np.append(np.zeros(rank), shares)) / 2
     rank_sum = int(doubled[values > 0].sum())
     lower, upper = shares[: rank_sum + 1].sum(), shares[rank_sum:].sum()
-    return min(1.0, 2 * float(min(lower, upper)))
+    # With more than a thousand pairs, one sign vector of 2^n is less than any number here.
+    return min(1.0, max(2 * float(min(lower, upper)), sys.float_info.min))
 
 
 def _doubled_ranks(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -71,11 +75,9 @@ def mcnemar_p_value(correct_arm: Flags, correct_baseline: Flags) -> float:
     References:
         McNemar, Note on the Sampling Error of the Difference between Correlated Proportions, Psychometrika 12 (1947)
     """
-    from scipy.special import bdtr
-
     num_won = int((correct_arm & ~correct_baseline).sum())
     num_lost = int((correct_baseline & ~correct_arm).sum())
-    return min(1.0, 2 * float(bdtr(min(num_won, num_lost), num_won + num_lost, 0.5)))
+    return sign_test_p_value(num_won, num_lost)
 
 
 def tost_p_value(differences: npt.ArrayLike, smallest_effect: float) -> float:

@@ -3,30 +3,46 @@
 import math
 from collections.abc import Sequence
 
-from bnreg.statistics.evidence import Evidence, weigh
-from bnreg.statistics.intervals import Estimate, spread
-from bnreg.statistics.sign_flip import TIE_TOLERANCE, finite
+import numpy as np
+
+from bnreg.statistics.evidence import Evidence, equivalence_p_value, judge
+from bnreg.statistics.intervals import Estimate, spread, with_examples
+from bnreg.statistics.shares import unpaired_divergence
+from bnreg.statistics.sign_flip import TIE_TOLERANCE
+
+MIN_UNPAIRED = 4  # on each side: of equal arms, two against ten are called different in 10 % of cases
 
 
 def compare_unpaired(
-    arm: Sequence[float], baseline: Sequence[float], *, higher_is_better: bool, smallest_effect: float | None = None
+    arm: Sequence[float],
+    baseline: Sequence[float],
+    *,
+    higher_is_better: bool | None,
+    smallest_effect: float | None = None,
+    example_error: float | None = None,
+    num_examples: int | None = None,
+    num_diverged: tuple[int, int] = (0, 0),
 ) -> Evidence:
     """Compare an arm with a baseline that saw other batches or other data, by Welch's interval and test.
 
     Args:
-        arm: The arm's metric, one value per seed.
+        arm: The arm's metric, one value per seed that trained to the end; NaN and infinity are left out.
         baseline: The baseline's metric, in the same form; the numbers of seeds may differ.
-        higher_is_better: Whether a positive difference is a win.
+        higher_is_better: Whether a positive difference is a win; None if neither direction is better.
         smallest_effect: The smallest effect of interest, in the metric's unit.
+        example_error: The standard error from the test examples, if it is known and both were tested on the same; see
+            ``intervals.unpaired_example_error``.
+        num_examples: Number of test examples, if the metric is a share of them.
+        num_diverged: Number of further seeds of the arm and of the baseline, which diverged.
 
     Returns:
-        A comparison without pairs: no wins are counted, and the only p is that of the interval. With fewer than two
+        A comparison without pairs: no wins are counted, and the only p is that of the interval. With fewer than four
         values on either side, it has no interval.
 
     References:
         Welch, The generalization of "Student's" problem, Biometrika 34 (1947)
     """
-    sides = [finite(values) for values in (arm, baseline)]
+    sides = [np.array([value for value in values if math.isfinite(value)]) for values in (arm, baseline)]
     difference = math.nan
     if all(map(len, sides)):
         means = [float(values.mean()) for values in sides]
@@ -34,21 +50,32 @@ def compare_unpaired(
         difference = 0.0 if math.isclose(*means, rel_tol=TIE_TOLERANCE) else means[0] - means[1]
     estimate = None
     std = math.nan
-    if min(map(len, sides)) > 1:
+    if min(map(len, sides)) >= MIN_UNPAIRED:
         variances = [spread(values) ** 2 for values in sides]
         of_means = [variance / len(values) for variance, values in zip(variances, sides, strict=True)]
         std = math.sqrt(sum(variances))
         weights = [of_mean**2 / (len(values) - 1) for of_mean, values in zip(of_means, sides, strict=True)]
         degrees = sum(of_means) ** 2 / sum(weights) if sum(weights) > 0 else float(min(map(len, sides)) - 1)
         estimate = Estimate(difference, math.sqrt(sum(of_means)), degrees)
-    return weigh(
+        if example_error is not None:
+            estimate = with_examples(estimate, example_error)
+    num_seeds = len(sides[0]), len(sides[1])
+    num_all = [number + fell for number, fell in zip(num_seeds, num_diverged, strict=True)]
+    evidence = Evidence(
         difference=difference,
-        estimate=estimate,
-        interval_over="unpaired seeds",
-        p_value=estimate.p_value() if estimate else 1.0,
-        std=std,
-        higher_is_better=higher_is_better,
+        interval=estimate.interval() if estimate else None,
+        interval_over="unpaired seeds" if example_error is None else "unpaired seeds and examples",
+        is_anytime=False,
+        # No test of exchanged labels gives a smaller p, however equal the values of a side are.
+        p_value=max(estimate.p_value(), 2 / math.comb(sum(num_seeds), num_seeds[0])) if estimate else 1.0,
+        interval_p=None,
+        equivalence_p=equivalence_p_value(estimate, smallest_effect, num_seeds, num_examples),
         smallest_effect=smallest_effect,
-        num_seeds=(len(sides[0]), len(sides[1])),
+        std=std,
+        floor_error=estimate.floor_error if estimate else 0.0,
+        higher_is_better=higher_is_better,
+        num_seeds=num_seeds,
+        divergence=unpaired_divergence(num_diverged[0], num_all[0], num_diverged[1], num_all[1]),
         pairs=None,
     )
+    return judge([evidence])[0]

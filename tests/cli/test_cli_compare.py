@@ -16,7 +16,7 @@ def test_compare_prints_the_paired_difference(bnreg, make_run):
     done = bnreg("compare", make_run("lift"))
     assert done.code == 0
     assert done.err == ""
-    assert re.search(r"bn +helped +\+1\.00 +\[\+1\.00, \+1\.00\] +0\.031 +– +6/6", done.out)
+    assert re.search(r"bn +helped +\+1\.00 +\[\+1\.00, \+1\.00\] +0\.031 +6/6 \[54–100 %\]", done.out)
     assert "mnist_5k (requested mnist)" in done.out
 
 
@@ -116,7 +116,7 @@ def test_a_script_does_not_rely_on_the_verdict_on_one_seed(bnreg, make_run, cond
     make_run("lift")
     make_run("single", num_seeds=1)
     done = bnreg("compare", "runs/*", "--fail-if", condition)
-    reason = "test accuracy of bn against plain: too few seeds for a verdict; each arm needs two"
+    reason = "test accuracy of bn against plain: too few seeds for a verdict: 1 of at least 6"
     assert (done.code, done.out, done.err) == (2, "", f"--fail-if: {made_name('single')}: {reason}\n")
 
 
@@ -240,3 +240,49 @@ def test_a_copied_run_is_still_a_run(bnreg, make_run):
     """Run folders are plain files: they can be renamed and moved."""
     shutil.copytree(make_run("lift"), "elsewhere")
     assert bnreg("compare", "elsewhere").code == 0
+
+
+@pytest.mark.parametrize("num_seeds", [5, 6])
+def test_a_script_does_not_rely_on_too_few_seeds(bnreg, make_run, num_seeds):
+    """With five pairs no p can be small enough, however much worse an arm is; with six it can."""
+    run = make_run("lift", num_seeds=num_seeds, lift=-0.5)
+    done = bnreg("compare", run, "--fail-if", "bn < plain")
+    assert done.code == (3 if num_seeds == 6 else 2)
+    if num_seeds == 5:
+        assert done.err.endswith("too few seeds for a verdict: 5 of at least 6\n")
+
+
+def test_every_condition_counts(bnreg, make_run):
+    """The first, the last, and both."""
+    worse = make_run("lift", lift=-0.01)
+    for conditions, code in (
+        (["bn < plain", "bn > plain"], 3),
+        (["bn > plain", "bn < plain"], 3),
+        (["bn > plain", "plain < bn"], 0),
+    ):
+        words = [word for condition in conditions for word in ("--fail-if", condition)]
+        done = bnreg("compare", worse, *words)
+        assert done.code == code
+        assert done.err.count("--fail-if bn < plain: ") == (code == 3)
+
+
+def test_a_loss_without_a_smallest_effect_fails_no_script_by_accident(bnreg, make_run):
+    run = make_run("lift")
+    done = bnreg("compare", run, "--metric", "test_loss", "--fail-if", "bn < plain")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("has no smallest effect, so no difference helps or hurts; give --smallest-effect\n")
+    assert (
+        bnreg("compare", run, "--metric", "test_loss", "--smallest-effect", "0.01", "--fail-if", "bn < plain").code == 0
+    )
+
+
+def test_another_smallest_effect_than_the_declared_one_is_marked(bnreg, make_run):
+    run = make_run("lift")
+    declared, other = (
+        bnreg("compare", run, "--width", "200", *words).out for words in ([], ["--smallest-effect", "3pp"])
+    )
+    assert "smallest effect" not in declared.splitlines()[0]
+    assert "smallest effect 3.00 pp instead of 0.20 pp" in other.splitlines()[0]
+    refused = bnreg("compare", run, "--smallest-effect", "0.3")
+    assert (refused.code, refused.out) == (2, "")
+    assert "as a share that is 30 percentage points; write 0.3pp or 30pp" in refused.err

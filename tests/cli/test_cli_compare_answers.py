@@ -84,13 +84,19 @@ def test_an_epoch_or_the_best_one_can_be_asked_for(bnreg, make_run):
     assert [mean("epoch=1"), mean("epoch=2"), mean("best")] == pytest.approx([last - 0.1, last, last - 0.02])
 
 
-def test_a_diverged_replica_counts_as_a_guess_at_any_epoch(bnreg, make_run):
-    run = make_run("lift", diverged=[("plain", 2)])
+def test_a_diverged_replica_is_counted_and_left_out_at_any_epoch(bnreg, make_run):
+    run = make_run("lift", diverged=[("plain", 2)], num_seeds=7)
     for at in ("last", "epoch=1"):
-        done = bnreg("compare", run, "--at", at, "--seeds", "--json")
-        by_seed = json.loads(done.out)[0]["arms"][1]["test_accuracy"]["by_seed"]
-        assert by_seed["2"] == 0.1
-    assert "diverged, counted as chance: plain, seed 2" in bnreg("compare", run).out
+        (record,) = json.loads(bnreg("compare", run, "--at", at, "--seeds", "--json").out)
+        assert [*record["arms"][1]["test_accuracy"]["by_seed"]] == ["0", "1", "3", "4", "5", "6"]
+        (found,) = record["comparisons"]
+        assert (found["num_pairs"], found["difference"], found["verdict"]) == (6, pytest.approx(0.01), "helped")
+        assert (found["diverged"]["num_arm"], found["diverged"]["num_baseline"]) == (0, 1)
+        assert found["diverged"]["arm"] == {"share": 0, "low": 0, "high": pytest.approx(0.4096, abs=1e-4)}
+    out = bnreg("compare", run, "--width", "120").out
+    assert "diverged: plain, seed 2; means and differences are of the seeds that trained" in out
+    assert "bn 0 [0–41 %] against plain 1 [0–58 %], exact p = 1.000" in out
+    assert re.search(r"^  bn +helped; diverged 0:1 +\+1\.00", out, re.M)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +121,7 @@ def test_a_diverged_network_is_not_called_dead_too(bnreg):
     diverged = [("plain", seed) for seed in range(5)]
     made_runs.make_run("runs", made_name(), accuracies=accuracies, num_seeds=6, points=points, diverged=diverged)
     out = bnreg("compare", "runs/*", "--width", "200").out
-    assert "diverged, counted as chance: plain, seeds 0, 1, 2, 3, 4, at 2 points" in out
+    assert "diverged: plain, seeds 0, 1, 2, 3, 4, at 2 points; means" in out
     assert "no better than a guess: plain, seed 5, at 2 points" in out
 
 
@@ -142,13 +148,13 @@ def test_the_smallest_effect_decides_what_is_equivalent(bnreg, make_run):
 
 
 def test_a_loss_is_better_where_it_is_smaller(bnreg, make_run):
-    """The loss has no smallest effect of its own; several metrics form one family."""
+    """The loss has no smallest effect of its own; each metric is a family of its own."""
     found = comparisons(
         bnreg("compare", make_run("lift"), "--metric", "test_loss", "--metric", "test_accuracy", "--json")
     )
     assert [(one["metric"], one["smallest_effect"], one["family_size"]) for one in found] == [
-        ("test_loss", None, 2),
-        ("test_accuracy", 0.002, 2),
+        ("test_loss", None, 1),
+        ("test_accuracy", 0.002, 1),
     ]
 
 
@@ -163,7 +169,9 @@ def test_stored_answers_widen_the_interval_by_the_test_sets_chance(bnreg, make_r
 def test_more_tests_are_shown_on_request(bnreg, make_run):
     run = make_run("lift", noise=0.002, correct=True)
     assert "Wilcoxon" not in bnreg("compare", run).out
-    assert re.search(r"against plain +sign flip p +t +Wilcoxon +TOST +McNemar\n", bnreg("compare", run, "--tests").out)
+    assert re.search(
+        r"against plain +d_z +sign flip p +t +Wilcoxon +TOST +McNemar\n", bnreg("compare", run, "--tests").out
+    )
     (found,) = comparisons(bnreg("compare", run, "--tests", "--json"))
     assert set(found["tests"]) == {"sign_flip", "t", "wilcoxon", "tost", "mcnemar"}
     assert found["tests"]["sign_flip"] == found["p_value"]
@@ -262,7 +270,9 @@ def test_the_smallest_of_the_declared_effects_applies(make_run):
     views = [view, replace(view, info=replace(view.info, id="two"), config=config)]
     note = "the runs declare different smallest effects (0.002, 0.003): the smallest applies, or --smallest-effect"
     for asked, effect, expected in ((None, 0.002, True), (0.001, 0.001, False)):
-        (block,) = compare_views(views, Question(group_by=("arm",), smallest_effect=asked))
+        (block,) = compare_views(
+            views, Question(group_by=("arm",), smallest_effects={} if asked is None else {"": asked})
+        )
         assert block.judged[0].evidence.verdict.smallest_effect == effect
         assert (note in notes_on(block)) is expected
     (block,) = compare_views(views, Question(group_by=("arm",), metrics=("test_loss",)))

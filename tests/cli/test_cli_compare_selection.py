@@ -19,7 +19,7 @@ def test_runs_are_pooled_by_a_key(bnreg):
     assert {one["family_size"] for one in found} == {3}
     text = bnreg("compare", "runs/*", "--group-by", "optimizer.lr", "--width", "200").out
     assert text.startswith("3 runs: mnist_5k (requested mnist), 2 epochs, 6 seeds\n")
-    assert "p after Holm for 3 comparisons" in text
+    assert "p of sign flips, after Holm for 3 comparisons" in text
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_a_long_sweep_has_a_line_for_each_point_and_the_notes(bnreg):
     rows = [re.split(r" {2,}", line.strip()) for line in lines[4:44]]
     expected = ["bn", "~", "+1.00 [+1.00, +1.00]"]
     assert rows == [[f"lr={point['optimizer.lr']}", *expected] for point in points]
-    assert "p after Holm for 40 comparisons" in " ".join(" ".join(lines[44:]).split())
+    assert "after Holm for 40 comparisons" in " ".join(" ".join(lines[44:]).split())
 
 
 def test_metrics_and_different_baselines_are_named(bnreg):

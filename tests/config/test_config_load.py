@@ -149,7 +149,7 @@ def test_the_resolved_config_is_complete_and_keeps_what_was_written(tmp_path):
         "arms": {"base": {}},
         "baseline": None,
         "seeds": 4,
-        "compare": {"smallest_effect": 0.002},
+        "compare": {"metric": "test_accuracy", "smallest_effect": 0.002},
         "sweep": {},
         "device": "auto",
         "jobs": None,

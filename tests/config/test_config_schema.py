@@ -114,9 +114,14 @@ REFUSED = {
     "did you mean 'patience'? (choices: patience, metric, min_delta)",
     "training: {early_stopping: {patience: 3}}": "training.early_stopping: needs data.validation_size greater than 0: "
     "the test set selects nothing",
-    "compare: {smallest_effect: 2}": "compare.smallest_effect: expected a number of at most 1, got 2",
-    "compare: {effect: 0.1}": "compare: unknown key 'effect' (choices: smallest_effect)",
-    "compare: 0.1": "compare: expected a mapping, got 0.1; write {smallest_effect: 0.1}",
+    "compare: {smallest_effect: 0.3}": "compare.smallest_effect: as a share that is 30 percentage points; "
+    "write 0.3pp or 30pp, got 0.3",
+    "compare: {smallest_effect: 200pp}": "compare.smallest_effect: expected a number from 0 to 1, got '200pp'",
+    "compare: {smallest_effect: -1}": "compare.smallest_effect: expected a number from 0 to 1, got -1",
+    "compare: {smallest_effect: big}": "compare.smallest_effect: expected a number, such as 0.002 or 0.2pp, got 'big'",
+    "compare: {smallest_effect: {test_loss: 1pp}}": "compare.smallest_effect: test_loss: expected a number, got '1pp'",
+    "compare: {effect: 0.1}": "compare: unknown key 'effect' (choices: metric, smallest_effect)",
+    "compare: 0.1": "compare: expected a mapping, got 0.1; for example {metric: test_accuracy}",
     "name: -x": f"name: {NAME_RULE}, got '-x'",
     "name: ''": f"name: {NAME_RULE}, got ''",
     "name: ../x": f"name: {NAME_RULE}, got '../x'",

@@ -77,8 +77,8 @@ def test_a_last_batch_of_one_is_noticed_if_batch_norm_meets_it(tmp_path, text, n
 @pytest.mark.parametrize(
     ("seeds", "notice"),
     {
-        1: "1 pair: no two-sided exact test can reach p < 0.05 (smallest p = 1); use at least 6 seeds",
-        5: "5 pairs: no two-sided exact test can reach p < 0.05 (smallest p = 0.0625); use at least 6 seeds",
+        1: "1 pair: no two-sided test can reach p < 0.05 (smallest p = 1); use at least 6 seeds",
+        5: "5 pairs: no two-sided test can reach p < 0.05 (smallest p = 0.0625); use at least 6 seeds",
         6: None,
     }.items(),
 )
@@ -86,6 +86,35 @@ def test_too_few_pairs_for_any_test_are_noticed(tmp_path, seeds, notice):
     """With n pairs the smallest two-sided exact p is 2/2ⁿ."""
     expected = [] if notice is None else [notice]
     assert check(tmp_path, f"{PAIR}seeds: {seeds}") == ([], expected)
+
+
+@pytest.mark.parametrize(
+    ("points", "seeds", "enough"), [(1, 6, None), (2, 6, 7), (3, 7, None), (4, 6, 8), (5, 8, None), (10, 8, 9)]
+)
+def test_a_family_needs_more_pairs(tmp_path, points, seeds, enough):
+    """Every point that is compared counts: Holm multiplies the smallest p."""
+    rates = [round(0.01 * (1 + point), 2) for point in range(points)]
+    _, notices = check(tmp_path, f"{PAIR}seeds: {seeds}\nsweep: {{optimizer.lr: {rates}}}")
+    assert [one.rpartition("; ")[2] for one in notices] == ([f"use at least {enough} seeds"] if enough else [])
+
+
+def test_rounds_need_no_pairs_yet(tmp_path):
+    assert check(tmp_path, f"{PAIR}seeds: {{until: decided, from: 3}}") == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("compare", "mistake"),
+    [
+        ("{metric: test_acuracy}", "compare.metric: unknown metric 'test_acuracy'; did you mean 'test_accuracy'?"),
+        ("{metric: validation_loss}", "compare.metric: unknown metric 'validation_loss'"),
+        ("{smallest_effect: {loss: 0.1}}", "compare.smallest_effect: unknown metric 'loss'"),
+        ("{metric: train_loss, smallest_effect: {train_loss: 0.1, test_accuracy: 1pp}}", None),
+        ("{smallest_effect: 0.3pp}", None),
+    ],
+)
+def test_the_declared_metrics_are_measured(tmp_path, compare, mistake):
+    errors, _ = check(tmp_path, f"{PAIR}seeds: 6\ncompare: {compare}")
+    assert [mistake in error for error in errors] == ([True] if mistake else [])
 
 
 def test_a_single_arm_makes_no_pairs(tmp_path):

@@ -41,7 +41,7 @@ def test_the_first_run_is_reported_as_before(bnreg):
         {"bn": 0.96936, "plain": 0.95571}, abs=1e-12
     )
     assert (
-        "bn             helped    +1.36 [+1.26, +1.47]  0.002  9.47  10/10"
+        "bn             helped    +1.36 [+1.26, +1.47]  0.002  10/10 [69–100 %]"
         in bnreg("compare", run.path, "--width", "80").out
     )
     assert "state     complete" in bnreg("show", run.path).out

@@ -14,6 +14,7 @@ from bnreg.statistics.intervals import (
     over_redrawn_splits,
     over_seeds,
     over_seeds_and_examples,
+    unpaired_example_error,
 )
 
 
@@ -93,9 +94,11 @@ def networks(seed, num_seeds=8, num_examples=500, liking=0.2):
 def test_the_example_error_is_the_mean_covariance_between_two_seeds():
     arm, baseline = networks(0)
     differences = arm.astype(np.int8) - baseline.astype(np.int8)
+    found = example_error(differences)
+    differences = np.concatenate([differences, np.tile([1, -1], (8, 1))], axis=1)
     pairs = [(one, other) for one in range(8) for other in range(8) if one != other]
     covariances = [np.cov(differences[one], differences[other])[0, 1] for one, other in pairs]
-    assert example_error(differences) == pytest.approx(math.sqrt(np.mean(covariances) / 500))
+    assert found == pytest.approx(math.sqrt(np.mean(covariances) / 500))
 
 
 @pytest.mark.parametrize("num_seeds", [2, 5, 20])
@@ -107,18 +110,41 @@ def test_the_example_error_recovers_the_variance_of_the_simulation(num_seeds):
         chances = random.choice([0.1, 0.5], 1000)
         signs = (random.random((num_seeds, 1000)) < chances).astype(np.int8)
         found.append(example_error(signs) ** 2 * 1000)
-    assert np.mean(found) == pytest.approx(0.2**2, rel=0.1)
+    assert np.mean(found) == pytest.approx(0.2**2 + 2 / 1000, rel=0.1)
 
 
-def test_if_the_arms_find_the_same_examples_hard_the_example_error_is_about_zero():
+def test_if_the_arms_find_the_same_examples_hard_only_the_two_added_examples_count():
     arm, baseline = networks(1, num_seeds=20, num_examples=4000, liking=0.0)
-    assert example_error(arm.astype(np.int8) - baseline.astype(np.int8)) < 0.1 * math.sqrt(2 * 0.16 / 4000)
+    error = example_error(arm.astype(np.int8) - baseline.astype(np.int8))
+    assert error < 0.1 * math.sqrt(2 * 0.16 / 4000) + math.sqrt(2) / 4000
+    assert example_error(np.zeros((6, 4000), np.int8)) == pytest.approx(math.sqrt(2) / 4000, rel=1e-3)
+
+
+@pytest.mark.parametrize("num_seeds", [(3, 4), (20, 12)])
+def test_the_error_of_unpaired_networks_is_that_of_paired_ones_on_average(num_seeds):
+    """Networks of one arm share what suits the arm, so that pairing them by seed changes nothing."""
+    paired, unpaired = [], []
+    for seed in range(30):
+        arm, baseline = networks(seed, num_seeds=20)
+        paired.append(example_error(arm.astype(np.int8) - baseline.astype(np.int8)) ** 2)
+        some = arm[: num_seeds[0]], baseline[: num_seeds[1]]
+        unpaired.append(unpaired_example_error(*(side.astype(np.int8) for side in some)) ** 2)
+    assert np.mean(unpaired) == pytest.approx(np.mean(paired), rel=0.15)
+
+
+def test_the_error_of_averaged_networks_counts_what_they_share():
+    arm, baseline = networks(3, num_seeds=16)
+    answers = arm.astype(np.float32) - baseline
+    averaged = (answers[::2] + answers[1::2]) / 2
+    assert example_error(averaged) == pytest.approx(example_error(answers), rel=0.15)
 
 
 @pytest.mark.parametrize("shape", [(1, 10), (10, 1)])
 def test_a_single_seed_or_example_gives_no_example_error(shape):
     with pytest.raises(ValueError, match="two seeds and two examples"):
         example_error(np.zeros(shape, np.int8))
+    with pytest.raises(ValueError, match="two seeds and two examples"):
+        unpaired_example_error(np.zeros((4, shape[1]), np.int8), np.zeros(shape, np.int8))
 
 
 @given(st.integers(0, 10_000))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
+from bnreg.statistics.anytime import anytime_p_value, confidence_sequence
 from bnreg.statistics.evidence import judge
 from bnreg.statistics.intervals import over_redrawn_splits, over_seeds, over_seeds_and_examples
 from bnreg.statistics.paired import compare_pairs
@@ -30,12 +31,18 @@ def test_arms_are_compared_seed_by_seed():
     assert comparison.pairs.smallest_p == 2 / 2**4
 
 
-def test_the_order_of_the_rows_does_not_matter():
-    """Neither to the test nor to the interval."""
+def test_the_order_of_the_rows_matters_only_at_every_look():
+    """Neither to the sign flips nor to the interval; a test that holds at every look goes by the order of the seeds."""
     random = np.random.default_rng(3)
     arm, baseline = pd.Series(random.normal(0.95, 0.01, 12)), pd.Series(random.normal(0.94, 0.01, 12))
-    shuffled = compare_pairs(arm.sample(frac=1, random_state=1), baseline[::-1], higher_is_better=True)
-    assert shuffled == compare_pairs(arm, baseline, higher_is_better=True)
+    shuffled = arm.sample(frac=1, random_state=1)
+    for anytime in (False, True):
+        one, other = (
+            compare_pairs(side, baseline[::-1], higher_is_better=True, anytime=anytime) for side in (arm, shuffled)
+        )
+        assert one.difference == pytest.approx(other.difference)
+        assert (one.p_value == pytest.approx(other.p_value)) is not anytime
+        assert other.pairs.seeds == tuple(shuffled.index)
 
 
 def test_for_a_loss_the_lower_value_wins():
@@ -135,21 +142,14 @@ def test_the_family_changes_the_verdict_but_not_the_evidence():
     both = judge([alone, alone])
     assert [one.verdict.word for one in both] == ["inconclusive"] * 2
     assert both[0].verdict.corrected_p == 4 / 2**6
-    assert both[0].verdict.seeds_needed > 6
     assert judge(both[:1]) == [alone]
 
 
 def test_a_comparison_without_pairs_does_not_count_in_the_family():
     empty = compare_pairs(by_seed(s0=0.9), by_seed(s1=0.8), higher_is_better=True)
     full = compare_pairs(*normal_pairs(4, 6), higher_is_better=True)
-    assert judge([empty, full]) == [empty, full]
-
-
-def test_the_seeds_needed_are_more_than_there_were():
-    for seed in range(40):
-        comparison = compare_pairs(*normal_pairs(seed, 7, mean=0.003), higher_is_better=True, smallest_effect=0.002)
-        if comparison.verdict.word == "inconclusive":
-            assert comparison.verdict.seeds_needed > 7
+    assert judge([empty, full])[1] == full
+    assert judge([empty, full])[0].verdict.corrected_p == 1
 
 
 def test_a_family_uses_the_larger_p_of_each_comparison():
@@ -158,3 +158,59 @@ def test_a_family_uses_the_larger_p_of_each_comparison():
     one = compare_pairs(arm, baseline, higher_is_better=True, example_error=0.0018)
     assert one.interval_p > 2 * one.p_value
     assert [each.verdict.corrected_p for each in judge([one, one])] == pytest.approx([2 * one.interval_p] * 2)
+
+
+def test_seeds_that_diverged_are_counted_and_left_out():
+    """The difference is that of the seeds in which both networks trained."""
+    arm, baseline = normal_pairs(5, 10)
+    found = compare_pairs(arm, baseline, higher_is_better=True, diverged=[1, 2, 3, 99], baseline_diverged=[3])
+    assert found.pairs.seeds == (0, 4, 5, 6, 7, 8, 9)
+    assert found.difference == pytest.approx((arm - baseline)[[0, 4, 5, 6, 7, 8, 9]].mean())
+    assert (found.divergence.num_arm, found.divergence.num_baseline) == (3, 1)
+    assert found.divergence.p_value == 0.5  # two coins of one side
+    assert found.pairs.unmatched_seeds == ()
+    nothing = compare_pairs(arm, baseline, higher_is_better=True, diverged=arm.index)
+    assert (nothing.num_pairs, nothing.is_tested, nothing.divergence.num_arm) == (0, False, 10)
+
+
+def test_at_every_look_interval_and_p_are_those_that_hold_there():
+    """The interval also contains the usual one, which may cover more than the seeds."""
+    arm, baseline = normal_pairs(6, 20)
+    differences = arm - baseline
+    found = compare_pairs(arm, baseline, higher_is_better=True, anytime=True)
+    assert found.is_anytime
+    assert found.p_value == anytime_p_value(differences)
+    assert found.interval == confidence_sequence(differences)
+    wide = compare_pairs(arm, baseline, higher_is_better=True, anytime=True, example_error=0.1)
+    assert wide.interval == over_seeds_and_examples(differences, 0.1).interval()
+    assert wide.verdict.word == "inconclusive"
+    few = compare_pairs(arm[:5], baseline[:5], higher_is_better=True, anytime=True)
+    assert few.interval == (-math.inf, math.inf)
+
+
+def test_at_every_look_equivalence_needs_the_whole_confidence_sequence():
+    differences = pd.Series([0.0008 * (-1) ** seed for seed in range(16)])
+    zero = differences * 0
+    for number, expected in ((8, "equivalent"), (16, "equivalent")):
+        fixed = compare_pairs(differences[:number], zero, higher_is_better=True, smallest_effect=0.002)
+        assert fixed.verdict.word == expected
+    for number in range(4, 17):
+        found = compare_pairs(differences[:number], zero, higher_is_better=True, smallest_effect=0.002, anytime=True)
+        low, high = found.interval
+        assert (found.verdict.word == "equivalent") == (low > -0.002 and high < 0.002), number
+    assert found.verdict.word == "equivalent"
+
+
+@pytest.mark.parametrize(("wins", "expected"), [(10, (1.0, 0.692, 1.0)), (8, (0.8, 0.444, 0.975))])
+def test_the_share_of_better_seeds_has_an_exact_interval(wins, expected):
+    """Clopper and Pearson's, from their tables."""
+    differences = dict(enumerate([0.01] * wins + [-0.01] * (10 - wins)))
+    better = compare_pairs(differences, dict.fromkeys(differences, 0.0), higher_is_better=True).pairs.better
+    assert (better.value, better.low, better.high) == pytest.approx(expected, abs=5e-4)
+
+
+def test_an_infinite_value_is_a_missing_one():
+    arm, baseline = by_seed(s0=math.inf, s1=0.1, s2=0.3), by_seed(s0=0.0, s1=0.1, s2=0.2)
+    found = compare_pairs(arm, baseline, higher_is_better=True)
+    assert (found.pairs.seeds, found.pairs.unmatched_seeds) == ((1, 2), (0,))
+    assert found.difference == pytest.approx(0.05)

@@ -38,6 +38,11 @@ def test_wilcoxons_test_without_ties_is_scipys_table(num_pairs):
     assert wilcoxon_p_value(differences) == pytest.approx(stats.wilcoxon(differences, method="exact").pvalue)
 
 
+def test_wilcoxons_test_of_many_pairs_has_a_p_above_zero():
+    assert 0 < wilcoxon_p_value(np.ones(1200)) < 1e-300
+    assert 0 < wilcoxon_p_value(np.arange(1, 1201)) < 1e-300
+
+
 def test_ranks_tie_even_if_rounding_separates_the_sizes():
     assert wilcoxon_p_value([0.902 - 0.901, 0.937 - 0.938, 0.005]) == wilcoxon_p_value([1, -1, 5])
     assert wilcoxon_p_value([0.1 + 0.2 - 0.3, 0.1, 0.2]) == wilcoxon_p_value([0.1, 0.2])

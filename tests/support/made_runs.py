@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from bnreg.analysis.run_view import RunView
-from bnreg.config.cell_settings import short_seeds
 from bnreg.names import ReplicaId
+from bnreg.rounds import short_seeds
 from bnreg.runs import CORRECT, Beginning, RunInfo, UsedData, correct_bytes, new_folder
 from bnreg.runs.names import UNFINISHED, experiment_of, new_name
 from bnreg.runs.unfinished import PLAN, UnfinishedRun
@@ -269,7 +269,7 @@ def write_run(
         command=("train", f"{name}.yaml"),
         baseline=baseline,
         config={**config, "arms": {arm: changes.get(arm, {}) for arm in arms}, "baseline": baseline},
-        data={"mnist": UsedData(dataset, f"sha256:{dataset}", 4000, NUM_EXAMPLES)},
+        data={"mnist": UsedData(dataset, f"sha256:{dataset}", 4000, NUM_EXAMPLES if correct else 10_000)},
         seconds=3.0,
     ).write(root)
 

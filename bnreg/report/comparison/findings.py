@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from bnreg.analysis.audit import (
     ChoiceByTest,
     DropoutBeforeNorm,
+    FewErrors,
     Finding,
     RateAtEdge,
+    SkewedDifferences,
     TooFewSeeds,
     UnequalArms,
     UnequalTuning,
@@ -44,6 +46,18 @@ def finding_text(finding: Finding) -> str:
             )
         case DropoutBeforeNorm():
             return f"{finding.arm}: dropout of {finding.rate:g} {VARIANCE_SHIFT}"
+        case SkewedDifferences():
+            more = f", and those of {counted(finding.num_others, 'other comparison')}" if finding.num_others else ""
+            where = f" at {point_label(finding.point)}" if finding.point else ""
+            return (
+                f"the differences of {finding.arm}{where} are skewed ({finding.skewness:+.1f}){more}: "
+                "sign flips assume symmetry, and their p is too small for such"
+            )
+        case FewErrors():
+            return (
+                f"{finding.arm} makes {finding.num_errors:,.0f} errors on {finding.num_examples:,} test examples: a "
+                "handful of examples decides; use a larger test set"
+            )
         case TooFewSeeds():
             return (
                 f"too few seeds: with {finding.num_seeds}, the smallest possible p is {finding.smallest_p:.3g}; "

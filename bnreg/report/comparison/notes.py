@@ -5,22 +5,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bnreg.analysis.audit import TooFewSeeds, audit
-from bnreg.analysis.comparison import RUNNING_ACCURACY, Block, declared_effects
+from bnreg.analysis.comparison import RUNNING_ACCURACY, Block, declared_effects, smallest_effect
 from bnreg.analysis.groups import ReplicaGroup, distinct, varying_keys
 from bnreg.analysis.judged import Judged
 from bnreg.analysis.power import too_few_pairs
 from bnreg.analysis.replicas import DATASET_KEY
 from bnreg.metrics import label_of, metric_of
 from bnreg.report.comparison.findings import finding_text
-from bnreg.report.comparison.numbers import p_text, seeds_text
+from bnreg.report.comparison.numbers import p_text, seeds_text, shares_text
 from bnreg.wording import as_written, counted, point_label
 
 if TYPE_CHECKING:
     from bnreg.statistics.evidence import Evidence
+    from bnreg.statistics.forecast import Forecast
 
 MAX_LISTED = 8
 
-_DECIDED = "inconclusive; {} seeds would decide it in 80 % of cases"
+MAX_FORESEEN = 40  # each takes a thirtieth of a second
 
 
 def notes_on(block: Block) -> list[str]:
@@ -40,7 +41,8 @@ def _on_replicas(block: Block) -> list[str]:
     if RUNNING_ACCURACY in block.metrics and not block.question.metrics:
         notes.append("batch norm uses population statistics; 'by running' uses running statistics")
     if diverged := _by_seeds([(group, group.diverged_seeds) for group in block.groups]):
-        notes.append(f"diverged, counted as chance: {diverged}")
+        notes.append(f"diverged: {diverged}; means and differences are of the seeds that trained")
+        notes += _on_divergence(block)
     if dead := _by_seeds([(group, group.dead_seeds) for group in block.groups]):
         causes = "dead units, a learning rate that is too high, or a warm-up that never ends"
         notes.append(f"warning: no better than a guess: {dead}; usual causes: {causes}")
@@ -54,6 +56,19 @@ def _on_replicas(block: Block) -> list[str]:
             if len(runs) < len(block.views) and block.along == "arm" and "run" not in block.point_keys:
                 notes.append(f"{side} is in {len(runs)} of {counted(len(block.views), 'run')}")
     return notes
+
+
+def _on_divergence(block: Block) -> list[str]:
+    """How often each side diverged, and what these counts allow; comparisons at several points together."""
+    points: dict[str, list[str]] = {}
+    for one in block.judged:
+        found = one.evidence.divergence
+        if one.metric == block.judged[0].metric and (found.num_arm or found.num_baseline):
+            shares = (one.arm.side, found.num_arm, found.arm), (one.baseline.side, found.num_baseline, found.baseline)
+            sides = [f"{name} {number} [{shares_text(share)}]" for name, number, share in shares]
+            said = f"{' against '.join(sides)}, exact p = {p_text(found.p_value)}"
+            points.setdefault(said, []).append(point_label(one.arm.point))
+    return [f"how often, with exact bounds: {said}{_at_points(labels)}" for said, labels in points.items()][:MAX_LISTED]
 
 
 def _by_seeds(seeds: Sequence[tuple[ReplicaGroup, list[int]]]) -> str:
@@ -108,22 +123,39 @@ def _remarks(judged: Sequence[Judged]) -> list[str]:
     """The remarks on the verdicts: one line for all comparisons with the same remark."""
     several = len({one.metric for one in judged}) > 1
     by_remark: dict[str, list[str]] = {}
-    needed: list[int] = []
+    undecided: list[tuple[str, Forecast]] = []
     for one in judged:
-        verdict = one.evidence.verdict
-        if verdict.remark and one.evidence.interval is not None:
-            name = f"{label_of(one.metric)} of {one.arm.label}" if several else one.arm.label
-            by_remark.setdefault(_DECIDED if verdict.seeds_needed else verdict.remark, []).append(name)
-            needed += [verdict.seeds_needed] if verdict.seeds_needed else []
-    notes = []
-    for remark, names in by_remark.items():
-        said = remark
-        if remark == _DECIDED:
-            least, most = min(needed), max(needed)
-            said = remark.format(f"{least:,}" if least == most else f"{least:,} to {most:,}")
-        who = f"all {len(names)} comparisons" if 1 < len(names) == len(judged) else _listed(names)
-        notes.append(f"{who}: {said}")
+        name = f"{label_of(one.metric)} of {one.arm.label}" if several else one.arm.label
+        if one.evidence.verdict.remark and one.evidence.interval is not None:
+            by_remark.setdefault(one.evidence.verdict.remark, []).append(name)
+        if len(undecided) < MAX_FORESEEN and (found := one.forecast):
+            undecided.append((name, found))
+    notes = [f"{_all_or_listed(names, judged)}: {remark}" for remark, names in by_remark.items()]
+    if undecided:
+        names = [name for name, _ in undecided]
+        # A comparison between runs has no run to extend.
+        extended = {replica.view for one in judged for group in (one.arm, one.baseline) for replica in group.replicas}
+        can_decide = any(found.low is not None for _, found in undecided) and len(extended) == 1
+        command = f"; to add them: bnreg extend {extended.pop().id} --until-decided" if can_decide else ""
+        forecast = foreseen([found for _, found in undecided])
+        notes.append(f"{_all_or_listed(names, judged)}: inconclusive; {forecast}{command}")
     return notes
+
+
+def _all_or_listed(names: Sequence[str], judged: Sequence[Judged]) -> str:
+    return f"all {len(names)} comparisons" if 1 < len(names) == len(judged) else _listed(names)
+
+
+def foreseen(forecasts: Sequence["Forecast"]) -> str:
+    """``12 to 40 seeds would probably decide it``, over all comparisons."""
+    lows = [one.low for one in forecasts if one.low is not None]
+    highs = [one.high for one in forecasts if one.high is not None]
+    if not lows:
+        return f"not even {forecasts[0].most} seeds would decide it"
+    if len(highs) < len(forecasts):
+        return f"{min(lows)} seeds or more would decide it, perhaps more than {forecasts[0].most}"
+    least, most = min(lows), max(highs)
+    return f"{f'{least} to {most}' if least < most else least} seeds would decide it in 8 of 10 cases"
 
 
 def _on_fairness(block: Block) -> list[str]:
@@ -141,38 +173,71 @@ def _on_fairness(block: Block) -> list[str]:
 
 def _on_effects(block: Block) -> list[str]:
     """Which smallest effect of interest applies, if the runs declare several."""
-    effects = declared_effects(block)
-    have_one = any(metric_of(one.metric).smallest_effect is not None for one in block.judged)
-    if len(effects) == 1 or not have_one or block.question.smallest_effect is not None:
-        return []
-    values = ", ".join(map(as_written, effects))
-    return [f"the runs declare different smallest effects ({values}): the smallest applies, or --smallest-effect"]
+    notes = []
+    for metric in distinct(one.metric for one in block.judged):
+        effects = declared_effects(block, metric)
+        if len(effects) > 1 and smallest_effect(block, metric) == effects[0]:
+            values = ", ".join(map(as_written, effects))
+            notes.append(
+                f"the runs declare different smallest effects ({values}): the smallest applies, or --smallest-effect"
+            )
+    return notes
+
+
+def other_effects(block: Block) -> list[str]:
+    """The smallest effects that replace declared ones: ``0.30 pp instead of 0.20 pp``."""
+    found = []
+    for metric in distinct(one.metric for one in block.judged):
+        effect, declared = smallest_effect(block, metric), declared_effects(block, metric)
+        if effect is not None and declared and effect not in declared:
+            found.append(f"{_amount(metric, effect)} instead of {_amount(metric, declared[0])}")
+    return found
+
+
+def _amount(metric: str, effect: float) -> str:
+    shown = metric_of(metric)
+    return f"{effect * shown.scale:.{shown.digits}f} {shown.difference_unit}".rstrip()
 
 
 def _on_method(judged: Sequence[Judged]) -> list[str]:
-    """The basis of the verdicts: the smallest effect of interest, the kind of interval, the correction of p."""
+    """The basis of the verdicts: the smallest effect of interest, the kind of interval and of p, the correction."""
     tested = [one for one in judged if one.evidence.is_tested]
     if not tested:
         return []
     effects = []
     for metric in distinct(one.metric for one in tested):
-        effect = next(one.evidence.verdict.smallest_effect for one in tested if one.metric == metric)
-        if effect is not None:
-            shown = metric_of(metric)
-            effects.append(f"±{effect * shown.scale:.{shown.digits}f} {shown.difference_unit}".rstrip())
+        effect = next(one.evidence.smallest_effect for one in tested if one.metric == metric)
+        effects += [f"±{_amount(metric, effect)}"] if effect is not None else []
     parts = [f"equivalent: within {' and '.join(distinct(effects))}"] if effects else []
-    bases = distinct(one.evidence.interval_over for one in tested if one.evidence.interval)
+    with_interval = [one for one in tested if one.evidence.interval]
+    bases = distinct(_basis_of(one) for one in with_interval)
     if bases:
         parts.append(f"[95 % interval] over {' or '.join(bases)}")
-    family = tested[0].evidence.verdict.family_size
-    parts.append(f"p after Holm for {family} comparisons" if family > 1 else f"p of {_test_of(tested[0].evidence)}")
+    kinds = distinct(_test_of(one.evidence) for one in tested)
+    family = max(one.evidence.verdict.family_size for one in tested)
+    corrected = f", after Holm for {family} comparisons" if family > 1 else ""
+    parts.append(f"p of {' or '.join(kinds)}{corrected}")
+    if any(one.evidence.is_anytime for one in tested):
+        parts.append("interval and p hold at every look, so that seeds may be added")
     if any(one.evidence.verdict.word == "inconclusive" for one in tested):
         parts.append("~ inconclusive")
+    if any(one.evidence.verdict.word in ("higher", "lower") for one in tested):
+        parts.append("higher and lower: no smallest effect is declared")
     return ["; ".join(parts)]
 
 
+def _basis_of(judged: Judged) -> str:
+    """What the interval is over; a share of test examples that does not cover other test sets says so."""
+    over = judged.evidence.interval_over
+    is_of_test_set = judged.metric.startswith("test_") and not over.endswith("examples")
+    return f"{over}, about this test set" if is_of_test_set else over
+
+
 def _test_of(evidence: "Evidence") -> str:
-    return "sign flips" if evidence.pairs else "Welch's test"
+    if evidence.pairs is None:
+        return "Welch's test"
+    test = "bets on signs" if evidence.is_anytime else "sign flips"
+    return f"{test} or the interval, whichever is larger" if evidence.interval_p is not None else test
 
 
 def _at_points(labels: Sequence[str]) -> str:

@@ -2,8 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from bnreg.metrics import label_of, metric_of
+
+if TYPE_CHECKING:
+    from bnreg.statistics.evidence import Pairs
+    from bnreg.statistics.shares import Share
 
 MISSING = "–"
 
@@ -32,7 +37,8 @@ def means(metric: str, pairs: Sequence[tuple[float, float]]) -> list[str]:
 
 
 def differences(metric: str, values: Sequence[float], intervals: Sequence[tuple[float, float] | None]) -> list[str]:
-    """``+1.36 [+1.25, +1.45]`` for each difference with its interval."""
+    """``+1.36 [+1.25, +1.45]`` for each difference with its interval; a dash for one that excludes nothing."""
+    intervals = [one if one and all(map(math.isfinite, one)) else None for one in intervals]
     scale, digits = metric_of(metric).scale, metric_of(metric).digits
     means_ = [MISSING if math.isnan(value) else signed(value * scale, digits) for value in values]
     if not any(intervals):
@@ -60,6 +66,18 @@ def signed(value: float, digits: int) -> str:
 def p_text(p_value: float) -> str:
     """A p with three decimals, never shown as zero."""
     return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def won(pairs: Sequence["Pairs | None"]) -> list[str]:
+    """``9/10 [55–100 %]``: how many seeds were won, and between which shares of new seeds would be."""
+    counts = padded([f"{one.wins}/{len(one.seeds)}" if one else MISSING for one in pairs])
+    bounds = padded([f"[{shares_text(one.better)}]" if one and one.seeds else "" for one in pairs])
+    return [f"{count} {bound}".rstrip() for count, bound in zip(counts, bounds, strict=True)]
+
+
+def shares_text(share: "Share") -> str:
+    """``55–100 %``: the bounds of a share."""
+    return f"{100 * share.low:.0f}–{100 * share.high:.0f} %"
 
 
 def out_of(parts: Iterable[int], wholes: Iterable[int]) -> list[str]:

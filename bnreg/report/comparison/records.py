@@ -16,6 +16,7 @@ from bnreg.report.comparison.notes import notes_on
 if TYPE_CHECKING:
     from bnreg.statistics.evidence import Evidence
     from bnreg.statistics.interaction import Interaction
+    from bnreg.statistics.shares import Divergence, Share
 
 
 def block_record(block: Block) -> dict[str, Any]:
@@ -83,13 +84,28 @@ def _comparison_record(block: Block, judged: Judged) -> dict[str, Any]:
         "wins": pairs.wins if pairs else None,
         "losses": pairs.losses if pairs else None,
         "ties": pairs.ties if pairs else None,
-        "seeds_needed": verdict.seeds_needed,
+        "better": _share_record(pairs.better) if pairs and pairs.seeds else None,
+        "seeds_to_decide": [*judged.forecast[:2]] if judged.forecast else None,
         "unmatched_seeds": list(pairs.unmatched_seeds) if pairs else [],
-        "diverged_seeds": list(pairs.diverged_seeds) if pairs else [],
-        "diverged_baseline_seeds": list(pairs.diverged_baseline_seeds) if pairs else [],
+        "diverged": _divergence_record(evidence.divergence),
         "unpaired": judged.unpaired,
         **({"tests": tests} if tests is not None else {}),
         **({"by_seed": {str(seed): value for seed, value in judged.by_seed.items()}} if block.question.seeds else {}),
+    }
+
+
+def _share_record(share: "Share") -> dict[str, float | None]:
+    return {"share": _or_none(share.value), "low": share.low, "high": share.high}
+
+
+def _divergence_record(divergence: "Divergence") -> dict[str, Any]:
+    """How often each side diverged; the other numbers are of the seeds in which neither did."""
+    return {
+        "num_arm": divergence.num_arm,
+        "num_baseline": divergence.num_baseline,
+        "arm": _share_record(divergence.arm),
+        "baseline": _share_record(divergence.baseline),
+        "p_value": divergence.p_value,
     }
 
 
@@ -110,9 +126,12 @@ def _evidence_record(evidence: "Evidence") -> dict[str, Any]:
         "verdict": evidence.verdict.word if evidence.is_tested else None,
         "num_pairs": evidence.num_pairs,
         "difference": _or_none(evidence.difference),
-        "interval": list(evidence.interval) if evidence.interval else None,
+        "interval": [bound if math.isfinite(bound) else None for bound in evidence.interval or ()] or None,
+        "at_every_look": evidence.is_anytime,
         "p_value": evidence.p_value,
+        "interval_p": evidence.interval_p,
         "corrected_p": evidence.verdict.corrected_p,
+        "equivalence_p": evidence.verdict.equivalence_p,
     }
 
 
@@ -145,6 +164,8 @@ def _group_rows(block: Block) -> list[dict[str, Any]]:
             one = judged.get((group, metric))
             evidence = _comparison_record(block, one) if one else dict.fromkeys(_CSV_EVIDENCE)
             low, high = evidence.pop("interval", None) or (None, None)
+            diverged = evidence.get("diverged") or {}
+            evidence |= {f"num_diverged_{side}": diverged.get(f"num_{side}") for side in ("arm", "baseline")}
             rows.append(
                 row
                 | {"against": block.baseline if one else None, "low": low, "high": high}
@@ -162,7 +183,8 @@ _CSV_EVIDENCE = (
     "p_value",
     "corrected_p",
     "d_z",
-    "seeds_needed",
+    "num_diverged_arm",
+    "num_diverged_baseline",
     "unpaired",
 )
 

@@ -17,7 +17,7 @@ from bnreg.analysis.interactions import interactions_of
 from bnreg.analysis.judged import Judged
 from bnreg.metrics import label_of, metric_of
 from bnreg.report.comparison.interactions import interactions_grid
-from bnreg.report.comparison.notes import notes_on
+from bnreg.report.comparison.notes import notes_on, other_effects
 from bnreg.report.comparison.numbers import (
     differences,
     duration,
@@ -26,9 +26,9 @@ from bnreg.report.comparison.numbers import (
     number,
     out_of,
     p_text,
-    padded,
     signed,
     unit,
+    won,
 )
 from bnreg.report.comparison.tests_grid import tests_grid
 from bnreg.report.grid import Grid, escaped, latex, markdown
@@ -162,7 +162,9 @@ def _facts(block: Block) -> list[str]:
         facts.append(f"at {block.question.at.replace('=', ' ')}")
     if len(block.views) == 1:
         view = block.views[0]
+        facts += [counted(len(view.info.looks), "look")] if view.is_sequential else []
         facts += [view.info.device, duration(view.info.seconds), *view.overrides]
+    facts += [f"smallest effect {effect}" for effect in other_effects(block)]
     if block.question.where is not None:
         facts.append(f"where {block.question.where}")
     return facts
@@ -231,8 +233,7 @@ def _comparison_grid(block: Block, metric: str, judged: Sequence[Judged]) -> Gri
         "verdict": [verdict(one) for one in judged],
         header(metric, of_difference=True): shift,
         "p": [p_text(one.verdict.corrected_p) if one.is_tested else MISSING for one in evidence],
-        "d_z": padded([number(one.d_z, 2) if one else MISSING for one in pairs]),
-        "won": [f"{one.wins}/{len(one.seeds)}" if one else MISSING for one in pairs],
+        "won [95 %]": won(pairs),
     }
     headers, names = _names(block, [one.arm for one in judged])
     rows = [[*name, *cells] for name, cells in zip(names, zip(*columns.values(), strict=True), strict=True)]
@@ -240,11 +241,11 @@ def _comparison_grid(block: Block, metric: str, judged: Sequence[Judged]) -> Gri
 
 
 def verdict(judged: Judged) -> str:
-    """The verdict's word, ``~`` if it is inconclusive, a dash if nothing could be tested."""
-    if not judged.evidence.is_tested:
-        return MISSING
-    word = judged.evidence.verdict.word
-    return "~" if word == "inconclusive" else word
+    """The verdict's word, ``~`` if inconclusive, a dash if nothing could be tested; and how often each diverged."""
+    word: str = judged.evidence.verdict.word
+    word = MISSING if not judged.evidence.is_tested else "~" if word == "inconclusive" else word
+    divergence = judged.evidence.divergence
+    return f"{word}; diverged {divergence.num_arm}:{divergence.num_baseline}" if divergence.differs else word
 
 
 def _names(

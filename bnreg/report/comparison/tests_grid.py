@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from bnreg.analysis.judged import Judged
 from bnreg.analysis.secondary import secondary_p_values
-from bnreg.report.comparison.numbers import p_text
+from bnreg.report.comparison.numbers import number, p_text
 from bnreg.report.grid import Grid
 from bnreg.wording import MISSING
 
 
 def tests_grid(judged: Sequence[Judged], headers: list[str], names: Sequence[Sequence[str]]) -> Grid:
-    """The p of each test, uncorrected, one row per comparison.
+    """Cohen's d of the differences and the p of each test, uncorrected, one row per comparison.
 
     Args:
         judged: The comparisons, all by one metric.
@@ -19,7 +19,12 @@ def tests_grid(judged: Sequence[Judged], headers: list[str], names: Sequence[Seq
         names: Cells of these columns, one row per comparison.
     """
     rows = [
-        [*name, *(MISSING if math.isnan(p_value) else p_text(p_value) for p_value in secondary_p_values(one).values())]
+        [*name, _d_z(one), *(MISSING if math.isnan(p) else p_text(p) for p in secondary_p_values(one).values())]
         for name, one in zip(names, judged, strict=True)
     ]
-    return Grid([*headers, "sign flip p", "t", "Wilcoxon", "TOST", "McNemar"], rows, num_names=len(headers))
+    return Grid([*headers, "d_z", "sign flip p", "t", "Wilcoxon", "TOST", "McNemar"], rows, num_names=len(headers))
+
+
+def _d_z(judged: Judged) -> str:
+    pairs = judged.evidence.pairs
+    return number(pairs.d_z, 2) if pairs else MISSING
