@@ -33,7 +33,11 @@ NOT_RUN = {
     "bnreg data fetch mnist --data-root ~/data": "downloads",
 }
 # What is added to a command, if it does not say so itself: the answer to a question, or less work.
-ADDED = {"bnreg rm": ["--yes"], "bnreg train configs": ["--dry-run", "data.dataset=mnist_5k", "data.train_size=200"]}
+ADDED = {
+    "bnreg rm": ["--yes"],
+    "bnreg extend": ["--dry-run"],
+    "bnreg train configs": ["--dry-run", "data.dataset=mnist_5k", "data.train_size=200"],
+}
 
 TRAINED = """\
 name: trained
@@ -42,7 +46,7 @@ model: {hidden: [8]}
 training: {epochs: 1, weights: last}
 arms: {bn: {model: {norm: batch}}, plain: {}}
 baseline: plain
-seeds: 4
+seeds: 7
 """
 
 

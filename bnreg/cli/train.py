@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.options import OUTPUT, DataRoot, RunsRoot
+from bnreg.cli.options import OUTPUT, DataRoot, MaxSeeds, RunsRoot, UntilDecided
 from bnreg.cli.printing import print_json, print_parts
 
 if TYPE_CHECKING:
+    from bnreg.analysis.run_view import RunView
     from bnreg.experiment.collect import Results
     from bnreg.experiment.plan import Plan
     from bnreg.runs import UnfinishedRun
@@ -22,6 +23,7 @@ PANEL = "Train"
 EXAMPLES = (
     "bnreg train configs/bn_vs_plain.yaml",
     "bnreg train configs/bn_vs_plain.yaml optimizer.lr=0.01 seeds=20",
+    "bnreg train configs/bn_vs_plain.yaml --until-decided",
     "bnreg train --resume bn_vs_plain-20261125T001805Z-926f74",
 )
 
@@ -49,6 +51,8 @@ def train(
         int | None,
         typer.Option(metavar="N", help="Number of worker processes; short for jobs=N.", rich_help_panel="Machine"),
     ] = None,
+    until_decided: UntilDecided = False,
+    max_seeds: MaxSeeds = None,
     progress: Annotated[bool, typer.Option(help="Show progress.", rich_help_panel=OUTPUT)] = True,
     json: Annotated[
         bool, typer.Option("--json", help="Print the comparison, or the plan, as JSON.", rich_help_panel=OUTPUT)
@@ -69,6 +73,8 @@ def train(
     log = Console(stderr=True, highlight=False)
     settings = [f"{key}={value}" for key, value in (("device", device), ("jobs", jobs)) if value is not None]
     settings = [*(overrides or []), *settings]
+    if max_seeds is not None and not until_decided:
+        raise UserError("--max-seeds: only with --until-decided; without it, set seeds")
 
     def say(line: str) -> None:
         log.print(printable(line), markup=False, soft_wrap=True)
@@ -76,27 +82,32 @@ def train(
     if resume is None:
         if config is None:
             raise UserError("train: no CONFIG; give a file, such as configs/bn_vs_plain.yaml, or --resume RUN")
+        from bnreg.experiment.extension import until_decided as added_until_decided
         from bnreg.experiment.plan import plan_experiment
 
+        if until_decided:
+            settings = added_until_decided(config, settings, max_seeds)
         plan = plan_experiment(config, settings, data_folder=data_root, log=say, load_data=not dry_run)
         run = None
     else:
         from bnreg.experiment.beginning import begin_again
         from bnreg.runs import find_unfinished
 
+        if until_decided:
+            raise UserError("--until-decided: a resumed run goes on as it began; extend it once it is complete")
         if config is not None and "=" in config.name and not config.exists():
             settings, config = [str(config), *settings], None
         run = find_unfinished(resume, runs)
         if run.final.is_dir():
             _report_complete(run.final, config, settings, say)
             run.discard()
-            _conclude(run.final, as_json=json)
+            conclude(run.final, as_json=json)
             return
         plan = begin_again(run, config, settings, data_folder=data_root, log=say, load_data=not dry_run)
     for notice in plan.notices:
         say(f"note: {notice}")
     if dry_run:
-        _print_plan(plan, as_json=json)
+        print_plan(plan, as_json=json)
         return
     if run is None:
         from bnreg.experiment.beginning import describe_beginning
@@ -105,10 +116,11 @@ def train(
         _report_unfinished(plan, runs, say)
         beginning = describe_beginning(plan, command=["bnreg", *sys.argv[1:]], data_folder=data_root)
         run = begin_experiment(plan, beginning, runs)
-    _conclude(_train(plan, run, say, progress=progress), as_json=json)
+    conclude(train_and_watch(plan, run, say, progress=progress), as_json=json)
 
 
-def _train(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], None], *, progress: bool) -> Path:
+def train_and_watch(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], None], *, progress: bool) -> Path:
+    """Train a run with a progress display, and say what becomes of it; return its folder."""
     from rich.console import Console
 
     from bnreg.errors import UserError
@@ -116,11 +128,22 @@ def _train(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], None], *, pr
     from bnreg.experiment.story import run_experiment
     from bnreg.report.progress import Progress
 
-    tracks = [Track(s.num_replicas, s.settings.training.epochs, plan.num_steps(s)) for s in plan.shards]
     display = Console(stderr=True, highlight=False, quiet=not progress)
+
+    def watch(plan: "Plan") -> Progress:
+        tracks = [Track(s.num_replicas, s.settings.training.epochs, plan.num_steps(s)) for s in plan.shards]
+        return Progress(display, plan.experiment.name, plan.experiment.arms, tracks)
+
+    def look(results: "Results") -> bool:
+        from bnreg.report.looks import look_lines
+
+        lines, decided = look_lines(_view_of(results))
+        for line in lines:
+            say(line)
+        return decided
+
     try:
-        with Progress(display, plan.experiment.name, plan.experiment.arms, tracks) as watch:
-            return run_experiment(plan, run, watch=watch, draw=_draw_curves, log=say)
+        return run_experiment(plan, run, watch=watch, look=look, draw=_draw_curves, log=say)
     except UserError:
         raise
     except BaseException:
@@ -129,7 +152,8 @@ def _train(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], None], *, pr
         raise
 
 
-def _conclude(folder: Path, *, as_json: bool) -> None:
+def conclude(folder: Path, *, as_json: bool) -> None:
+    """Print the comparison of a run and its folder."""
     from bnreg.cli.compare import print_comparison
 
     print_comparison([folder], json=as_json)
@@ -164,18 +188,24 @@ def _report_unfinished(plan: "Plan", root: Path, say: Callable[[str], None]) -> 
 
 
 def _draw_curves(results: "Results") -> Mapping[str, bytes]:
-    import pandas as pd
-
-    from bnreg.analysis.run_view import view_of
     from bnreg.report.charts.drawing import render_chart
     from bnreg.report.charts.table import CHARTS
 
+    return {"curves.svg": render_chart(CHARTS["curves"](_view_of(results)), "svg")}
+
+
+def _view_of(results: "Results") -> "RunView":
+    import pandas as pd
+
+    from bnreg.analysis.run_view import view_of
+
     metrics, summary = (pd.DataFrame(results.tables[name]) for name in ("metrics", "summary"))
-    view = view_of(results.info, metrics, {str(name): column.tolist() for name, column in summary.items()})
-    return {"curves.svg": render_chart(CHARTS["curves"](view), "svg")}
+    columns = {str(name): column.tolist() for name, column in summary.items()}
+    return view_of(results.info, metrics, columns, results.flags)
 
 
-def _print_plan(plan: "Plan", *, as_json: bool) -> None:
+def print_plan(plan: "Plan", *, as_json: bool) -> None:
+    """Print what would be trained."""
     if as_json:
         print_json(plan.describe())
         return

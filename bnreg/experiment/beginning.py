@@ -19,7 +19,7 @@ from bnreg.data import Dataset, data_root
 from bnreg.errors import UserError
 from bnreg.experiment.choices import all_choices
 from bnreg.experiment.plan import Plan, plan_experiment
-from bnreg.runs import CONFIG, SCHEMA_VERSION, Beginning, RunInfo, UnfinishedRun, UsedData, read_run
+from bnreg.runs import CONFIG, SCHEMA_VERSION, Beginning, RunInfo, UnfinishedRun, UsedData, base_of, read_run
 
 RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair")
 # The packages that results depend on, down to the last bit; the others draw charts, or read and write files.
@@ -30,13 +30,16 @@ INDIFFERENT = ("jobs", "snapshot_seconds")
 _ABSOLUTE = re.compile(r"""(?:^|(?<=[=\s"'\[{,]))/[^"'\]},]*""")
 
 
-def describe_beginning(plan: Plan, *, command: Sequence[str], data_folder: Path | None) -> Beginning:
+def describe_beginning(
+    plan: Plan, *, command: Sequence[str], data_folder: Path | None, extends: RunInfo | None = None
+) -> Beginning:
     """The record that is written when a run begins.
 
     Args:
         plan: The plan.
         command: The command that the user typed; a run is made to be shared, so absolute paths in it are shortened.
         data_folder: The data root, if the user chose one.
+        extends: The run whose seeds are added to.
     """
     experiment = plan.experiment
     info = RunInfo(
@@ -55,10 +58,12 @@ def describe_beginning(plan: Plan, *, command: Sequence[str], data_folder: Path 
         device=plan.device,
         num_workers=plan.num_workers,
         threads_per_worker=1,
-        shards=tuple({"seeds": list(shard.seeds), "replicas": shard.num_replicas} for shard in plan.shards),
+        shards=plan.described_shards,
         versions=_versions(),
         platform=platform.platform(),
         git_commit=_git_commit(),
+        looks=(extends.looks or (len(extends.seeds),)) if extends else (),
+        extends=extends.id if extends else None,
     )
     return Beginning(info, str(data_root(data_folder, None).absolute()) if data_folder else None, plan.cut_for)
 
@@ -89,14 +94,9 @@ def begin_again(
     beginning = run.beginning()
     begun = beginning.info
     run.config()  # checks that it is intact, because it is read by its path below
-    here = _versions()
-    changes = [
-        f"{name} is {here[name]} here but was {begun.versions.get(name)} when the run began; install that version"
-        for name in DECISIVE_VERSIONS
-        if here[name] != begun.versions.get(name)
-    ]
-    if changes:
+    if changes := changed_versions(begun):
         raise UserError(*(f"{run.folder}: cannot be resumed: {change}" for change in changes))
+    base = base_of(run)
     recorded_folder = beginning.data_folder
     plan = plan_experiment(
         config or run.folder / CONFIG,
@@ -105,18 +105,36 @@ def begin_again(
         log=log,
         load_data=load_data,
         cut_for=beginning.cut_for,
+        trained=base.info.seeds if base else (),
     )
     now = describe_beginning(plan, command=(), data_folder=None).info
-    changes = _changed_settings(begun.config or {}, plain(now.config)) or [
-        *_changed("device", begun.device, now.device),
+    changes = settings_that_differ(begun.config or {}, plain(now.config)) or [
+        *changed_conditions(begun, now, load_data=load_data),
         *_changed("shards", begun.shards, now.shards),
-        *(_changed_data(begun.data, now.data) if load_data else ()),
     ]
     if changes:
         raise UserError(*(f"{run.folder}: cannot be resumed: {change}" for change in changes))
     if begun.platform != platform.platform():
         log(f"note: the run began on a different machine ({begun.platform}): the last digits may differ")
     return plan
+
+
+def changed_versions(begun: RunInfo) -> list[str]:
+    """The packages whose version decides the results and is another here than when a run began, a line each."""
+    here = _versions()
+    return [
+        f"{name} is {here[name]} here but was {begun.versions.get(name)} when the run began; install that version"
+        for name in DECISIVE_VERSIONS
+        if here[name] != begun.versions.get(name)
+    ]
+
+
+def changed_conditions(begun: RunInfo, now: RunInfo, *, load_data: bool) -> list[str]:
+    """Other conditions that decide the results and have changed since a run began, a line each."""
+    return [
+        *_changed("device", begun.device, now.device),
+        *(_changed_data(begun.data, now.data) if load_data else ()),
+    ]
 
 
 def changed_settings(run: Path, config: Path | None, overrides: Sequence[str]) -> list[str]:
@@ -135,12 +153,14 @@ def changed_settings(run: Path, config: Path | None, overrides: Sequence[str]) -
         load_experiment(file, words, all_choices()).resolved
         for file, words in ((run / CONFIG, ()), (config or run / CONFIG, overrides))
     )
-    return _changed_settings(own, plain(given))
+    return settings_that_differ(own, plain(given))
 
 
-def _changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def settings_that_differ(
+    before: Mapping[str, Any], after: Mapping[str, Any], indifferent: Sequence[str] = INDIFFERENT
+) -> list[str]:
     flat_before, flat_after = flat_config(before), flat_config(after)
-    keys = [key for key in {**flat_before, **flat_after} if key not in INDIFFERENT]
+    keys = [key for key in {**flat_before, **flat_after} if key.partition(".")[0] not in indifferent]
     return [change for key in keys for change in _changed(key, flat_before.get(key), flat_after.get(key))]
 
 

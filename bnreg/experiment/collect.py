@@ -1,13 +1,17 @@
 """From the results of the shards to a run's folder: every table that an engine yields, in the order of the plan."""
 
-import json
+import csv
+import io
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bnreg.config.cell_settings import plain
+from bnreg.config.cell_settings import cell_settings, plain
 from bnreg.config.experiment import Experiment
 from bnreg.errors import RunError
 from bnreg.experiment.plan import Plan
@@ -18,16 +22,21 @@ from bnreg.runs import (
     RUN,
     DamagedError,
     Draft,
+    Run,
     RunInfo,
     ShardPlace,
     UnfinishedRun,
     about_weights,
+    base_of,
+    copied_weights,
     correct_bytes,
+    point_cell,
+    read_correct,
     table_file,
     weights_bytes,
     weights_file,
 )
-from bnreg.training.messages import Row, Weights
+from bnreg.training.messages import Proof, Row, Weights
 from bnreg.training.shards import Shard
 
 
@@ -45,17 +54,45 @@ class Results:
     tables: dict[str, list[Row]] = field(default_factory=dict)
     correct: dict[ReplicaId, NDArray[np.uint8]] = field(default_factory=dict)
 
+    def flags(self) -> dict[int, NDArray[np.bool_]]:
+        """For each point, which test examples each network classifies correctly, shape (arms, seeds, examples)."""
+        info = self.info
+        flags = {}
+        for index, point in enumerate(info.points):
+            bits = [[self.correct[ReplicaId(index, arm, seed)] for seed in info.seeds] for arm in info.arms]
+            requested = cell_settings(info.config or {}, info.arms[0], point)["data.dataset"]
+            flags[index] = np.unpackbits(np.array(bits), axis=-1, count=info.data[requested].num_test).view(np.bool_)
+        return flags
 
-def collect(plan: Plan, run: UnfinishedRun, draft: Draft) -> Results:
-    """Combine the results of all shards; write the weights into the draft of the run's folder right away.
+
+def collect(plan: Plan, run: UnfinishedRun, draft: Draft | None = None) -> Results:
+    """Combine the results of all shards, and of the run that is extended.
+
+    Args:
+        plan: The plan.
+        run: The run.
+        draft: Its later folder, into which the weights are written right away; None to leave them out.
 
     Raises:
         RunError: If the results of a shard are damaged.
     """
     experiment = plan.experiment
     attempt = run.attempt()
-    results = Results(replace(run.beginning().info, attempts=attempt.number if attempt else 1))
-    pairing = []
+    info = replace(
+        run.beginning().info,
+        attempts=attempt.number if attempt else 1,
+        seeds=experiment.seeds,
+        shards=plan.described_shards,
+        num_workers=plan.num_workers,
+    )
+    results = Results(info)
+    pairing: list[Proof] = []
+    if base := base_of(run):
+        _add_base(results, base)
+        pairing += base.info.pairing
+        for proof in base.info.pairing:
+            if draft and (content := copied_weights(base, proof.replica, info)):
+                draft.write(weights_file(proof.replica, len(info.points)), content)
     for shard in plan.shards:
         try:
             result = place_of(run, shard).result()
@@ -66,11 +103,36 @@ def collect(plan: Plan, run: UnfinishedRun, draft: Draft) -> Results:
         results.correct.update(result.correct)
         pairing += result.pairing
         for weights in result.weights:
-            _write_weights(draft, results.info, weights)
+            if draft:
+                _write_weights(draft, info, weights)
     place = {replica: number for number, replica in enumerate(_replicas(experiment))}
     pairing.sort(key=lambda proof: place[proof.replica])
     tables = {name: _with_points(experiment, rows, place) for name, rows in results.tables.items()}
-    return replace(results, info=replace(results.info, pairing=tuple(pairing)), tables=tables)
+    return replace(results, info=replace(info, pairing=tuple(pairing)), tables=tables)
+
+
+def _add_base(results: Results, base: Run) -> None:
+    """Add the tables and answers of the run that is extended, as its shards once gave them."""
+    info = base.info
+    points = [{key: point_cell(value) for key, value in point.items()} for point in info.points]
+    for name in base.checksums:
+        if name == table_file(table := name.removesuffix(".csv")):
+            for row in csv.DictReader(io.StringIO(base.verified([name])[name].decode())):
+                index = points.index({key: row.pop(key) for key in info.point_keys})
+                values = {key: _value(text) for key, text in row.items()} | {"arm": row["arm"]}
+                results.tables.setdefault(table, []).append({"point_index": index, **values})
+    for index, flags in read_correct(base).items():
+        packed = np.packbits(flags, axis=-1)
+        for (i, arm), (k, seed) in product(enumerate(info.arms), enumerate(info.seeds)):
+            results.correct[ReplicaId(index, arm, seed)] = packed[i, k]
+
+
+def _value(text: str) -> Any:
+    """The value of a cell, which is written as it was read."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text or None
 
 
 def place_of(run: UnfinishedRun, shard: Shard) -> ShardPlace:
@@ -98,14 +160,11 @@ def _replicas(experiment: Experiment) -> list[ReplicaId]:
 
 
 def _with_points(experiment: Experiment, rows: list[Row], place: Mapping[ReplicaId, int]) -> list[Row]:
-    """The rows in order, each with its point in extra columns at the front.
-
-    Lists and mappings become the text that the CSV file will contain.
-    """
+    """The rows in order, each with its point in extra columns at the front."""
     placed = []
     for row in sorted(rows, key=lambda row: place[ReplicaId(*(row[name] for name in ReplicaId._fields))]):
-        point = plain(experiment.points[row["point_index"]]).items()
-        columns = {key: json.dumps(value) if isinstance(value, (list, dict)) else value for key, value in point}
+        point = plain(experiment.points[row["point_index"]])
+        columns = {key: point_cell(value) for key, value in point.items()}
         placed.append(columns | {key: value for key, value in row.items() if key != "point_index"})
     return placed
 

@@ -46,7 +46,7 @@ class Plan:
         device: ``cpu`` or ``cuda:N``.
         num_workers: Number of processes that train at a time.
         cut_for: Number of processes that the shards were cut for.
-        shards: The shards to train.
+        shards: The shards to train; seeds that a run to be extended has already are in none of them.
         notices: Notices for the user before training starts, a line each.
         engine: Name of the engine, in ``ENGINES``.
         executor: Name of the executor, in ``EXECUTORS``.
@@ -64,6 +64,27 @@ class Plan:
     notices: tuple[str, ...]
     engine: str = DEFAULT_ENGINE
     executor: str = DEFAULT_EXECUTOR
+
+    def next_round(self) -> "Plan | None":
+        """The plan with the seeds of the next round, in shards of their own; None if there is no further round."""
+        rounds, number = self.experiment.rounds, len(self.experiment.seeds)
+        more = rounds.next_number(number) if rounds else None
+        if rounds is None or more is None:
+            return None
+        seeds = rounds.seeds(more)
+        further = _cut(self, seeds[number:], first=len(self.shards))
+        plan = replace(
+            self,
+            experiment=replace(self.experiment, seeds=seeds),
+            shards=(*self.shards, *further),
+            num_workers=self.experiment.jobs or self.cut_for,
+        )
+        return _with_workers(plan)
+
+    @property
+    def described_shards(self) -> tuple[Mapping[str, Any], ...]:
+        """The shards as a run records them."""
+        return tuple({"seeds": list(shard.seeds), "replicas": shard.num_replicas} for shard in self.shards)
 
     @property
     def num_replicas(self) -> int:
@@ -143,6 +164,7 @@ def plan_experiment(
     log: Callable[[str], None],
     load_data: bool = True,
     cut_for: int | None = None,
+    trained: Sequence[int] = (),
 ) -> Plan:
     """Read a config and decide everything that training needs; nothing is written except downloaded data.
 
@@ -154,6 +176,7 @@ def plan_experiment(
         load_data: Whether to load the data sets and download missing ones; if not, the plan relies on their table.
         cut_for: Number of parallel processes to cut the shards for, if different from the number that train: a resumed
             run keeps its shards.
+        trained: Seeds of the experiment that need not be trained: a run that is extended has them.
 
     Raises:
         UserError: With a line for each mistake.
@@ -188,20 +211,10 @@ def plan_experiment(
     def network(cell: Cell) -> Architecture:
         return architecture(cell.settings, (height, width), num_classes)
 
-    mistakes, notices = check_experiment(experiment, num_train, network)
+    mistakes, notices = check_experiment(experiment, num_train, network, is_extended=bool(trained))
     if errors or mistakes:
         raise UserError(*dict.fromkeys(errors), *mistakes)
     num_workers = experiment.jobs or (1 if device.startswith("cuda") else num_cores())
-    cut_for = cut_for or num_workers
-    shards = plan_shards(
-        experiment.cells,
-        experiment.seeds,
-        num_workers=cut_for,
-        image_shape=(height, width),
-        num_classes=num_classes,
-        num_train=num_train,
-        max_bytes=SHARD_BYTES[device.partition(":")[0]],
-    )
     plan = Plan(
         experiment=experiment,
         datasets=datasets,
@@ -209,15 +222,43 @@ def plan_experiment(
         image_shape=(height, width),
         num_classes=num_classes,
         device=device,
-        num_workers=min(num_workers, len(shards)),
-        cut_for=cut_for,
-        shards=shards,
+        num_workers=num_workers,
+        cut_for=cut_for or num_workers,
+        shards=(),
         notices=(*absent, *notices),
     )
-    if experiment.jobs is None:
+    shards = _cut(plan, [seed for seed in experiment.seeds if seed not in trained], first=0)
+    plan = _with_workers(replace(plan, shards=shards))
+    _check_weights(plan)
+    return plan
+
+
+def _cut(plan: Plan, seeds: Sequence[int], *, first: int) -> tuple[Shard, ...]:
+    """The shards of some seeds, numbered from ``first``."""
+    if not seeds:
+        return ()
+    shards = plan_shards(
+        plan.experiment.cells,
+        seeds,
+        num_workers=plan.cut_for,
+        image_shape=plan.image_shape,
+        num_classes=plan.num_classes,
+        num_train=plan.num_train,
+        max_bytes=SHARD_BYTES[plan.device.partition(":")[0]],
+    )
+    return tuple(replace(shard, index=first + shard.index) for shard in shards)
+
+
+def _with_workers(plan: Plan) -> Plan:
+    """The plan with no more processes at a time than its shards and the memory allow.
+
+    Raises:
+        UserError: If the memory does not suffice.
+    """
+    plan = replace(plan, num_workers=max(1, min(plan.num_workers, len(plan.shards))))
+    if plan.experiment.jobs is None:
         plan = _as_memory_allows(plan)
     _check_memory(plan)
-    _check_weights(plan)
     return plan
 
 

@@ -1,7 +1,7 @@
 """The story of an experiment: plan → unfinished run → workers → shards → run folder."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,36 +13,40 @@ from bnreg.errors import RunError
 from bnreg.executors.table import EXECUTORS
 from bnreg.experiment.collect import Results, collect, place_of, write_results
 from bnreg.experiment.plan import Plan
-from bnreg.runs import Beginning, Hold, UnfinishedRun, begin_run, disk, new_folder
+from bnreg.runs import Beginning, Hold, Run, UnfinishedRun, base_files, begin_run, disk, new_folder
 from bnreg.training.messages import Progressed, ShardDone
 
+Watch = Callable[[Plan], AbstractContextManager[Callable[[Progressed], None]]]
+Look = Callable[[Results], bool]
 Charts = Callable[[Results], Mapping[str, bytes]]
 
 
-def begin_experiment(plan: Plan, beginning: Beginning, runs_root: Path) -> UnfinishedRun:
+def begin_experiment(plan: Plan, beginning: Beginning, runs_root: Path, base: Run | None = None) -> UnfinishedRun:
     """Create the folder of a run that is not trained yet.
 
     Args:
         plan: The plan.
         beginning: The record of its start, see ``describe_beginning``.
         runs_root: The folder in which to create the run's folder.
+        base: The run that is extended; it is copied there, so that it may be moved or removed meanwhile.
 
     Raises:
         UserError: If no run can be written there.
     """
     config = yaml.safe_dump(plan.experiment.resolved, sort_keys=False, allow_unicode=True).encode()
-    return begin_run(runs_root, beginning, config)
+    return begin_run(runs_root, beginning, config, base_files(base) if base else ())
 
 
 def run_experiment(
-    plan: Plan, run: UnfinishedRun, *, watch: Callable[[Progressed], None], draw: Charts, log: Callable[[str], None]
+    plan: Plan, run: UnfinishedRun, *, watch: Watch, look: Look, draw: Charts, log: Callable[[str], None]
 ) -> Path:
     """Train the rest of a run, and write the run folder.
 
     Args:
         plan: The plan.
         run: The run, new or to be resumed.
-        watch: Takes every message of the workers, for a progress display.
+        watch: Gives, for the time in which a plan is trained, what takes every message of its workers.
+        look: Whether every comparison is decided, asked after each round if seeds are added until then.
         draw: Draws the charts for the folder, as file name → content.
         log: Takes warnings, a line each.
 
@@ -54,14 +58,14 @@ def run_experiment(
         RunError: If it could not be completed; what was trained so far is kept.
     """
     with run.training() as hold:
-        _train(plan, run, hold, watch=watch, log=log)
+        plan, looks = _train_in_rounds(plan, run, hold, watch=watch, look=look, log=log)
         with new_folder(run.final, what="run", option="--runs") as draft:
             try:
                 results = collect(plan, run, draft)
             except RunError:
                 hold.raise_if_gone()  # which then is the reason
                 raise
-            results = replace(results, info=replace(results.info, seconds=hold.seconds()))
+            results = replace(results, info=replace(results.info, seconds=hold.seconds(), looks=looks))
             write_results(plan, results, run.config(), draft)
             try:
                 charts = draw(results)
@@ -74,6 +78,26 @@ def run_experiment(
     for limit in sorted(disk.limits):
         log(f"note: {run.final.parent}: {limit}")
     return run.final
+
+
+def _train_in_rounds(
+    plan: Plan, run: UnfinishedRun, hold: Hold, *, watch: Watch, look: Look, log: Callable[[str], None]
+) -> tuple[Plan, tuple[int, ...]]:
+    """Train a plan, then round after round until all is decided; return what was trained, and the number at each look.
+
+    A resumed run goes through its earlier rounds again: their results are there, and a look at them says the same.
+    """
+    looks = [*run.beginning().info.looks]
+    while True:
+        if plan.shards:
+            with watch(plan) as take:
+                _train(plan, run, hold, watch=take, log=log)
+        number = len(plan.experiment.seeds)
+        looks += [number] if number not in looks else []
+        further = plan.next_round()
+        if further is None or look(collect(plan, run)):
+            return plan, tuple(looks) if plan.experiment.rounds or len(looks) > 1 else ()
+        plan = further
 
 
 def _train(

@@ -1,5 +1,7 @@
 """The run folder: the only package that writes and reads results."""
 
+from bnreg.runs.base import base_files, base_of
+from bnreg.runs.consistency import point_cell
 from bnreg.runs.correctness import correct_bytes, read_correct
 from bnreg.runs.folder import SCHEMA_VERSION, DamagedError, Draft, new_folder
 from bnreg.runs.info import Beginning, RunInfo, UsedData
@@ -7,7 +9,7 @@ from bnreg.runs.names import CONFIG, CORRECT, RUN, table_file
 from bnreg.runs.read import Run, expand_runs, read_run
 from bnreg.runs.shard import ShardPlace
 from bnreg.runs.unfinished import Hold, UnfinishedRun, begin_run, find_unfinished, unfinished_runs
-from bnreg.runs.weights import about_weights, read_weights, weights_bytes, weights_file
+from bnreg.runs.weights import about_weights, copied_weights, read_weights, weights_bytes, weights_file
 
 __all__ = [
     "CONFIG",
@@ -24,11 +26,15 @@ __all__ = [
     "UnfinishedRun",
     "UsedData",
     "about_weights",
+    "base_files",
+    "base_of",
     "begin_run",
+    "copied_weights",
     "correct_bytes",
     "expand_runs",
     "find_unfinished",
     "new_folder",
+    "point_cell",
     "read_correct",
     "read_run",
     "read_weights",

@@ -11,7 +11,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -179,6 +179,8 @@ class UnfinishedRun:
             DamagedError: If its plan is damaged.
         """
         num_shards = len(self.beginning().info.shards)
+        while shard_folder(self.folder, num_shards).is_dir():  # of a later round
+            num_shards += 1
         num_done = sum(shard_folder(self.folder, index).is_dir() for index in range(num_shards))
         progress = f"{num_done} of {num_shards} shards trained"
         attempt = self.attempt()
@@ -320,13 +322,16 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def begin_run(root: Path, beginning: Beginning, config: bytes) -> UnfinishedRun:
+def begin_run(
+    root: Path, beginning: Beginning, config: bytes, files: Iterable[tuple[str, bytes]] = ()
+) -> UnfinishedRun:
     """Begin a run: create its folder with the plan in it.
 
     Args:
         root: The folder that holds the runs; created if missing.
         beginning: The run's record; its id is chosen here.
         config: The resolved config, as YAML.
+        files: Name and content of further files to keep there.
 
     Raises:
         UserError: If the run cannot be written there.
@@ -336,6 +341,8 @@ def begin_run(root: Path, beginning: Beginning, config: bytes) -> UnfinishedRun:
     with new_folder(run.folder, what="run", option="--runs") as draft:
         draft.write_json(PLAN, beginning.to_json())
         draft.write(CONFIG, config)
+        for name, content in files:
+            draft.write(name, content)
     return run
 
 

@@ -62,11 +62,36 @@ def read_weights(run: Run, names: list[str]) -> list[dict[str, NDArray[Any]]]:
     return arrays
 
 
+def copied_weights(run: Run, replica: ReplicaId, info: RunInfo) -> bytes | None:
+    """The file of a network's weights for a run that extends the network's own; None if they were not saved.
+
+    Args:
+        run: The run that is extended.
+        replica: The network.
+        info: The run that extends it.
+
+    Raises:
+        UserError: As ``read_weights``.
+    """
+    name = weights_file(replica, len(info.points))
+    if name not in run.checksums:
+        return None
+    (arrays,) = read_weights(run, [name])
+    epoch = _about(run.verified([name])[name])["epoch"]
+    return weights_bytes(arrays, about_weights(info, replica) | {"epoch": epoch})
+
+
+def _about(content: bytes) -> dict[str, Any]:
+    """The description in a file's header."""
+    size = int.from_bytes(content[:8], "little")
+    about: dict[str, Any] = parse_json(parse_json(content[8 : 8 + size])["__metadata__"]["about"].encode())
+    return about
+
+
 def _other_owner(content: bytes, name: str, info: RunInfo) -> str | None:
     """What the weights belong to by the description in their header, unless it is the run's network of this name."""
-    size = int.from_bytes(content[:8], "little")
     try:
-        about = parse_json(parse_json(content[8 : 8 + size])["__metadata__"]["about"].encode())
+        about = _about(content)
         replica = ReplicaId(*(about[key] for key in ReplicaId._fields))
         if weights_file(replica, len(info.points)) != name:
             return "another network"

@@ -1,0 +1,22 @@
+"""Where each comparison stands after a round of seeds."""
+
+from bnreg.analysis.comparison import compare_views
+from bnreg.analysis.run_view import RunView
+from bnreg.report.comparison.notes import foreseen
+from bnreg.report.comparison.numbers import differences, unit
+from bnreg.wording import counted
+
+
+def look_lines(view: RunView) -> tuple[list[str], bool]:
+    """A line for each comparison of a run that is being extended, and whether all are decided."""
+    (block,) = compare_views([view])
+    lines = []
+    for one in block.judged:
+        evidence = one.evidence
+        (shift,) = differences(one.metric, [evidence.difference], [evidence.interval])
+        stands = evidence.verdict.word if evidence.is_tested else "nothing to compare"
+        more = f"; {foreseen([one.forecast])}" if one.forecast else ""
+        lines.append(f"{one.arm.label}: {stands}, {shift}{unit(one.metric, of_difference=True)[1:]}{more}")
+    undecided = [one for one in block.judged if one.evidence.verdict.word == "inconclusive"]
+    standing = f"{len(block.judged) - len(undecided)} of {counted(len(block.judged), 'comparison')} decided"
+    return [f"after {counted(view.num_seeds, 'seed')}: {standing}", *(f"  {line}" for line in lines)], not undecided
