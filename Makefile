@@ -40,7 +40,7 @@ bench: $(VENV)/.installed ## Time bnreg against the textbook loop, side by side.
 	$(BIN)/python tests/tools/benchmark_compare.py
 
 calibrate: $(VENV)/.installed ## Measure whether the verdict keeps its promises, on simulated and on real networks.
-	$(BIN)/python tests/tools/calibration.py
+	PYTHONPATH=tests $(BIN)/python -m tools.calibration
 
 torture: $(VENV)/.installed ## Try what run folders promise, every fault in full: an hour and more.
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint .constraints.txt --editable '.[torture]'

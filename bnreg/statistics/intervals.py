@@ -1,7 +1,7 @@
 """The uncertainty of a mean difference: a standard error for each of three kinds of random draw, and one interval.
 
 All three intervals are Student's, ``mean ± t · standard error``. Bootstraps were compared with it and did worse
-(``tests/tools/calibration.py`` shows this). BCa over seeds is the textbook choice, but it estimates the skewness badly
+(``make calibrate`` shows this). BCa over seeds is the textbook choice, but it estimates the skewness badly
 from few pairs: one bad seed shifts both of its bounds, and if one seed in ten is bad, the interval contains the truth
 only nine times in ten. Resampling seeds and examples independently counts the variation that is specific to a network
 and an example three times; that is the largest part here, so the interval is far too wide. Student's interval contains

@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.cli import get_docs_for_click
 
-sys.path.append(str(Path(__file__).parent.parent / "torture"))
+sys.path += [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "torture")]
+from tools.calibration.tables import results_markdown
 from torture import read_results, rows
 
 from bnreg.analysis.comparison import compare_views
@@ -138,11 +139,16 @@ def promises() -> str:
     return "\n".join(lines) + "\n"
 
 
+def calibration() -> str:
+    """What was measured of the verdict when it was last measured in full."""
+    return results_markdown()
+
+
 # Page → its generated parts, in order.
 PAGES: dict[str, tuple[Callable[[], str], ...]] = {
     "README.md": (result, figure),
     "bnreg/cli/README.md": (commands,),
-    "bnreg/statistics/README.md": (verdicts,),
+    "bnreg/statistics/README.md": (verdicts, calibration),
     "configs/README.md": (settings,),
     "tests/torture/README.md": (promises,),
 }
