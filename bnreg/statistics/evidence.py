@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bnreg.statistics.families import holm
-from bnreg.statistics.intervals import Estimate
+from bnreg.statistics.intervals import Estimate, with_examples
 from bnreg.statistics.shares import Divergence, Share, share_of
 from bnreg.statistics.verdict import Verdict, decide, excludes_zero
 
@@ -14,9 +14,6 @@ Basis = Literal["seeds", "seeds and examples", "redrawn splits", "unpaired seeds
 
 UNJUDGED = Verdict("inconclusive", "", None, 1.0, None, 0)
 MIN_EQUIVALENT = 4  # with fewer seeds on a side, nothing is equivalent: two may agree by chance
-# Two arms that differ by s answer at least a share s of the examples differently; N examples without a single one of
-# these have the probability (1 - s)^N, below 2.5 % from N = ln(40) / s on. A smaller test set proves no agreement.
-MIN_EXAMPLES = math.log(40)
 
 
 @dataclass(frozen=True)
@@ -67,6 +64,7 @@ class Evidence:
         smallest_effect: The smallest effect of interest, in the metric's unit; None without one.
         std: Standard deviation of a difference between two seeds; NaN for fewer than two.
         floor_error: The part of the mean's standard error that more seeds cannot reduce.
+        equivalence_floor: The same for a claim of equivalence; see ``least_example_error``.
         higher_is_better: Whether a positive difference is a win; None if neither direction is better.
         num_seeds: Number of seeds used from the arm and from the baseline.
         divergence: How often each of them diverged; these seeds are in no other number.
@@ -84,6 +82,7 @@ class Evidence:
     smallest_effect: float | None
     std: float
     floor_error: float
+    equivalence_floor: float
     higher_is_better: bool | None
     num_seeds: tuple[int, int]
     divergence: Divergence
@@ -106,13 +105,30 @@ class Evidence:
         return max(self.p_value, self.interval_p or 0.0)
 
 
+def least_example_error(smallest_effect: float | None, num_examples: int | None) -> float:
+    """The standard error from the examples that a claim of equivalence must count with at least.
+
+    Arms that differ by s answer at least a share s of all examples differently. In N examples this share has the
+    standard error √(s(1 − s)/N), even if the answers that were seen agree; a test set of fewer than about 4/s examples
+    proves no equivalence.
+
+    Args:
+        smallest_effect: See ``Evidence``.
+        num_examples: Number of test examples, if the metric is a share of them.
+    """
+    if smallest_effect is None or num_examples is None:
+        return 0.0
+    return math.sqrt(smallest_effect * (1 - smallest_effect) / num_examples)
+
+
 def equivalence_p_value(
     estimate: Estimate | None, smallest_effect: float | None, num_seeds: tuple[int, int], num_examples: int | None
 ) -> float | None:
     """Two-sided p for a true difference as large as the smallest effect: below 0.05 if the 95 % interval is within ±.
 
     Args:
-        estimate: The difference and its standard error; None if there are too few values.
+        estimate: The difference and its standard error, which is widened to ``least_example_error``; None if there are
+            too few values.
         smallest_effect: See ``Evidence``.
         num_seeds: See ``Evidence``.
         num_examples: Number of test examples, if the metric is a share of them.
@@ -131,8 +147,9 @@ def equivalence_p_value(
         raise ValueError(f"the smallest effect of interest must be positive, got {smallest_effect}")
     if estimate is None or smallest_effect is None or min(num_seeds) < MIN_EQUIVALENT:
         return None
-    if num_examples is not None and num_examples * smallest_effect < MIN_EXAMPLES:
-        return None
+    least = least_example_error(smallest_effect, num_examples)
+    if least > estimate.floor_error:
+        estimate = with_examples(estimate, math.sqrt(least**2 - estimate.floor_error**2))
     one_sided = max(estimate.p_value_above(-smallest_effect), estimate.p_value_below(smallest_effect))
     return min(1.0, 2 * one_sided)
 
@@ -158,6 +175,8 @@ def judge(comparisons: Sequence[Evidence]) -> list[Evidence]:
             remark = "too few seeds for an interval"
         elif word == "equivalent" and excludes_zero(one.interval):
             remark = "real, but smaller than what matters"
+        elif word == "inconclusive" and one.smallest_effect and max(map(abs, one.interval)) <= one.smallest_effect:
+            remark = "within ± the smallest effect, which too few seeds or test examples prove"
         verdict = Verdict(word, remark, one.smallest_effect, corrected_p, equivalence_p, len(family))
         judged.append(replace(one, verdict=verdict))
     return judged

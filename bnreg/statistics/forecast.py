@@ -88,15 +88,20 @@ def _is_decided(evidence: Evidence, futures: npt.NDArray[np.float64], threshold:
     freedom = np.maximum(number - 1, 1)
     spread = np.sqrt(np.maximum(squares, 0) / freedom)
     of_seeds = spread / np.sqrt(number)
-    if evidence.interval_over == "redrawn splits":
-        std_error = np.hypot(of_seeds, evidence.floor_error / evidence.std * spread)
-        reach = stdtrit(freedom, 1 - SIGNIFICANCE / 2) * std_error
-    else:
-        std_error = np.hypot(of_seeds, evidence.floor_error)
-        share = np.divide(of_seeds, std_error, out=np.ones_like(of_seeds), where=std_error > 0)
-        reach = stdtrit(freedom / np.maximum(share, LEAST_SHARE) ** 4, 1 - SIGNIFICANCE / 2) * std_error
-    decided: npt.NDArray[np.bool_] = (np.abs(mean) > reach) & excludes(0.0)
+
+    def reach(floor: float) -> npt.NDArray[np.float64]:
+        """Half the width of the usual interval, if this part of its standard error stays."""
+        if evidence.interval_over == "redrawn splits":
+            std_error, degrees = np.hypot(of_seeds, floor / evidence.std * spread), freedom
+        else:
+            std_error = np.hypot(of_seeds, floor)
+            share = np.divide(of_seeds, std_error, out=np.ones_like(of_seeds), where=std_error > 0)
+            degrees = freedom / np.maximum(share, LEAST_SHARE) ** 4
+        half: npt.NDArray[np.float64] = stdtrit(degrees, 1 - SIGNIFICANCE / 2) * std_error
+        return half
+
+    decided: npt.NDArray[np.bool_] = (np.abs(mean) > reach(evidence.floor_error)) & excludes(0.0)
     if evidence.equivalence_p is not None and evidence.smallest_effect is not None:
-        effect = evidence.smallest_effect
-        decided |= (np.abs(mean) + reach < effect) & excludes(effect) & excludes(-effect)
+        effect, widest = evidence.smallest_effect, reach(evidence.equivalence_floor)
+        decided |= (np.abs(mean) + widest < effect) & excludes(effect) & excludes(-effect)
     return decided

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from bnreg.statistics.anytime import anytime_p_value, confidence_sequence, smallest_anytime_p_value
-from bnreg.statistics.evidence import Basis, Evidence, Pairs, equivalence_p_value, judge
+from bnreg.statistics.evidence import Basis, Evidence, Pairs, equivalence_p_value, judge, least_example_error
 from bnreg.statistics.intervals import over_redrawn_splits, over_seeds, over_seeds_and_examples, spread
 from bnreg.statistics.shares import paired_divergence
 from bnreg.statistics.sign_flip import sign_flip_p_value, smallest_p_value
@@ -72,6 +72,7 @@ def compare_pairs(
             equivalence_p = max(equivalence_p, *beyond)
     difference = float(differences.mean()) if len(differences) else math.nan
     std = spread(differences) if len(differences) > 1 else math.nan
+    floor_error = estimate.floor_error if estimate else 0.0
     evidence = Evidence(
         difference=difference,
         interval=interval,
@@ -82,7 +83,8 @@ def compare_pairs(
         equivalence_p=equivalence_p,
         smallest_effect=smallest_effect,
         std=std,
-        floor_error=estimate.floor_error if estimate else 0.0,
+        floor_error=floor_error,
+        equivalence_floor=max(floor_error, least_example_error(smallest_effect, num_examples)),
         higher_is_better=higher_is_better,
         num_seeds=num_seeds,
         divergence=paired_divergence(len(both), fell, baseline_fell),

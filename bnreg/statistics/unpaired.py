@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bnreg.statistics.evidence import Evidence, equivalence_p_value, judge
+from bnreg.statistics.evidence import Evidence, equivalence_p_value, judge, least_example_error
 from bnreg.statistics.intervals import Estimate, spread, with_examples
 from bnreg.statistics.shares import unpaired_divergence
 from bnreg.statistics.sign_flip import TIE_TOLERANCE
@@ -61,6 +61,7 @@ def compare_unpaired(
             estimate = with_examples(estimate, example_error)
     num_seeds = len(sides[0]), len(sides[1])
     num_all = [number + fell for number, fell in zip(num_seeds, num_diverged, strict=True)]
+    floor_error = estimate.floor_error if estimate else 0.0
     evidence = Evidence(
         difference=difference,
         interval=estimate.interval() if estimate else None,
@@ -72,7 +73,8 @@ def compare_unpaired(
         equivalence_p=equivalence_p_value(estimate, smallest_effect, num_seeds, num_examples),
         smallest_effect=smallest_effect,
         std=std,
-        floor_error=estimate.floor_error if estimate else 0.0,
+        floor_error=floor_error,
+        equivalence_floor=max(floor_error, least_example_error(smallest_effect, num_examples)),
         higher_is_better=higher_is_better,
         num_seeds=num_seeds,
         divergence=unpaired_divergence(num_diverged[0], num_all[0], num_diverged[1], num_all[1]),

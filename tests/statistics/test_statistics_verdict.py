@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.weightstats import ttost_paired
 
 from bnreg.metrics import ACCURACY_SMALLEST_EFFECT
-from bnreg.statistics.evidence import equivalence_p_value, judge
+from bnreg.statistics.evidence import equivalence_p_value, judge, least_example_error
 from bnreg.statistics.intervals import over_seeds
 from bnreg.statistics.paired import compare_pairs
 from bnreg.statistics.verdict import decide
@@ -100,11 +100,26 @@ def test_fewer_than_four_pairs_are_never_equivalent(number, expected):
     assert compare([0.00001 * seed for seed in range(number)]).verdict.word == expected
 
 
-@pytest.mark.parametrize(("num_examples", "can"), [(1000, False), (1844, False), (1845, True), (10_000, True)])
+@pytest.mark.parametrize(("num_examples", "can"), [(1000, False), (1844, False), (2000, True), (10_000, True)])
 def test_a_test_set_too_small_to_show_the_effect_proves_no_equivalence(num_examples, can):
     """With 1,844 examples or fewer, a difference of 0.2 pp may show in none of them: 0.998^1844 > 1/40."""
-    estimate = over_seeds([0.0, 0.0001, -0.0001, 0.0])
-    assert (equivalence_p_value(estimate, 0.002, (4, 4), num_examples) is not None) is can
+    estimate = over_seeds([0.0] * 30)
+    p_value = equivalence_p_value(estimate, 0.002, (30, 30), num_examples)
+    assert (p_value < 0.05) is can
+    found = compare([0.0] * 30, num_examples=num_examples)
+    assert found.interval == (0, 0)
+    remark = "" if can else "within ± the smallest effect, which too few seeds or test examples prove"
+    assert (found.verdict.word, found.verdict.remark) == ("equivalent" if can else "inconclusive", remark)
+
+
+def test_a_known_error_from_the_examples_is_not_counted_twice():
+    least = least_example_error(0.002, 10_000)
+    assert least == pytest.approx(0.000447, abs=1e-6)
+    values = [0.0001 * (-1) ** seed for seed in range(12)]
+    errors = (None, 0.0, 0.0004)
+    p_values = [compare(values, num_examples=10_000, example_error=error).equivalence_p for error in errors]
+    assert p_values == pytest.approx([p_values[0]] * 3)
+    assert compare(values, num_examples=10_000, example_error=0.0006).equivalence_p > p_values[0]
 
 
 def test_equivalences_are_a_family_of_their_own():

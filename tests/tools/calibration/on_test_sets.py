@@ -68,7 +68,7 @@ def border(num_experiments: int) -> list[Table]:
         generator = stream(0, "calibration", "border", "agreeing", str(num_examples))
         lost = generator.binomial(num_examples, effect, num_experiments)
         drawn = [Networks(np.full((max(MORE_PAIRS), number), -1, np.int8), num_examples) for number in lost.tolist()]
-        texts = _at_the_border(drawn, effect, num_experiments, known=0.045)
+        texts = _at_the_border(drawn, effect, num_experiments)
         rows.append([f"all seeds lose the same, {num_examples:,}", f"{100 * effect:.1f}", *texts])
     titles = ("equivalent", "covered")
     columns = [f"{what}, {number} pairs" for what in titles for number in MORE_PAIRS]
@@ -76,14 +76,12 @@ def border(num_experiments: int) -> list[Table]:
     return [Table(title, ["world", "smallest effect, pp", *columns], rows), _no_difference()]
 
 
-def _at_the_border(
-    drawn: Sequence[Networks], effect: float, num_experiments: int, *, known: float | None = None
-) -> list[str]:
+def _at_the_border(drawn: Sequence[Networks], effect: float, num_experiments: int) -> list[str]:
     wrong, covered = [], []
     for number in MORE_PAIRS:
         found = [judged(one.first(number), effect) for one in drawn]
         is_equivalent = share(one.verdict.word == "equivalent" for one in found)
-        wrong.append(at_most(is_equivalent, 0.025, num_experiments, known=known))
+        wrong.append(at_most(is_equivalent, 0.025, num_experiments))
         covered.append(coverage(share(contains(one, -effect) for one in found), num_experiments))
     return [*wrong, *covered]
 
