@@ -104,7 +104,8 @@ OF_RUNS = [
 def test_every_command_looks_up_names_in_the_given_folder(bnreg, command):
     """It gets as far as the run: a near name there is suggested."""
     make_run("elsewhere", made_name("lift"), num_seeds=1)
-    rest = {"predict": ["five.png"], "export": ["--format", "onnx"], "diff": ["lift"]}.get(command[0], [])
+    rests = {"predict": ["five.png"], "export": ["--format", "onnx"], "diff": ["lift"], "extend": ["seeds=9"]}
+    rest = rests.get(command[0], [])
     done = bnreg(*command, "lfit", *rest, "--runs", "elsewhere")
     assert done.code == 2
     assert "lfit: no such run; did you mean 'lift'?" in done.err.splitlines()
