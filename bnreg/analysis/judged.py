@@ -4,14 +4,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from bnreg.analysis.groups import ReplicaGroup
 from bnreg.analysis.replicas import EPOCHS_KEY, TEST_ACCURACY, Replica
-from bnreg.metrics import metric_of
+from bnreg.config.key_paths import Point
+from bnreg.metrics import Metric, metric_of
 from bnreg.statistics.evidence import Evidence, judge
 from bnreg.statistics.forecast import Forecast, seeds_to_decide
 from bnreg.statistics.intervals import example_error, unpaired_example_error
@@ -24,25 +25,49 @@ Answers = npt.NDArray[np.number[Any]]
 _BATCH_KEYS = ("data.batch_size", "data.train_size", "data.validation_size")
 
 
+class Side(Protocol):
+    """One side of a comparison, whoever trained it."""
+
+    @property
+    def point(self) -> Point:
+        """Key → value, for all keys except the one along which sides are compared."""
+
+    @property
+    def side(self) -> str:
+        """Its value of that key: usually the arm's name."""
+
+    @property
+    def label(self) -> str:
+        """The side and the point in one line."""
+
+    def values(self, metric: str) -> Mapping[int, float]:
+        """The metric by seed."""
+
+
+AnySide = TypeVar("AnySide", bound=Side)
+
+
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """One group compared with the baseline's group on one metric.
+class Comparison(Generic[AnySide]):
+    """One side compared with the baseline on one metric.
 
     Attributes:
         metric: Name of the metric.
-        arm: The group.
-        baseline: The group that it is compared with.
+        shown: How to read it.
+        is_of_test_set: Whether it was measured on one test set, which the seeds share.
+        arm: The side.
+        baseline: The side that it is compared with.
         evidence: The evidence and the verdict.
         unpaired: Why the two must not be paired; None if they may be.
-        is_answered: Whether the metric is the test accuracy, of which a run stores each network's answers.
     """
 
     metric: str
-    arm: ReplicaGroup
-    baseline: ReplicaGroup
+    shown: Metric
+    is_of_test_set: bool
+    arm: AnySide
+    baseline: AnySide
     evidence: Evidence
     unpaired: str | None
-    is_answered: bool
 
     @cached_property
     def forecast(self) -> Forecast | None:
@@ -58,6 +83,17 @@ class Judged:
         values, baseline_values = self.arm.values(self.metric), self.baseline.values(self.metric)
         seeds = self.evidence.pairs.seeds if self.evidence.pairs else ()
         return {seed: values[seed] - baseline_values[seed] for seed in seeds}
+
+
+@dataclass(frozen=True, eq=False)
+class Judged(Comparison[ReplicaGroup]):
+    """One group of replicas compared with the baseline's group.
+
+    Attributes:
+        is_answered: Whether the metric is the test accuracy, of which a run stores each network's answers.
+    """
+
+    is_answered: bool
 
 
 def judge_groups(
@@ -84,7 +120,7 @@ def _compare(
     arm: ReplicaGroup, baseline: ReplicaGroup, metric: str, smallest_effect: float | None, family_size: int
 ) -> Judged:
     values, baseline_values = (side.values(metric) for side in (arm, baseline))
-    unpaired = streams_differ(arm, baseline) or _too_few_shared(values, baseline_values, family_size)
+    unpaired = streams_differ(arm, baseline) or too_few_shared(values, baseline_values, family_size)
     is_answered = metric == TEST_ACCURACY
     higher_is_better = None if smallest_effect is None else metric_of(metric).higher_is_better
     smallest_effect = smallest_effect or None
@@ -111,10 +147,11 @@ def _compare(
             baseline_diverged=baseline.diverged_seeds,
             anytime=arm.seeds_may_be_added or baseline.seeds_may_be_added,
         )
-    return Judged(metric, arm, baseline, evidence, unpaired, is_answered)
+    is_of_test_set = metric.startswith("test_")
+    return Judged(metric, metric_of(metric), is_of_test_set, arm, baseline, evidence, unpaired, is_answered)
 
 
-def _too_few_shared(values: Mapping[int, float], baseline_values: Mapping[int, float], family_size: int) -> str | None:
+def too_few_shared(values: Mapping[int, float], baseline_values: Mapping[int, float], family_size: int) -> str | None:
     """Why seeds are not paired although they could be: too few are shared, and there are more on both sides."""
     shared = len(values.keys() & baseline_values.keys())
     enough = fewest_pairs(family_size)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from bnreg.analysis.judged import Judged
+from bnreg.analysis.judged import Comparison
 from bnreg.statistics.power import fewest_pairs
 
 
@@ -17,6 +18,7 @@ class TooFewPairs:
         smallest_p: The smallest p that they can reach, corrected for the family.
         family_size: Number of comparisons that p is corrected for.
         enough: The smallest number of pairs that can; None if the family is so large that no number can.
+        noun: What a pair is of: ``seed`` or ``data set``.
     """
 
     num_pairs: int
@@ -24,9 +26,10 @@ class TooFewPairs:
     smallest_p: float
     family_size: int
     enough: int | None
+    noun: str
 
 
-def too_few_pairs(judged: Sequence[Judged]) -> list[TooFewPairs]:
+def too_few_pairs(judged: Sequence[Comparison[Any]]) -> list[TooFewPairs]:
     """One entry for each number of pairs that is too small, ascending."""
     by_number = {one.evidence.num_pairs: one.evidence for one in judged if one.evidence.num_pairs}
     found = []
@@ -35,5 +38,6 @@ def too_few_pairs(judged: Sequence[Judged]) -> list[TooFewPairs]:
         enough = fewest_pairs(family_size, anytime=evidence.is_anytime)
         if evidence.pairs and (enough is None or num_pairs < enough):
             smallest = min(1.0, evidence.pairs.smallest_p * family_size)
-            found.append(TooFewPairs(num_pairs, evidence.interval is not None, smallest, family_size, enough))
+            has_interval = evidence.interval is not None
+            found.append(TooFewPairs(num_pairs, has_interval, smallest, family_size, enough, evidence.noun))
     return found

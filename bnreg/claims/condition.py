@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from bnreg.analysis.comparison import Block
 from bnreg.analysis.groups import distinct
-from bnreg.analysis.judged import Judged
+from bnreg.analysis.judged import Comparison
 from bnreg.errors import UserError
 from bnreg.metrics import label_of
 from bnreg.statistics.power import SIGNIFICANCE, fewest_pairs
@@ -24,6 +25,19 @@ _OPERATORS: dict[str, Callable[[str], bool]] = {
 _TURNED = {"helped": "hurt", "hurt": "helped"}
 
 
+class Placed(NamedTuple):
+    """A comparison and the place where its results are: a run, or a file."""
+
+    place: str
+    comparison: Comparison[Any]
+
+    @property
+    def label(self) -> str:
+        """One line that identifies the comparison."""
+        one = self.comparison
+        return f"{self.place}: {label_of(one.metric)} of {one.arm.label} against {one.baseline.side}"
+
+
 @dataclass(frozen=True)
 class FailIf:
     """``arm operator other``; one of the two arms is the baseline."""
@@ -32,7 +46,7 @@ class FailIf:
     operator: str
     other: str
 
-    def matches(self, blocks: Sequence[Block]) -> list[tuple[Block, Judged]]:
+    def matches(self, placed: Sequence[Placed]) -> list[Placed]:
         """The comparisons for which the condition is true.
 
         Raises:
@@ -41,25 +55,24 @@ class FailIf:
         """
         matching, undecided = [], []
         num_compared = 0
-        for block in blocks:
-            for one in block.judged:
-                sides = one.arm.side, one.baseline.side
-                if sides not in ((self.arm, self.other), (self.other, self.arm)):
-                    continue
-                num_compared += 1
-                undecided += _why_undecided(block, one)
-                word = outcome(one)
-                verdict = word if sides[0] == self.arm else _TURNED.get(word, word)
-                if _OPERATORS[self.operator](verdict):
-                    matching.append((block, one))
+        for one in placed:
+            sides = one.comparison.arm.side, one.comparison.baseline.side
+            if sides not in ((self.arm, self.other), (self.other, self.arm)):
+                continue
+            num_compared += 1
+            undecided += _why_undecided(one)
+            word = outcome(one.comparison)
+            verdict = word if sides[0] == self.arm else _TURNED.get(word, word)
+            if _OPERATORS[self.operator](verdict):
+                matching.append(one)
         if not num_compared:
-            raise UserError(f"--fail-if: {self.arm} and {self.other} were not compared ({_compared(blocks)})")
+            raise UserError(f"--fail-if: {self.arm} and {self.other} were not compared ({_compared(placed)})")
         if undecided:
             raise UserError(*undecided)
         return matching
 
 
-def outcome(judged: Judged) -> str:
+def outcome(judged: Comparison[Any]) -> str:
     """The verdict's word, unless one side diverges significantly more often: that hurts, whatever it reaches else."""
     divergence = judged.evidence.divergence
     if divergence.differs and divergence.p_value < SIGNIFICANCE:
@@ -67,10 +80,12 @@ def outcome(judged: Judged) -> str:
     return judged.evidence.verdict.word
 
 
-def _why_undecided(block: Block, one: Judged) -> list[str]:
+def _why_undecided(placed: Placed) -> list[str]:
     """Why a comparison can have no verdict: a metric that tells no better from worse, or too few seeds."""
-    who = f"--fail-if: {comparison_label(block, one)}"
-    evidence = one.evidence
+    who = f"--fail-if: {placed.label}"
+    one, evidence = placed.comparison, placed.comparison.evidence
+    if one.shown.higher_is_better is None:
+        return [f"{who}: neither direction of this metric is better, so no difference helps or hurts"]
     if evidence.higher_is_better is None:
         return [f"{who}: has no smallest effect, so no difference helps or hurts; give --smallest-effect"]
     enough = fewest_pairs(evidence.verdict.family_size, anytime=evidence.is_anytime)
@@ -80,13 +95,16 @@ def _why_undecided(block: Block, one: Judged) -> list[str]:
         few = f"{evidence.verdict.family_size} comparisons are too many for any number"
     else:
         few = f"{evidence.num_pairs} of at least {enough}" if evidence.num_pairs < enough else ""
-    return [f"{who}: too few seeds for a verdict: {few}"] if few and outcome(one) not in ("helped", "hurt") else []
+    return (
+        [f"{who}: too few {evidence.noun}s for a verdict: {few}"]
+        if few and outcome(one) not in ("helped", "hurt")
+        else []
+    )
 
 
-def comparison_label(block: Block, judged: Judged) -> str:
-    """One line that identifies the comparison."""
-    where = block.views[0].id if block.is_run else "all runs"
-    return f"{where}: {label_of(judged.metric)} of {judged.arm.label} against {judged.baseline.side}"
+def comparisons_of(blocks: Sequence[Block]) -> list[Placed]:
+    """All comparisons, each with its run."""
+    return [Placed(block.views[0].id if block.is_run else "all runs", one) for block in blocks for one in block.judged]
 
 
 def parse_fail_if(text: str) -> FailIf:
@@ -101,6 +119,6 @@ def parse_fail_if(text: str) -> FailIf:
     return FailIf(match["arm"], match["operator"], match["other"])
 
 
-def _compared(blocks: Sequence[Block]) -> str:
-    pairs = distinct(f"{one.arm.side} with {one.baseline.side}" for block in blocks for one in block.judged)
+def _compared(placed: Sequence[Placed]) -> str:
+    pairs = distinct(f"{one.arm.side} with {one.baseline.side}" for _, one in placed)
     return f"compared: {', '.join(pairs)}" if pairs else "no comparison, because there is no baseline"

@@ -1,7 +1,7 @@
 """``bnreg compare``: the arms of any number of runs side by side, with a verdict on each."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bnreg.analysis.comparison import Block
     from bnreg.analysis.run_view import RunView
+    from bnreg.claims.condition import FailIf, Placed
 
 PANEL = "Compare"
 EXAMPLES = (
@@ -133,7 +134,7 @@ def compare(
     """
     from bnreg.analysis.comparison import compare_views
     from bnreg.analysis.question import Question
-    from bnreg.claims.condition import comparison_label, outcome, parse_fail_if
+    from bnreg.claims.condition import comparisons_of, parse_fail_if
     from bnreg.errors import UserError
 
     formats = [name for name, wanted in (("json", json), ("csv", csv), ("md", md), ("latex", latex)) if wanted]
@@ -155,7 +156,7 @@ def compare(
     )
     views, left_out = read_views(runs, root, refuse_damaged=bool(conditions), leave_out_repeats=question.averages_runs)
     blocks = compare_views(views, question)
-    failures = [(text, *found) for text, condition in conditions.items() for found in condition.matches(blocks)]
+    failures = all_matches(conditions, comparisons_of(blocks))
     put(
         blocks,
         format_name=formats[0] if formats else "text",
@@ -164,9 +165,21 @@ def compare(
         width=width,
         full=full or seeds or tests or only_changed or bool(columns),
     )
+    end_by(failures)
+
+
+def all_matches(conditions: Mapping[str, "FailIf"], placed: Sequence["Placed"]) -> list[tuple[str, "Placed"]]:
+    """The conditions of ``--fail-if`` that are true, each with the comparison."""
+    return [(text, found) for text, condition in conditions.items() for found in condition.matches(placed)]
+
+
+def end_by(failures: Sequence[tuple[str, "Placed"]]) -> None:
+    """Say which conditions of ``--fail-if`` are true, and end the command with exit code 3 if any is."""
+    from bnreg.claims.condition import outcome
+
+    for text, placed in failures:
+        typer.echo(f"--fail-if {text}: {placed.label}: {outcome(placed.comparison)}", err=True)
     if failures:
-        for text, block, judged in failures:
-            typer.echo(f"--fail-if {text}: {comparison_label(block, judged)}: {outcome(judged)}", err=True)
         raise typer.Exit(FAILED_IF)
 
 

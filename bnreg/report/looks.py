@@ -13,10 +13,10 @@ def look_lines(view: RunView) -> tuple[list[str], bool]:
     lines = []
     for one in block.judged:
         evidence = one.evidence
-        (shift,) = differences(one.metric, [evidence.difference], [evidence.interval])
+        (shift,) = differences(one.shown, [evidence.difference], [evidence.interval])
         stands = evidence.verdict.word if evidence.is_tested else "nothing to compare"
         more = f"; {foreseen([one.forecast])}" if one.forecast else ""
-        lines.append(f"{one.arm.label}: {stands}, {shift}{unit(one.metric, of_difference=True)[1:]}{more}")
+        lines.append(f"{one.arm.label}: {stands}, {shift}{unit(one.shown, of_difference=True)[1:]}{more}")
     undecided = [one for one in block.judged if one.evidence.verdict.word == "inconclusive"]
     standing = f"{len(block.judged) - len(undecided)} of {counted(len(block.judged), 'comparison')} decided"
     return [f"after {counted(view.num_seeds, 'seed')}: {standing}", *(f"  {line}" for line in lines)], not undecided

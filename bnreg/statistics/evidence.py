@@ -10,7 +10,9 @@ from bnreg.statistics.intervals import Estimate, with_examples
 from bnreg.statistics.shares import Divergence, Share, share_of
 from bnreg.statistics.verdict import Verdict, decide, excludes_zero
 
-Basis = Literal["seeds", "seeds and examples", "redrawn splits", "unpaired seeds", "unpaired seeds and examples"]
+Basis = Literal[
+    "seeds", "seeds and examples", "redrawn splits", "unpaired seeds", "unpaired seeds and examples", "data sets"
+]
 
 UNJUDGED = Verdict("inconclusive", "", None, 1.0, None, 0)
 MIN_EQUIVALENT = 4  # with fewer seeds on a side, nothing is equivalent: two may agree by chance
@@ -98,6 +100,11 @@ class Evidence:
     def is_tested(self) -> bool:
         """Whether there is anything to judge by: a pair or, if unpaired, an interval."""
         return self.num_pairs > 0 or (self.pairs is None and self.interval is not None)
+
+    @property
+    def noun(self) -> str:
+        """What one value is of."""
+        return "data set" if self.interval_over == "data sets" else "seed"
 
     @property
     def decisive_p(self) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bnreg.metrics import metric_of
 from bnreg.report.comparison.numbers import differences, p_text, unit
 from bnreg.report.grid import Grid
 from bnreg.wording import MISSING, point_label, short_names
@@ -18,9 +19,10 @@ def interactions_grid(interactions: Sequence["Interaction"], metric: str, styles
         [one.arm, f"{short_names([one.factor])[0]} {one.level} vs {one.reference}", point_label(one.others)]
         for one in interactions
     ]
-    shift = differences(metric, [one.difference for one in evidence], [one.interval for one in evidence])
+    shown = metric_of(metric)
+    shift = differences(shown, [one.difference for one in evidence], [one.interval for one in evidence])
     words = ["~" if one.verdict.word == "inconclusive" else one.verdict.word for one in evidence]
     p_values = [p_text(one.verdict.corrected_p) if one.num_pairs else MISSING for one in evidence]
     rows = [[*name, *cells] for name, cells in zip(names, zip(words, shift, p_values, strict=True), strict=True)]
-    headers = ["advantage of", "between", "at", "verdict", f"change [95 %]{unit(metric, of_difference=True)}", "p"]
+    headers = ["advantage of", "between", "at", "verdict", f"change [95 %]{unit(shown, of_difference=True)}", "p"]
     return Grid(headers, rows, num_names=4, styles=styles)

@@ -2,15 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bnreg.analysis.audit import TooFewSeeds, audit
 from bnreg.analysis.comparison import RUNNING_ACCURACY, Block, declared_effects, smallest_effect
 from bnreg.analysis.groups import ReplicaGroup, distinct, varying_keys
-from bnreg.analysis.judged import Judged
+from bnreg.analysis.judged import Comparison
 from bnreg.analysis.power import too_few_pairs
 from bnreg.analysis.replicas import DATASET_KEY
-from bnreg.metrics import label_of, metric_of
+from bnreg.metrics import Metric, label_of, metric_of
 from bnreg.report.comparison.findings import finding_text
 from bnreg.report.comparison.numbers import p_text, seeds_text, shares_text
 from bnreg.wording import as_written, counted, point_label
@@ -29,10 +29,10 @@ def notes_on(block: Block) -> list[str]:
     return [
         *_on_replicas(block),
         *_on_pairing(block),
-        *_on_power(block.judged),
+        *power_notes(block.judged, _command_that_adds_seeds(block)),
         *_on_fairness(block),
         *_on_effects(block),
-        *_on_method(block.judged),
+        *method_notes(block.judged),
     ]
 
 
@@ -90,36 +90,55 @@ def _on_pairing(block: Block) -> list[str]:
     of_one_metric = [one for one in block.judged if one.metric == block.judged[0].metric]
     for reason in distinct(one.unpaired for one in of_one_metric if one.unpaired):
         names = [one.arm.label for one in of_one_metric if one.unpaired == reason]
-        notes.append(
-            f"warning: {_listed(names)} against {block.baseline}: unpaired because the {reason} differ: "
-            "Welch's interval and p, over the seeds of each"
-        )
+        notes.append(unpaired_note(names, block.baseline or "", f"the {reason} differ"))
     for one in of_one_metric:
         if one.evidence.pairs and one.evidence.pairs.unmatched_seeds:
-            alone = one.evidence.pairs.unmatched_seeds
-            verb = "has no partner and is left out" if len(alone) == 1 else "have no partner and are left out"
-            notes.append(f"{one.arm.label} against {one.baseline.side}: {seeds_text(alone)} {verb}")
+            notes.append(unmatched_note(one, one.evidence.pairs.unmatched_seeds))
     return notes
 
 
-def _on_power(judged: Sequence[Judged]) -> list[str]:
-    """Too few pairs, ties, and the remarks on the verdicts."""
+def unpaired_note(names: Sequence[str], baseline: str, reason: str) -> str:
+    """The warning that comparisons are unpaired, and why."""
+    return (
+        f"warning: {_listed(names)} against {baseline}: unpaired because {reason}: "
+        "Welch's interval and p, over the seeds of each"
+    )
+
+
+def unmatched_note(one: Comparison[Any], alone: Sequence[int | str]) -> str:
+    """The note that seeds are left out because only one of the two sides has them."""
+    verb = "has no partner and is left out" if len(alone) == 1 else "have no partner and are left out"
+    return f"{one.arm.label} against {one.baseline.side}: {seeds_text(alone)} {verb}"
+
+
+def _command_that_adds_seeds(block: Block) -> str:
+    """A comparison between runs has no run to extend."""
+    return f"`bnreg extend {block.views[0].id} --until-decided`" if len(block.views) == 1 else ""
+
+
+def power_notes(judged: Sequence[Comparison[Any]], command: str = "") -> list[str]:
+    """Too few pairs, ties, and the remarks on the verdicts.
+
+    Args:
+        judged: The comparisons.
+        command: The command that adds seeds, if there is one.
+    """
     notes = []
     for few in too_few_pairs(judged):
         are = "is" if few.num_pairs == 1 else "are"
         interval = "" if few.has_interval else "an interval or "
         after = f" after Holm for {few.family_size} comparisons" if few.family_size > 1 else ""
-        remedy = f"use at least {few.enough} seeds" if few.enough else "compare fewer"
+        remedy = f"use at least {few.enough} {few.noun}s" if few.enough else "compare fewer"
         notes.append(
             f"{counted(few.num_pairs, 'pair')} {are} too few for {interval}a p below "
             f"{p_text(few.smallest_p)}{after}: {remedy}"
         )
     if num_ties := sum(one.evidence.pairs.ties for one in judged if one.evidence.pairs):
         notes.append(f"{counted(num_ties, 'pair')} tied: neither side won")
-    return [*notes, *_remarks(judged)]
+    return [*notes, *_remarks(judged, command)]
 
 
-def _remarks(judged: Sequence[Judged]) -> list[str]:
+def _remarks(judged: Sequence[Comparison[Any]], command: str) -> list[str]:
     """The remarks on the verdicts: one line for all comparisons with the same remark."""
     several = len({one.metric for one in judged}) > 1
     by_remark: dict[str, list[str]] = {}
@@ -133,16 +152,13 @@ def _remarks(judged: Sequence[Judged]) -> list[str]:
     notes = [f"{_all_or_listed(names, judged)}: {remark}" for remark, names in by_remark.items()]
     if undecided:
         names = [name for name, _ in undecided]
-        # A comparison between runs has no run to extend.
-        extended = {replica.view for one in judged for group in (one.arm, one.baseline) for replica in group.replicas}
-        can_decide = any(found.low is not None for _, found in undecided) and len(extended) == 1
-        command = f"; to add them: bnreg extend {extended.pop().id} --until-decided" if can_decide else ""
+        remedy = f"; to add them: {command}" if command and any(found.low is not None for _, found in undecided) else ""
         forecast = foreseen([found for _, found in undecided])
-        notes.append(f"{_all_or_listed(names, judged)}: inconclusive; {forecast}{command}")
+        notes.append(f"{_all_or_listed(names, judged)}: inconclusive; {forecast}{remedy}")
     return notes
 
 
-def _all_or_listed(names: Sequence[str], judged: Sequence[Judged]) -> str:
+def _all_or_listed(names: Sequence[str], judged: Sequence[Comparison[Any]]) -> str:
     return f"all {len(names)} comparisons" if 1 < len(names) == len(judged) else _listed(names)
 
 
@@ -190,24 +206,26 @@ def other_effects(block: Block) -> list[str]:
     for metric in distinct(one.metric for one in block.judged):
         effect, declared = smallest_effect(block, metric), declared_effects(block, metric)
         if effect is not None and declared and effect not in declared:
-            found.append(f"{_amount(metric, effect)} instead of {_amount(metric, declared[0])}")
+            shown = metric_of(metric)
+            found.append(f"{amount(shown, effect)} instead of {amount(shown, declared[0])}")
     return found
 
 
-def _amount(metric: str, effect: float) -> str:
-    shown = metric_of(metric)
-    return f"{effect * shown.scale:.{shown.digits}f} {shown.difference_unit}".rstrip()
+def amount(metric: Metric, effect: float) -> str:
+    """An effect in the unit in which differences are shown: ``0.20 pp``."""
+    return f"{effect * metric.scale:.{metric.digits}f} {metric.difference_unit}".rstrip()
 
 
-def _on_method(judged: Sequence[Judged]) -> list[str]:
+def method_notes(judged: Sequence[Comparison[Any]]) -> list[str]:
     """The basis of the verdicts: the smallest effect of interest, the kind of interval and of p, the correction."""
     tested = [one for one in judged if one.evidence.is_tested]
     if not tested:
         return []
-    effects = []
-    for metric in distinct(one.metric for one in tested):
-        effect = next(one.evidence.smallest_effect for one in tested if one.metric == metric)
-        effects += [f"±{_amount(metric, effect)}"] if effect is not None else []
+    effects = [
+        f"±{amount(one.shown, one.evidence.smallest_effect)}"
+        for one in tested
+        if one.evidence.smallest_effect is not None
+    ]
     parts = [f"equivalent: within {' and '.join(distinct(effects))}"] if effects else []
     with_interval = [one for one in tested if one.evidence.interval]
     bases = distinct(_basis_of(one) for one in with_interval)
@@ -222,15 +240,15 @@ def _on_method(judged: Sequence[Judged]) -> list[str]:
     if any(one.evidence.verdict.word == "inconclusive" for one in tested):
         parts.append("~ inconclusive")
     if any(one.evidence.verdict.word in ("higher", "lower") for one in tested):
-        parts.append("higher and lower: no smallest effect is declared")
+        undirected = any(one.shown.higher_is_better is None for one in tested)
+        parts.append(f"higher and lower: {'neither is better' if undirected else 'no smallest effect is declared'}")
     return ["; ".join(parts)]
 
 
-def _basis_of(judged: Judged) -> str:
+def _basis_of(judged: Comparison[Any]) -> str:
     """What the interval is over; a share of test examples that does not cover other test sets says so."""
     over = judged.evidence.interval_over
-    is_of_test_set = judged.metric.startswith("test_") and not over.endswith("examples")
-    return f"{over}, about this test set" if is_of_test_set else over
+    return f"{over}, about this test set" if judged.is_of_test_set and not over.endswith("examples") else over
 
 
 def _test_of(evidence: "Evidence") -> str:

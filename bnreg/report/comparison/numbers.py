@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from bnreg.metrics import label_of, metric_of
+from bnreg.metrics import Metric, label_of, metric_of
 
 if TYPE_CHECKING:
     from bnreg.statistics.evidence import Pairs
@@ -13,22 +13,25 @@ if TYPE_CHECKING:
 MISSING = "–"
 
 
-def header(column: str, *, of_difference: bool = False) -> str:
-    """A column's header: its label, or ``difference [95 %]``, followed by the unit."""
-    label = "difference [95 %]" if of_difference else label_of(column)
-    return f"{label}{unit(column, of_difference=of_difference)}"
+def header(column: str) -> str:
+    """The header of a metric's column: its label, followed by the unit."""
+    return f"{label_of(column)}{unit(metric_of(column))}"
 
 
-def unit(column: str, *, of_difference: bool = False) -> str:
+def difference_header(metric: Metric) -> str:
+    """The header of the column of differences."""
+    return f"difference [95 %]{unit(metric, of_difference=True)}"
+
+
+def unit(metric: Metric, *, of_difference: bool = False) -> str:
     """The end of a header: ``, %``, for differences ``, pp``, nothing for a pure number."""
-    metric = metric_of(column)
     name = metric.difference_unit if of_difference else metric.unit
     return f", {name}" if name else ""
 
 
-def means(metric: str, pairs: Sequence[tuple[float, float]]) -> list[str]:
+def means(metric: Metric, pairs: Sequence[tuple[float, float]]) -> list[str]:
     """``95.93 ± 0.21`` for each mean and spread; only the mean if every spread is missing."""
-    scale, digits = metric_of(metric).scale, metric_of(metric).digits
+    scale, digits = metric.scale, metric.digits
     written = [number(mean * scale, digits) for mean, _ in pairs]
     if all(math.isnan(std) for _, std in pairs):
         return written
@@ -36,10 +39,10 @@ def means(metric: str, pairs: Sequence[tuple[float, float]]) -> list[str]:
     return [f"{mean} ± {spread}" if mean != MISSING else mean for mean, spread in zip(written, spreads, strict=True)]
 
 
-def differences(metric: str, values: Sequence[float], intervals: Sequence[tuple[float, float] | None]) -> list[str]:
+def differences(metric: Metric, values: Sequence[float], intervals: Sequence[tuple[float, float] | None]) -> list[str]:
     """``+1.36 [+1.25, +1.45]`` for each difference with its interval; a dash for one that excludes nothing."""
     intervals = [one if one and all(map(math.isfinite, one)) else None for one in intervals]
-    scale, digits = metric_of(metric).scale, metric_of(metric).digits
+    scale, digits = metric.scale, metric.digits
     means_ = [MISSING if math.isnan(value) else signed(value * scale, digits) for value in values]
     if not any(intervals):
         return means_
@@ -100,7 +103,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def seeds_text(seeds: Sequence[int], num_shown: int = 10) -> str:
+def seeds_text(seeds: Sequence[int | str], num_shown: int = 10) -> str:
     """``seed 3`` or ``seeds 1, 2 and 5 more``."""
     if len(seeds) == 1:
         return f"seed {seeds[0]}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bnreg.analysis.comparison import Block
 from bnreg.analysis.groups import ReplicaGroup
 from bnreg.analysis.interactions import interactions_of
-from bnreg.analysis.judged import Judged
+from bnreg.analysis.judged import Comparison, Judged
 from bnreg.analysis.secondary import secondary_p_values
 from bnreg.report.comparison.notes import notes_on
 
@@ -68,8 +68,17 @@ def _group_record(block: Block, group: ReplicaGroup) -> dict[str, Any]:
 
 
 def _comparison_record(block: Block, judged: Judged) -> dict[str, Any]:
+    record = comparison_record(judged)
+    if block.question.tests:
+        record["tests"] = {name: _or_none(p) for name, p in secondary_p_values(judged).items()}
+    if block.question.seeds:
+        record["by_seed"] = {str(seed): value for seed, value in judged.by_seed.items()}
+    return record
+
+
+def comparison_record(judged: Comparison[Any]) -> dict[str, Any]:
+    """One comparison with its evidence and verdict."""
     evidence, verdict, pairs = judged.evidence, judged.evidence.verdict, judged.evidence.pairs
-    tests = {name: _or_none(p) for name, p in secondary_p_values(judged).items()} if block.question.tests else None
     return {
         "point": judged.arm.point,
         "arm": judged.arm.side,
@@ -89,8 +98,6 @@ def _comparison_record(block: Block, judged: Judged) -> dict[str, Any]:
         "unmatched_seeds": list(pairs.unmatched_seeds) if pairs else [],
         "diverged": _divergence_record(evidence.divergence),
         "unpaired": judged.unpaired,
-        **({"tests": tests} if tests is not None else {}),
-        **({"by_seed": {str(seed): value for seed, value in judged.by_seed.items()}} if block.question.seeds else {}),
     }
 
 

@@ -8,9 +8,9 @@ from rich.text import Text
 
 from bnreg.analysis.comparison import Block
 from bnreg.analysis.groups import distinct
-from bnreg.metrics import label_of
+from bnreg.metrics import label_of, metric_of
 from bnreg.report.comparison.notes import notes_on
-from bnreg.report.comparison.numbers import differences, header
+from bnreg.report.comparison.numbers import difference_header, differences
 from bnreg.report.comparison.tables import VERDICT_STYLES, title, verdict
 from bnreg.report.grid import Grid
 from bnreg.wording import MISSING, point_label
@@ -54,7 +54,7 @@ def _grid(blocks: Sequence[Block], metric: str, with_uncompared: bool) -> Grid:
         judged = [one for one in block.judged if one.metric == metric]
         lines += [(block, one) for one in judged] if judged or not with_uncompared else [(block, None)]
     found = [one.evidence for _, one in lines if one]
-    shifts = iter(differences(metric, [one.difference for one in found], [one.interval for one in found]))
+    shifts = iter(differences(metric_of(metric), [one.difference for one in found], [one.interval for one in found]))
     has_points = any(one and one.arm.point for _, one in lines)
     rows = []
     for block, one in lines:
@@ -70,4 +70,4 @@ def _grid(blocks: Sequence[Block], metric: str, with_uncompared: bool) -> Grid:
         )
     arm = f"against {baselines[0]}" if len(baselines) == 1 else "arm"
     headers = [*(["run"] if len(blocks) > 1 else []), *(["at"] if has_points else []), arm, "verdict"]
-    return Grid([*headers, header(metric, of_difference=True)], rows, num_names=len(headers), styles=VERDICT_STYLES)
+    return Grid([*headers, difference_header(metric_of(metric))], rows, num_names=len(headers), styles=VERDICT_STYLES)

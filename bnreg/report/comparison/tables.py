@@ -6,7 +6,7 @@ All come from the same grids of text, so they always agree in every number and w
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
@@ -14,11 +14,12 @@ from rich.text import Text
 from bnreg.analysis.comparison import RUNNING_ACCURACY, Block
 from bnreg.analysis.groups import ReplicaGroup, distinct
 from bnreg.analysis.interactions import interactions_of
-from bnreg.analysis.judged import Judged
+from bnreg.analysis.judged import Comparison, Side
 from bnreg.metrics import label_of, metric_of
 from bnreg.report.comparison.interactions import interactions_grid
 from bnreg.report.comparison.notes import notes_on, other_effects
 from bnreg.report.comparison.numbers import (
+    difference_header,
     differences,
     duration,
     header,
@@ -116,7 +117,11 @@ def _tables(block: Block) -> list[_Table]:
     for metric in by_metric:
         judged = [one for one in block.judged if one.metric == metric]
         heading, of_metric = (f"{label_of(metric)}:", f" on {label_of(metric)}") if len(by_metric) > 1 else ("", "")
-        tables.append(_Table(heading, f"verdicts{of_metric}", _comparison_grid(block, metric, judged)))
+        tables.append(
+            _Table(
+                heading, f"verdicts{of_metric}", comparison_grid(judged, *_names(block, [one.arm for one in judged]))
+            )
+        )
         if interactions := interactions_of(block, metric):
             tables.append(
                 _Table("", f"interactions{of_metric}", interactions_grid(interactions, metric, VERDICT_STYLES))
@@ -179,7 +184,7 @@ def _arm_grid(block: Block) -> Grid:
             shown = metric_of(metric)
             columns["by running, %"] = [number(mean * shown.scale, shown.digits) for mean, _ in moments]
         else:
-            columns[header(metric)] = means(metric, moments)
+            columns[header(metric)] = means(metric_of(metric), moments)
     if not block.question.metrics:
         running = {"by running, %": columns.pop("by running, %")} if "by running, %" in columns else {}
         if len(block.views) == 1:
@@ -206,7 +211,7 @@ def _seed_grid(block: Block) -> Grid:
         if pairs := {one.arm: one.by_seed for one in block.judged if one.metric == metric}:
             name = "difference" if len(compared) == 1 else f"{label_of(metric)} difference"
             shifts = [pairs.get(group, {}).get(seed) for group, seed in rows]
-            columns[f"{name}{unit(metric, of_difference=True)}"] = [
+            columns[f"{name}{unit(shown, of_difference=True)}"] = [
                 MISSING if shift is None else signed(shift * shown.scale, shown.digits) for shift in shifts
             ]
     if any(group.diverged_seeds for group in block.groups):
@@ -225,22 +230,29 @@ def _grid(block: Block, groups: Sequence[ReplicaGroup], columns: dict[str, list[
     return Grid([*headers, *columns], rows, num_names=len(headers))
 
 
-def _comparison_grid(block: Block, metric: str, judged: Sequence[Judged]) -> Grid:
+def comparison_grid(judged: Sequence[Comparison[Any]], headers: Sequence[str], names: Sequence[Sequence[str]]) -> Grid:
+    """The verdict, the difference, p and the seeds won, one row per comparison.
+
+    Args:
+        judged: The comparisons, all by one metric.
+        headers: Headers of the columns of names.
+        names: Cells of these columns, one row per comparison.
+    """
+    shown = judged[0].shown
     evidence = [one.evidence for one in judged]
-    shift = differences(metric, [one.difference for one in evidence], [one.interval for one in evidence])
+    shift = differences(shown, [one.difference for one in evidence], [one.interval for one in evidence])
     pairs = [one.pairs for one in evidence]
     columns = {
         "verdict": [verdict(one) for one in judged],
-        header(metric, of_difference=True): shift,
+        difference_header(shown): shift,
         "p": [p_text(one.verdict.corrected_p) if one.is_tested else MISSING for one in evidence],
         "won [95 %]": won(pairs),
     }
-    headers, names = _names(block, [one.arm for one in judged])
     rows = [[*name, *cells] for name, cells in zip(names, zip(*columns.values(), strict=True), strict=True)]
     return Grid([*headers, *columns], rows, num_names=len(headers) + 1, styles=VERDICT_STYLES)
 
 
-def verdict(judged: Judged) -> str:
+def verdict(judged: Comparison[Any]) -> str:
     """The verdict's word, ``~`` if inconclusive, a dash if nothing could be tested; and how often each diverged."""
     word: str = judged.evidence.verdict.word
     word = MISSING if not judged.evidence.is_tested else "~" if word == "inconclusive" else word
@@ -251,16 +263,26 @@ def verdict(judged: Judged) -> str:
 def _names(
     block: Block, groups: Sequence[ReplicaGroup], *, baseline: bool = False
 ) -> tuple[list[str], list[list[str]]]:
-    """Headers and cells of the columns that name each group: first its point, then its side."""
+    return named(block.point_keys, block.baseline, groups, mark=" (baseline)" if baseline else "")
+
+
+def named(
+    point_keys: Sequence[str], baseline: str | None, sides: Sequence[Side], *, mark: str = ""
+) -> tuple[list[str], list[list[str]]]:
+    """Headers and cells of the columns that name each side: first its point, then its name.
+
+    Args:
+        point_keys: Keys that distinguish the points.
+        baseline: The side that the others are compared with, if any.
+        sides: One per row.
+        mark: What to add to the baseline's name.
+    """
     label: Callable[[Point], list[str]]
-    if len(block.point_keys) <= MAX_POINT_COLUMNS:
-        headers = short_names(block.point_keys)
+    if len(point_keys) <= MAX_POINT_COLUMNS:
+        headers = short_names(point_keys)
         label = lambda point: [as_written(value) for value in point.values()]  # noqa: E731 # one of two, as a value
     else:
         headers = ["point"]
         label = lambda point: [point_label(point)]  # noqa: E731
-    mark = " (baseline)" if baseline else ""
-    rows = [
-        [*label(group.point), f"{group.side}{mark}" if group.side == block.baseline else group.side] for group in groups
-    ]
-    return [*headers, f"against {block.baseline}"], rows
+    rows = [[*label(one.point), f"{one.side}{mark}" if one.side == baseline else one.side] for one in sides]
+    return [*headers, f"against {baseline}"], rows
