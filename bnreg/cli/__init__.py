@@ -12,8 +12,7 @@ from typing import Annotated
 import typer
 
 from bnreg import signals
-from bnreg.cli.command import Command
-from bnreg.cli.options import examples_epilog
+from bnreg.cli.options import Command, examples_epilog
 from bnreg.cli.output import lasting_streams
 from bnreg.errors import RunError, UserError
 from bnreg.wording import printable

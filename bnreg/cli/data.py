@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.command import Command
-from bnreg.cli.options import DataRoot, Json, examples_epilog
+from bnreg.cli.options import Command, DataRoot, Json, examples_epilog
 from bnreg.cli.printing import print_json, print_parts
 
 PANEL = "Data"

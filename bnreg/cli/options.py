@@ -1,9 +1,13 @@
 """Arguments and options shared by several commands, and the run that a command works on."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperCommand, TyperOption
+
+from bnreg.errors import UserError
 
 if TYPE_CHECKING:
     from bnreg.runs import Run
@@ -51,6 +55,14 @@ SmallestEffects = Annotated[
         rich_help_panel=VERDICT,
     ),
 ]
+FailIf = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="Exit with 3 if 'A < B' (A hurt), 'A <= B' (A did not help), 'A > B' or 'A >= B'; may be repeated.",
+        rich_help_panel=VERDICT,
+    ),
+]
 RunsRoot = Annotated[
     Path, typer.Option("--runs", metavar="FOLDER", help="The folder that holds the runs.", rich_help_panel=PLACES)
 ]
@@ -88,6 +100,19 @@ DrawingFile = Annotated[
 ]
 
 
+class Command(TyperCommand):
+    """A command that refuses an option given more often than it can hold: otherwise the last one would win silently."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override] # typer's class
+        """Parse the command line."""
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter, times in Counter(given).items():
+            holds_one = isinstance(parameter, TyperOption) and not (parameter.multiple or parameter.is_flag)
+            if times > 1 and holds_one:
+                raise UserError(f"{parameter.opts[0]}: given {times} times; give it once")
+        return super().parse_args(ctx, args)
+
+
 def read_effects(words: list[str] | None) -> dict[str, object]:
     """``0.2pp`` or ``METRIC=VALUE``, by metric; see ``Question.smallest_effects``."""
     effects: dict[str, object] = {}
@@ -115,7 +140,6 @@ def read_one_run(argument: str, why: str, root: Path = Path("runs"), *, only_res
     Raises:
         UserError: If it matches no run or several; also see ``read_run``.
     """
-    from bnreg.errors import UserError
     from bnreg.runs import expand_runs, read_run
 
     folders = expand_runs([argument], root)
