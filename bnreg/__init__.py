@@ -1,3 +1,30 @@
 """Paired experiments on MNIST: did it help, by how much, and how sure can we be?"""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bnreg.report.judgement import Verdicts
+
 __version__ = "0.4.0"
+
+
+def judge(results: Any, **request: Any) -> "Verdicts":
+    """Judge results that any tool wrote, as ``bnreg judge`` does: ``print(bnreg.judge(frame, arm="method"))``.
+
+    Args:
+        results: A data frame, a mapping of columns, or the path of a CSV file.
+        request: The options of ``bnreg judge``, with underscores: see ``bnreg.foreign.judging.Request``.
+
+    Raises:
+        UserError: If anything about the results or the request is not clear, a line for each mistake.
+    """
+    import os
+    from pathlib import Path
+
+    from bnreg.foreign.judging import Request, judge_table
+    from bnreg.foreign.table import read_table, table_of
+    from bnreg.report.judgement import Verdicts
+
+    is_file = isinstance(results, (str, os.PathLike))
+    table = read_table(Path(results)) if is_file else table_of(results)
+    return Verdicts(judge_table(table, Request(**request)))

@@ -127,7 +127,12 @@ def effect_of(value: object, column: str) -> float:
     Raises:
         ValueError: In words, if it is no such effect, or a share so large that its unit must be meant otherwise.
     """
-    is_share = metric_of(column).is_share
+    return effect_in(value, metric_of(column))
+
+
+def effect_in(value: object, metric: Metric) -> float:
+    """The same for a metric that has no column in a run."""
+    is_share = metric.is_share
     match = _EFFECT.fullmatch(value) if isinstance(value, str) else None
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if (not is_number and match is None) or (match and match["unit"] and not is_share):

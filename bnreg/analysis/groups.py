@@ -29,6 +29,12 @@ class Moments(NamedTuple):
     std: float
 
 
+def moments_of(values: Sequence[float]) -> Moments:
+    """Mean and standard deviation of some values."""
+    mean = float(np.mean(values)) if values else math.nan
+    return Moments(mean, float(np.std(values, ddof=1)) if len(values) > 1 else math.nan)
+
+
 @dataclass(frozen=True, eq=False)
 class ReplicaGroup:
     """Replicas that agree in everything that the question asks about.
@@ -84,9 +90,7 @@ class ReplicaGroup:
 
     def moments(self, metric: str) -> Moments:
         """Mean and standard deviation of the metric over the seeds."""
-        values = [*self.values(metric).values()]
-        mean = float(np.mean(values)) if values else math.nan
-        return Moments(mean, float(np.std(values, ddof=1)) if len(values) > 1 else math.nan)
+        return moments_of([*self.values(metric).values()])
 
     @property
     def seconds(self) -> float:

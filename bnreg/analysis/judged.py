@@ -73,7 +73,7 @@ class Comparison(Generic[AnySide]):
     def forecast(self) -> Forecast | None:
         """The range of the number of seeds that would decide it; None if it is decided, or nothing can be foreseen."""
         verdict = self.evidence.verdict
-        if verdict.word != "inconclusive" or self.evidence.interval is None:
+        if verdict.word != "inconclusive" or self.evidence.interval is None or self.evidence.noun != "seed":
             return None
         return seeds_to_decide(self.evidence, verdict.family_size)
 

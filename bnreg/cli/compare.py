@@ -11,6 +11,7 @@ from bnreg.cli.options import (
     OUTPUT,
     SELECTION,
     VERDICT,
+    FailIf,
     Json,
     ManyRuns,
     Metrics,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from bnreg.analysis.comparison import Block
     from bnreg.analysis.run_view import RunView
-    from bnreg.claims.condition import FailIf, Placed
+    from bnreg.claims import condition
 
 PANEL = "Compare"
 EXAMPLES = (
@@ -66,14 +67,7 @@ def compare(
             rich_help_panel=VERDICT,
         ),
     ] = False,
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CONDITION",
-            help="Exit with 3 if 'A < B' (A hurt), 'A <= B' (A did not help), 'A > B' or 'A >= B'; may be repeated.",
-            rich_help_panel=VERDICT,
-        ),
-    ] = None,
+    fail_if: FailIf = None,
     where: Annotated[
         str | None,
         typer.Option(
@@ -168,12 +162,14 @@ def compare(
     end_by(failures)
 
 
-def all_matches(conditions: Mapping[str, "FailIf"], placed: Sequence["Placed"]) -> list[tuple[str, "Placed"]]:
+def all_matches(
+    conditions: Mapping[str, "condition.FailIf"], placed: Sequence["condition.Placed"]
+) -> list[tuple[str, "condition.Placed"]]:
     """The conditions of ``--fail-if`` that are true, each with the comparison."""
-    return [(text, found) for text, condition in conditions.items() for found in condition.matches(placed)]
+    return [(text, found) for text, one in conditions.items() for found in one.matches(placed)]
 
 
-def end_by(failures: Sequence[tuple[str, "Placed"]]) -> None:
+def end_by(failures: Sequence[tuple[str, "condition.Placed"]]) -> None:
     """Say which conditions of ``--fail-if`` are true, and end the command with exit code 3 if any is."""
     from bnreg.claims.condition import outcome
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bnreg.analysis.audit import TooFewSeeds, audit
 from bnreg.analysis.comparison import RUNNING_ACCURACY, Block, declared_effects, smallest_effect
-from bnreg.analysis.groups import ReplicaGroup, distinct, varying_keys
-from bnreg.analysis.judged import Comparison
+from bnreg.analysis.groups import distinct, varying_keys
+from bnreg.analysis.judged import Comparison, Side
 from bnreg.analysis.power import too_few_pairs
 from bnreg.analysis.replicas import DATASET_KEY
 from bnreg.metrics import Metric, label_of, metric_of
@@ -40,9 +40,7 @@ def _on_replicas(block: Block) -> list[str]:
     notes = []
     if RUNNING_ACCURACY in block.metrics and not block.question.metrics:
         notes.append("batch norm uses population statistics; 'by running' uses running statistics")
-    if diverged := _by_seeds([(group, group.diverged_seeds) for group in block.groups]):
-        notes.append(f"diverged: {diverged}; means and differences are of the seeds that trained")
-        notes += _on_divergence(block)
+    notes += divergence_notes([(group, group.diverged_seeds) for group in block.groups], block.judged)
     if dead := _by_seeds([(group, group.dead_seeds) for group in block.groups]):
         causes = "dead units, a learning rate that is too high, or a warm-up that never ends"
         notes.append(f"warning: no better than a guess: {dead}; usual causes: {causes}")
@@ -58,20 +56,31 @@ def _on_replicas(block: Block) -> list[str]:
     return notes
 
 
-def _on_divergence(block: Block) -> list[str]:
-    """How often each side diverged, and what these counts allow; comparisons at several points together."""
+def divergence_notes(
+    diverged: Sequence[tuple[Side, Sequence[int | str]]], judged: Sequence[Comparison[Any]]
+) -> list[str]:
+    """Which seeds diverged, how often on each side, and what these counts allow; equal ones of several points together.
+
+    Args:
+        diverged: Each side with its seeds that diverged.
+        judged: The comparisons between them.
+    """
+    listed = _by_seeds(diverged)
+    if not listed:
+        return []
     points: dict[str, list[str]] = {}
-    for one in block.judged:
+    for one in judged:
         found = one.evidence.divergence
-        if one.metric == block.judged[0].metric and (found.num_arm or found.num_baseline):
+        if one.metric == judged[0].metric and (found.num_arm or found.num_baseline):
             shares = (one.arm.side, found.num_arm, found.arm), (one.baseline.side, found.num_baseline, found.baseline)
             sides = [f"{name} {number} [{shares_text(share)}]" for name, number, share in shares]
             said = f"{' against '.join(sides)}, exact p = {p_text(found.p_value)}"
             points.setdefault(said, []).append(point_label(one.arm.point))
-    return [f"how often, with exact bounds: {said}{_at_points(labels)}" for said, labels in points.items()][:MAX_LISTED]
+    exact = [f"how often, with exact bounds: {said}{_at_points(labels)}" for said, labels in points.items()]
+    return [f"diverged: {listed}; means and differences are of the seeds that trained", *exact[:MAX_LISTED]]
 
 
-def _by_seeds(seeds: Sequence[tuple[ReplicaGroup, list[int]]]) -> str:
+def _by_seeds(seeds: Sequence[tuple[Side, Sequence[int | str]]]) -> str:
     """The groups that have any of these seeds, each with the seeds; groups that differ only in their point together."""
     points: dict[str, list[str]] = {}
     for group, some in seeds:
@@ -113,7 +122,7 @@ def unmatched_note(one: Comparison[Any], alone: Sequence[int | str]) -> str:
 
 def _command_that_adds_seeds(block: Block) -> str:
     """A comparison between runs has no run to extend."""
-    return f"`bnreg extend {block.views[0].id} --until-decided`" if len(block.views) == 1 else ""
+    return f"bnreg extend {block.views[0].id} --until-decided" if len(block.views) == 1 else ""
 
 
 def power_notes(judged: Sequence[Comparison[Any]], command: str = "") -> list[str]:

@@ -15,7 +15,12 @@ MISSING = "–"
 
 def header(column: str) -> str:
     """The header of a metric's column: its label, followed by the unit."""
-    return f"{label_of(column)}{unit(metric_of(column))}"
+    return header_of(label_of(column), metric_of(column))
+
+
+def header_of(label: str, metric: Metric) -> str:
+    """The same for a metric that has no column in a run."""
+    return f"{label}{unit(metric)}"
 
 
 def difference_header(metric: Metric) -> str:

@@ -61,7 +61,7 @@ def _group_record(block: Block, group: ReplicaGroup) -> dict[str, Any]:
     }
     record |= {key: group.settings(key) for key in block.columns}
     for metric in block.metrics:
-        record[metric] = {name: _or_none(value) for name, value in group.moments(metric)._asdict().items()}
+        record[metric] = {name: or_none(value) for name, value in group.moments(metric)._asdict().items()}
         if block.question.seeds:
             record[metric]["by_seed"] = {str(seed): value for seed, value in group.values(metric).items()}
     return record
@@ -70,7 +70,7 @@ def _group_record(block: Block, group: ReplicaGroup) -> dict[str, Any]:
 def _comparison_record(block: Block, judged: Judged) -> dict[str, Any]:
     record = comparison_record(judged)
     if block.question.tests:
-        record["tests"] = {name: _or_none(p) for name, p in secondary_p_values(judged).items()}
+        record["tests"] = {name: or_none(p) for name, p in secondary_p_values(judged).items()}
     if block.question.seeds:
         record["by_seed"] = {str(seed): value for seed, value in judged.by_seed.items()}
     return record
@@ -89,7 +89,7 @@ def comparison_record(judged: Comparison[Any]) -> dict[str, Any]:
         "interval_over": evidence.interval_over,
         "family_size": verdict.family_size,
         "smallest_p": pairs.smallest_p if pairs else None,
-        "d_z": _or_none(pairs.d_z) if pairs else None,
+        "d_z": or_none(pairs.d_z) if pairs else None,
         "wins": pairs.wins if pairs else None,
         "losses": pairs.losses if pairs else None,
         "ties": pairs.ties if pairs else None,
@@ -102,7 +102,7 @@ def comparison_record(judged: Comparison[Any]) -> dict[str, Any]:
 
 
 def _share_record(share: "Share") -> dict[str, float | None]:
-    return {"share": _or_none(share.value), "low": share.low, "high": share.high}
+    return {"share": or_none(share.value), "low": share.low, "high": share.high}
 
 
 def _divergence_record(divergence: "Divergence") -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _evidence_record(evidence: "Evidence") -> dict[str, Any]:
     return {
         "verdict": evidence.verdict.word if evidence.is_tested else None,
         "num_pairs": evidence.num_pairs,
-        "difference": _or_none(evidence.difference),
+        "difference": or_none(evidence.difference),
         "interval": [bound if math.isfinite(bound) else None for bound in evidence.interval or ()] or None,
         "at_every_look": evidence.is_anytime,
         "p_value": evidence.p_value,
@@ -166,7 +166,7 @@ def _group_rows(block: Block) -> list[dict[str, Any]]:
                 "metric": metric,
                 "num_seeds": len(group.values(metric)),
                 "num_diverged": len(group.diverged_seeds),
-                **{name: _or_none(value) for name, value in group.moments(metric)._asdict().items()},
+                **{name: or_none(value) for name, value in group.moments(metric)._asdict().items()},
             }
             one = judged.get((group, metric))
             evidence = _comparison_record(block, one) if one else dict.fromkeys(_CSV_EVIDENCE)
@@ -215,5 +215,6 @@ def _identity(block: Block, group: ReplicaGroup) -> dict[str, Any]:
     return {"runs": " ".join(runs), **group.point, block.along: group.side, **settings}
 
 
-def _or_none(value: float) -> float | None:
+def or_none(value: float) -> float | None:
+    """None instead of NaN, which JSON lacks."""
     return None if math.isnan(value) else float(value)

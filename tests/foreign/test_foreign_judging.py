@@ -1,0 +1,199 @@
+"""The verdicts on tables are those of the tests that are named, as scipy and statsmodels compute them."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.weightstats import DescrStatsW
+from support.tables import ARMS, judged, tidy, wide
+
+import bnreg
+from bnreg.errors import UserError
+from bnreg.report.judgement import judgement_notes, judgement_record
+
+DIFFERENCES = {arm: np.subtract(ARMS[arm], ARMS["plain"]) for arm in ("bn", "elu")}
+
+
+def sign_flip(differences):
+    """The p of scipy's permutation test, which exchanges the two sides of each pair."""
+    zeros = np.zeros_like(differences)
+    return stats.permutation_test(
+        (differences, zeros),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf,
+    ).pvalue
+
+
+def data_sets(shifts, *, seeds=1, number=9):
+    """A tidy table over several data sets."""
+    noise = np.random.default_rng(3)
+    rows = ["method,dataset,seed,accuracy"]
+    for at in range(number):
+        level = noise.uniform(0.6, 0.9)
+        for seed in range(seeds):
+            rows += [
+                f"{arm},set{at},{seed},{level + shift + noise.normal(0, 0.01):.6f}" for arm, shift in shifts.items()
+            ]
+    return "\n".join(rows) + "\n"
+
+
+SHIFTS = {"bn": 0.03, "drop": 0.02, "elu": 0.001, "plain": 0.0}
+
+
+def test_pairs_are_judged_by_sign_flips_a_t_interval_and_holm(tmp_path):
+    found = judged(tmp_path, tidy())
+    assert [one.arm.side for one in found.judged] == [*DIFFERENCES]
+    p_values = [one.evidence.p_value for one in found.judged]
+    assert p_values == pytest.approx([sign_flip(one) for one in DIFFERENCES.values()])
+    corrected = multipletests(p_values, method="holm")[1]
+    assert [one.evidence.verdict.corrected_p for one in found.judged] == pytest.approx(corrected)
+    for one, differences in zip(found.judged, DIFFERENCES.values(), strict=True):
+        assert one.evidence.interval == pytest.approx(DescrStatsW(differences).tconfint_mean())
+    assert [one.evidence.verdict.word for one in found.judged] == ["helped", "inconclusive"]
+
+
+def test_a_lower_loss_helps_and_without_direction_a_difference_is_only_higher(tmp_path):
+    words = {}
+    for name, options in {
+        "test_loss": {"smallest_effect": 0},
+        "accuracy": {},
+        "x": {"smallest_effect": 0.001},
+        "test_acc": {"smallest_effect": 0.1},
+    }.items():
+        found = judged(tmp_path, tidy(header=f"method,seed,{name}"), **options)
+        words[name] = found.judged[0].evidence.verdict.word
+    assert words == {"test_loss": "hurt", "accuracy": "helped", "x": "higher", "test_acc": "equivalent"}
+    found = judged(tmp_path, tidy(header="method,seed,test_loss"))
+    assert found.judged[0].evidence.verdict.word == "higher"
+    assert any("no smallest effect" in line for line in found.assumed)
+
+
+def test_a_wide_table_and_a_frame_give_the_verdicts_of_the_tidy_one(tmp_path):
+    options = {"metric": "accuracy", "baseline": "plain", "higher_is_better": True, "smallest_effect": "0.2pp"}
+    expected = judged(tmp_path, tidy(), **options)
+    rows = [(arm, seed, value) for arm, values in ARMS.items() for seed, value in enumerate(values)]
+    frame = pd.DataFrame(rows, columns=["method", "seed", "accuracy"])
+    columns = {name: frame[name].tolist() for name in frame}
+    (tmp_path / "file.csv").write_text(tidy())
+    others = [
+        judged(tmp_path, wide(), wide=True, **options),
+        judged(tmp_path, wide().replace("seed", "no"), wide=True, arm="bn,elu,plain", **options),
+        *(bnreg.judge(one, **options).judgement for one in (frame, columns, tmp_path / "file.csv")),
+        bnreg.judge(pd.DataFrame(ARMS), wide=True, **options).judgement,
+    ]
+    for other in others:
+        assert [one.evidence for one in other.judged] == [one.evidence for one in expected.judged]
+
+
+def test_from_python_the_verdicts_are_printed_with_what_was_guessed():
+    frame = pd.DataFrame([(a, s, v) for a, values in ARMS.items() for s, v in enumerate(values)])
+    frame.columns = ["method", "seed", "accuracy"]
+    found = bnreg.judge(frame)
+    assert "note: guessed --seed seed --arm method --metric accuracy --baseline plain\n" in str(found)
+    assert "  bn             helped " in str(found)
+    assert json.loads(json.dumps(found.record))["comparisons"][0]["verdict"] == "helped"
+    frame.loc[3, "accuracy"] = math.nan
+    with pytest.raises(UserError, match="row 3: accuracy: is nan"):
+        bnreg.judge(frame)
+
+
+def test_seeds_that_only_one_arm_has_are_named(tmp_path):
+    content = "\n".join(line for line in tidy().splitlines() if not line.startswith("bn,7"))
+    found = judged(tmp_path, content)
+    notes = judgement_notes(found)
+    assert "bn against plain: seed 7 has no partner and is left out" in notes
+    assert judgement_record(found)["comparisons"][0]["unmatched_seeds"] == ["7"]
+
+
+@pytest.mark.parametrize("disjoint", [True, False])
+def test_without_common_seeds_the_arms_are_compared_unpaired(tmp_path, disjoint):
+    """As Welch does; a column without seeds says that nothing pairs the rows."""
+    rows = [line.split(",") for line in tidy().splitlines()]
+    shifted = [[arm, seed + ("b" if arm == "bn" else ""), value] for arm, seed, value in rows[1:]]
+    content = "\n".join(",".join(row) for row in [rows[0], *shifted])
+    if not disjoint:
+        content = "\n".join(f"{arm},{value}" for arm, _, value in rows)
+    found = judged(tmp_path, content, baseline="plain")
+    bn = found.judged[0]
+    assert bn.evidence.pairs is None
+    welch = stats.ttest_ind(ARMS["bn"], ARMS["plain"], equal_var=False)
+    assert bn.evidence.interval == pytest.approx(tuple(welch.confidence_interval()))
+    why = "the seeds differ" if disjoint else "no column pairs their rows"
+    assert any(f"unpaired because {why}" in note for note in judgement_notes(found))
+
+
+def test_too_few_pairs_and_a_forecast_are_noted_without_a_command(tmp_path):
+    found = judged(tmp_path, tidy({arm: values[:5] for arm, values in ARMS.items()}))
+    assert any("use at least 7 seeds" in note for note in judgement_notes(found))
+    notes = judgement_notes(judged(tmp_path, tidy()))
+    assert any(note.startswith("elu: inconclusive; ") for note in notes)
+    assert not any("bnreg extend" in note for note in notes)
+
+
+def test_folds_are_warned_of(tmp_path):
+    notes = judgement_notes(judged(tmp_path, tidy(header="method,fold,accuracy")))
+    assert any(note.startswith("warning: folds share most of their training examples") for note in notes)
+
+
+def test_seeds_that_were_added_are_judged_at_every_look(tmp_path):
+    (bn, _) = judged(tmp_path, tidy(), anytime=True).judged
+    assert bn.evidence.is_anytime
+    assert bn.evidence.p_value > sign_flip(DIFFERENCES["bn"])
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_several_data_sets_are_judged_by_their_mean_differences(tmp_path, seeds):
+    """One family over the arms; each data set's comparisons are another."""
+    content = data_sets(SHIFTS, seeds=seeds)
+    found = judged(tmp_path, content)
+    frame = pd.read_csv(tmp_path / "results.csv")
+    means = frame.groupby(["dataset", "method"]).accuracy.mean().unstack()
+    arms = ["bn", "drop", "elu"]
+    differences = [(means[arm] - means["plain"]).to_numpy() for arm in arms]
+    over = [one.evidence for one in found.over_data_sets]
+    assert [one.arm.side for one in found.over_data_sets] == arms
+    assert [one.difference for one in over] == pytest.approx([one.mean() for one in differences])
+    assert [one.p_value for one in over] == pytest.approx([sign_flip(one) for one in differences])
+    assert [one.verdict.corrected_p for one in over] == pytest.approx(
+        multipletests([one.p_value for one in over], method="holm")[1]
+    )
+    assert [one.interval for one in over] == [pytest.approx(DescrStatsW(one).tconfint_mean()) for one in differences]
+    assert {one.evidence.verdict.family_size for one in found.judged} == {27}
+    assert found.decisive == found.over_data_sets
+
+
+def test_too_few_data_sets_are_called_data_sets(tmp_path):
+    notes = judgement_notes(judged(tmp_path, data_sets(SHIFTS, number=4)))
+    assert any("over data sets: 4 pairs are too few" in note and "at least 7 data sets" in note for note in notes)
+
+
+def test_a_data_set_without_the_baseline_is_left_out_and_said(tmp_path):
+    content = "\n".join(line for line in data_sets(SHIFTS).splitlines() if not line.startswith("plain,set2,"))
+    found = judged(tmp_path, content, friedman=True)
+    assert "left out, without plain: set2" in judgement_notes(found)
+    assert [one.evidence.num_pairs for one in found.over_data_sets] == [8, 8, 8]
+    assert found.ranking.num_data_sets == 8
+
+
+def test_ranks_are_those_of_the_means_on_complete_data_sets(tmp_path):
+    content = data_sets(SHIFTS, seeds=2)
+    found = judged(tmp_path, content, friedman=True)
+    means = pd.read_csv(tmp_path / "results.csv").groupby(["dataset", "method"]).accuracy.mean().unstack()
+    expected = means.rank(axis=1, ascending=False).mean()
+    assert dict(zip(found.ranked, found.ranking.ranks, strict=True)) == pytest.approx(expected.to_dict())
+
+
+def test_ranks_that_cannot_be_computed_are_refused(tmp_path):
+    for content, options, said in (
+        (tidy(), {}, "needs at least 3 arms and 2 data sets that have all of them; there are 3 and 1"),
+        (tidy(header="method,seed,x"), {}, "ranks need a direction; give --higher-is-better or --lower-is-better"),
+        (data_sets({"bn": 0, "plain": 0}), {}, "there are 2 and 9"),
+    ):
+        with pytest.raises(UserError, match=said):
+            judged(tmp_path, content, friedman=True, **options)
