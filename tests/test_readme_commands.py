@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.made_runs import made_name, make_run, write_run
-from support.pages import MAIN_JOB, OVERRIDES, TEXT, shown_commands
+from support.pages import MAIN_JOB, OVERRIDES, PASTED, TEXT, shown_commands
 from support.small_runs import train_here
+from support.tables import data_sets, wide
 from tools.readme import ROOT, committed_run
 
 from bnreg.report.charts import drawing
@@ -73,6 +74,9 @@ def shared(tmp_path_factory):
     pixels = np.zeros((28, 28), np.uint8)
     pixels[6:22, 12:16] = 255
     Image.fromarray(pixels).save(folder / "five.png")
+    (folder / "results.csv").write_text(PASTED)
+    (folder / "wide.csv").write_text(wide())
+    (folder / "benchmark.csv").write_text(data_sets())
     (folder / "configs").symlink_to(ROOT / "configs")
     return folder
 

@@ -25,12 +25,13 @@ BASELINES = _names("baseline control plain reference vanilla")
 CLOCKS = _names("epoch globalstep step trainerglobalstep")
 INDEXES = re.compile(r"(unnamed: ?\d+|index)?", re.IGNORECASE)  # a data frame's own, written by accident
 
-_SHARES = _names("acc accuracy auc auroc dice f1 iou jaccard miou precision recall sensitivity specificity")
-_HIGHER = _SHARES | _names("bleu elbo mcc psnr r2 return reward rouge score ssim")
-_ERROR_SHARES = _names("cer err error fpr fnr wer")
-_LOWER = _ERROR_SHARES | _names(
+_HIGHER_SHARES = _names("acc accuracy auc auroc dice f1 iou jaccard miou precision recall sensitivity specificity")
+HIGHER = _HIGHER_SHARES | _names("bleu elbo mcc psnr r2 return reward rouge score ssim")
+_LOWER_SHARES = _names("cer err error fpr fnr wer")
+LOWER = _LOWER_SHARES | _names(
     "bpc bpd brier crossentropy ece fid latency loss mae mape mse nll perplexity ppl regret rmse"
 )
+SHARES = _HIGHER_SHARES | _LOWER_SHARES
 _ACCURACIES = frozenset({"acc", "accuracy"})
 _SPLITS = _names("train training val valid validation dev")
 PERCENT = 100.0
@@ -59,8 +60,8 @@ def meaning(name: str, values: Collection[float]) -> Meaning:
         values: All its finite values.
     """
     words = _words(name)
-    higher, lower = bool(words & _HIGHER), bool(words & _LOWER)
-    named_share = bool(words & (_SHARES | _ERROR_SHARES)) and not words & (_LOWER - _ERROR_SHARES)
+    higher, lower = bool(words & HIGHER), bool(words & LOWER)
+    named_share = bool(words & SHARES) and not words & (LOWER - _LOWER_SHARES)
     lowest, highest = min(values, default=0.0), max(values, default=0.0)
     is_percent = named_share and lowest >= 0 and 1 < highest <= PERCENT and bool(words & _ACCURACIES)
     return Meaning(

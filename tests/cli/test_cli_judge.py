@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.made_runs import write_run
+from support.pages import JUDGED, PASTED
 from support.tables import ARMS, tidy, wide
 
 DATA_SETS = "method,dataset,accuracy\n" + "".join(
@@ -132,3 +133,8 @@ def test_names_cannot_move_the_cursor(judge):
     done = judge(tidy().replace("bn,", "b\x1b[2Jn,"))
     assert done.code == 0
     assert "\x1b" not in done.out + done.err
+
+
+def test_the_table_of_the_first_page_gives_what_is_shown_there(judge):
+    done = judge(PASTED, "--baseline", "plain", "--smallest-effect", "0.2pp", "--width", 80)
+    assert done.out.strip("\n") == JUDGED.strip("\n")

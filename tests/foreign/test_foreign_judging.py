@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
-from support.tables import ARMS, judged, tidy, wide
+from support.tables import ARMS, data_sets, judged, tidy, wide
 
 import bnreg
 from bnreg.errors import UserError
@@ -28,22 +28,6 @@ def sign_flip(differences):
         vectorized=True,
         n_resamples=np.inf,
     ).pvalue
-
-
-def data_sets(shifts, *, seeds=1, number=9):
-    """A tidy table over several data sets."""
-    noise = np.random.default_rng(3)
-    rows = ["method,dataset,seed,accuracy"]
-    for at in range(number):
-        level = noise.uniform(0.6, 0.9)
-        for seed in range(seeds):
-            rows += [
-                f"{arm},set{at},{seed},{level + shift + noise.normal(0, 0.01):.6f}" for arm, shift in shifts.items()
-            ]
-    return "\n".join(rows) + "\n"
-
-
-SHIFTS = {"bn": 0.03, "drop": 0.02, "elu": 0.001, "plain": 0.0}
 
 
 def test_pairs_are_judged_by_sign_flips_a_t_interval_and_holm(tmp_path):
@@ -150,7 +134,7 @@ def test_seeds_that_were_added_are_judged_at_every_look(tmp_path):
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_several_data_sets_are_judged_by_their_mean_differences(tmp_path, seeds):
     """One family over the arms; each data set's comparisons are another."""
-    content = data_sets(SHIFTS, seeds=seeds)
+    content = data_sets(seeds=seeds)
     found = judged(tmp_path, content)
     frame = pd.read_csv(tmp_path / "results.csv")
     means = frame.groupby(["dataset", "method"]).accuracy.mean().unstack()
@@ -169,12 +153,12 @@ def test_several_data_sets_are_judged_by_their_mean_differences(tmp_path, seeds)
 
 
 def test_too_few_data_sets_are_called_data_sets(tmp_path):
-    notes = judgement_notes(judged(tmp_path, data_sets(SHIFTS, number=4)))
+    notes = judgement_notes(judged(tmp_path, data_sets(number=4)))
     assert any("over data sets: 4 pairs are too few" in note and "at least 7 data sets" in note for note in notes)
 
 
 def test_a_data_set_without_the_baseline_is_left_out_and_said(tmp_path):
-    content = "\n".join(line for line in data_sets(SHIFTS).splitlines() if not line.startswith("plain,set2,"))
+    content = "\n".join(line for line in data_sets().splitlines() if not line.startswith("plain,set2,"))
     found = judged(tmp_path, content, friedman=True)
     assert "left out, without plain: set2" in judgement_notes(found)
     assert [one.evidence.num_pairs for one in found.over_data_sets] == [8, 8, 8]
@@ -182,7 +166,7 @@ def test_a_data_set_without_the_baseline_is_left_out_and_said(tmp_path):
 
 
 def test_ranks_are_those_of_the_means_on_complete_data_sets(tmp_path):
-    content = data_sets(SHIFTS, seeds=2)
+    content = data_sets(seeds=2)
     found = judged(tmp_path, content, friedman=True)
     means = pd.read_csv(tmp_path / "results.csv").groupby(["dataset", "method"]).accuracy.mean().unstack()
     expected = means.rank(axis=1, ascending=False).mean()

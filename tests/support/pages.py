@@ -16,6 +16,10 @@ MECHANISMS = TEXT["configs/README.md"].partition("## The lecture's mechanisms")[
 MAIN_JOB = "bnreg train configs/bn_vs_plain.yaml"
 OVERRIDES = re.findall(r"`([a-z_.]+=[^`]*)`", MECHANISMS)
 
+# The table that a reader can paste into a file, and what is printed about it.
+(PASTED,) = re.findall(r"```csv\n(.*?)```", TEXT["README.md"], re.DOTALL)
+(JUDGED,) = re.findall(r"```text\n(.*?)```", TEXT["README.md"], re.DOTALL)
+
 
 def _all_commands(group, path=("bnreg",)):
     for name, command in group.commands.items():

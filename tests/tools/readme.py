@@ -27,6 +27,7 @@ from bnreg.cli import app
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.schema import Settings
 from bnreg.experiment.choices import all_choices
+from bnreg.foreign import usual
 from bnreg.names import SECTIONS
 from bnreg.report.comparison.tables import block_markdown
 from bnreg.runs import read_run
@@ -126,6 +127,23 @@ def _example(found: re.Match[str]) -> str:
     )
 
 
+def usual_names() -> str:
+    """The names that are recognised in tables of other tools."""
+    rows = {
+        "`--arm`": usual.ARMS,
+        "`--seed`": usual.SEEDS,
+        "`--point`": usual.POINTS,
+        "`--baseline`": usual.BASELINES,
+        "higher is better": usual.HIGHER,
+        "lower is better": usual.LOWER,
+        "a share of examples": usual.SHARES,
+        "a log's epochs or steps": usual.CLOCKS,
+    }
+    lines = ["| for | names |", "|---|---|"]
+    lines += [f"| {what} | {', '.join(sorted(names))} |" for what, names in rows.items()]
+    return "\n".join(lines) + "\n"
+
+
 def promises() -> str:
     """Each promise with the result of its torture row when the row was last run in full."""
     results = read_results()
@@ -148,6 +166,7 @@ def calibration() -> str:
 PAGES: dict[str, tuple[Callable[[], str], ...]] = {
     "README.md": (result, figure),
     "bnreg/cli/README.md": (commands,),
+    "bnreg/foreign/README.md": (usual_names,),
     "bnreg/statistics/README.md": (verdicts, calibration),
     "configs/README.md": (settings,),
     "tests/torture/README.md": (promises,),
