@@ -44,7 +44,8 @@ def seeds_to_decide(evidence: Evidence, family_size: int = 1) -> Forecast | None
         family_size: Number of comparisons that p is corrected for.
 
     Returns:
-        None if it is unpaired, or for fewer than two pairs or equal differences, from which nothing can be foreseen.
+        None if it is unpaired, or for fewer than two pairs or equal differences, from which nothing can be foreseen, or
+        for more seeds than are foreseen.
 
     References:
         Spiegelhalter, Freedman & Blackburn, Monitoring Clinical Trials: Conditional or Predictive Power?, Controlled
@@ -52,7 +53,7 @@ def seeds_to_decide(evidence: Evidence, family_size: int = 1) -> Forecast | None
     """
     differences = np.array(evidence.pairs.differences if evidence.pairs else ())
     num_known = len(differences)
-    if num_known < 2 or not evidence.std > 0:
+    if not 2 <= num_known < MAX_SEEDS or not evidence.std > 0:
         return None
     futures = _futures(differences)
     decided = _is_decided(evidence, futures, math.log(family_size / SIGNIFICANCE))
@@ -69,7 +70,7 @@ def _futures(differences: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     generator = stream(0, "forecast")
     spread = differences.std(ddof=1) * np.sqrt((known - 1) / generator.chisquare(known - 1, NUM_FUTURES))
     centre = generator.normal(differences.mean(), spread / math.sqrt(known))
-    further = generator.normal(centre[:, None], spread[:, None], (NUM_FUTURES, max(0, MAX_SEEDS - known)))
+    further = generator.normal(centre[:, None], spread[:, None], (NUM_FUTURES, MAX_SEEDS - known))
     return np.concatenate([np.tile(differences, (NUM_FUTURES, 1)), further], axis=1)
 
 

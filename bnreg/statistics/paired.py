@@ -50,7 +50,8 @@ def compare_pairs(
     known, known_baseline = ({seed for seed, value in side.items() if math.isfinite(value)} for side in (arm, baseline))
     both = [seed for seed, _ in arm.items() if seed in baseline]
     fell, baseline_fell = frozenset(diverged) & {*both}, frozenset(baseline_diverged) & {*both}
-    seeds = tuple(seed for seed in both if seed in known & known_baseline and seed not in fell | baseline_fell)
+    compared = (known & known_baseline) - fell - baseline_fell
+    seeds = tuple(seed for seed in both if seed in compared)
     differences = np.array([arm[seed] - baseline[seed] for seed in seeds], np.float64)
     gains = -differences if higher_is_better is False else differences
 

@@ -181,3 +181,12 @@ def test_ranks_that_cannot_be_computed_are_refused(tmp_path):
     ):
         with pytest.raises(UserError, match=said):
             judged(tmp_path, content, friedman=True, **options)
+
+
+def test_tens_of_thousands_of_pairs_are_judged():
+    """Nothing grows with the square of their number, or this test would not end."""
+    values = np.random.default_rng(0).normal(size=(2, 50_000))
+    found = bnreg.judge({"bn": values[0], "plain": values[1]}, wide=True).judgement
+    (bn,) = found.judged
+    assert bn.evidence.num_pairs == 50_000
+    assert bn.forecast is None

@@ -73,3 +73,9 @@ def test_most_comparisons_are_decided_between_the_bounds(effect):
     assert number >= 10
     assert within / number >= 0.6
     assert early / number <= 0.35
+
+
+def test_nothing_is_foreseen_beyond_the_most_seeds_that_it_tries():
+    """Of so many, "not even 200 seeds" would be wrong."""
+    values = np.random.default_rng(0).normal(0, 0.1, MAX_SEEDS)
+    assert seeds_to_decide(evidence_on(values)) is None

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bnreg.statistics.sign_flip import NUM_SAMPLED_SIGNS, sign_flip_p_value, smallest_p_value
+from bnreg.statistics.sign_flip import MAX_SIGNS, NUM_SAMPLED_SIGNS, sign_flip_p_value, smallest_p_value
 
 # Differences of accuracies over 10,000 test images, counted in images: with zeros, ties and either sign.
 images = st.lists(st.integers(-60, 60), min_size=1, max_size=9).map(np.array)
@@ -98,3 +98,11 @@ def test_p_is_the_share_of_all_signs_that_reach_as_far(differences):
 def test_a_difference_that_is_not_finite_is_refused(bad):
     with pytest.raises(ValueError, match="must be finite"):
         sign_flip_p_value([0.1, bad, 0.2])
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.015])
+def test_of_very_many_pairs_p_is_that_of_the_sum(effect):
+    """Neighbours then share a sign; by the central limit theorem, the sum of all flips is normal."""
+    values = np.random.default_rng(3).normal(effect, 1, 20 * MAX_SIGNS + 7)
+    expected = 2 * stats.norm.sf(abs(values.sum()) / np.sqrt((values**2).sum()))
+    assert sign_flip_p_value(values) == pytest.approx(expected, abs=0.02)
