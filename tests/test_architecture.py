@@ -181,6 +181,7 @@ def test_a_package_loads_no_more_than_it_needs(package, absent):
         (["train", "--help"], {"torch", "pandas", "numpy", "altair"}),
         (["train", "no.yaml"], {"torch", "pandas", "altair"}),
         (["compare", "no-such-run"], {"torch", "altair"}),
+        (["judge", "no-such.csv"], {"torch", "altair"}),
         (["data", "--json"], {"torch", "pandas", "altair"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
