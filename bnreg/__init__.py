@@ -1,14 +1,16 @@
 """Paired experiments on MNIST: did it help, by how much, and how sure can we be?"""
 
-from typing import TYPE_CHECKING, Any
-
+# No module is imported here, not even typing: with `python -m bnreg` it could be taken from the current folder.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from bnreg.report.judgement import Verdicts
 
 __version__ = "0.4.0"
 
 
-def judge(results: Any, **request: Any) -> "Verdicts":
+def judge(results: "Any", **request: "Any") -> "Verdicts":
     """Judge results that any tool wrote, as ``bnreg judge`` does: ``print(bnreg.judge(frame, arm="method"))``.
 
     Args:

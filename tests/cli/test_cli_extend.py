@@ -65,7 +65,7 @@ def test_an_extended_run_is_that_with_all_its_seeds_from_the_start(bnreg, traine
     for name, column in whole.summary.items():
         if name != "seconds":
             assert found.summary[name] == column, name
-    assert [*read_correct(found)] == [0, 1]
+    assert read_correct(found).keys() == {0, 1}
     names = [name for name in found.checksums if name.startswith("weights/")]
     assert len(read_weights(found, names)) == 24
     assert {path: path.read_bytes() for path in base.rglob("*") if path.is_file()} == before
