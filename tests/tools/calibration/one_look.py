@@ -71,7 +71,7 @@ def divergence(num_experiments: int) -> list[Table]:
         differences = generator.normal(0, 0.2, (num_experiments, number))
         fell = generator.random(differences.shape) < RATE_OF_DIVERGENCE
         mixed = np.where(fell, differences - LOSS_BY_DIVERGENCE, differences)
-        counts = [paired_divergence(number, frozenset(np.flatnonzero(seeds)), frozenset()) for seeds in fell]
+        counts = [paired_divergence(range(number), frozenset(np.flatnonzero(seeds)), frozenset()) for seeds in fell]
         wrong = "–"
         if number <= MAX_EXACT_PAIRS:
             found = (
