@@ -58,7 +58,7 @@ class ReplicaGroup:
     def by_seed(self) -> dict[int, list[Replica]]:
         """Its replicas by seed, in the order in which the seeds were trained."""
         seeds: dict[int, list[Replica]] = {}
-        for replica in self.replicas:
+        for replica in sorted(self.replicas, key=lambda one: (one.view.info.started or "", one.view.id)):
             seeds.setdefault(replica.seed, []).append(replica)
         return seeds
 

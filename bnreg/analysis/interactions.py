@@ -47,6 +47,7 @@ def interactions_of(block: Block, metric: str) -> list[Interaction]:
         metric,
         evidence.higher_is_better,
         factors=settings,
+        names_direction=evidence.names_direction,
         smallest_effect=evidence.smallest_effect,
         correctness=_correctness(block) if judged.is_answered else None,
         num_examples=num_examples(judged.arm, metric),

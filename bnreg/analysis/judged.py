@@ -1,7 +1,7 @@
 """Groups of replicas compared with a baseline: paired by seed if both saw the same batches, and judged together."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
@@ -120,42 +120,48 @@ def _compare(
     arm: ReplicaGroup, baseline: ReplicaGroup, metric: str, smallest_effect: float | None, family_size: int
 ) -> Judged:
     values, baseline_values = (side.values(metric) for side in (arm, baseline))
-    unpaired = streams_differ(arm, baseline) or too_few_shared(values, baseline_values, family_size)
+    anytime = arm.seeds_may_be_added or baseline.seeds_may_be_added
+    unpaired = streams_differ(arm, baseline) or too_few_shared(arm.by_seed, baseline.by_seed, family_size, anytime)
     is_answered = metric == TEST_ACCURACY
-    higher_is_better = None if smallest_effect is None else metric_of(metric).higher_is_better
+    better, declared = metric_of(metric).higher_is_better, smallest_effect is not None
     smallest_effect = smallest_effect or None
     if unpaired:
         evidence = compare_unpaired(
             [*values.values()],
             [*baseline_values.values()],
-            higher_is_better=higher_is_better,
+            higher_is_better=better,
+            names_direction=declared,
             smallest_effect=smallest_effect,
             example_error=_unpaired_example_error(arm, baseline) if is_answered else None,
             num_examples=num_examples(arm, metric),
             num_diverged=(len(arm.diverged_seeds), len(baseline.diverged_seeds)),
+            anytime=anytime,
         )
     else:
         evidence = compare_pairs(
             {seed: values.get(seed, math.nan) for seed in arm.by_seed},
             {seed: baseline_values.get(seed, math.nan) for seed in baseline.by_seed},
-            higher_is_better=higher_is_better,
+            higher_is_better=better,
+            names_direction=declared,
             smallest_effect=smallest_effect,
             example_error=_example_error(arm, baseline) if is_answered else None,
             num_examples=num_examples(arm, metric),
             split_ratio=split_ratio(arm) if metric.startswith("validation_") else None,
             diverged=arm.diverged_seeds,
             baseline_diverged=baseline.diverged_seeds,
-            anytime=arm.seeds_may_be_added or baseline.seeds_may_be_added,
+            anytime=anytime,
         )
     is_of_test_set = metric.startswith("test_")
     return Judged(metric, metric_of(metric), is_of_test_set, arm, baseline, evidence, unpaired, is_answered)
 
 
-def too_few_shared(values: Mapping[int, float], baseline_values: Mapping[int, float], family_size: int) -> str | None:
+def too_few_shared(
+    seeds: Collection[int | str], baseline_seeds: Collection[int | str], family_size: int, anytime: bool = False
+) -> str | None:
     """Why seeds are not paired although they could be: too few are shared, and there are more on both sides."""
-    shared = len(values.keys() & baseline_values.keys())
-    enough = fewest_pairs(family_size)
-    fewest = min(len(values), len(baseline_values))
+    shared = len({*seeds} & {*baseline_seeds})
+    enough = fewest_pairs(family_size, anytime=anytime)
+    fewest = min(len(seeds), len(baseline_seeds))
     return "seeds" if shared < (enough or 0) and shared < fewest and fewest >= MIN_UNPAIRED else None
 
 

@@ -74,8 +74,8 @@ class FailIf:
 
 def outcome(judged: Comparison[Any]) -> str:
     """The verdict's word, unless one side diverges significantly more often: that hurts, whatever it reaches else."""
-    divergence = judged.evidence.divergence
-    if divergence.differs and divergence.p_value < SIGNIFICANCE:
+    divergence, family_size = judged.evidence.divergence, max(1, judged.evidence.verdict.family_size)
+    if divergence.differs and family_size * divergence.p_value < SIGNIFICANCE:
         return "hurt" if divergence.num_arm > divergence.num_baseline else "helped"
     return judged.evidence.verdict.word
 
@@ -86,7 +86,7 @@ def _why_undecided(placed: Placed) -> list[str]:
     one, evidence = placed.comparison, placed.comparison.evidence
     if one.shown.higher_is_better is None:
         return [f"{who}: neither direction of this metric is better, so no difference helps or hurts"]
-    if evidence.higher_is_better is None:
+    if not evidence.names_direction:
         return [f"{who}: has no smallest effect, so no difference helps or hurts; give --smallest-effect"]
     enough = fewest_pairs(evidence.verdict.family_size, anytime=evidence.is_anytime)
     if evidence.pairs is None:

@@ -41,14 +41,18 @@ def extend(
     The verdicts of the new run hold at every look, because its results were looked at before: seeds may be added until
     everything is decided. The old folder stays as it is. Stopped, it is resumed like any run.
     """
+    from dataclasses import replace
+
     from rich.console import Console
 
+    from bnreg.analysis.run_view import view_of_run
     from bnreg.cli.options import read_one_run
     from bnreg.cli.train import conclude, print_plan, train_and_watch
     from bnreg.errors import UserError
     from bnreg.experiment.beginning import describe_beginning
     from bnreg.experiment.extension import plan_extension
     from bnreg.experiment.story import begin_experiment
+    from bnreg.report.looks import look_lines
     from bnreg.wording import printable
 
     log = Console(stderr=True, highlight=False)
@@ -63,6 +67,12 @@ def extend(
     if max_seeds is not None and not until_decided:
         raise UserError("--max-seeds: only with --until-decided; without it, give seeds=N")
     base = read_one_run(run, "extend one run at a time", runs)
+    if until_decided:
+        view = view_of_run(base)
+        looked = replace(view, info=replace(view.info, looks=(*view.info.looks, len(view.seeds), len(view.seeds))))
+        lines, is_decided = look_lines(looked)
+        if is_decided:
+            raise UserError(f"{base.info.id}: nothing is left to decide: {'; '.join(map(str.strip, lines))}")
     plan = plan_extension(
         base,
         words,

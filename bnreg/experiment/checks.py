@@ -40,6 +40,7 @@ def check_experiment(
         *_errors_on_sources(experiment),
         *_errors_on_shapes(experiment, network),
         *_errors_on_metrics(experiment),
+        *_errors_on_rounds(experiment),
     ]
     if errors:
         return list(dict.fromkeys(errors)), []
@@ -204,6 +205,12 @@ def _errors_on_metrics(experiment: Experiment) -> Iterator[str]:
         for metric in metrics:
             if metric not in measured:
                 yield f"{experiment.locate(None, f'compare.{key}')}: {unknown('metric', metric, measured)}"
+
+
+def _errors_on_rounds(experiment: Experiment) -> Iterator[str]:
+    """A line if seeds would be added until something is decided, and nothing is compared."""
+    if experiment.rounds and (experiment.baseline is None or len(experiment.arms) < 2):
+        yield f"{experiment.locate(None, 'seeds')}: nothing to decide: there are no two arms; give a number of seeds"
 
 
 def _errors_on_shapes(experiment: Experiment, network: Networks) -> Iterator[str]:

@@ -82,7 +82,10 @@ def plan_extension(
             raise UserError(f"--max-seeds {most}: {run.info.id} has {counted(len(own), 'seed')} already")
         seeds = _override(Rounds(own, at_most=most))
     else:
-        wanted = load_experiment(config, overrides, all_choices()).seeds
+        asked = load_experiment(config, overrides, all_choices())
+        if asked.rounds:
+            raise UserError("seeds: give a number or a list of seeds, or use --until-decided and --max-seeds")
+        wanted = asked.seeds
         if lacking := [str(seed) for seed in own if seed not in wanted]:
             rule = "an extended run keeps all of its seeds"
             raise UserError(f"seeds: {run.info.id} also has {', '.join(lacking)}; {rule}")

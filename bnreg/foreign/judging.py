@@ -15,6 +15,7 @@ from bnreg.metrics import Metric, effect_in
 from bnreg.statistics.evidence import judge
 from bnreg.statistics.paired import compare_pairs
 from bnreg.statistics.ranks import MIN_ARMS, MIN_DATA_SETS, Ranking, rank_arms
+from bnreg.statistics.shares import divergence_over
 from bnreg.statistics.unpaired import compare_unpaired
 from bnreg.wording import as_written, did_you_mean, joined, listed
 
@@ -233,15 +234,15 @@ def _by_point(
     for arm, other in pairs:
         values, baseline_values = arm.values(""), other.values("")
         nothing_pairs = columns.seed is None and not values.keys() & baseline_values.keys()
-        unpaired = NO_SEEDS if nothing_pairs else too_few_shared(values, baseline_values, len(pairs))
-        higher_is_better = shown.higher_is_better if effect is not None else None
+        unpaired = NO_SEEDS if nothing_pairs else too_few_shared(arm.by_seed, other.by_seed, len(pairs))
         if unpaired:
             if request.anytime:
                 raise UserError("--anytime: needs seeds that both arms have")
             evidence = compare_unpaired(
                 [*values.values()],
                 [*baseline_values.values()],
-                higher_is_better=higher_is_better,
+                higher_is_better=shown.higher_is_better,
+                names_direction=effect is not None,
                 smallest_effect=effect or None,
                 num_diverged=(len(arm.diverged_seeds), len(other.diverged_seeds)),
             )
@@ -249,7 +250,8 @@ def _by_point(
             evidence = compare_pairs(
                 arm.by_seed,
                 other.by_seed,
-                higher_is_better=higher_is_better,
+                higher_is_better=shown.higher_is_better,
+                names_direction=effect is not None,
                 smallest_effect=effect or None,
                 diverged=arm.diverged_seeds,
                 baseline_diverged=other.diverged_seeds,
@@ -276,11 +278,13 @@ def _over_data_sets(
         evidence = compare_pairs(
             means,
             dict.fromkeys(means, 0.0),
-            higher_is_better=shown.higher_is_better if effect is not None else None,
+            higher_is_better=shown.higher_is_better,
+            names_direction=effect is not None,
             smallest_effect=effect or None,
         )
         arm, baseline = Sample({}, side, means), Sample({}, judged[0].baseline.side, dict.fromkeys(means, 0.0))
-        evidence = replace(evidence, interval_over="data sets")
+        counted = [one.evidence.divergence for one in judged if one.arm.side == side]
+        evidence = replace(evidence, interval_over="data sets", divergence=divergence_over(counted))
         compared.append(Comparison(judged[0].metric, shown, False, arm, baseline, evidence, None))
     return _judged_together(compared)
 

@@ -75,7 +75,10 @@ def read_table(path: Path) -> Table:
     text, remarks = _decoded(name, content)
     if not text.strip():
         raise UserError(f"{name}: is empty; expected a header and a row for each result")
-    separator = _separator(text)
+    try:
+        separator = _separator(text)
+    except csv.Error as error:
+        raise UserError(f"{name}: is not CSV: {error}") from error
     if separator != ",":
         remarks.append(f"cells are separated by {SEPARATORS[separator]}")
     records = list(_records(name, text, separator))

@@ -2,21 +2,27 @@
 
 from bnreg.analysis.comparison import compare_views
 from bnreg.analysis.run_view import RunView
+from bnreg.claims.condition import outcome
 from bnreg.report.comparison.notes import foreseen
 from bnreg.report.comparison.numbers import differences, unit
 from bnreg.wording import counted
 
 
 def look_lines(view: RunView) -> tuple[list[str], bool]:
-    """A line for each comparison of a run that is being extended, and whether all are decided."""
+    """A line for each comparison of a run that is being extended, and whether all are decided.
+
+    A comparison is decided, too, if one of its sides diverges significantly more often.
+    """
     (block,) = compare_views([view])
     lines = []
     for one in block.judged:
-        evidence = one.evidence
+        evidence, divergence = one.evidence, one.evidence.divergence
         (shift,) = differences(one.shown, [evidence.difference], [evidence.interval])
-        stands = evidence.verdict.word if evidence.is_tested else "nothing to compare"
+        found = f"{evidence.verdict.word}, {shift}{unit(one.shown, of_difference=True)[1:]}"
+        stands = found if evidence.is_tested else "no two seeds to compare" if evidence.pairs else "no test"
+        diverged = f"; diverged {divergence.num_arm}:{divergence.num_baseline}" if divergence.differs else ""
         more = f"; {foreseen([one.forecast])}" if one.forecast else ""
-        lines.append(f"{one.arm.label}: {stands}, {shift}{unit(one.shown, of_difference=True)[1:]}{more}")
-    undecided = [one for one in block.judged if one.evidence.verdict.word == "inconclusive"]
+        lines.append(f"{one.arm.label}: {stands}{diverged}{more}")
+    undecided = [one for one in block.judged if outcome(one) == "inconclusive"]
     standing = f"{len(block.judged) - len(undecided)} of {counted(len(block.judged), 'comparison')} decided"
     return [f"after {counted(view.num_seeds, 'seed')}: {standing}", *(f"  {line}" for line in lines)], not undecided

@@ -142,7 +142,8 @@ def _facts_of(config: Mapping[str, Any], info: RunInfo) -> dict[str, Any]:
     """The same facts of a resolved config; of its points no more than are needed to see that they are too many."""
     seeds = config.get("seeds")
     if isinstance(seeds, Mapping):
-        seeds = short_seeds(rounds_of(seeds, _long(seeds["from"], most=len(info.seeds))).seeds(len(info.seeds)))
+        rounds = rounds_of(seeds, _long(seeds["from"], most=len(info.seeds)))
+        seeds = short_seeds([*rounds.seeds(len(info.seeds))])
     return {
         "name": config.get("name"),
         "arms": [*arms_of(config)],

@@ -68,6 +68,7 @@ class Evidence:
         floor_error: The part of the mean's standard error that more seeds cannot reduce.
         equivalence_floor: The same for a claim of equivalence; see ``least_example_error``.
         higher_is_better: Whether a positive difference is a win; None if neither direction is better.
+        names_direction: Whether a difference may be said to help or hurt: it is not without a smallest effect.
         num_seeds: Number of seeds used from the arm and from the baseline.
         divergence: How often each of them diverged; these seeds are in no other number.
         pairs: The seeds that both have; None if unpaired.
@@ -86,6 +87,7 @@ class Evidence:
     floor_error: float
     equivalence_floor: float
     higher_is_better: bool | None
+    names_direction: bool
     num_seeds: tuple[int, int]
     divergence: Divergence
     pairs: Pairs | None
@@ -176,7 +178,8 @@ def judge(comparisons: Sequence[Evidence]) -> list[Evidence]:
     for one in comparisons:
         corrected_p = next(differ) if one.is_tested else 1.0
         equivalence_p = next(agree) if one.is_tested and one.equivalence_p is not None else None
-        word = decide(one.interval, corrected_p, equivalence_p, higher_is_better=one.higher_is_better)
+        better = one.higher_is_better if one.names_direction else None
+        word = decide(one.interval, corrected_p, equivalence_p, higher_is_better=better)
         remark = ""
         if one.interval is None:
             remark = "too few seeds for an interval"

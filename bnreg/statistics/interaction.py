@@ -41,6 +41,7 @@ def compare_interactions(
     higher_is_better: bool | None,
     *,
     factors: Collection[str] | None = None,
+    names_direction: bool = True,
     smallest_effect: float | None = None,
     correctness: Correctness | None = None,
     num_examples: int | None = None,
@@ -60,6 +61,7 @@ def compare_interactions(
         metric: The column to compare.
         higher_is_better: Whether a higher value of the metric is better; None if neither direction is.
         factors: The swept settings that the advantage may depend on; None for all of them.
+        names_direction: Whether a change may be said to help or hurt, not only to be higher or lower.
         smallest_effect: The smallest change of the advantage that is of interest, in the metric's unit.
         correctness: Which test examples each replica gets right, keyed by the point's values, arm and seed.
         num_examples: Number of test examples, if the metric is a share of them.
@@ -86,6 +88,7 @@ def compare_interactions(
                     advantage,
                     reference,
                     higher_is_better=higher_is_better,
+                    names_direction=names_direction,
                     smallest_effect=smallest_effect,
                     example_error=shared_example_error(correctness, terms),
                     num_examples=num_examples,

@@ -17,6 +17,7 @@ def compare_pairs(
     baseline: Mapping[int, float],
     *,
     higher_is_better: bool | None,
+    names_direction: bool = True,
     smallest_effect: float | None = None,
     example_error: float | None = None,
     num_examples: int | None = None,
@@ -32,6 +33,7 @@ def compare_pairs(
             seed.
         baseline: The baseline's metric, in the same form.
         higher_is_better: Whether a positive difference is a win; None if neither direction is better.
+        names_direction: Whether a difference may be said to help or hurt, not only to be higher or lower.
         smallest_effect: The smallest effect of interest, in the metric's unit; without one nothing is equivalent.
         example_error: The standard error from the test examples, if it is known and all seeds share them; see
             ``intervals.example_error``.
@@ -87,8 +89,9 @@ def compare_pairs(
         floor_error=floor_error,
         equivalence_floor=max(floor_error, least_example_error(smallest_effect, num_examples)),
         higher_is_better=higher_is_better,
+        names_direction=names_direction,
         num_seeds=num_seeds,
-        divergence=paired_divergence(len(both), fell, baseline_fell),
+        divergence=paired_divergence(both, fell, baseline_fell, anytime=anytime),
         pairs=Pairs(
             seeds=seeds,
             differences=tuple(differences.tolist()),

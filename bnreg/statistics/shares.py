@@ -1,7 +1,10 @@
 """Shares of seeds: how often an arm is better, how often it diverges, and how sure one can be of either."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from bnreg.statistics.anytime import anytime_p_value
 
 LEVEL = 0.95
 
@@ -53,7 +56,9 @@ class Divergence:
         num_baseline: The same for the baseline.
         arm: The arm's share of seeds that diverged.
         baseline: The same for the baseline.
-        p_value: Two-sided p for equal shares: of the exact sign test if the seeds are paired, else of Fisher's.
+        p_value: Two-sided p for equal shares: of the exact sign test if the seeds are paired, of the test that holds at
+            every look if it is to, else of Fisher's.
+        cases: Number of seeds of the arm and of the baseline.
     """
 
     num_arm: int
@@ -61,6 +66,7 @@ class Divergence:
     arm: Share
     baseline: Share
     p_value: float
+    cases: tuple[int, int]
 
     @property
     def differs(self) -> bool:
@@ -68,20 +74,26 @@ class Divergence:
         return self.num_arm != self.num_baseline
 
 
-def paired_divergence(seeds: int, arm: frozenset[int], baseline: frozenset[int]) -> Divergence:
+def paired_divergence(
+    seeds: Sequence[int], arm: frozenset[int], baseline: frozenset[int], *, anytime: bool = False
+) -> Divergence:
     """How often two arms diverged over the same seeds.
 
     Args:
-        seeds: Number of seeds that both have.
+        seeds: The seeds that both have, in the order in which they were added.
         arm: Those in which the arm diverged.
         baseline: Those in which the baseline diverged.
+        anytime: Whether the p is to hold at every look, instead of the sign test's.
 
     References:
         McNemar, Note on the Sampling Error of the Difference between Correlated Proportions, Psychometrika 12 (1947)
     """
     only_arm, only_baseline = len(arm - baseline), len(baseline - arm)
-    p_value = sign_test_p_value(only_arm, only_baseline)
-    return _divergence(len(arm), seeds, len(baseline), seeds, p_value)
+    if anytime:
+        p_value = anytime_p_value([(seed in arm) - (seed in baseline) for seed in seeds])
+    else:
+        p_value = sign_test_p_value(only_arm, only_baseline)
+    return _divergence(len(arm), len(seeds), len(baseline), len(seeds), p_value)
 
 
 def unpaired_divergence(num_arm: int, arm_seeds: int, num_baseline: int, baseline_seeds: int) -> Divergence:
@@ -106,6 +118,13 @@ def unpaired_divergence(num_arm: int, arm_seeds: int, num_baseline: int, baselin
     return _divergence(num_arm, arm_seeds, num_baseline, baseline_seeds, p_value)
 
 
+def divergence_over(several: Sequence[Divergence]) -> Divergence:
+    """How often two arms diverged over several data sets together: each seed of each counts."""
+    arm, baseline = sum(one.num_arm for one in several), sum(one.num_baseline for one in several)
+    cases, baseline_cases = (sum(one.cases[side] for one in several) for side in (0, 1))
+    return _divergence(arm, cases, baseline, baseline_cases, sign_test_p_value(arm, baseline))
+
+
 def sign_test_p_value(wins: int, losses: int) -> float:
     """Two-sided exact p of the sign test; ties do not count.
 
@@ -119,4 +138,4 @@ def sign_test_p_value(wins: int, losses: int) -> float:
 
 def _divergence(num_arm: int, arm_seeds: int, num_baseline: int, baseline_seeds: int, p_value: float) -> Divergence:
     shares = share_of(num_arm, arm_seeds), share_of(num_baseline, baseline_seeds)
-    return Divergence(num_arm, num_baseline, *shares, p_value)
+    return Divergence(num_arm, num_baseline, *shares, p_value, (arm_seeds, baseline_seeds))

@@ -18,10 +18,12 @@ def compare_unpaired(
     baseline: Sequence[float],
     *,
     higher_is_better: bool | None,
+    names_direction: bool = True,
     smallest_effect: float | None = None,
     example_error: float | None = None,
     num_examples: int | None = None,
     num_diverged: tuple[int, int] = (0, 0),
+    anytime: bool = False,
 ) -> Evidence:
     """Compare an arm with a baseline that saw other batches or other data, by Welch's interval and test.
 
@@ -29,11 +31,13 @@ def compare_unpaired(
         arm: The arm's metric, one value per seed that trained to the end; NaN and infinity are left out.
         baseline: The baseline's metric, in the same form; the numbers of seeds may differ.
         higher_is_better: Whether a positive difference is a win; None if neither direction is better.
+        names_direction: Whether a difference may be said to help or hurt, not only to be higher or lower.
         smallest_effect: The smallest effect of interest, in the metric's unit.
         example_error: The standard error from the test examples, if it is known and both were tested on the same; see
             ``intervals.unpaired_example_error``.
         num_examples: Number of test examples, if the metric is a share of them.
         num_diverged: Number of further seeds of the arm and of the baseline, which diverged.
+        anytime: Whether seeds were added after a first look: no test here holds then, so there is none.
 
     Returns:
         A comparison without pairs: no wins are counted, and the only p is that of the interval. With fewer than four
@@ -50,7 +54,7 @@ def compare_unpaired(
         difference = 0.0 if math.isclose(*means, rel_tol=TIE_TOLERANCE) else means[0] - means[1]
     estimate = None
     std = math.nan
-    if min(map(len, sides)) >= MIN_UNPAIRED:
+    if min(map(len, sides)) >= MIN_UNPAIRED and not anytime:
         variances = [spread(values) ** 2 for values in sides]
         of_means = [variance / len(values) for variance, values in zip(variances, sides, strict=True)]
         std = math.sqrt(sum(variances))
@@ -66,7 +70,7 @@ def compare_unpaired(
         difference=difference,
         interval=estimate.interval() if estimate else None,
         interval_over="unpaired seeds" if example_error is None else "unpaired seeds and examples",
-        is_anytime=False,
+        is_anytime=anytime,
         # No test of exchanged labels gives a smaller p, however equal the values of a side are.
         p_value=max(estimate.p_value(), 2 / math.comb(sum(num_seeds), num_seeds[0])) if estimate else 1.0,
         interval_p=None,
@@ -76,6 +80,7 @@ def compare_unpaired(
         floor_error=floor_error,
         equivalence_floor=max(floor_error, least_example_error(smallest_effect, num_examples)),
         higher_is_better=higher_is_better,
+        names_direction=names_direction,
         num_seeds=num_seeds,
         divergence=unpaired_divergence(num_diverged[0], num_all[0], num_diverged[1], num_all[1]),
         pairs=None,

@@ -215,3 +215,39 @@ def test_a_run_with_several_looks_is_judged_by_what_holds_at_every_look():
     planned = replace(run, config=run.config | {"seeds": {"until": "decided", "from": 8, "step": 8, "at_most": 16}})
     assert judged(planned).evidence.is_anytime
     assert judged([run, looked], group_by=("arm",)).evidence.is_anytime
+
+
+def test_seeds_that_diverged_still_pair_their_arms():
+    """They are counted and left out; too few that trained are no reason to compare strangers."""
+    run = made(num_seeds=10, diverged=[("bn", seed) for seed in range(6)])
+    found = judged(run)
+    assert (found.unpaired, found.evidence.num_pairs) == (None, 4)
+
+
+def test_a_loss_without_a_smallest_effect_is_won_by_the_lower_value():
+    run = made(num_seeds=8)
+    losses = [0.1 if proof.replica.arm == "bn" else 0.2 for proof in run.pairing]
+    run = replace(run, summary={**run.summary, "final_test_loss": losses})
+    evidence = judged(run, metrics=("test_loss",)).evidence
+    assert (evidence.verdict.word, evidence.pairs.wins, evidence.pairs.better.value) == ("lower", 8, 1)
+
+
+def test_pooled_seeds_are_in_the_order_in_which_they_were_trained():
+    first = made("a-20261101T120000Z-000001", seeds=[7, 3], num_epochs=2)
+    second = made("a-20261101T120000Z-000002", seeds=[5, 1])
+    first, second = (
+        replace(run, info=replace(run.info, started=f"2026-11-0{day}T00:00:00+00:00", looks=(1, 2)))
+        for day, run in ((1, first), (2, second))
+    )
+    for runs in ([first, second], [second, first]):
+        assert judged(runs, group_by=("arm",)).evidence.pairs.seeds == (7, 3, 5, 1)
+
+
+def test_one_of_many_arms_that_diverges_more_often_by_chance_is_not_hurt():
+    """Divergence is corrected for the family, too."""
+    arms = [f"a{number}" for number in range(10)]
+    accuracies = dict.fromkeys(arms, 0.96) | {"plain": 0.96}
+    run = made(num_seeds=12, accuracies=accuracies, diverged=[("a0", seed) for seed in range(6)])
+    found = judged(run)
+    assert found.evidence.divergence.p_value == pytest.approx(1 / 32)
+    assert outcome(found) != "hurt"

@@ -258,3 +258,49 @@ def test_pooled_with_the_run_that_it_extends_only_the_extended_one_counts(bnreg,
     assert f"left out: {base}: {newest().info.id} extends it" in done.out
     apart = bnreg("compare", "runs/*", "--json")
     assert [record["num_seeds"] for record in json.loads(apart.out)] == [3, 6]
+
+
+@pytest.mark.parametrize("seeds", ["[5, 3, 7]", "{until: decided, from: [5, 3], step: 2, at_most: 4}"])
+def test_rounds_may_begin_with_any_seeds(bnreg, seeds):
+    Path("a.yaml").write_text(EXPERIMENT.replace("seeds: 3", f"seeds: {seeds}"))
+    added = () if "until" in seeds else ("--until-decided", "--max-seeds", "4")
+    done = bnreg("train", "a.yaml", *added, *QUIET)
+    assert done.code == 0, done.err
+    assert newest().info.seeds == ((5, 3, 7, 0) if added else (5, 3, 0, 1))
+    again = bnreg("extend", newest().path, "--until-decided", "--max-seeds", "5", *QUIET)
+    assert again.code == 0, again.err
+    assert len(newest().info.seeds) == 5
+
+
+def test_arms_that_share_no_batches_get_no_verdict_where_seeds_are_added(bnreg):
+    """Welch's test is for one look."""
+    text = EXPERIMENT.replace("sweep: {optimizer.lr: [0.01, 0.001]}", "").replace(
+        "bn: {model: {norm: batch}}", "bad: {optimizer: {lr: 1e-9}, data: {batch_size: 100}}"
+    )
+    Path("a.yaml").write_text(text.replace("seeds: 3", "seeds: {until: decided, from: 5, step: 5, at_most: 10}"))
+    done = bnreg("train", "a.yaml", *QUIET, "--json")
+    assert done.code == 0, done.err
+    (found,) = comparisons(done)
+    assert (found["unpaired"], found["verdict"], found["interval"]) == ("batches", None, None)
+    assert "no verdict, because seeds were added after a look" in " ".join(json.loads(done.out)[0]["notes"])
+
+
+def test_an_arm_that_always_diverges_is_decided(bnreg):
+    text = EXPERIMENT.replace("sweep: {optimizer.lr: [0.01, 0.001]}", "").replace(
+        "bn: {model: {norm: batch}}", "bad: {optimizer: {name: sgd, lr: 1e30}}"
+    )
+    Path("a.yaml").write_text(text.replace("seeds: 3", "seeds: {until: decided, from: 4, step: 4, at_most: 16}"))
+    done = bnreg("train", "a.yaml", *QUIET)
+    assert done.code == 0, done.err
+    assert newest().info.looks == (4, 8)
+    assert "bad: no two seeds to compare; diverged 8:0" in done.err
+    refused = bnreg("extend", newest().path, "--until-decided", *QUIET)
+    assert (refused.code, refused.out) == (2, "")
+    assert "nothing is left to decide" in refused.err
+
+
+def test_without_two_arms_there_is_nothing_to_decide(bnreg):
+    Path("a.yaml").write_text("data: {dataset: mnist_5k}\nseeds: {until: decided}\n")
+    done = bnreg("train", "a.yaml", *QUIET)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "a.yaml:2: seeds: nothing to decide: there are no two arms; give a number of seeds\n"

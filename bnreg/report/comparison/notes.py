@@ -99,19 +99,20 @@ def _on_pairing(block: Block) -> list[str]:
     of_one_metric = [one for one in block.judged if one.metric == block.judged[0].metric]
     for reason in distinct(one.unpaired for one in of_one_metric if one.unpaired):
         names = [one.arm.label for one in of_one_metric if one.unpaired == reason]
-        notes.append(unpaired_note(names, block.baseline or "", f"the {reason} differ"))
+        anytime = any(one.evidence.is_anytime for one in of_one_metric if one.unpaired == reason)
+        notes.append(unpaired_note(names, block.baseline or "", f"the {reason} differ", anytime=anytime))
     for one in of_one_metric:
         if one.evidence.pairs and one.evidence.pairs.unmatched_seeds:
             notes.append(unmatched_note(one, one.evidence.pairs.unmatched_seeds))
     return notes
 
 
-def unpaired_note(names: Sequence[str], baseline: str, reason: str) -> str:
-    """The warning that comparisons are unpaired, and why."""
-    return (
-        f"warning: {_listed(names)} against {baseline}: unpaired because {reason}: "
-        "Welch's interval and p, over the seeds of each"
-    )
+def unpaired_note(names: Sequence[str], baseline: str, reason: str, *, anytime: bool = False) -> str:
+    """The warning that comparisons are unpaired, and why; ``anytime``: whether seeds were added after a look."""
+    test = "Welch's interval and p, over the seeds of each"
+    if anytime:
+        test = "no verdict, because seeds were added after a look, and Welch's test is for one look"
+    return f"warning: {_listed(names)} against {baseline}: unpaired because {reason}: {test}"
 
 
 def unmatched_note(one: Comparison[Any], alone: Sequence[int | str]) -> str:
