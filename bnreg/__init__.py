@@ -24,9 +24,12 @@ def judge(results: "Any", **request: "Any") -> "Verdicts":
     from pathlib import Path
 
     from bnreg.foreign.judging import Request, judge_table
-    from bnreg.foreign.table import read_table, table_of
+    from bnreg.foreign.table import read_table, table_of, text_of
     from bnreg.report.judgement import Verdicts
 
     is_file = isinstance(results, (str, os.PathLike))
     table = read_table(Path(results)) if is_file else table_of(results)
-    return Verdicts(judge_table(table, Request(**request)))
+    # Arms and columns may be called by numbers in a frame; a table has texts.
+    names = ("arm", "seed", "metric", "baseline", "point")
+    named = {key: text_of(request[key]) for key in names if request.get(key) is not None}
+    return Verdicts(judge_table(table, Request(**request | named)))

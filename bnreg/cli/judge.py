@@ -95,6 +95,15 @@ def judge(
             "--friedman", help="Also rank the arms over the data sets: Friedman's test.", rich_help_panel=VERDICT
         ),
     ] = False,
+    examples: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Number of test examples of which each value is a share; equivalent then counts with them.",
+            rich_help_panel=VERDICT,
+        ),
+    ] = None,
     fail_if: FailIf = None,
     diagram: Annotated[
         Path | None,
@@ -136,6 +145,7 @@ def judge(
         nan_is_diverged=nan_is_diverged,
         anytime=anytime,
         friedman=friedman,
+        examples=examples,
     )
     judgement = judge_table(read_table(file), request)
     failures = all_matches(conditions, [Placed(judgement.name, one) for one in judgement.decisive])
@@ -143,7 +153,7 @@ def judge(
         from bnreg.report.charts.drawing import save_chart
         from bnreg.report.charts.ranks import rank_diagram
 
-        save_chart(rank_diagram(judgement), diagram)
+        save_chart(rank_diagram(judgement), diagram, option="--diagram")
     for line in judgement.assumed:
         typer.echo(printable(f"note: {line}"), err=True)
     if json:

@@ -40,6 +40,7 @@ class Request:
         nan_is_diverged: Whether a run without a value diverged.
         anytime: Whether seeds were added after a look, so that the test must hold at every look.
         friedman: Whether to rank the arms over the data sets, too.
+        examples: Number of test examples that each value is a share of, which a claim of equivalence counts with.
     """
 
     arm: str | None = None
@@ -55,6 +56,7 @@ class Request:
     nan_is_diverged: bool = False
     anytime: bool = False
     friedman: bool = False
+    examples: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +246,7 @@ def _by_point(
                 higher_is_better=shown.higher_is_better,
                 names_direction=effect is not None,
                 smallest_effect=effect or None,
+                num_examples=request.examples if shown.is_share else None,
                 num_diverged=(len(arm.diverged_seeds), len(other.diverged_seeds)),
             )
         else:
@@ -253,6 +256,7 @@ def _by_point(
                 higher_is_better=shown.higher_is_better,
                 names_direction=effect is not None,
                 smallest_effect=effect or None,
+                num_examples=request.examples if shown.is_share else None,
                 diverged=arm.diverged_seeds,
                 baseline_diverged=other.diverged_seeds,
                 anytime=request.anytime,

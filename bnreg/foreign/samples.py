@@ -175,6 +175,10 @@ def _one_each(
     """
     known: dict[tuple[str, str, str], _Value] = {}
     repeated = []
+    clock = clock_of(table)
+    if last and clock is not None:  # a log need not be in order
+        times = [-math.inf if is_missing(cell) else number_of(cell) or 0.0 for cell in table.column(clock)]
+        values = sorted(values, key=lambda one: times[one.row])
     for one in values:
         seed = one.seed if columns.seed is not None else ""
         key = one.point, one.arm, seed
@@ -187,7 +191,6 @@ def _one_each(
             which = ", ".join(part for part in (one.arm, f"{columns.seed} {seed}", one.point) if part)
             repeated.append((one.row, f"{which}: has a value already, in {table.place(earlier.row)}"))
         known.setdefault(key, one)
-    clock = clock_of(table)
     if repeated and clock is not None:
         what = f"has several rows for each arm and seed, by {show(clock)}, as a training log has"
         raise UserError(table.mistake(f"{what}; --last takes the last value of each, or aggregate it first"))

@@ -5,7 +5,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,15 +101,17 @@ def table_of(frame: Any) -> Table:
     """A data frame, or any mapping of columns, as a table.
 
     Raises:
-        UserError: If it has no rows, or its columns differ in length.
+        UserError: If it is none of these, has no rows, or its columns differ in length.
     """
+    if not hasattr(frame, "columns") and not isinstance(frame, Mapping):
+        raise UserError(f"expected a data frame, a mapping of columns or the path of a CSV file, got {show(frame)}")
     names = list(getattr(frame, "columns", frame))
-    columns = [[_text_of(cell) for cell in frame[name]] for name in names]
+    columns = [[text_of(cell) for cell in frame[name]] for name in names]
     lengths = {len(column) for column in columns}
     if len(lengths) > 1:
         raise UserError(f"the columns differ in length: {', '.join(map(str, sorted(lengths)))}")
     rows = list(zip(*columns, strict=True))
-    header = tuple(map(_text_of, names))
+    header = tuple(map(text_of, names))
     _check_names("", header)
     if not rows:
         raise UserError("the table has no rows")
@@ -144,7 +146,8 @@ def at_most(mistakes: Sequence[str]) -> list[str]:
     return [*mistakes[:MAX_MISTAKES], *([f"and {more:,} more"] if more > 0 else [])]
 
 
-def _text_of(cell: object) -> str:
+def text_of(cell: object) -> str:
+    """The text that a file would have for a value of a frame."""
     item = getattr(cell, "item", None)  # of numpy's numbers
     value = item() if callable(item) else cell
     if value is None or type(value).__name__ in ("NAType", "NaTType"):

@@ -13,6 +13,8 @@ from support.tables import ARMS, data_sets, judged, tidy, wide
 
 import bnreg
 from bnreg.errors import UserError
+from bnreg.foreign.judging import Request, judge_table
+from bnreg.foreign.table import table_of
 from bnreg.report.judgement import judgement_notes, judgement_record
 
 DIFFERENCES = {arm: np.subtract(ARMS[arm], ARMS["plain"]) for arm in ("bn", "elu")}
@@ -190,3 +192,30 @@ def test_tens_of_thousands_of_pairs_are_judged():
     (bn,) = found.judged
     assert bn.evidence.num_pairs == 50_000
     assert bn.forecast is None
+
+
+def test_a_log_is_read_by_its_clock_not_by_its_order():
+    """The last epoch counts, also if it is written first."""
+    rows = [(arm, seed, epoch) for arm in ("a", "b") for seed in range(6) for epoch in (2, 1, 0)]
+    frame = {
+        "arm": [arm for arm, _, _ in rows],
+        "seed": [seed for _, seed, _ in rows],
+        "epoch": [epoch for _, _, epoch in rows],
+        "accuracy": [0.9 + 0.01 * epoch + (0.01 if arm == "a" else 0) for arm, _, epoch in rows],
+    }
+    judgement = judge_table(table_of(frame), Request(metric="accuracy", baseline="b", last=True))
+    assert [round(one.moments("").mean, 6) for one in judgement.samples] == [0.93, 0.92]
+
+
+@pytest.mark.parametrize(("examples", "word"), [(None, "equivalent"), (1000, "inconclusive"), (10_000, "equivalent")])
+def test_a_small_test_set_proves_no_equivalence(examples, word):
+    frame = {"arm": ["a"] * 6 + ["b"] * 6, "seed": [*range(6)] * 2, "accuracy": [0.99] * 12}
+    judgement = judge_table(table_of(frame), Request(baseline="b", examples=examples))
+    assert judgement.judged[0].evidence.verdict.word == word
+
+
+def test_a_frame_may_have_numbers_as_names():
+    frame = {"arm": [1] * 6 + [2] * 6, "seed": [*range(6)] * 2, 0: [0.9 + 0.01 * one for one in range(12)]}
+    assert "against 2" in str(bnreg.judge(frame, baseline=2, metric=0))
+    with pytest.raises(UserError, match="expected a data frame"):
+        bnreg.judge([1, 2])

@@ -137,11 +137,16 @@ def check_chart_path(path: Path) -> None:
     refuse_existing(path, "--output")
 
 
-def save_chart(chart: alt.TopLevelMixin, path: Path) -> None:
+def save_chart(chart: alt.TopLevelMixin, path: Path, *, option: str = "--output") -> None:
     """Write a chart in the format that the path's extension names, into a new file.
+
+    Args:
+        chart: The chart.
+        path: The new file.
+        option: The option that names it.
 
     Raises:
         UserError: As ``check_chart_path``, or if the file cannot be written there.
     """
     check_chart_path(path)
-    write_file(path, render_chart(chart, path.suffix.lower().removeprefix(".")), option="--output")
+    write_file(path, render_chart(chart, path.suffix.lower().removeprefix(".")), option=option)
