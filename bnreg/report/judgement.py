@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -83,6 +84,10 @@ def judgement_notes(judgement: Judgement) -> list[str]:
     if "fold" in (judgement.columns.seed or "").lower():
         notes.append("warning: folds share most of their training examples, so interval and p are too optimistic")
     notes += [*power_notes(judged), *method_notes(judged)]
+    for side in distinct(one.arm.side for one in over):
+        without = [one.arm.label for one in judgement.judged if one.arm.side == side and isnan(one.evidence.difference)]
+        if without:
+            notes.append(f"left out over data sets, because no pair trained: {', '.join(without)}")
     return [*notes, *(f"over data sets: {note}" for note in [*power_notes(over), *method_notes(over)])]
 
 

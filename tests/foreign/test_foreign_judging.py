@@ -219,3 +219,20 @@ def test_a_frame_may_have_numbers_as_names():
     assert "against 2" in str(bnreg.judge(frame, baseline=2, metric=0))
     with pytest.raises(UserError, match="expected a data frame"):
         bnreg.judge([1, 2])
+
+
+def test_data_sets_without_a_trained_pair_are_named_and_divergence_is_on_the_line_over_all():
+    """On one of three data sets arm a always diverged."""
+    rows = [(arm, data, seed) for data in ("x", "y", "z") for arm in ("a", "b") for seed in range(6)]
+    frame = {
+        "arm": [arm for arm, _, _ in rows],
+        "dataset": [data for _, data, _ in rows],
+        "seed": [seed for _, _, seed in rows],
+        "accuracy": [math.nan if (arm, data) == ("a", "z") else 0.9 + 0.01 * seed for arm, data, seed in rows],
+    }
+    judgement = judge_table(table_of(frame), Request(baseline="b", nan_is_diverged=True))
+    (over,) = judgement.over_data_sets
+    assert over.evidence.num_pairs == 2
+    assert (over.evidence.divergence.num_arm, over.evidence.divergence.num_baseline) == (6, 0)
+    assert over.evidence.divergence.cases == (18, 18)
+    assert "left out over data sets, because no pair trained: a at dataset=z" in judgement_notes(judgement)
