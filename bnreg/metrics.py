@@ -79,6 +79,7 @@ def _is_right(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 ACCURACY = "accuracy"
+TEST_ACCURACY = f"test_{ACCURACY}"
 ACCURACY_SMALLEST_EFFECT = 0.002  # 0.2 percentage points
 METRICS: dict[str, Metric] = {
     "loss": Metric(cross_entropy, higher_is_better=False, chance=math.log),

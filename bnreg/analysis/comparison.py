@@ -13,7 +13,6 @@ from bnreg.analysis.question import Question
 from bnreg.analysis.replicas import (
     DATASET_KEY,
     LAST,
-    TEST_ACCURACY,
     Replica,
     check_at,
     check_metrics,
@@ -23,7 +22,7 @@ from bnreg.analysis.replicas import (
 from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import cell_settings
 from bnreg.errors import UserError
-from bnreg.metrics import effect_of, label_of, metric_of
+from bnreg.metrics import TEST_ACCURACY, effect_of, label_of, metric_of
 from bnreg.wording import did_you_mean, listed, natural_order, point_label
 
 DEFAULT_METRICS = (TEST_ACCURACY, "test_loss")

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bnreg.analysis.groups import ReplicaGroup
-from bnreg.analysis.replicas import EPOCHS_KEY, TEST_ACCURACY, Replica
+from bnreg.analysis.replicas import EPOCHS_KEY, Replica
 from bnreg.config.key_paths import Point
-from bnreg.metrics import Metric, metric_of
+from bnreg.metrics import TEST_ACCURACY, Metric, metric_of
 from bnreg.statistics.evidence import Evidence, judge
 from bnreg.statistics.forecast import Forecast, seeds_to_decide
 from bnreg.statistics.intervals import example_error, unpaired_example_error

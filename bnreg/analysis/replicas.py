@@ -13,7 +13,7 @@ from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import cell_settings
 from bnreg.data import DATASETS
 from bnreg.errors import UserError
-from bnreg.metrics import ACCURACY, METRICS
+from bnreg.metrics import ACCURACY, METRICS, TEST_ACCURACY
 from bnreg.names import ReplicaId
 from bnreg.training.messages import Proof
 from bnreg.wording import counted, unknown
@@ -22,7 +22,6 @@ DATASET_KEY = "dataset"
 EPOCHS_KEY = "training.epochs"
 LAST = "last"
 BEST = "best"
-TEST_ACCURACY = "test_accuracy"
 # Below this multiple of a guess's accuracy a network has learnt nothing: one that gives all of MNIST the most frequent
 # class is right in 1.14 times as many cases as a guess.
 DEAD = 1.5

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import OUTPUT, DataRoot, MaxSeeds, OneRun, RunsRoot, UntilDecided
+from bnreg.cli.options import (
+    DataRoot,
+    DryRun,
+    Jobs,
+    MaxSeeds,
+    OneRun,
+    ResultJson,
+    RunsRoot,
+    ShowProgress,
+    UntilDecided,
+    read_one_run,
+)
+from bnreg.cli.printing import line_printer
 
 PANEL = "Train"
 EXAMPLES = (
@@ -23,16 +35,11 @@ def extend(
     ] = None,
     *,
     until_decided: UntilDecided = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and stop.")] = False,
+    dry_run: DryRun = False,
     max_seeds: MaxSeeds = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Number of worker processes; short for jobs=N.", rich_help_panel="Machine"),
-    ] = None,
-    progress: Annotated[bool, typer.Option(help="Show progress.", rich_help_panel=OUTPUT)] = True,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the comparison, or the plan, as JSON.", rich_help_panel=OUTPUT)
-    ] = False,
+    jobs: Jobs = None,
+    progress: ShowProgress = True,
+    json: ResultJson = False,
     runs: RunsRoot = Path("runs"),
     data_root: DataRoot = None,
 ) -> None:
@@ -43,34 +50,26 @@ def extend(
     """
     from dataclasses import replace
 
-    from rich.console import Console
-
     from bnreg.analysis.run_view import view_of_run
-    from bnreg.cli.options import read_one_run
     from bnreg.cli.train import conclude, print_plan, train_and_watch
     from bnreg.errors import UserError
     from bnreg.experiment.beginning import describe_beginning
-    from bnreg.experiment.extension import plan_extension
+    from bnreg.experiment.extension import is_of_seeds, plan_extension
     from bnreg.experiment.story import begin_experiment
     from bnreg.report.looks import look_lines
-    from bnreg.wording import printable
 
-    log = Console(stderr=True, highlight=False)
-
-    def say(line: str) -> None:
-        log.print(printable(line), markup=False, soft_wrap=True)
-
+    say = line_printer()
     words = [*(overrides or []), *([f"jobs={jobs}"] if jobs is not None else [])]
-    asks_for_seeds = any(word.startswith("seeds=") for word in words)
-    if asks_for_seeds == until_decided:
+    if any(map(is_of_seeds, words)) == until_decided:
         raise UserError("extend: give either seeds=N, more than the run has, or --until-decided")
     if max_seeds is not None and not until_decided:
         raise UserError("--max-seeds: only with --until-decided; without it, give seeds=N")
     base = read_one_run(run, "extend one run at a time", runs)
     if until_decided:
         view = view_of_run(base)
-        looked = replace(view, info=replace(view.info, looks=(*view.info.looks, len(view.seeds), len(view.seeds))))
-        lines, is_decided = look_lines(looked)
+        # As the extended run would be judged if no seed were added.
+        again = replace(view.info, looks=(*view.info.looks_so_far, view.num_seeds))
+        lines, is_decided = look_lines(replace(view, info=again))
         if is_decided:
             raise UserError(f"{base.info.id}: nothing is left to decide: {'; '.join(map(str.strip, lines))}")
     plan = plan_extension(

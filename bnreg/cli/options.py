@@ -75,6 +75,15 @@ DataRoot = Annotated[
         rich_help_panel=PLACES,
     ),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and stop.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Number of worker processes; short for jobs=N.", rich_help_panel="Machine"),
+]
+ShowProgress = Annotated[bool, typer.Option(help="Show progress.", rich_help_panel=OUTPUT)]
+ResultJson = Annotated[
+    bool, typer.Option("--json", help="Print the comparison, or the plan, as JSON.", rich_help_panel=OUTPUT)
+]
 UntilDecided = Annotated[
     bool,
     typer.Option(

@@ -1,6 +1,7 @@
 """Printing for all commands: plain data as JSON, everything else through one console."""
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -17,6 +18,16 @@ def as_json(value: Any) -> str:
 def print_json(value: Any) -> None:
     """Print plain data to stdout."""
     typer.echo(as_json(value))
+
+
+def line_printer() -> Callable[[str], None]:
+    """What prints notes and warnings to stderr, a line each, whatever is in them."""
+    from rich.console import Console
+
+    from bnreg.wording import printable
+
+    console = Console(stderr=True, highlight=False)
+    return lambda line: console.print(printable(line), markup=False, soft_wrap=True)
 
 
 def print_parts(*parts: "RenderableType", width: int | None = None) -> None:

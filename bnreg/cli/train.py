@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.options import OUTPUT, DataRoot, MaxSeeds, RunsRoot, UntilDecided
-from bnreg.cli.printing import print_json, print_parts
+from bnreg.cli.options import DataRoot, DryRun, Jobs, MaxSeeds, ResultJson, RunsRoot, ShowProgress, UntilDecided
+from bnreg.cli.printing import line_printer, print_json, print_parts
 
 if TYPE_CHECKING:
     from bnreg.analysis.run_view import RunView
@@ -40,23 +40,18 @@ def train(
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Resume a run that was stopped: its folder or name.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and stop.")] = False,
+    dry_run: DryRun = False,
     device: Annotated[
         str | None,
         typer.Option(
             metavar="DEVICE", help="auto, cpu, cuda or cuda:N; short for device=DEVICE.", rich_help_panel="Machine"
         ),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Number of worker processes; short for jobs=N.", rich_help_panel="Machine"),
-    ] = None,
+    jobs: Jobs = None,
     until_decided: UntilDecided = False,
     max_seeds: MaxSeeds = None,
-    progress: Annotated[bool, typer.Option(help="Show progress.", rich_help_panel=OUTPUT)] = True,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the comparison, or the plan, as JSON.", rich_help_panel=OUTPUT)
-    ] = False,
+    progress: ShowProgress = True,
+    json: ResultJson = False,
     runs: RunsRoot = Path("runs"),
     data_root: DataRoot = None,
 ) -> None:
@@ -65,28 +60,22 @@ def train(
     Ctrl-C stops the training and saves it: --resume continues from there, with bit-identical results. A second Ctrl-C
     stops at once; what was saved before that remains.
     """
-    from rich.console import Console
-
     from bnreg.errors import UserError
-    from bnreg.wording import printable
 
-    log = Console(stderr=True, highlight=False)
+    say = line_printer()
     settings = [f"{key}={value}" for key, value in (("device", device), ("jobs", jobs)) if value is not None]
     settings = [*(overrides or []), *settings]
     if max_seeds is not None and not until_decided:
         raise UserError("--max-seeds: only with --until-decided; without it, set seeds")
 
-    def say(line: str) -> None:
-        log.print(printable(line), markup=False, soft_wrap=True)
-
     if resume is None:
         if config is None:
             raise UserError("train: no CONFIG; give a file, such as configs/bn_vs_plain.yaml, or --resume RUN")
-        from bnreg.experiment.extension import until_decided as added_until_decided
+        from bnreg.experiment.extension import in_rounds
         from bnreg.experiment.plan import plan_experiment
 
         if until_decided:
-            settings = added_until_decided(config, settings, max_seeds)
+            settings = in_rounds(config, settings, max_seeds)
         plan = plan_experiment(config, settings, data_folder=data_root, log=say, load_data=not dry_run)
         run = None
     else:

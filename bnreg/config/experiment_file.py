@@ -9,13 +9,12 @@ from pydantic import AfterValidator, Field, PlainValidator
 
 from bnreg.config.faults import fault
 from bnreg.config.schema import Section
-from bnreg.metrics import ACCURACY_SMALLEST_EFFECT, effect_of
+from bnreg.metrics import ACCURACY_SMALLEST_EFFECT, TEST_ACCURACY, effect_of
 from bnreg.names import NAME, SEED_LIMIT, why_no_file_name
 from bnreg.rounds import DEFAULT_FROM, Rounds, rounds_of
 from bnreg.wording import show
 
 MAX_SEEDS = 10_000
-ACCURACY = "test_accuracy"
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
 
@@ -69,7 +68,7 @@ def _valid_device(value: str) -> str:
 def _smallest_effect(value: object) -> float | dict[str, float]:
     """A smallest difference in accuracy, or one for each of several metrics."""
     if not isinstance(value, Mapping):
-        return _effect(value, ACCURACY)
+        return _effect(value, TEST_ACCURACY)
     return {str(metric): _effect(effect, str(metric), f"{metric}: ") for metric, effect in value.items()}
 
 
@@ -83,7 +82,9 @@ def _effect(value: object, metric: str, place: str = "") -> float:
 class Compare(Section):
     """Settings for comparing the arms."""
 
-    metric: str = Field(default=ACCURACY, description="the metric that the verdicts are on, chosen before training")
+    metric: str = Field(
+        default=TEST_ACCURACY, description="the metric that the verdicts are on, chosen before training"
+    )
     smallest_effect: Annotated[float | dict[str, float], PlainValidator(_smallest_effect)] = Field(
         default=ACCURACY_SMALLEST_EFFECT,
         description="smallest difference in accuracy that matters, as a share or with its unit, such as 0.2pp; or a "

@@ -62,7 +62,7 @@ def describe_beginning(
         versions=_versions(),
         platform=platform.platform(),
         git_commit=_git_commit(),
-        looks=(extends.looks or (len(extends.seeds),)) if extends else (),
+        looks=extends.looks_so_far if extends else (),
         extends=extends.id if extends else None,
     )
     return Beginning(info, str(data_root(data_folder, None).absolute()) if data_folder else None, plan.cut_for)

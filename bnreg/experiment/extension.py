@@ -24,7 +24,7 @@ from bnreg.wording import counted
 SEEDS = "seeds"
 
 
-def until_decided(config: Path, overrides: Sequence[str], max_seeds: int | None) -> list[str]:
+def in_rounds(config: Path, overrides: Sequence[str], max_seeds: int | None) -> list[str]:
     """The overrides with which an experiment's seeds are added until every comparison is decided.
 
     Args:
@@ -41,7 +41,7 @@ def until_decided(config: Path, overrides: Sequence[str], max_seeds: int | None)
         rounds = replace(rounds, at_most=max_seeds)
         if max_seeds < len(rounds.first):
             raise UserError(f"--max-seeds {max_seeds}: the first round has {counted(len(rounds.first), 'seed')}")
-    return [*(word for word in overrides if not _is_of_seeds(word)), _override(rounds)]
+    return [*(word for word in overrides if not is_of_seeds(word)), _override(rounds)]
 
 
 def plan_extension(
@@ -75,7 +75,7 @@ def plan_extension(
     config, own = run.path / CONFIG, run.info.seeds
     if changes := changed_versions(run.info):
         raise _refused(run, changes)
-    others = [word for word in overrides if not _is_of_seeds(word)]
+    others = [word for word in overrides if not is_of_seeds(word)]
     if decide:
         most = max_seeds or max(DEFAULT_MOST, len(own))
         if most <= len(own):
@@ -114,5 +114,6 @@ def _override(rounds: Rounds) -> str:
     return f"{SEEDS}={json.dumps(rounds.to_config())}"
 
 
-def _is_of_seeds(word: str) -> bool:
+def is_of_seeds(word: str) -> bool:
+    """Whether an override is one of the seeds."""
     return word.partition("=")[0].strip() == SEEDS

@@ -96,6 +96,11 @@ class RunInfo:
     looks: tuple[int, ...] = ()
     extends: str | None = None
 
+    @property
+    def looks_so_far(self) -> tuple[int, ...]:
+        """Number of seeds at each look, including the one look at a run that was trained at once."""
+        return self.looks or (len(self.seeds),)
+
     @classmethod
     def parse(cls, content: bytes) -> "RunInfo":
         """Parse the content of ``run.json``.

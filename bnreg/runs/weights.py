@@ -51,15 +51,20 @@ def read_weights(run: Run, names: list[str]) -> list[dict[str, NDArray[Any]]]:
     Raises:
         UserError: One line for each file that is missing or damaged, or holds the weights of another network or run.
     """
+    return [arrays for _, arrays in _read(run, names)]
+
+
+def _read(run: Run, names: list[str]) -> list[tuple[bytes, dict[str, NDArray[Any]]]]:
+    """Content and arrays of each file; see ``read_weights``."""
     contents = run.verified(names)
     try:
-        arrays = [numpy.load(contents[name]) for name in names]
+        read = [(contents[name], numpy.load(contents[name])) for name in names]
     except SafetensorError as error:
         raise UserError(f"{run.path}: damaged run: its weights cannot be read: {error}") from error
     owners = {name: _other_owner(contents[name], name, run.info) for name in names}
     if foreign := [f"{run.path / name}: damaged run: the weights of {one}" for name, one in owners.items() if one]:
         raise UserError(*foreign)
-    return arrays
+    return read
 
 
 def copied_weights(run: Run, replica: ReplicaId, info: RunInfo) -> bytes | None:
@@ -76,9 +81,8 @@ def copied_weights(run: Run, replica: ReplicaId, info: RunInfo) -> bytes | None:
     name = weights_file(replica, len(info.points))
     if name not in run.checksums:
         return None
-    (arrays,) = read_weights(run, [name])
-    epoch = _about(run.verified([name])[name])["epoch"]
-    return weights_bytes(arrays, about_weights(info, replica) | {"epoch": epoch})
+    ((content, arrays),) = _read(run, [name])
+    return weights_bytes(arrays, about_weights(info, replica) | {"epoch": _about(content)["epoch"]})
 
 
 def _about(content: bytes) -> dict[str, Any]:
