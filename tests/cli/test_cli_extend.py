@@ -45,6 +45,20 @@ def base(trained):
     return Path(shutil.copytree(trained[0], Path("runs") / trained[0].name))
 
 
+def write_rounds(arm, step, at_most):
+    """Write the experiment without its sweep, with this arm instead of the one with batch norm, in equal rounds."""
+    changes = {
+        "sweep: {optimizer.lr: [0.01, 0.001]}": "optimizer: {lr: 0.03}",
+        "bn: {model: {norm: batch}}": arm,
+        "seeds: 3": f"seeds: {{until: decided, from: {step}, step: {step}, at_most: {at_most}}}",
+    }
+    text = EXPERIMENT
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    Path("a.yaml").write_text(text)
+
+
 def newest(root="runs"):
     return read_run(max(Path(root).iterdir(), key=lambda path: path.stat().st_mtime_ns))
 
@@ -162,10 +176,7 @@ def test_other_versions_and_data_are_named(bnreg, base, monkeypatch):
 
 def test_seeds_are_added_until_everything_is_decided(bnreg):
     """An arm that differs at once: the first look that can decide does."""
-    text = EXPERIMENT.replace("sweep: {optimizer.lr: [0.01, 0.001]}", "optimizer: {lr: 0.03}").replace(
-        "bn: {model: {norm: batch}}", "bad: {optimizer: {lr: 0.00001}}"
-    )
-    Path("a.yaml").write_text(text.replace("seeds: 3", "seeds: {until: decided, from: 4, step: 4, at_most: 16}"))
+    write_rounds("bad: {optimizer: {lr: 0.00001}}", step=4, at_most=16)
     done = bnreg("train", "a.yaml", *QUIET)
     assert done.code == 0, done.err
     run = newest()
@@ -274,10 +285,7 @@ def test_rounds_may_begin_with_any_seeds(bnreg, seeds):
 
 def test_arms_that_share_no_batches_get_no_verdict_where_seeds_are_added(bnreg):
     """Welch's test is for one look."""
-    text = EXPERIMENT.replace("sweep: {optimizer.lr: [0.01, 0.001]}", "").replace(
-        "bn: {model: {norm: batch}}", "bad: {optimizer: {lr: 1e-9}, data: {batch_size: 100}}"
-    )
-    Path("a.yaml").write_text(text.replace("seeds: 3", "seeds: {until: decided, from: 5, step: 5, at_most: 10}"))
+    write_rounds("bad: {optimizer: {lr: 1e-9}, data: {batch_size: 100}}", step=5, at_most=10)
     done = bnreg("train", "a.yaml", *QUIET, "--json")
     assert done.code == 0, done.err
     (found,) = comparisons(done)
@@ -286,10 +294,7 @@ def test_arms_that_share_no_batches_get_no_verdict_where_seeds_are_added(bnreg):
 
 
 def test_an_arm_that_always_diverges_is_decided(bnreg):
-    text = EXPERIMENT.replace("sweep: {optimizer.lr: [0.01, 0.001]}", "").replace(
-        "bn: {model: {norm: batch}}", "bad: {optimizer: {name: sgd, lr: 1e30}}"
-    )
-    Path("a.yaml").write_text(text.replace("seeds: 3", "seeds: {until: decided, from: 4, step: 4, at_most: 16}"))
+    write_rounds("bad: {optimizer: {name: sgd, lr: 1e30}}", step=4, at_most=16)
     done = bnreg("train", "a.yaml", *QUIET)
     assert done.code == 0, done.err
     assert newest().info.looks == (4, 8)
