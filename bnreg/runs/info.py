@@ -283,7 +283,7 @@ def _is_config(value: Any) -> bool:
         all(_is_mapping(value.get(section, {})) for section in SECTIONS)
         and (arms is None or (_is_mapping(arms) and all(map(_is_mappingor_none, arms.values()))))
         and _is_mappingor_none(compare)
-        and (effect is None or is_number(effect))
+        and (effect is None or is_number(effect) or (_is_mapping(effect) and all(map(is_number, effect.values()))))
     )
 
 
@@ -314,6 +314,8 @@ _OPTIONAL: dict[str, Check] = {
     "platform": is_text,
     "git_commit": is_text,
     "attempts": is_count,
+    "looks": _set_of(is_count),
+    "extends": is_text,
 }
 
 

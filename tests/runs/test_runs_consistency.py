@@ -1,5 +1,6 @@
 """Results that contradict each other are damaged, whatever their checksums."""
 
+import dataclasses
 import json
 
 import pytest
@@ -7,7 +8,7 @@ from support.forgeries import FORGERIES, make_victim
 from support.made_runs import NUM_EXAMPLES
 from support.small_runs import train_here
 
-from bnreg.runs import read_correct, read_run
+from bnreg.runs import RunInfo, info, read_correct, read_run
 from bnreg.runs.read import UnreadableRunError
 
 
@@ -30,6 +31,10 @@ TRAINED = {
     "sweep: {zip: {training.epochs: [1, 2], data.batch_size: [9, all]}, optimizer.lr: [1e-7]}",
     "an arm's setting": "arms: {a.b: {}, c: {model: {norm: batch}}}\nbaseline: c\nseeds: 1\n"
     "sweep: {arms.a.b.data.train_size: [50, 60]}",
+    "effects of several metrics": "arms: {a: null, b: {model: {norm: batch}}}\nbaseline: b\nseeds: 1\n"
+    "compare: {metric: test_loss, smallest_effect: {test_accuracy: 0.3pp, test_loss: 0.01}}",
+    "rounds": "arms: {a: null, b: {model: {norm: batch}}}\nbaseline: b\n"
+    "seeds: {until: decided, from: 6, step: 1, at_most: 6}",
     "early stopping": "seeds: 2\ntraining: {epochs: 9, early_stopping: {patience: 1, min_delta: 1}}\n"
     "data: {dataset: mnist_5k, validation_size: 3950, train_size: 50, batch_size: 50}",
 }
@@ -45,6 +50,12 @@ def test_what_bnreg_trains_is_consistent(text, tmp_path):
     }
     lines = [f"{key}: {value}" for key, value in base.items() if f"\n{key}:" not in text]
     assert len(read_run(train_here(tmp_path, "\n".join([*lines, text]))).summary["arm"]) > 0
+
+
+def test_every_field_of_a_record_is_checked():
+    """A field of any shape must not end a command in a traceback."""
+    names = {field.name for field in dataclasses.fields(RunInfo)}
+    assert names == {*info._REQUIRED, *info._OPTIONAL}
 
 
 @pytest.mark.parametrize("name", FORGERIES)
