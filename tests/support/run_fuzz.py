@@ -103,6 +103,7 @@ COMMANDS = (
     ("show", f"@{LIFT}"),
     ("diff", f"@{LIFT}", f"@{LIFT}"),
     ("plot", f"@{LIFT}", "-o", "@lift.vl.json"),
+    ("extend", f"@{LIFT}", "seeds=9", "--dry-run"),
     ("compare", f"@{RISE}"),
     ("train", "--resume", f"@{RISE}", "--dry-run"),
 )
