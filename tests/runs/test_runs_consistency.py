@@ -5,7 +5,7 @@ import json
 
 import pytest
 from support.forgeries import FORGERIES, make_victim
-from support.made_runs import NUM_EXAMPLES
+from support.made_runs import NUM_EXAMPLES, reseal
 from support.small_runs import train_here
 
 from bnreg.runs import RunInfo, info, read_correct, read_run
@@ -84,6 +84,26 @@ def test_a_manifest_has_one_normal_name_for_each_file(run, name, bnreg):
     done = bnreg("show", run)
     assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
     assert "manifest.json: damaged run: it lists " in done.err
+
+
+@pytest.mark.parametrize("record", ["manifest.json", "run.json"])
+def test_a_record_with_a_repeated_key_is_damaged(run, record, bnreg):
+    """One flipped bit may turn a file's name into another's, and the file would no longer be missed."""
+    content = (run / record).read_bytes()
+    repeated = content.replace(b"{", b'{"schema": 9, ', 1) if record == "run.json" else _with_one_name_twice(content)
+    if record == "run.json":
+        reseal(run, record, repeated)
+    else:
+        (run / record).write_bytes(repeated)
+    for command in ("show", "compare"):
+        done = bnreg(command, run)
+        assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+        assert f"{record}: damaged" in done.err
+
+
+def _with_one_name_twice(manifest):
+    first, second = [*json.loads(manifest)["sha256"]][:2]
+    return manifest.replace(json.dumps(first).encode(), json.dumps(second).encode())
 
 
 def test_changed_line_ends_are_named_as_the_likely_cause(run, bnreg):
