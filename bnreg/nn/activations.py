@@ -38,7 +38,7 @@ def _leaky(z: Tensor, slope: Tensor | float) -> Tensor:
 
 
 def _elu(z: Tensor) -> Tensor:
-    negative = z.where(z <= 0, 0)  # where z is positive, eᶻ is not needed and could overflow
+    negative = z - z.relu()  # where z is positive, eᶻ is not needed and could overflow
     return z.where(z > 0, negative.expm1())
 
 
