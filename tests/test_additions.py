@@ -136,7 +136,7 @@ def plan_of(tmp_path):
 
 def test_an_engine_and_a_table_are_one_entry_each(tmp_path, monkeypatch):
     """All rows that an engine yields are written, sealed and read back in the order of the run's replicas."""
-    monkeypatch.setitem(ENGINES, "added", EngineKind(prepare_process=lambda: None, make=Watched))
+    monkeypatch.setitem(ENGINES, "added", EngineKind(lambda: None, Watched))
     monkeypatch.setitem(EXECUTORS, "processes", in_this_process)
     run = read_run(train_plan(replace(plan_of(tmp_path), engine="added"), tmp_path / "runs"))
     table = run.table("diagnostics")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bnreg.nn.architecture import Layer
 from bnreg.streams import stream
 
 Floats = NDArray[np.float64]
@@ -101,3 +102,9 @@ def draw_bias(scheme: str, seed: int, layer: str, shape: tuple[int, int]) -> Flo
     num_outputs, fan_in = shape
     bound = INITS[scheme].bias_bound(fan_in)
     return stream(seed, "init", layer, "bias").uniform(-bound, bound, num_outputs)
+
+
+def draw_layer(scheme: str, gain: float, seed: int, layer: Layer, fan_out: int | None = None) -> tuple[Floats, Floats]:
+    """Initial weights of shape (outputs, fan_in) and biases of one layer of one seed, from the layer's own streams."""
+    name, shape = f"{layer.kind}.{layer.index}", (layer.num_outputs, layer.fan_in)
+    return draw_weight(scheme, gain, seed, name, shape, fan_out), draw_bias(scheme, seed, name, shape)

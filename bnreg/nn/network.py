@@ -12,7 +12,7 @@ from bnreg.nn.architecture import Architecture, Layer
 from bnreg.nn.batch_norm import StackedBatchNorm
 from bnreg.nn.convolution import MapsToNodes, PixelsToMap, StackedConvolution, StackedMaxPool
 from bnreg.nn.dropout import StackedDropout
-from bnreg.nn.init import draw_bias, draw_weight
+from bnreg.nn.init import draw_layer
 from bnreg.nn.linear import StackedLinear
 from bnreg.nn.norms import NORMS
 
@@ -164,13 +164,10 @@ class StackedNetwork(nn.Module):
         """Draw one replica's initial weights and biases."""
         for layer, affine in zip(self.architecture.layers(), self.affine_layers, strict=True):
             weight = affine.weight[replica]
-            shape = (layer.num_outputs, layer.fan_in)
-            stream = f"{layer.kind}.{layer.index}"
-            fan_out = weight[:, 0].numel()
-            drawn = torch.from_numpy(draw_weight(scheme, gain, seed, stream, shape, fan_out))
-            weight.copy_(drawn.view(weight.shape))
+            drawn, bias = draw_layer(scheme, gain, seed, layer, fan_out=weight[:, 0].numel())
+            weight.copy_(torch.from_numpy(drawn).view(weight.shape))
             if affine.bias is not None:
-                affine.bias[replica, 0] = torch.from_numpy(draw_bias(scheme, seed, stream, shape))
+                affine.bias[replica, 0] = torch.from_numpy(bias)
 
     def state_of(self, replica: int) -> dict[str, Tensor]:
         """A copy of one replica's parameters and statistics, e.g. ``linear0.weight`` → shape (outputs, inputs)."""

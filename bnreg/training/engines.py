@@ -1,15 +1,27 @@
-"""The engines: ways to train a shard. Callers use only the protocol and do not know how a step is done."""
+"""The engines: ways to train a shard. Callers use only the protocol and do not know how a step is done.
+
+All engines share the frame of an engine: epochs, records, what is kept, and the state. What is their own is a program,
+which trains the networks of a shard, and its stacks, which evaluate them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bnreg.config.experiment import Cell
+    from bnreg.config.schema import Settings
     from bnreg.data import Dataset
+    from bnreg.nn.architecture import Architecture
     from bnreg.training.messages import EngineState, EpochDone, ShardResult, StepsDone
+    from bnreg.training.order import Order
     from bnreg.training.shards import Shard
 
 
@@ -35,6 +47,104 @@ class Engine(Protocol):
         """A copy of everything that is needed to continue."""
 
 
+class Evaluated(NamedTuple):
+    """An evaluation that is not recorded yet.
+
+    Attributes:
+        metrics: Each replica's metrics, by column.
+        correct: Whether each test example is classified correctly, shape (R, n).
+    """
+
+    metrics: list[dict[str, float]]
+    correct: NDArray[np.bool_]
+
+
+class TrainableStack(Protocol):
+    """The replicas of some cells of one structure, ordered by cell and then by seed.
+
+    The examples of a split are the engine's own; they come from its program.
+    """
+
+    @property
+    def replicas(self) -> Sequence[tuple[Cell, int]]:
+        """The cell and seed of each replica."""
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the first cell, for everything that is the same in all cells."""
+
+    @property
+    def architecture(self) -> Architecture:
+        """The architecture of all cells."""
+
+    @property
+    def has_norms(self) -> bool:
+        """Whether the networks have statistics."""
+
+    def evaluate(self, sets: Mapping[str, Any], *, diagnose: bool = True) -> Evaluated:
+        """Evaluate on each split in eval mode, with the diagnostics that the settings ask for."""
+
+    def metric_names(self, splits: Iterable[str]) -> set[str]:
+        """The names of the metrics that ``evaluate`` yields."""
+
+    def correct_statistics(self, examples: Any, *, as_identity: bool = False) -> None:
+        """Replace the running statistics with those of all these examples, see ``nn.population``."""
+
+    def state_of(self, replica: int) -> dict[str, NDArray[Any]]:
+        """A copy of a replica's parameters and statistics, e.g. ``linear0.weight`` → shape (outputs, inputs)."""
+
+    def restore_replica(self, replica: int, state: Mapping[str, NDArray[Any]]) -> None:
+        """Replace a replica's parameters and statistics by a copy that ``state_of`` made."""
+
+    def preserved(self) -> AbstractContextManager[None]:
+        """Allow changes to the networks within this block; afterwards they are restored bit for bit."""
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """A copy of parameters, statistics, moments and random number streams, by name."""
+
+    def restore(self, state: Mapping[str, NDArray[Any]], num_steps: int) -> None:
+        """Restore the ``state`` of another stack after this many steps; other names are ignored."""
+
+    def weight_hashes(self) -> list[str]:
+        """One SHA-256 per replica over its weights."""
+
+
+class StepsTrained(NamedTuple):
+    """Some steps that a program has done.
+
+    Attributes:
+        num_steps: Their number.
+        seconds: The time that they took in each stack.
+    """
+
+    num_steps: int
+    seconds: Sequence[float]
+
+
+class Program(Protocol):
+    """What an engine makes of a shard."""
+
+    @property
+    def stacks(self) -> Sequence[TrainableStack]:
+        """The stacks, in the shard's order."""
+
+    @property
+    def sets(self) -> Mapping[str, Any]:
+        """The examples of each split, for the stacks' ``evaluate``."""
+
+    @property
+    def order(self) -> Order:
+        """The order of the examples."""
+
+    def train(self, epoch: int, *, skip: int) -> Iterator[StepsTrained]:
+        """Train all stacks on an epoch's batches, and stop for a moment after some steps.
+
+        Args:
+            epoch: Counted from 1.
+            skip: Number of batches to skip because they were read before.
+        """
+
+
 @dataclass(frozen=True)
 class EngineKind:
     """The setup of an engine.
@@ -57,9 +167,10 @@ def _prepare_torch() -> None:
 
 
 def _make_stacked(shard: Shard, dataset: Dataset, device: str, state: EngineState | None) -> Engine:
-    from bnreg.training.stacked.engine import StackedEngine
+    from bnreg.training.frame import FramedEngine
+    from bnreg.training.stacked.program import StackedProgram
 
-    return StackedEngine(shard, dataset, device, state)
+    return FramedEngine(shard, dataset.num_classes, StackedProgram(shard, dataset, device), state)
 
 
 ENGINES: dict[str, EngineKind] = {"torch": EngineKind(_prepare_torch, _make_stacked)}

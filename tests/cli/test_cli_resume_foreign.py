@@ -8,7 +8,7 @@ from support.command_line import EXPERIMENT
 from support.small_runs import plan_of, train_plan, training_here
 
 from bnreg.runs import unfinished_runs
-from bnreg.training.stacked import engine
+from bnreg.training import frame
 
 FAST = EXPERIMENT.replace("lr: 0.01", "lr: 1.0")
 
@@ -16,7 +16,7 @@ FAST = EXPERIMENT.replace("lr: 0.01", "lr: 1.0")
 @pytest.fixture
 def stopped(tmp_path, monkeypatch):
     """``stopped("a", text)``: an experiment that was interrupted in its first shard, and its undisturbed run."""
-    monkeypatch.setattr(engine, "REPORT_SECONDS", -1.0)  # so that it can be interrupted at each step
+    monkeypatch.setattr(frame, "REPORT_SECONDS", -1.0)  # so that it can be interrupted at each step
 
     def begin(name, text):
         folder = tmp_path / name

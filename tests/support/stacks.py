@@ -3,8 +3,8 @@
 import torch
 
 from bnreg.names import ReplicaId
+from bnreg.training.engines import ENGINES
 from bnreg.training.shards import architecture, plan_shards
-from bnreg.training.stacked.engine import StackedEngine
 from bnreg.training.stacked.stack import Stack
 
 CPU = torch.device("cpu")
@@ -19,9 +19,14 @@ def shard_of(cells, seeds=(3, 5)):
     return shard
 
 
-def trained(shard, dataset, device=CPU, state=None):
+def make_engine(name, shard, dataset, device="cpu", state=None):
+    """An engine of the table."""
+    return ENGINES[name].make(shard, dataset, str(device), state)
+
+
+def trained(shard, dataset, device=CPU, state=None, engine="torch"):
     """Train a shard to the end in this process; return its result."""
-    engine = StackedEngine(shard, dataset, device, state)
+    engine = make_engine(engine, shard, dataset, device, state)
     for _ in engine.train():
         pass
     return engine.result()

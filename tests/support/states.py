@@ -8,11 +8,10 @@ import pytest
 from hypothesis import strategies as st
 from support.cells import make_cell, make_tiny
 from support.run_fuzz import VALUES, paths_of
-from support.stacks import BN, CPU, PLAIN, shard_of
+from support.stacks import BN, PLAIN, make_engine, shard_of
 
+from bnreg.training import frame
 from bnreg.training.messages import EngineState
-from bnreg.training.stacked import engine
-from bnreg.training.stacked.engine import StackedEngine
 
 DATA = {"batch_size": 30, "train_size": 80, "validation_size": 40}
 TRAINING = {"epochs": 3, "early_stopping": {"patience": 1, "metric": "validation_loss"}, "weights": "best"}
@@ -27,8 +26,8 @@ TINY = make_tiny()
 def state_in_training(shard=SHARD):
     """The state in the middle of the second epoch, as it is after a stay on the disk."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "REPORT_SECONDS", -1.0)
-        it = StackedEngine(shard, TINY, CPU)
+        patch.setattr(frame, "REPORT_SECONDS", -1.0)
+        it = make_engine("torch", shard, TINY, "cpu")
         for _ in it.train():
             if it._epochs == 1 and it._steps_in_epoch == 2:
                 break
@@ -102,7 +101,7 @@ def state_changes(draw):
 def is_continued_or_refused(state):
     """Train from a state to the end, unless it is refused with a reason."""
     try:
-        it = StackedEngine(SHARD, TINY, CPU, state)
+        it = make_engine("torch", SHARD, TINY, "cpu", state)
     except ValueError:
         return
     for _ in it.train():

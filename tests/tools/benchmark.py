@@ -130,11 +130,11 @@ def keeping() -> dict[str, float]:
     from bnreg.experiment.collect import place_of
     from bnreg.experiment.plan import plan_experiment
     from bnreg.experiment.story import begin_experiment
-    from bnreg.training.stacked.engine import StackedEngine
+    from bnreg.training.engines import ENGINES
 
     torch.set_num_threads(1)
     plan = plan_experiment(CONFIG, ["jobs=2", "device=cpu"], data_folder=None, log=print)
-    engine = StackedEngine(plan.shards[0], plan.datasets["mnist"], torch.device("cpu"))
+    engine = ENGINES["torch"].make(plan.shards[0], plan.datasets["mnist"], "cpu", None)
     for message in engine.train():
         if getattr(message, "epoch", 0):
             break

@@ -24,9 +24,9 @@ from bnreg.data import attach
 from bnreg.data.datasets import DATASETS
 from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS
 from bnreg.runs import UnfinishedRun, unfinished_runs
+from bnreg.training import frame
 from bnreg.training.messages import Progressed, ShardDone
 from bnreg.training.shard_job import train_and_keep
-from bnreg.training.stacked import engine
 
 CONFIG = """\
 name: here
@@ -73,7 +73,7 @@ class Here:
         small = replace(DATASETS["mnist_5k"], num_train=200, num_test=100, read=tiny, fingerprint=None)
         patch.setitem(DATASETS, "tiny", small)
         patch.setitem(EXECUTORS, DEFAULT_EXECUTOR, self._in_turns)
-        patch.setattr(engine, "REPORT_SECONDS", -1.0)  # a message after each step
+        patch.setattr(frame, "REPORT_SECONDS", -1.0)  # a message after each step
         patch.setattr(train, "_draw_curves", lambda _: {"curves.svg": b"<svg/>"})
         root = self.new_root()
         ended = self.train(root, watch=self._count)

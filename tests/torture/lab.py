@@ -35,7 +35,7 @@ from bnreg.report.comparison import tables
 from bnreg.runs import UnfinishedRun, unfinished_runs
 from bnreg.runs.folder import checked_files
 from bnreg.runs.listing import list_runs
-from bnreg.training.stacked import engine
+from bnreg.training import frame
 
 sys.path.append(str(Path(__file__).parent.parent))
 from support.made_runs import steps_kept
@@ -263,7 +263,7 @@ def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Pat
     torch.set_num_threads(1)
     DATASETS["tiny"] = replace(DATASETS["mnist_5k"], num_train=200, num_test=100, read=tiny, fingerprint=None)
     train._draw_curves = lambda _: {"curves.svg": b"<svg/>"}
-    engine.REPORT_SECONDS = 0.0
+    frame.REPORT_SECONDS = 0.0
     processes.CONTEXT = multiprocessing.get_context("fork")
     if setup is not None:
         setup()

@@ -67,7 +67,7 @@ def _limit_memory(steps: int) -> None:
 
     def batches(self, epoch, *, skip=0):
         for number, batch in enumerate(real(self, epoch, skip=skip), start=skip):
-            if 0 in self._seeds and (epoch - 1) * self.num_steps + number >= steps:
+            if 0 in self.order.hashes() and (epoch - 1) * self.order.num_steps + number >= steps:
                 pages = int(Path("/proc/self/statm").read_text().split()[0])
                 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize(),) * 2)
                 np.ones(1 << 28)

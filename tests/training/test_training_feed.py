@@ -91,7 +91,7 @@ def test_training_images_are_moved_and_no_others(tiny, device):
     still, moving = (make_feed(tiny, device=device, validation_size=100, augment=a) for a in ({}, MOVED))
     (x, y), (moved, labels) = epoch_of(still), epoch_of(moving)
     assert torch.equal(labels, y)
-    assert moving.order_hashes() == still.order_hashes()
+    assert moving.order.hashes() == still.order.hashes()
     assert moved.shape == x.shape
     assert moved.dtype == x.dtype
     assert (moved - x).abs().amax(2).gt(0.1).all()
@@ -127,7 +127,7 @@ def test_a_seeds_augmented_noisy_batches_do_not_depend_on_the_other_seeds(tiny, 
 def test_a_batch_of_all_examples_is_the_entire_training_split(tiny, data):
     """It is in the order of the epoch, as with any batch size."""
     whole, small = (make_feed(tiny, batch_size=batch_size, **data) for batch_size in ("all", 10))
-    assert whole.num_steps == 1
+    assert whole.order.num_steps == 1
     ((x, y),) = whole.batches(1)
     assert all(map(torch.equal, (x, y), epoch_of(small)))
-    assert whole.order_hashes() == small.order_hashes()
+    assert whole.order.hashes() == small.order.hashes()

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 from hypothesis import given, settings
 from support.cells import make_cell
-from support.stacks import BN, CPU, PLAIN, shard_of, trained
+from support.stacks import BN, PLAIN, make_engine, shard_of, trained
 from support.states import (
     CELLS,
     DATA,
@@ -20,7 +20,6 @@ from support.states import (
 )
 
 from bnreg.training.shard_job import train_and_keep
-from bnreg.training.stacked.engine import StackedEngine
 
 
 def test_its_own_state_is_accepted():
@@ -30,7 +29,7 @@ def test_its_own_state_is_accepted():
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_not_a_state_of_this_shard_is_refused(name):
     with pytest.raises(ValueError, match=r"^(it|its|what it kept) "):
-        StackedEngine(SHARD, TINY, CPU, changed(REFUSED[name]))
+        make_engine("torch", SHARD, TINY, "cpu", changed(REFUSED[name]))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +41,7 @@ def test_what_is_not_a_state_of_this_shard_is_refused(name):
 )
 def test_the_state_of_other_networks_is_refused(change, reason):
     with pytest.raises(ValueError, match=reason):
-        StackedEngine(shard_of(CELLS, **change), TINY, CPU, STATE)
+        make_engine("torch", shard_of(CELLS, **change), TINY, "cpu", STATE)
 
 
 def test_the_state_of_networks_with_other_initial_weights_is_refused():
@@ -51,7 +50,7 @@ def test_the_state_of_networks_with_other_initial_weights_is_refused():
         make_cell("plain", model=PLAIN | {"init": {"gain": 2.0}}, data=DATA, training=TRAINING),
     ]
     with pytest.raises(ValueError, match="its networks began with other weights"):
-        StackedEngine(shard_of(other), TINY, CPU, STATE)
+        make_engine("torch", shard_of(other), TINY, "cpu", STATE)
 
 
 class Kept:

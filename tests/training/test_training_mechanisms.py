@@ -30,7 +30,7 @@ def make_feed(dataset, cell, seeds, device=CPU):
 def trained(dataset, cell, seeds=(0, 1), device=CPU, epochs=2):
     """A stack of one cell after some epochs, and its feed."""
     feed = make_feed(dataset, cell, seeds, device)
-    stack = make_stack([cell], seeds, steps_per_epoch=feed.num_steps, device=device)
+    stack = make_stack([cell], seeds, steps_per_epoch=feed.order.num_steps, device=device)
     for epoch in range(1, epochs + 1):
         for x, y in feed.batches(epoch):
             stack.step(x, y)
@@ -86,7 +86,7 @@ def test_m6_every_placement_and_m10_every_kind_of_network_trains_like_torch_nn(t
         optimizer={"name": "sgd", "lr": 0.1},
     )
     feed = make_feed(tiny, cell, (0, 1), device)
-    stack = make_stack([cell], (0, 1), steps_per_epoch=feed.num_steps, device=device)
+    stack = make_stack([cell], (0, 1), steps_per_epoch=feed.order.num_steps, device=device)
     single = as_torch(stack.network, 1)
     kinds = [type(layer).__name__.removesuffix("1d").removesuffix("2d") for layer in single]
     norm, activation = kinds.index("BatchNorm"), kinds.index("ReLU")
@@ -171,7 +171,7 @@ def test_m7_a_batch_may_be_the_entire_training_set(tiny, norm, device):
         optimizer={"name": "sgd", "lr": 0.5},
     )
     feed = make_feed(tiny, cell, (0, 1), device)
-    assert feed.num_steps == 1
+    assert feed.order.num_steps == 1
     stack = make_stack([cell], (0, 1), steps_per_epoch=1, device=device)
     single = as_torch(stack.network, 1)
     optimizer = torch.optim.SGD(single.parameters(), lr=0.5)
@@ -322,7 +322,7 @@ def test_m14_a_penalty_is_a_term_of_the_loss(tiny, kind, l1_share, on):
         for name, strength in zip("ab", strengths, strict=True)
     ]
     feed = make_feed(tiny, cells[0], (0,))
-    stack = make_stack(cells, (0,), steps_per_epoch=feed.num_steps, device=CPU)
+    stack = make_stack(cells, (0,), steps_per_epoch=feed.order.num_steps, device=CPU)
     before = [parameter.detach().clone() for parameter in stack.network.parameters()]
     free = make_stack([make_cell(model=model)], (0,), steps_per_epoch=1, device=CPU).network
     x, y = next(feed.batches(1))

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 from support.cells import make_cell
-from support.stacks import BN, CNN, CPU, PLAIN, shard_of, trained
+from support.stacks import BN, CNN, PLAIN, make_engine, shard_of, trained
 
 from bnreg import stopping
 from bnreg.runs.shard import Origin, ShardPlace
+from bnreg.training import frame
 from bnreg.training.messages import ShardDone, ShardResult
 from bnreg.training.shard_job import train_and_keep
-from bnreg.training.stacked import engine
-from bnreg.training.stacked.engine import StackedEngine
 
 DATA = {"batch_size": 30, "train_size": 80, "validation_size": 40}
 STOPPING = {"patience": 1, "metric": "validation_loss"}
@@ -66,11 +65,11 @@ def assert_same(result: ShardResult, other: ShardResult):
 @pytest.mark.parametrize("case", CASES)
 def test_results_are_bit_identical_after_resuming_from_any_step(case, tiny, tmp_path, monkeypatch):
     """The state is written to disk and read back, as in a run that was stopped."""
-    monkeypatch.setattr(engine, "REPORT_SECONDS", -1.0)  # report every step
+    monkeypatch.setattr(frame, "REPORT_SECONDS", -1.0)  # report every step
     shard = shard_of(CASES[case])
     whole = trained(shard, tiny)
     place = place_of(shard, tmp_path)
-    first = StackedEngine(shard, tiny, CPU)
+    first = make_engine("torch", shard, tiny)
     num_states = 0
     for _ in first.train():
         place.save(first.num_steps, first.state())
@@ -83,7 +82,7 @@ def test_results_are_bit_identical_after_resuming_from_any_step(case, tiny, tmp_
 
 def test_taking_the_state_changes_nothing(tiny):
     shard = shard_of(CASES["dropout and adam"])
-    watched = StackedEngine(shard, tiny, CPU)
+    watched = make_engine("torch", shard, tiny)
     for _ in watched.train():
         watched.state()
     assert_same(watched.result(), trained(shard, tiny))
@@ -92,7 +91,7 @@ def test_taking_the_state_changes_nothing(tiny):
 @pytest.mark.parametrize("case", CASES)
 def test_a_shard_that_is_stopped_anywhere_resumes_with_the_same_results(case, tiny, tmp_path, monkeypatch):
     """In training, evaluation and statistics: each loop obeys the request, and the state is then always intact."""
-    monkeypatch.setattr(engine, "REPORT_SECONDS", -1.0)
+    monkeypatch.setattr(frame, "REPORT_SECONDS", -1.0)
     shard = shard_of(CASES[case])
     whole = trained(shard, tiny)
     asked, limit = 0, 0
@@ -131,8 +130,9 @@ def test_a_stop_takes_effect_between_two_chunks_of_any_long_loop(tiny, monkeypat
     monkeypatch.setattr(stopping._requested, "is_set", lambda: True)
     cell = make_cell(model=BN | {"norm_init": "identity"})
     with pytest.raises(stopping.StoppedError):
-        StackedEngine(shard_of([cell]), tiny, CPU)
-    stack = StackedEngine(shard_of([make_cell(model=BN, training={"measure": ("input_gradient",)})]), tiny, CPU)
+        make_engine("torch", shard_of([cell]), tiny)
+    shard = shard_of([make_cell(model=BN, training={"measure": ("input_gradient",)})])
+    stack = make_engine("torch", shard, tiny)
     with pytest.raises(stopping.StoppedError):
         stack._evaluate()
 

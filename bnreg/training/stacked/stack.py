@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bnreg.config.experiment import Cell
@@ -15,7 +17,9 @@ from bnreg.nn.evaluation import evaluate
 from bnreg.nn.examples import Examples, for_replicas
 from bnreg.nn.network import StackedNetwork
 from bnreg.nn.penalties import PENALTIES, penalty
+from bnreg.nn.population import correct_statistics
 from bnreg.streams import stream
+from bnreg.training.engines import Evaluated
 from bnreg.training.stacked.optimizers import StackedOptimizer
 
 
@@ -25,6 +29,7 @@ class Stack:
     Attributes:
         replicas: The cell and seed of each replica.
         settings: Those of the first cell, for everything that is the same in all cells.
+        architecture: The architecture of all cells.
         network: The stacked network.
         optimizer: The optimiser that trains it.
         device: The device that holds them.
@@ -47,6 +52,7 @@ class Stack:
         device: torch.device,
     ) -> None:
         self.settings = cells[0].settings
+        self.architecture = architecture
         self.replicas = [(cell, seed) for cell in cells for seed in seeds]
         self._generators = [_dropout_generator(cell, seed, device) for cell, seed in self.replicas]
         self.network = StackedNetwork(
@@ -79,20 +85,33 @@ class Stack:
         loss.backward()  # type: ignore[no-untyped-call] # torch's own
         self.optimizer.step()
 
-    def evaluate(self, sets: Mapping[str, Examples]) -> tuple[list[dict[str, float]], Tensor]:
-        """Evaluate on each split, and run the diagnostics that the settings ask for on the test set.
+    @property
+    def has_norms(self) -> bool:
+        """Whether the networks have statistics."""
+        return bool(self.network.batch_norms)
 
-        Returns:
-            One dictionary of metrics per replica, and whether each test example is classified correctly, shape (R, n).
-        """
+    def evaluate(self, sets: Mapping[str, Examples], *, diagnose: bool = True) -> Evaluated:
+        """Evaluate on each split, and run the diagnostics that the settings ask for on the test set."""
         columns: dict[str, list[float]] = {}
         found = {split: evaluate(self.network, examples) for split, examples in sets.items()}
         for split, one in found.items():
             columns |= {f"{split}_{name}": means.tolist() for name, means in one.means.items()}
-        for name in self.settings.training.measure:
+        for name in self.settings.training.measure if diagnose else ():
             columns[f"test_{name}"] = DIAGNOSTICS[name](self.network, sets["test"]).tolist()
         metrics = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        return metrics, found["test"].correct
+        return Evaluated(metrics, found["test"].correct.cpu().numpy())
+
+    def correct_statistics(self, examples: Examples, *, as_identity: bool = False) -> None:
+        """Replace the running statistics with those of all these examples."""
+        correct_statistics(self.network, examples, as_identity=as_identity)
+
+    def state_of(self, replica: int) -> dict[str, NDArray[Any]]:
+        """A copy of a replica's parameters and statistics."""
+        return {name: values.cpu().numpy() for name, values in self.network.state_of(replica).items()}
+
+    def restore_replica(self, replica: int, state: Mapping[str, NDArray[Any]]) -> None:
+        """Replace a replica's parameters and statistics by a copy that ``state_of`` made."""
+        self.network.restore(replica, {name: torch.from_numpy(values) for name, values in state.items()})
 
     def metric_names(self, splits: Iterable[str]) -> set[str]:
         """The names of the metrics that ``evaluate`` yields."""
@@ -111,18 +130,20 @@ class Stack:
                 penalised.append((parameter, strength * share, strength * (1 - share)))
         return penalised
 
-    def state(self) -> dict[str, Tensor]:
+    def state(self) -> dict[str, NDArray[Any]]:
         """Parameters, statistics, moments and the state of each dropout generator, by name."""
-        generators = {f"generator/{r}": generator.get_state() for r, generator in enumerate(self._generators)}
-        return self._live_tensors() | generators
+        live = {name: values.detach().cpu().numpy().copy() for name, values in self._live_tensors().items()}
+        generators = {f"generator/{r}": one.get_state().numpy() for r, one in enumerate(self._generators)}
+        return live | generators
 
     @torch.no_grad()
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Restore the ``state`` of another stack, in place; other names are ignored."""
+    def restore(self, state: Mapping[str, NDArray[Any]], num_steps: int) -> None:
+        """Restore the ``state`` of another stack after this many steps, in place; other names are ignored."""
         for name, values in self._live_tensors().items():
-            values.copy_(state[name].view(values.shape))
+            values.copy_(torch.from_numpy(state[name]).view(values.shape))
         for replica, generator in enumerate(self._generators):
-            generator.set_state(state[f"generator/{replica}"])
+            generator.set_state(torch.from_numpy(state[f"generator/{replica}"]))
+        self.optimizer.num_steps = num_steps
 
     def _live_tensors(self) -> dict[str, Tensor]:
         network = {f"network/{name}": values for name, values in self.network.state_dict().items()}

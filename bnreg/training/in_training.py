@@ -1,26 +1,16 @@
 """A stack with everything that its training needs: records, kept states and timing."""
 
-import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from torch import Tensor
+from numpy.typing import NDArray
 
 from bnreg.names import ReplicaId
-from bnreg.nn.examples import Examples
-from bnreg.nn.population import correct_statistics
+from bnreg.training.engines import Evaluated, TrainableStack
+from bnreg.training.keeping import Keeper, Sets
 from bnreg.training.messages import Proof, Row, ShardResult
 from bnreg.training.record import ReplicaRecord
 from bnreg.training.shards import count_parameters
-from bnreg.training.stacked.keeping import Keeper
-from bnreg.training.stacked.stack import Stack
-
-
-class Evaluated(NamedTuple):
-    """An evaluation that is not recorded yet: each replica's metrics, and the examples that it gets right."""
-
-    metrics: list[dict[str, float]]
-    correct: Tensor
 
 
 class StackInTraining:
@@ -36,7 +26,7 @@ class StackInTraining:
         num_classes: Number of classes of the data set.
     """
 
-    def __init__(self, stack: Stack, num_classes: int) -> None:
+    def __init__(self, stack: TrainableStack, num_classes: int) -> None:
         self.stack = stack
         self.num_replicas = len(stack.replicas)
         self.seconds = 0.0
@@ -49,20 +39,14 @@ class StackInTraining:
         """Whether all replicas have stopped."""
         return all(record.stopped for record in self._records)
 
-    def begin(self, sets: Mapping[str, Examples]) -> None:
+    def begin(self, sets: Sets) -> None:
         """Make the settings' changes to the network before the first step."""
         if self.stack.settings.model.norm_init == "identity":
-            correct_statistics(self.stack.network, sets["train"], as_identity=True)
+            self.stack.correct_statistics(sets["train"], as_identity=True)
 
-    def timed_step(self, x: Tensor, y: Tensor) -> None:
-        """Train on one batch and time it; on an asynchronous device the time is meaningless."""
-        start = time.perf_counter()
-        self.stack.step(x, y)
-        self.seconds += time.perf_counter() - start
-
-    def evaluate(self, sets: Mapping[str, Examples]) -> Evaluated:
+    def evaluate(self, sets: Sets) -> Evaluated:
         """Evaluate all replicas; nothing is recorded yet, so this may be stopped halfway."""
-        return Evaluated(*self.stack.evaluate(sets))
+        return self.stack.evaluate(sets)
 
     def note(self, epoch: int, evaluated: Evaluated) -> list[Row]:
         """Record an epoch's evaluation; return a row for each replica that has not stopped."""
@@ -71,9 +55,7 @@ class StackInTraining:
         self._keeper.keep(evaluated.correct)
         return rows
 
-    def add_to(
-        self, result: ShardResult, sets: Mapping[str, Examples], order_hashes: Sequence[Mapping[int, str]]
-    ) -> None:
+    def add_to(self, result: ShardResult, sets: Sets, order_hashes: Sequence[Mapping[int, str]]) -> None:
         """Add the replicas' final results to the shard's; the stack itself does not change.
 
         Args:
@@ -87,15 +69,15 @@ class StackInTraining:
         result.correct.update(self._keeper.correct())
         cost = {
             "seconds": self.seconds / self.num_replicas,
-            "num_parameters": count_parameters(self.stack.network.architecture),
+            "num_parameters": count_parameters(self.stack.architecture),
         }
         for record, weights, metrics in zip(self._records, self._weight_hashes, by_population, strict=True):
             result.tables["summary"].append(record.summary(metrics) | cost)
             order = order_hashes[record.num_epochs - 1][record.replica.seed]
             result.pairing.append(Proof(record.replica, weights, order, record.num_epochs))
 
-    def arrays(self) -> dict[str, Tensor]:
-        """The tensors of its state, by name, not copied."""
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays of its state, by name."""
         return self.stack.state() | self._keeper.state()
 
     def facts(self) -> dict[str, Any]:
@@ -104,10 +86,10 @@ class StackInTraining:
 
     def restore(
         self,
-        arrays: Mapping[str, Tensor],
+        arrays: Mapping[str, NDArray[Any]],
         facts: Mapping[str, Any],
         rows: Mapping[ReplicaId, Sequence[Row]],
-        sets: Mapping[str, Examples],
+        sets: Sets,
         *,
         num_epochs: int,
         num_steps: int,
@@ -136,6 +118,5 @@ class StackInTraining:
             if len(mine) != num_epochs and not record.stopped:
                 raise ValueError("it lacks the rows of an epoch")
         self._keeper.restore(arrays, sets["test"].indices.shape[1])
-        self.stack.restore(arrays)
-        self.stack.optimizer.num_steps = num_steps
+        self.stack.restore(arrays, num_steps)
         self.seconds = float(facts["seconds"])

@@ -1,52 +1,32 @@
-"""The torch engine: a shard's replicas as stacks with a leading replica axis, on CPU and CUDA."""
+"""The frame of every engine: epochs, records, what is kept, and the state to continue from."""
 
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 
-import torch
-
-from bnreg.data import Dataset
 from bnreg.names import ReplicaId
+from bnreg.training.engines import Program
+from bnreg.training.in_training import StackInTraining
 from bnreg.training.messages import EngineState, EpochDone, Row, ShardResult, StepsDone
-from bnreg.training.shards import Shard, architecture
-from bnreg.training.stacked.feed import Feed
-from bnreg.training.stacked.in_training import StackInTraining
-from bnreg.training.stacked.stack import Stack
+from bnreg.training.shards import Shard
 
 REPORT_SECONDS = 0.2
 
 
-class StackedEngine:
-    """Trains all replicas of a shard; see ``engines.Engine``.
+class FramedEngine:
+    """Trains all replicas of a shard with a program; see ``engines.Engine``.
 
     Args:
         shard: The shard to train.
-        dataset: The data.
-        device: The device to train on.
+        num_classes: Number of classes of the data set.
+        program: The networks, untrained.
         state: Where to continue; None starts from the beginning.
     """
 
-    def __init__(
-        self, shard: Shard, dataset: Dataset, device: str | torch.device, state: EngineState | None = None
-    ) -> None:
+    def __init__(self, shard: Shard, num_classes: int, program: Program, state: EngineState | None = None) -> None:
         self._shard = shard
-        self._device = torch.device(device)
-        self._feed = Feed(dataset, shard.settings.data, shard.seeds, self._device, drop_single=shard.drop_single)
-        self._sets = self._feed.evaluation_sets()
-        self._stacks = [
-            StackInTraining(
-                Stack(
-                    cells,
-                    shard.seeds,
-                    architecture=architecture(cells[0].settings, dataset.train_images.shape[1:], dataset.num_classes),
-                    steps_per_epoch=self._feed.num_steps,
-                    device=self._device,
-                ),
-                dataset.num_classes,
-            )
-            for cells in shard.stacks
-        ]
+        self._program = program
+        self._stacks = [StackInTraining(stack, num_classes) for stack in program.stacks]
         self._order_hashes: list[dict[int, str]] = []  # of each finished epoch, by seed
         self._epochs = 0  # evaluated epochs
         self._steps_in_epoch = 0
@@ -55,12 +35,12 @@ class StackedEngine:
             self._restore(state)
             return
         for one in self._stacks:
-            one.begin(self._sets)
+            one.begin(program.sets)
 
     @property
     def num_steps(self) -> int:
         """Number of optimiser steps done."""
-        return self._epochs * self._feed.num_steps + self._steps_in_epoch
+        return self._epochs * self._program.order.num_steps + self._steps_in_epoch
 
     def train(self) -> Iterator[StepsDone | EpochDone]:
         """Train to the end and report progress.
@@ -76,26 +56,19 @@ class StackedEngine:
     def _train_epoch(self) -> Iterator[StepsDone]:
         """The remaining steps of the epoch."""
         last_report = time.monotonic()
-        start = time.perf_counter()
-        seconds_before = [one.seconds for one in self._stacks]
-        for x, y in self._feed.batches(self._epochs + 1, skip=self._steps_in_epoch):
-            for one in self._stacks:
-                one.timed_step(x, y)
-            self._steps_in_epoch += 1
+        for trained in self._program.train(self._epochs + 1, skip=self._steps_in_epoch):
+            for one, seconds in zip(self._stacks, trained.seconds, strict=True):
+                one.seconds += seconds
+            self._steps_in_epoch += trained.num_steps
             if time.monotonic() - last_report > REPORT_SECONDS:
                 last_report = time.monotonic()
                 yield StepsDone(self._shard.index, self.num_steps)
-        if self._device.type != "cpu":  # a step returns before it is done, so only the epoch is timed and then divided
-            torch.cuda.synchronize(self._device)
-            each = (time.perf_counter() - start) / self._shard.num_replicas
-            for one, before in zip(self._stacks, seconds_before, strict=True):
-                one.seconds = before + each * one.num_replicas
 
     def _evaluate(self) -> list[Row]:
         """Evaluate all replicas, and record the results only when all are done; the epoch is then finished."""
-        evaluated = [one.evaluate(self._sets) for one in self._stacks]
+        evaluated = [one.evaluate(self._program.sets) for one in self._stacks]
         self._epochs, self._steps_in_epoch = self._epochs + 1, 0
-        self._order_hashes.append(self._feed.order_hashes())
+        self._order_hashes.append(self._program.order.hashes())
         noted = [one.note(self._epochs, found) for one, found in zip(self._stacks, evaluated, strict=True)]
         rows = [row for of_stack in noted for row in of_stack]
         self._rows += rows
@@ -105,15 +78,13 @@ class StackedEngine:
         """The results of the trained shard; the state does not change."""
         result = ShardResult(tables={"metrics": self._rows, "summary": []})
         for one in self._stacks:
-            one.add_to(result, self._sets, self._order_hashes)
+            one.add_to(result, self._program.sets, self._order_hashes)
         return result
 
     def state(self) -> EngineState:
         """A copy of everything that is needed to continue."""
         arrays = {
-            f"stack{i}/{name}": values.detach().cpu().numpy().copy()
-            for i, one in enumerate(self._stacks)
-            for name, values in one.arrays().items()
+            f"stack{i}/{name}": values for i, one in enumerate(self._stacks) for name, values in one.arrays().items()
         }
         facts = {
             "epochs": self._epochs,
@@ -137,14 +108,17 @@ class StackedEngine:
 
     def _continue_from(self, state: EngineState) -> None:
         epochs, steps, rows = (state.facts[name] for name in ("epochs", "steps_in_epoch", "rows"))
-        if not (epochs in range(self._shard.settings.training.epochs + 1) and steps in range(self._feed.num_steps + 1)):
+        if not (
+            epochs in range(self._shard.settings.training.epochs + 1)
+            and steps in range(self._program.order.num_steps + 1)
+        ):
             raise ValueError("its steps are beyond the last epoch")
         if len(state.facts["stacks"]) != len(self._stacks):
             raise ValueError("it has another number of stacks")
         self._epochs, self._steps_in_epoch, self._rows = epochs, steps, [*rows]
         for epoch in range(1, self._epochs + 1):  # a partial hash cannot be saved, so the orders are hashed again
-            self._feed.order(epoch)
-            self._order_hashes.append(self._feed.order_hashes())
+            self._program.order.of_epoch(epoch)
+            self._order_hashes.append(self._program.order.hashes())
         if state.facts["batch_order"] != self._batch_order():
             raise ValueError("its examples came in another order")
         by_replica: dict[ReplicaId, list[Row]] = defaultdict(list)
@@ -153,10 +127,8 @@ class StackedEngine:
         for i, (one, facts) in enumerate(zip(self._stacks, state.facts["stacks"], strict=True)):
             prefix = f"stack{i}/"
             arrays = {
-                name.removeprefix(prefix): torch.from_numpy(values)
-                for name, values in state.arrays.items()
-                if name.startswith(prefix)
+                name.removeprefix(prefix): values for name, values in state.arrays.items() if name.startswith(prefix)
             }
-            one.restore(arrays, facts, by_replica, self._sets, num_epochs=epochs, num_steps=self.num_steps)
+            one.restore(arrays, facts, by_replica, self._program.sets, num_epochs=epochs, num_steps=self.num_steps)
         if sum(one.num_replicas for one in self._stacks) < len(by_replica):
             raise ValueError("it has rows of other networks")

@@ -1,0 +1,55 @@
+"""The torch engine's program: a shard's replicas as stacks with a leading replica axis, on CPU and CUDA."""
+
+import time
+from collections.abc import Iterator
+
+import torch
+
+from bnreg.data import Dataset
+from bnreg.training.engines import StepsTrained
+from bnreg.training.shards import Shard, architecture
+from bnreg.training.stacked.feed import Feed
+from bnreg.training.stacked.stack import Stack
+
+
+class StackedProgram:
+    """The stacks of a shard, and the batches that they read; see ``engines.Program``.
+
+    Args:
+        shard: The shard to train.
+        dataset: The data.
+        device: The device to train on.
+    """
+
+    def __init__(self, shard: Shard, dataset: Dataset, device: str) -> None:
+        self._device = torch.device(device)
+        self._feed = Feed(dataset, shard.settings.data, shard.seeds, self._device, drop_single=shard.drop_single)
+        self.order = self._feed.order
+        self.sets = self._feed.evaluation_sets()
+        self.stacks = [
+            Stack(
+                cells,
+                shard.seeds,
+                architecture=architecture(cells[0].settings, dataset.train_images.shape[1:], dataset.num_classes),
+                steps_per_epoch=self.order.num_steps,
+                device=self._device,
+            )
+            for cells in shard.stacks
+        ]
+
+    def train(self, epoch: int, *, skip: int) -> Iterator[StepsTrained]:
+        """Train on an epoch's batches, and stop for a moment after each."""
+        is_timed = self._device.type == "cpu"  # elsewhere a step returns before it is done
+        start = time.perf_counter()
+        for x, y in self._feed.batches(epoch, skip=skip):
+            seconds = []
+            for stack in self.stacks:
+                before = time.perf_counter()
+                stack.step(x, y)
+                seconds.append((time.perf_counter() - before) * is_timed)
+            yield StepsTrained(1, seconds)
+        if not is_timed:  # only the epoch is timed, and then divided
+            torch.cuda.synchronize(self._device)
+            numbers = [len(stack.replicas) for stack in self.stacks]
+            each = (time.perf_counter() - start) / sum(numbers)
+            yield StepsTrained(0, [each * number for number in numbers])
