@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
     from bnreg.report.judgement import Verdicts
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 
 def judge(results: "Any", **request: "Any") -> "Verdicts":

@@ -34,6 +34,15 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="BNREG_DATA does not name a folder with the MNIST files"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_engine():
+    """Compile the engine, once on this machine, before any test trains: it says so, and takes some seconds."""
+    from bnreg.training.engines import ENGINES
+
+    if ENGINES["compiled"].unavailable() is None:
+        ENGINES["compiled"].prepare_process()
+
+
 @pytest.fixture(scope="session")
 def tiny():
     """A small data set that a small network learns in a few epochs."""

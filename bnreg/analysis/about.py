@@ -26,6 +26,7 @@ def about_run(run: Run) -> dict[str, Any]:
         "seconds": info.seconds,
         "command": list(info.command),
         "device": info.device,
+        "engine": info.engine,
         "num_workers": info.num_workers,
         "versions": dict(info.versions),
         "platform": info.platform,

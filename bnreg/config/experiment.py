@@ -37,6 +37,7 @@ class Experiment:
         baseline: The arm that the others are compared with; None if there is only one arm.
         seeds: The seeds, each once; if they are added in rounds, those of the first round.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        engine: Name of the engine that trains, or ``auto``.
         jobs: Number of parallel processes; None to choose it for the machine.
         snapshot_seconds: Time between two snapshots.
         points: The points of the sweep, in order; one empty point without a sweep.
@@ -54,6 +55,7 @@ class Experiment:
     baseline: str | None
     seeds: tuple[int, ...]
     device: str
+    engine: str
     jobs: int | None
     snapshot_seconds: float
     points: tuple[Mapping[str, Any], ...]

@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
 
 from bnreg.config.faults import fault
 from bnreg.config.schema import Section
 from bnreg.metrics import ACCURACY_SMALLEST_EFFECT, TEST_ACCURACY, effect_of
 from bnreg.names import NAME, SEED_LIMIT, why_no_file_name
 from bnreg.rounds import DEFAULT_FROM, Rounds, rounds_of
-from bnreg.wording import show
+from bnreg.wording import show, unknown
 
 MAX_SEEDS = 10_000
 
@@ -62,6 +62,13 @@ def _seeds(value: object) -> tuple[int, ...]:
 def _valid_device(value: str) -> str:
     if not _DEVICE.fullmatch(value):
         raise fault(f"expected auto, cpu, cuda or cuda:N, got {show(value)}")
+    return value
+
+
+def _known_engine(value: object, info: ValidationInfo) -> object:
+    names = info.context.engines if info.context else ()
+    if names and value not in ("auto", *names):
+        raise fault(unknown("engine", value, ["auto", *sorted(names)]))
     return value
 
 
@@ -124,6 +131,11 @@ class ExperimentFile(Section):
     )
     device: Annotated[str, AfterValidator(_valid_device)] = Field(
         default="auto", description="auto, cpu, cuda or cuda:N"
+    )
+    engine: Annotated[str, BeforeValidator(_known_engine)] = Field(
+        default="auto",
+        description="what trains: compiled (perceptrons on a CPU, needs the extra `fast`), torch, or auto: compiled "
+        "where it can",
     )
     jobs: int | None = Field(
         default=None, gt=0, examples=[2], description="parallel processes; null: chosen for the machine"

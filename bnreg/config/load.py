@@ -35,7 +35,7 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
         UserError: With one line for each mistake, in the order of the file.
     """
     document, mistakes = with_overrides(read_document(path), overrides)
-    header, header_mistakes = _header(document, path.stem)
+    header, header_mistakes = _header(document, path.stem, choices)
     arms = arms_of(document.content)
     sweep, sweep_mistakes = read_sweep(document, arms)
     complete = not (mistakes or sweep_mistakes)
@@ -59,6 +59,7 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
         baseline=header.baseline,
         seeds=header.seeds.first if isinstance(header.seeds, Rounds) else header.seeds,
         device=header.device,
+        engine=header.engine,
         jobs=header.jobs,
         snapshot_seconds=header.snapshot_seconds,
         points=sweep.points(),
@@ -71,12 +72,12 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
     )
 
 
-def _header(document: Document, stem: str) -> tuple[ExperimentFile | None, list[Mistake]]:
+def _header(document: Document, stem: str, choices: Choices) -> tuple[ExperimentFile | None, list[Mistake]]:
     """The top level of the file; the name defaults to the file's stem."""
     name = document.content.get("name")
     raw = {**document.content, "name": stem if name is None else name}
     try:
-        return ExperimentFile.model_validate(raw), []
+        return ExperimentFile.model_validate(raw, context=choices), []
     except ValidationError as error:
         mistakes = []
         for fault in faults(error, ExperimentFile):

@@ -50,6 +50,7 @@ def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices:
         "compare": header.compare.model_dump(),
         "sweep": content.get("sweep") or {},
         "device": header.device,
+        "engine": header.engine,
         "jobs": header.jobs,
         "snapshot_seconds": header.snapshot_seconds,
     }

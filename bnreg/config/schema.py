@@ -40,6 +40,7 @@ class Choices:
     """The names that a config may use.
 
     Args:
+        engines: Names of the engines.
         datasets: Names of the data sets.
         activations: Names of the activations.
         norms: Names of the normalisations, ``none`` among them.
@@ -51,6 +52,7 @@ class Choices:
         penalties: The same for each penalty, ``none`` among them.
     """
 
+    engines: Collection[str]
     datasets: Collection[str]
     activations: Collection[str]
     norms: Collection[str]

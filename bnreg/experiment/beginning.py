@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,9 @@ from bnreg.errors import UserError
 from bnreg.experiment.choices import all_choices
 from bnreg.experiment.plan import Plan, plan_experiment
 from bnreg.runs import CONFIG, SCHEMA_VERSION, Beginning, RunInfo, UnfinishedRun, UsedData, base_of, read_run
+from bnreg.training.engines import ENGINES
 
-RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair")
-# The packages that results depend on, down to the last bit; the others draw charts, or read and write files.
-DECISIVE_VERSIONS = ("bnreg", "torch", "numpy")
+RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair", "numba", "llvmlite")
 # Settings that no result depends on: with less memory, a user may want to resume with fewer processes.
 INDIFFERENT = ("jobs", "snapshot_seconds")
 # An absolute path in a word of the command line: the word itself, or a value of an option, an override or a mapping.
@@ -56,6 +55,7 @@ def describe_beginning(
         points=tuple(plain(point) for point in experiment.points),
         data={requested: _describe_data(dataset) for requested, dataset in plan.datasets.items()},
         device=plan.device,
+        engine=plan.engine,
         num_workers=plan.num_workers,
         threads_per_worker=1,
         shards=plan.described_shards,
@@ -106,6 +106,7 @@ def begin_again(
         load_data=load_data,
         cut_for=beginning.cut_for,
         trained=base.info.seeds if base else (),
+        begun_with=begun.engine,
     )
     now = describe_beginning(plan, command=(), data_folder=None).info
     changes = settings_that_differ(begun.config or {}, plain(now.config)) or [
@@ -123,9 +124,9 @@ def changed_versions(begun: RunInfo) -> list[str]:
     """The packages whose version decides the results and is another here than when a run began, a line each."""
     here = _versions()
     return [
-        f"{name} is {here[name]} here but was {begun.versions.get(name)} when the run began; install that version"
-        for name in DECISIVE_VERSIONS
-        if here[name] != begun.versions.get(name)
+        f"{name} is {here.get(name)} here but was {begun.versions.get(name)} when the run began; install that version"
+        for name in ("bnreg", *(ENGINES[begun.engine].packages if begun.engine in ENGINES else ()))
+        if here.get(name) != begun.versions.get(name)
     ]
 
 
@@ -195,7 +196,10 @@ def _describe_data(dataset: Dataset) -> UsedData:
 
 
 def _versions() -> dict[str, str]:
-    installed = {package: version(package) for package in RECORDED_VERSIONS}
+    installed = {}
+    for package in RECORDED_VERSIONS:
+        with suppress(PackageNotFoundError):  # the compiled engine's are an extra
+            installed[package] = version(package)
     return {"bnreg": bnreg.__version__, "python": platform.python_version()} | installed
 
 

@@ -8,6 +8,7 @@ from bnreg.nn.architecture import MODELS
 from bnreg.nn.init import INITS
 from bnreg.nn.norms import NORMS
 from bnreg.nn.penalties import PENALTIES
+from bnreg.training.engines import ENGINES
 from bnreg.training.schedules import SCHEDULES
 from bnreg.training.stacked.optimizers import OPTIMIZERS
 
@@ -15,6 +16,7 @@ from bnreg.training.stacked.optimizers import OPTIMIZERS
 def all_choices() -> Choices:
     """The current entries of all tables."""
     return Choices(
+        engines=tuple(ENGINES),
         datasets=tuple(DATASETS),
         activations=tuple(name for name, activation in ACTIVATIONS.items() if activation.trainable),
         norms=tuple(NORMS),

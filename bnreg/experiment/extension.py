@@ -94,7 +94,15 @@ def plan_extension(
             more = f"ask for more, such as seeds={2 * len(own)}"
             raise UserError(f"seeds: {run.info.id} has {counted(len(own), 'seed')} and all of these; {more}")
         seeds = f"{SEEDS}={json.dumps(short_seeds([*own, *added]))}"
-    plan = plan_experiment(config, [*others, seeds], data_folder=data_folder, log=log, load_data=load_data, trained=own)
+    plan = plan_experiment(
+        config,
+        [*others, seeds],
+        data_folder=data_folder,
+        log=log,
+        load_data=load_data,
+        trained=own,
+        begun_with=run.info.engine,
+    )
     now = describe_beginning(plan, command=(), data_folder=None).info
     changes = settings_that_differ(run.info.config, plain(now.config), (*INDIFFERENT, SEEDS)) or changed_conditions(
         run.info, now, load_data=load_data

@@ -14,10 +14,11 @@ from bnreg.executors.machine import choose_device, memory_bytes, num_cores
 from bnreg.executors.table import DEFAULT_EXECUTOR
 from bnreg.experiment.checks import check_experiment
 from bnreg.experiment.choices import all_choices
+from bnreg.experiment.engine import choose_engine
 from bnreg.nn.architecture import Architecture
 from bnreg.runs.disk import MAX_BYTES as MAX_FILE_BYTES
 from bnreg.runs.folder import MAX_FOLDER_BYTES
-from bnreg.training.engines import DEFAULT_ENGINE
+from bnreg.training.engines import ENGINES
 from bnreg.training.shards import (
     BYTES_PER_FLOAT,
     SHARD_BYTES,
@@ -28,9 +29,6 @@ from bnreg.training.shards import (
     plan_shards,
 )
 from bnreg.wording import counted
-
-# Memory that a worker needs before it trains anything: Python, torch and the mapped data.
-WORKER_BYTES = 400_000_000
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,11 @@ class Plan:
         image_shape: Height and width of an image.
         num_classes: Number of classes of the labels.
         device: ``cpu`` or ``cuda:N``.
+        engine: Name of the engine, in ``ENGINES``.
         num_workers: Number of processes that train at a time.
         cut_for: Number of processes that the shards were cut for.
         shards: The shards to train; seeds that a run to be extended has already are in none of them.
         notices: Notices for the user before training starts, a line each.
-        engine: Name of the engine, in ``ENGINES``.
         executor: Name of the executor, in ``EXECUTORS``.
     """
 
@@ -58,11 +56,11 @@ class Plan:
     image_shape: tuple[int, int]
     num_classes: int
     device: str
+    engine: str
     num_workers: int
     cut_for: int
     shards: tuple[Shard, ...]
     notices: tuple[str, ...]
-    engine: str = DEFAULT_ENGINE
     executor: str = DEFAULT_EXECUTOR
 
     def next_round(self) -> "Plan | None":
@@ -116,7 +114,7 @@ class Plan:
     def memory_bytes(self) -> int:
         """Rough memory use of all workers together."""
         largest = sorted(map(self.num_bytes, self.shards), reverse=True)[: self.num_workers]
-        return sum(largest) + WORKER_BYTES * self.num_workers
+        return sum(largest) + ENGINES[self.engine].process_bytes * self.num_workers
 
     def describe(self) -> dict[str, Any]:
         """The plan as plain data."""
@@ -165,6 +163,7 @@ def plan_experiment(
     load_data: bool = True,
     cut_for: int | None = None,
     trained: Sequence[int] = (),
+    begun_with: str | None = None,
 ) -> Plan:
     """Read a config and decide everything that training needs; nothing is written except downloaded data.
 
@@ -177,15 +176,17 @@ def plan_experiment(
         cut_for: Number of parallel processes to cut the shards for, if different from the number that train: a resumed
             run keeps its shards.
         trained: Seeds of the experiment that need not be trained: a run that is extended has them.
+        begun_with: The engine of a run that goes on; None to choose one.
 
     Raises:
         UserError: With a line for each mistake.
     """
     experiment = load_experiment(config, overrides, all_choices())
     errors: list[str] = []
-    device = "cpu"
+    device, engine, slower = "cpu", "torch", None
     try:
         device = choose_device(experiment.device, experiment.locate(None, "device"))
+        engine, slower = choose_engine(experiment, device, begun_with=begun_with)
     except UserError as error:
         errors += error.lines
 
@@ -222,10 +223,11 @@ def plan_experiment(
         image_shape=(height, width),
         num_classes=num_classes,
         device=device,
+        engine=engine,
         num_workers=num_workers,
         cut_for=cut_for or num_workers,
         shards=(),
-        notices=(*absent, *notices),
+        notices=(*absent, *notices, *filter(None, [slower])),
     )
     shards = _cut(plan, [seed for seed in experiment.seeds if seed not in trained], first=0)
     plan = _with_workers(replace(plan, shards=shards))

@@ -14,6 +14,7 @@ from bnreg.executors.table import EXECUTORS
 from bnreg.experiment.collect import Results, collect, place_of, write_results
 from bnreg.experiment.plan import Plan
 from bnreg.runs import Beginning, Hold, Run, UnfinishedRun, base_files, begin_run, disk, new_folder
+from bnreg.training.engines import ENGINES
 from bnreg.training.messages import Progressed, ShardDone
 
 Watch = Callable[[Plan], AbstractContextManager[Callable[[Progressed], None]]]
@@ -111,6 +112,8 @@ def _train(
             watch(ShardDone(shard.index))
         else:
             jobs.append((shard, place))
+    if jobs and (said := ENGINES[plan.engine].first_use()):
+        log(f"note: {said}")
     with _shared(plan.datasets if jobs else {}) as folders:
         messages = EXECUTORS[plan.executor](
             jobs,

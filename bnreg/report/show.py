@@ -52,7 +52,7 @@ def _sections(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "started", [_when(record)]
     yield "command", [" ".join(record["command"])]
     workers = f", {counted(record['num_workers'], 'worker')}" if record["num_workers"] else ""
-    yield "device", [f"{record['device']}{workers}"]
+    yield "device", [f"{record['device']}{workers}, {record['engine']} engine"]
     if record["versions"]:
         yield "versions", [", ".join(f"{name} {number}" for name, number in record["versions"].items())]
     about = [record["platform"], record["git_commit"] and f"commit {record['git_commit'][:SHORT_HASH]}"]

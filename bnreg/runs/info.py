@@ -56,6 +56,7 @@ class RunInfo:
         points: The points of the sweep; without a sweep, one point without keys.
         data: Name in the config → the data set that was used.
         device: The device that trained it: ``cpu`` or ``cuda:N``.
+        engine: The engine that trained it.
         started: Start time, as ISO 8601 in UTC.
         config: The resolved config.
         num_workers: Number of worker processes at a time.
@@ -82,6 +83,7 @@ class RunInfo:
     points: tuple[Mapping[str, Any], ...]
     data: Mapping[str, UsedData]
     device: str
+    engine: str = "torch"
     started: str | None = None
     config: Mapping[str, Any] | None = None
     num_workers: int | None = None
@@ -305,6 +307,7 @@ _REQUIRED: dict[str, Check] = {
 }
 # A run that is older than such a field does not have it.
 _OPTIONAL: dict[str, Check] = {
+    "engine": is_text,
     "started": _is_start,
     "config": _is_config,
     "num_workers": is_count,

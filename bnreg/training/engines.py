@@ -154,10 +154,20 @@ class EngineKind:
         make: (shard, dataset, device, state) → engine. The device is ``cpu`` or ``cuda:N``; the state is where to
             continue, or None to start from the beginning. Raises ``ValueError`` for a state that is not one of this
             shard: a state may come from anywhere.
+        packages: The packages whose versions decide its results, down to the last bit.
+        process_bytes: Memory that a process needs before it trains anything.
+        unavailable: Why this machine cannot run it, in words, or None.
+        uncovered: (settings, device) → the first setting that it does not cover, as its dotted key and its value.
+        first_use: What the user should know before its first use on this machine, in a line, or None.
     """
 
     prepare_process: Callable[[], None]
     make: Callable[[Shard, Dataset, str, EngineState | None], Engine]
+    packages: tuple[str, ...] = ()
+    process_bytes: int = 400_000_000
+    unavailable: Callable[[], str | None] = lambda: None
+    uncovered: Callable[[Settings, str], tuple[str, str] | None] = lambda _settings, _device: None
+    first_use: Callable[[], str | None] = lambda: None
 
 
 def _prepare_torch() -> None:
@@ -173,5 +183,48 @@ def _make_stacked(shard: Shard, dataset: Dataset, device: str, state: EngineStat
     return FramedEngine(shard, dataset.num_classes, StackedProgram(shard, dataset, device), state)
 
 
-ENGINES: dict[str, EngineKind] = {"torch": EngineKind(_prepare_torch, _make_stacked)}
-DEFAULT_ENGINE = "torch"
+def _prepare_compiled() -> None:
+    from bnreg.training.compiled.preparation import prepare_process
+
+    prepare_process()
+
+
+def _make_compiled(shard: Shard, dataset: Dataset, _device: str, state: EngineState | None) -> Engine:
+    _prepare_compiled()
+    from bnreg.training.compiled.program import CompiledProgram
+    from bnreg.training.frame import FramedEngine
+
+    return FramedEngine(shard, dataset.num_classes, CompiledProgram(shard, dataset), state)
+
+
+def _why_not_compiled() -> str | None:
+    from bnreg.training.compiled.coverage import unavailable
+
+    return unavailable()
+
+
+def _not_compiled(settings: Settings, device: str) -> tuple[str, str] | None:
+    from bnreg.training.compiled.coverage import uncovered
+
+    return uncovered(settings, device)
+
+
+def _before_compiling() -> str | None:
+    from bnreg.training.compiled.preparation import is_compiled
+
+    return None if is_compiled() else "compiling the engine, which takes some seconds, once on this machine"
+
+
+# In the order of preference: ``auto`` takes the first that can train an experiment.
+ENGINES: dict[str, EngineKind] = {
+    "compiled": EngineKind(
+        _prepare_compiled,
+        _make_compiled,
+        packages=("numpy", "numba", "llvmlite"),
+        process_bytes=300_000_000,
+        unavailable=_why_not_compiled,
+        uncovered=_not_compiled,
+        first_use=_before_compiling,
+    ),
+    "torch": EngineKind(_prepare_torch, _make_stacked, packages=("numpy", "torch")),
+}

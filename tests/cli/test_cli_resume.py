@@ -47,10 +47,10 @@ def test_changed_settings_are_named_and_nothing_is_trained(bnreg, stopped, monke
 def test_another_version_is_named(stopped, monkeypatch, bnreg):
     from bnreg.experiment import beginning
 
-    monkeypatch.setattr(beginning, "version", lambda package: "9.9" if package == "torch" else "2.0")
+    monkeypatch.setattr(beginning, "version", lambda package: "9.9" if package == "numpy" else "2.0")
     done = bnreg("train", "--resume", stopped.folder)
     assert done.code == 2
-    assert "torch is 9.9 here but was 2." in done.err
+    assert "numpy is 9.9 here but was 2." in done.err
 
 
 def test_other_data_are_named(stopped, monkeypatch, bnreg):

@@ -9,19 +9,22 @@ from support.small_runs import plan_of, train_plan, training_here
 
 from bnreg.runs import unfinished_runs
 from bnreg.training import frame
+from bnreg.training.compiled import program
+from bnreg.training.engines import ENGINES
 
 FAST = EXPERIMENT.replace("lr: 0.01", "lr: 1.0")
 
 
-@pytest.fixture
-def stopped(tmp_path, monkeypatch):
+@pytest.fixture(params=[name for name, engine in ENGINES.items() if engine.unavailable() is None])
+def stopped(request, tmp_path, monkeypatch):
     """``stopped("a", text)``: an experiment that was interrupted in its first shard, and its undisturbed run."""
     monkeypatch.setattr(frame, "REPORT_SECONDS", -1.0)  # so that it can be interrupted at each step
+    monkeypatch.setattr(program, "PRODUCTS_PER_CALL", 0)
 
     def begin(name, text):
         folder = tmp_path / name
         folder.mkdir()
-        plan = plan_of(folder, text)
+        plan = plan_of(folder, f"{text}engine: {request.param}\n")
         messages = []
 
         def interrupt(message):

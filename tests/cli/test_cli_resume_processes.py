@@ -18,7 +18,7 @@ from bnreg.runs import unfinished_runs
 NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers through /proc")
 HANGS = 600  # seconds after which a process counts as hanging, even on a machine with much else to do
 # A few seconds of training with frequent snapshots.
-SLOW = EXPERIMENT.replace("epochs: 2", "epochs: 100, weights: last") + "snapshot_seconds: 0.2\n"
+SLOW = EXPERIMENT.replace("epochs: 2", "epochs: 100, weights: last") + "snapshot_seconds: 0.2\nengine: torch\n"
 ENDLESS = "training.epochs=10000"  # for runs that no test completes
 
 

@@ -71,7 +71,7 @@ def test_a_network_that_the_machine_cannot_hold_is_refused(bnreg, monkeypatch):
     done = bnreg("train", "small.yaml", "model.hidden=[1000000, 1000000]", "device=cpu")
     assert done.code == 2
     assert done.err == (
-        "override 'model.hidden=[1000000, 1000000]': training needs about 64,065 GB of memory, but this machine has "
+        "override 'model.hidden=[1000000, 1000000]': training needs about 64,064 GB of memory, but this machine has "
         "1,235 GB; use a smaller model.hidden, data.batch_size or jobs\n"
     )
 

@@ -9,7 +9,8 @@ from bnreg.config.schema import Augment, Data, Model, Optimizer, Penalty, Schedu
 from bnreg.names import SECTIONS
 
 ALL_KEYS = (
-    "name, data, model, optimizer, training, arms, baseline, seeds, compare, sweep, device, jobs, snapshot_seconds"
+    "name, data, model, optimizer, training, arms, baseline, seeds, compare, sweep, device, engine, jobs, "
+    "snapshot_seconds"
 )
 OPTIMIZER_KEYS = "name, lr, weight_decay, weight_decay_on, momentum, nesterov, betas, eps, schedule"
 MODEL_KEYS = (

@@ -99,7 +99,7 @@ def test_a_user_without_a_home_folder_has_the_data_in_the_current_folder(monkeyp
 @pytest.mark.usefixtures("homeless")
 def test_a_user_without_a_home_folder_can_train_on_the_embedded_digits(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    train_here(tmp_path, EXPERIMENT)
+    train_here(tmp_path, EXPERIMENT + "engine: torch\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs", "small.yaml"]
 
 

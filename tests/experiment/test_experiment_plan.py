@@ -18,7 +18,7 @@ arms: {plain: {}, bn: {model: {norm: batch}}}
 baseline: plain
 device: cpu
 """
-WORKER = 400_000_000
+WORKER = 300_000_000
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from support.command_line import EXPERIMENT
 
 from bnreg.errors import UserError
 from bnreg.experiment import plan as planning
-from bnreg.experiment.plan import WORKER_BYTES, plan_experiment
+from bnreg.experiment.plan import plan_experiment
+from bnreg.training.engines import ENGINES
 
 
 @pytest.fixture
@@ -16,7 +17,9 @@ def planned(tmp_path, monkeypatch):
     monkeypatch.setattr(planning, "num_cores", lambda: 8)
 
     def plan(num_fitting, *overrides):
-        monkeypatch.setattr(planning, "memory_bytes", lambda: int((num_fitting + 0.9) * WORKER_BYTES))
+        monkeypatch.setattr(
+            planning, "memory_bytes", lambda: int((num_fitting + 0.9) * ENGINES["compiled"].process_bytes)
+        )
         settings = ["device=cpu", "seeds=8", *overrides]
         return plan_experiment(config, settings, data_folder=None, log=pytest.fail, load_data=False)
 

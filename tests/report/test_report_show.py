@@ -99,7 +99,7 @@ def test_the_page_shows_everything_in_80_columns(tmp_path, monkeypatch):
         "state     complete",
         "started   2026-11-23 03:45, took 16.1 s",
         "command   bnreg train lift.yaml seeds=10",
-        "device    cpu, 2 workers",
+        "device    cpu, 2 workers, torch engine",
         "versions  bnreg 0.1.0, torch 2.15.0",
         "platform  Linux, commit 01234567",
         "data      mnist: 60,000 + 10,000 examples, sha256:39275f10",
@@ -150,7 +150,7 @@ def test_an_older_run_is_shown_with_what_it_recorded(tmp_path):
     )
     lines = page(path)
     assert "arms      bn: no changes; 26,570 parameters" in lines
-    assert "device    cpu" in lines
+    assert "device    cpu, torch engine" in lines
     assert not [line for line in lines if line.startswith(("platform", "versions"))]
 
 

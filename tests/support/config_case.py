@@ -9,6 +9,7 @@ from bnreg.config.strict_yaml import MAX_BYTES
 from bnreg.errors import UserError
 
 CHOICES = Choices(
+    engines=("compiled", "torch"),
     datasets=("mnist", "mnist_5k"),
     activations=("relu", "tanh", "sigmoid"),
     norms=("none", "batch"),

@@ -25,6 +25,7 @@ from bnreg.data.datasets import DATASETS
 from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS
 from bnreg.runs import UnfinishedRun, unfinished_runs
 from bnreg.training import frame
+from bnreg.training.compiled import program
 from bnreg.training.messages import Progressed, ShardDone
 from bnreg.training.shard_job import train_and_keep
 
@@ -74,6 +75,7 @@ class Here:
         patch.setitem(DATASETS, "tiny", small)
         patch.setitem(EXECUTORS, DEFAULT_EXECUTOR, self._in_turns)
         patch.setattr(frame, "REPORT_SECONDS", -1.0)  # a message after each step
+        patch.setattr(program, "PRODUCTS_PER_CALL", 0)
         patch.setattr(train, "_draw_curves", lambda _: {"curves.svg": b"<svg/>"})
         root = self.new_root()
         ended = self.train(root, watch=self._count)

@@ -57,6 +57,7 @@ baseline: plain
 seeds: 4
 jobs: 2
 device: cpu
+engine: torch
 snapshot_seconds: 0.02
 """
 HANGING = 60.0  # seconds before a process counts as hanging; without faults it takes one or two

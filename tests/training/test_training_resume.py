@@ -8,6 +8,8 @@ from support.stacks import BN, CNN, PLAIN, make_engine, shard_of, trained
 from bnreg import stopping
 from bnreg.runs.shard import Origin, ShardPlace
 from bnreg.training import frame
+from bnreg.training.compiled import program
+from bnreg.training.engines import ENGINES
 from bnreg.training.messages import ShardDone, ShardResult
 from bnreg.training.shard_job import train_and_keep
 
@@ -42,6 +44,14 @@ CASES = {
 }
 
 
+ON_ENGINES = [
+    (engine, case)
+    for case, cells in CASES.items()
+    for engine in ENGINES
+    if not any(ENGINES[engine].uncovered(cell.settings, "cpu") for cell in cells)
+]
+
+
 def place_of(shard, run):
     cells = [(cell.point_index, cell.arm) for stack in shard.stacks for cell in stack]
     return ShardPlace(run, shard.index, Origin("run", "plan", shard.index, shard.seeds, tuple(cells)))
@@ -62,19 +72,20 @@ def assert_same(result: ShardResult, other: ShardResult):
         assert all(np.array_equal(weights.arrays[name], others.arrays[name]) for name in weights.arrays)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_results_are_bit_identical_after_resuming_from_any_step(case, tiny, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("engine", "case"), ON_ENGINES)
+def test_results_are_bit_identical_after_resuming_from_any_step(engine, case, tiny, tmp_path, monkeypatch):
     """The state is written to disk and read back, as in a run that was stopped."""
     monkeypatch.setattr(frame, "REPORT_SECONDS", -1.0)  # report every step
+    monkeypatch.setattr(program, "PRODUCTS_PER_CALL", 0)  # call for every step
     shard = shard_of(CASES[case])
-    whole = trained(shard, tiny)
+    whole = trained(shard, tiny, engine=engine)
     place = place_of(shard, tmp_path)
-    first = make_engine("torch", shard, tiny)
+    first = make_engine(engine, shard, tiny)
     num_states = 0
     for _ in first.train():
         place.save(first.num_steps, first.state())
         state = next(place.states(pytest.fail))
-        assert_same(trained(shard, tiny, state=state), whole)
+        assert_same(trained(shard, tiny, state=state, engine=engine), whole)
         num_states += 1
     assert num_states > 5
     assert_same(first.result(), whole)
@@ -82,18 +93,19 @@ def test_results_are_bit_identical_after_resuming_from_any_step(case, tiny, tmp_
 
 def test_taking_the_state_changes_nothing(tiny):
     shard = shard_of(CASES["dropout and adam"])
-    watched = make_engine("torch", shard, tiny)
+    watched = make_engine("torch", shard, tiny, "cpu")
     for _ in watched.train():
         watched.state()
     assert_same(watched.result(), trained(shard, tiny))
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_shard_that_is_stopped_anywhere_resumes_with_the_same_results(case, tiny, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("engine", "case"), ON_ENGINES)
+def test_a_shard_that_is_stopped_anywhere_resumes_with_the_same_results(engine, case, tiny, tmp_path, monkeypatch):
     """In training, evaluation and statistics: each loop obeys the request, and the state is then always intact."""
     monkeypatch.setattr(frame, "REPORT_SECONDS", -1.0)
+    monkeypatch.setattr(program, "PRODUCTS_PER_CALL", 0)
     shard = shard_of(CASES[case])
-    whole = trained(shard, tiny)
+    whole = trained(shard, tiny, engine=engine)
     asked, limit = 0, 0
 
     def is_set():
@@ -108,18 +120,14 @@ def test_a_shard_that_is_stopped_anywhere_resumes_with_the_same_results(case, ti
         place.run.mkdir()
         asked = 0
         try:
-            list(
-                train_and_keep(shard, place, tiny, engine="torch", device="cpu", snapshot_seconds=1e9, log=pytest.fail)
-            )
+            list(train_and_keep(shard, place, tiny, engine=engine, device="cpu", snapshot_seconds=1e9, log=pytest.fail))
         except stopping.StoppedError:
             num_stops += 1
         else:
             break
         with monkeypatch.context() as patch:
             patch.setattr(stopping._requested, "is_set", lambda: False)
-            list(
-                train_and_keep(shard, place, tiny, engine="torch", device="cpu", snapshot_seconds=1e9, log=pytest.fail)
-            )
+            list(train_and_keep(shard, place, tiny, engine=engine, device="cpu", snapshot_seconds=1e9, log=pytest.fail))
         assert_same(place.result(), whole)
     assert num_stops > 10
     assert_same(place.result(), whole)
@@ -130,9 +138,10 @@ def test_a_stop_takes_effect_between_two_chunks_of_any_long_loop(tiny, monkeypat
     monkeypatch.setattr(stopping._requested, "is_set", lambda: True)
     cell = make_cell(model=BN | {"norm_init": "identity"})
     with pytest.raises(stopping.StoppedError):
-        make_engine("torch", shard_of([cell]), tiny)
-    shard = shard_of([make_cell(model=BN, training={"measure": ("input_gradient",)})])
-    stack = make_engine("torch", shard, tiny)
+        make_engine("torch", shard_of([cell]), tiny, "cpu")
+    stack = make_engine(
+        "torch", shard_of([make_cell(model=BN, training={"measure": ("input_gradient",)})]), tiny, "cpu"
+    )
     with pytest.raises(stopping.StoppedError):
         stack._evaluate()
 

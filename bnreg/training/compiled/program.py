@@ -1,0 +1,89 @@
+"""The compiled engine's program: the networks of a shard on one CPU core, seed by seed."""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from bnreg.data import Dataset
+from bnreg.training.compiled import kernels
+from bnreg.training.compiled.stack import CompiledStack, Examples
+from bnreg.training.compiled.workspace import Workspace
+from bnreg.training.engines import StepsTrained
+from bnreg.training.order import Order
+from bnreg.training.shards import Shard, architecture
+
+PRODUCTS_PER_CALL = 2e9  # multiplications of a seed's networks between two reports: about a twentieth of a second
+
+
+class CompiledProgram:
+    """The stacks of a shard, and the batches that they read; see ``engines.Program``.
+
+    The arms of a seed train on each batch one after another, while it is in the cache. Networks share nothing but the
+    batch, so no network's bits depend on what trains beside it.
+
+    Args:
+        shard: The shard to train.
+        dataset: The data.
+    """
+
+    def __init__(self, shard: Shard, dataset: Dataset) -> None:
+        self.order = Order(dataset, shard.settings.data, shard.seeds, drop_single=shard.drop_single)
+        train, test = (np.ascontiguousarray(images) for images in (dataset.train_images, dataset.test_images))
+        images = {"train": train.reshape(len(train), -1), "test": test.reshape(len(test), -1)}
+        self.sets = {
+            split: Examples(images["test" if split == "test" else "train"], self.order.labels(split), indices)
+            for split, indices in self.order.indices().items()
+        }
+        shape, num_classes = dataset.train_images.shape[1:], dataset.num_classes
+        self.stacks = [
+            CompiledStack(cells, shard.seeds, architecture(cells[0].settings, shape, num_classes))
+            for cells in shard.stacks
+        ]
+        rows = min(self.order.batch_size, self.sets["train"].indices.shape[1])
+        self._workspace = Workspace([stack.layout for stack in self.stacks], num_classes, rows)
+        self._num_seeds = len(shard.seeds)
+        products = sum(stack.layout.num_parameters * len(stack.cells) for stack in self.stacks) * 3 * rows
+        self._steps_per_call = max(1, int(PRODUCTS_PER_CALL / products))
+
+    def train(self, epoch: int, *, skip: int) -> Iterator[StepsTrained]:
+        """Train on an epoch's batches, and stop for a moment after some steps.
+
+        Args:
+            epoch: Counted from 1.
+            skip: Number of batches to skip because they were read before.
+        """
+        order = self.order.of_epoch(epoch)
+        for first in range(skip, self.order.num_steps, self._steps_per_call):
+            num_steps = min(self._steps_per_call, self.order.num_steps - first)
+            yield StepsTrained(num_steps, self._train(order, epoch, first, num_steps))
+
+    def _train(self, order: np.ndarray, epoch: int, first: int, num_steps: int) -> list[float]:
+        """Train all seeds on some batches of an epoch; return the seconds that each stack took."""
+        batch_size, before = self.order.batch_size, (epoch - 1) * self.order.num_steps + first
+        rules = np.concatenate([stack.rules(before, num_steps, self.order.num_steps) for stack in self.stacks], axis=1)
+        examples = self.sets["train"]
+        cycles = np.zeros(rules.shape[1], np.int64)
+        start = time.perf_counter()
+        for seed in range(self._num_seeds):
+            operations = [own for stack in self.stacks for own in stack.operations[seed :: self._num_seeds]]
+            ends = np.cumsum([len(own) for own in operations])
+            kernels.train(
+                examples.images.ctypes.data,
+                examples.images.shape[1],
+                examples.labels[seed % len(examples.labels)],
+                order[seed, first * batch_size : (first + num_steps) * batch_size],
+                batch_size,
+                before,
+                rules,
+                np.concatenate(operations),
+                np.stack([ends - [len(own) for own in operations], ends], axis=1),
+                np.concatenate([stack.networks[seed :: self._num_seeds] for stack in self.stacks]),
+                self._workspace.panels,
+                self._workspace.scratch,
+                self._workspace.ahead,
+                cycles,
+            )
+        seconds = (time.perf_counter() - start) * cycles / cycles.sum()
+        ends = np.cumsum([len(stack.cells) for stack in self.stacks])
+        return [float(part.sum()) for part in np.split(seconds, ends[:-1])]

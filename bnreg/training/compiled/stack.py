@@ -1,0 +1,257 @@
+"""A stack of the compiled engine: replicas of one structure as vectors of numbers."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnreg.config.experiment import Cell
+from bnreg.nn.architecture import Architecture
+from bnreg.nn.init import draw_layer
+from bnreg.nn.penalties import PENALTIES
+from bnreg.stopping import unless_stopped
+from bnreg.streams import stream
+from bnreg.training.compiled import kernels
+from bnreg.training.compiled.layout import DROPOUT, KINDS, NORM, Layout, Tensor, zeros
+from bnreg.training.compiled.network import NETWORK
+from bnreg.training.compiled.updates import ADAM, RULE, SGD
+from bnreg.training.compiled.workspace import Workspace
+from bnreg.training.engines import Evaluated
+from bnreg.training.schedules import lr_factor
+
+CHUNK = 240  # examples at a time in evaluation: twenty of the tallest tiles
+EXAMPLES_PER_CALL = 10 * CHUNK  # between two checks for a stop request
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Examples(NamedTuple):
+    """Some of a data set's examples.
+
+    Attributes:
+        images: All images, uint8 of shape (N, pixels), in one piece.
+        labels: Labels of all images, shape (S or 1, N).
+        indices: The selected examples, shape (S or 1, n).
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    indices: NDArray[np.int64]
+
+
+class CompiledStack:
+    """The replicas of some cells of one structure, ordered by cell and then by seed; see ``engines.TrainableStack``.
+
+    Attributes:
+        cells: The cells.
+        settings: Those of the first cell, for everything that is the same in all cells.
+        architecture: The architecture of all cells.
+        replicas: The cell and seed of each replica.
+        layout: The layout of a replica.
+        operations: Those of each replica, shape (R, operations).
+        networks: The addresses of each replica's vectors, shape (R,).
+
+    Args:
+        cells: Cells that differ only in numbers.
+        seeds: S seeds.
+        architecture: The architecture of all cells.
+    """
+
+    def __init__(self, cells: Sequence[Cell], seeds: Sequence[int], architecture: Architecture) -> None:
+        self.cells = cells
+        self.settings = cells[0].settings
+        self.architecture = architecture
+        self.replicas = [(cell, seed) for cell in cells for seed in seeds]
+        self.layout = Layout(architecture, dropout=any(cell.settings.model.dropout for cell in cells))
+        num_replicas = len(self.replicas)
+        self._parameters, *self._moments = (zeros(num_replicas, self.layout.num_parameters) for _ in range(3))
+        self._statistics = zeros(num_replicas, self.layout.num_statistics)
+        self._workspace = Workspace([self.layout], architecture.num_classes, CHUNK)
+        self.operations = np.stack([self.layout.operations] * num_replicas)
+        self.networks = np.zeros(num_replicas, NETWORK)
+        for name, vectors in zip(
+            NETWORK.names or (), (self._parameters, *self._moments, self._statistics), strict=True
+        ):
+            self.networks[name] = vectors.ctypes.data + vectors.strides[0] * np.arange(num_replicas)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for tensor, vectors in self._tensors():
+            tensor.write(vectors, np.full((len(vectors), *tensor.shape), tensor.fill, np.float32))
+        by_name = {tensor.name: tensor for tensor in self.layout.parameters}
+        is_dropout = self.layout.operations["kind"] == DROPOUT
+        for replica, (cell, seed) in enumerate(self.replicas):
+            vector = self._parameters[replica : replica + 1]
+            model = cell.settings.model
+            for layer in self.architecture.layers():
+                drawn = draw_layer(model.init.scheme, model.init.gain, seed, layer)
+                for name, values in zip(("weight", "bias"), drawn, strict=True):
+                    if (drawn_into := by_name.get(f"linear{layer.index}.{name}")) is not None:
+                        drawn_into.write(vector, values)
+            # A stream per replica, named by its arm and point as in the torch engine, gives a key to each layer.
+            keys = stream(seed, "dropout", cell.arm, *map(str, cell.point.items()))
+            self.operations["key"][replica, is_dropout] = keys.integers(2**63, size=is_dropout.sum())
+            self.operations["rate"][replica, is_dropout] = model.dropout
+
+    def rules(self, first: int, num_steps: int, steps_per_epoch: int) -> NDArray[Any]:
+        """What the optimiser does in successive steps, shape (steps, cells, kinds), structured as ``updates.RULE``."""
+        rules = np.zeros((num_steps, len(self.cells), len(KINDS)), RULE)
+        steps = np.arange(first, first + num_steps)[:, None]
+        for i, cell in enumerate(self.cells):
+            rule = rules[:, i]
+            optimizer, penalty = cell.settings.optimizer, cell.settings.training.penalty
+            duration = (steps_per_epoch, cell.settings.training.epochs)
+            rule["lr"] = [[optimizer.lr * lr_factor(optimizer.schedule, int(step), *duration)] for (step,) in steps]
+            rule["optimizer"] = SGD if optimizer.name == "sgd" else ADAM
+            rule["momentum"], rule["nesterov"] = optimizer.momentum, optimizer.nesterov
+            rule["beta1"], rule["beta2"], rule["eps"] = *optimizer.betas, optimizer.eps
+            rule["correction1"] = 1 - optimizer.betas[0] ** (steps + 1.0)
+            rule["correction2"] = np.sqrt(1 - optimizer.betas[1] ** (steps + 1.0))
+            decay = optimizer.weight_decay * np.isin(KINDS, optimizer.weight_decay_on)
+            strength = penalty.strength * np.isin(KINDS, penalty.on) * (penalty.kind != "none")
+            share = PENALTIES[penalty.kind].l1_share(penalty.l1_share)
+            is_decoupled = optimizer.name == "adamw"
+            rule["lasso"], rule["ridge"] = strength * share, strength * (1 - share) + decay * (not is_decoupled)
+            rule["keep"] = 1 - rule["lr"] * decay * is_decoupled
+        return rules
+
+    @property
+    def has_norms(self) -> bool:
+        """Whether the networks have statistics."""
+        return bool(self.layout.statistics)
+
+    def evaluate(self, sets: Mapping[str, Examples], *, diagnose: bool = True) -> Evaluated:  # noqa: ARG002
+        """Evaluate on each split in eval mode; this engine has no diagnostics."""
+        columns: dict[str, list[float]] = {}
+        for split, examples in sets.items():
+            losses, correct = self._judge(examples)
+            columns |= {f"{split}_loss": losses.tolist(), f"{split}_accuracy": correct.mean(1).tolist()}
+        metrics = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        return Evaluated(metrics, correct)  # of the last split, the test set
+
+    def _judge(self, examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Each replica's mean loss, and whether it classifies each example correctly, shape (R, n)."""
+        num_replicas, num_examples = len(self.replicas), examples.indices.shape[1]
+        losses, correct = np.zeros(num_replicas), np.zeros((num_replicas, num_examples), np.bool_)
+        label_rows = np.arange(num_replicas) % len(examples.labels)
+        for replicas, indices in self._readers(examples):
+            operations, networks = self.operations[replicas], self.networks[replicas]
+            for first in unless_stopped(range(0, num_examples, EXAMPLES_PER_CALL)):
+                some = indices[first : first + EXAMPLES_PER_CALL]
+                added, right = np.zeros(len(networks)), np.zeros((len(networks), len(some)), np.bool_)
+                kernels.evaluate(
+                    examples.images.ctypes.data,
+                    examples.images.shape[1],
+                    examples.labels,
+                    label_rows[replicas],
+                    some,
+                    CHUNK,
+                    operations,
+                    networks,
+                    self._workspace.panels,
+                    self._workspace.scratch,
+                    added,
+                    right,
+                )
+                losses[replicas] += added
+                correct[replicas, first : first + EXAMPLES_PER_CALL] = right
+        return losses / num_examples, correct
+
+    def _readers(self, examples: Examples) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """The replicas that read each row of indices, with this row."""
+        num_rows = len(examples.indices)
+        for row, indices in enumerate(examples.indices):
+            yield np.arange(row, len(self.replicas), num_rows), indices
+
+    def metric_names(self, splits: Iterable[str]) -> set[str]:
+        """The names of the metrics that ``evaluate`` yields."""
+        return {f"{split}_{name}" for split in splits for name in ("loss", "accuracy")}
+
+    def correct_statistics(self, examples: Examples, *, as_identity: bool = False) -> None:
+        """Replace the running statistics with those of all these examples, see ``nn.population``."""
+        tensors = {tensor.place: tensor for tensor in self.layout.parameters}
+        statistics = {tensor.place: tensor for tensor in self.layout.statistics}
+        for place in np.flatnonzero(self.layout.operations["kind"] == NORM):
+            norm = self.layout.operations[place]
+            mean, variance = self._moments_of(examples, int(place))
+            of_mean = statistics[norm["statistics"]]
+            of_variance = statistics[of_mean.place + of_mean.size]
+            of_mean.write(self._statistics, mean)
+            of_variance.write(self._statistics, variance)
+            if as_identity:
+                tensors[norm["weight"]].write(self._parameters, np.sqrt(variance + norm["epsilon"]))
+                tensors[norm["shift"]].write(self._parameters, mean)
+
+    def _moments_of(self, examples: Examples, place: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The means and variances of what an operation reads, shape (R, width)."""
+        num_replicas, num_examples = len(self.replicas), examples.indices.shape[1]
+        operation = self.layout.operations[place]
+        means, squares = (np.zeros((num_replicas, operation["inputs"])) for _ in range(2))
+        for replicas, indices in self._readers(examples):
+            mine = means[replicas], squares[replicas]
+            for first in unless_stopped(range(0, num_examples, CHUNK)):
+                kernels.add_moments(
+                    examples.images.ctypes.data,
+                    examples.images.shape[1],
+                    indices[first : first + CHUNK],
+                    np.ascontiguousarray(self.operations[replicas, :place]),
+                    self.networks[replicas],
+                    int(operation["source"]),
+                    self._workspace.panels,
+                    self._workspace.scratch,
+                    first,
+                    *mine,
+                )
+            means[replicas], squares[replicas] = mine
+        return means, squares / num_examples
+
+    def _tensors(self) -> Iterator[tuple[Tensor, NDArray[np.float32]]]:
+        """Each array of the networks, with the vectors that it lies in."""
+        yield from ((tensor, self._parameters) for tensor in self.layout.parameters)
+        yield from ((tensor, self._statistics) for tensor in self.layout.statistics)
+
+    def state_of(self, replica: int) -> dict[str, NDArray[Any]]:
+        """A copy of a replica's parameters and statistics."""
+        return {tensor.name: tensor.read(vectors[replica : replica + 1])[0] for tensor, vectors in self._tensors()}
+
+    def restore_replica(self, replica: int, state: Arrays) -> None:
+        """Replace a replica's parameters and statistics by a copy that ``state_of`` made."""
+        for tensor, vectors in self._tensors():
+            tensor.write(vectors[replica : replica + 1], state[tensor.name])
+
+    @contextmanager
+    def preserved(self) -> Iterator[None]:
+        """Allow changes to the networks within this block; afterwards they are restored bit for bit."""
+        before = self._parameters.copy(), self._statistics.copy()
+        try:
+            yield
+        finally:
+            self._parameters[:], self._statistics[:] = before
+
+    def _state(self) -> Iterator[tuple[str, Tensor, NDArray[np.float32]]]:
+        yield from ((f"network/layers.{tensor.name}", tensor, vectors) for tensor, vectors in self._tensors())
+        for number, vectors in enumerate(self._moments):
+            yield from ((f"moment{number}/layers.{one.name}", one, vectors) for one in self.layout.parameters)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """A copy of parameters, statistics and moments, by name; the random numbers need only the number of steps."""
+        return {name: tensor.read(vectors) for name, tensor, vectors in self._state()}
+
+    def restore(self, state: Arrays, num_steps: int) -> None:  # noqa: ARG002
+        """Restore the ``state`` of another stack; other names are ignored."""
+        for name, tensor, vectors in self._state():
+            if state[name].shape != (len(vectors), *tensor.shape):
+                raise ValueError(f"{name} has another shape")
+            tensor.write(vectors, state[name])
+
+    def weight_hashes(self) -> list[str]:
+        """One SHA-256 per replica over its weights, equal to the torch engine's."""
+        hashes = [hashlib.sha256() for _ in self.replicas]
+        for tensor in self.layout.parameters:
+            if tensor.kind == "weights":
+                for digest, weight in zip(hashes, tensor.read(self._parameters), strict=True):
+                    digest.update(weight.tobytes())
+        return [digest.hexdigest() for digest in hashes]

@@ -1,0 +1,21 @@
+"""A small program in the cache of the compiled engine: prints whether it was loaded, and what it computed.
+
+With ``kill`` the process is killed while it compiles.
+"""
+
+import os
+import signal
+import sys
+
+from bnreg.training.compiled import cache
+
+with cache.opened():
+
+    @cache.program
+    def add(a, b):
+        return a + b
+
+    answer = add(1, 2)
+    if "kill" in sys.argv:
+        os.kill(os.getpid(), signal.SIGKILL)
+print("loaded" if add.was_loaded else "compiled", answer)
