@@ -35,8 +35,8 @@ static: $(VENV)/.installed ## Check format, lint and types.
 
 check: static test ## Everything that must hold before a commit.
 
-bench: $(VENV)/.installed ## Time bnreg against the textbook loop, side by side.
-	$(BIN)/python tests/tools/benchmark.py
+bench: $(VENV)/.installed ## Time bnreg against other programs and what the machine can do; needs an idle machine.
+	PYTHONPATH=tests $(BIN)/python -m tools.benchmark
 	$(BIN)/python tests/tools/benchmark_compare.py
 
 calibrate: $(VENV)/.installed ## Measure whether the verdict keeps its promises, on simulated and on real networks.
@@ -54,5 +54,5 @@ constraints: $(VENV)/.installed ## Choose newer versions of all dependencies.
 		--no-header --no-annotate --no-emit-index-url --output-file .constraints.txt
 
 clean: ## Remove the environment and everything that was built; runs are kept.
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .benchmark build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,11 +1,19 @@
 """Smoke tests of the tools that measure bnreg, ``make calibrate`` and ``make bench``, so that they keep working."""
 
 import json
+import os
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from support.small_runs import training_here
-from tools.benchmark import keeping, stacked
+from support.stacks import make_engine
+from tools.benchmark import tables as speed
+from tools.benchmark.commands import peak_bytes, workers_of
+from tools.benchmark.limit import necessary
+from tools.benchmark.ours import before_evaluation, keeping, measure, plan_of
+from tools.benchmark.peers import write_start
 from tools.benchmark_compare import seconds_of, write_runs
 from tools.calibration import tables
 from tools.calibration.looks import check_shortcut, differs_anytime
@@ -13,7 +21,11 @@ from tools.calibration.parts import PARTS
 from tools.calibration.real import trained_correct
 from tools.calibration.tables import Table, at_most, coverage, results_markdown, write_results
 
+from bnreg.executors.processes import CONTEXT
+from bnreg.training.messages import EpochDone
+
 FEW = 10
+FEW_EXAMPLES = {"data.train_size": 300}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -70,7 +82,93 @@ def test_the_benchmarks_runs_can_be_compared(tmp_path):
     assert seconds_of(tmp_path, "--at", "epoch=7") > 0
 
 
-@pytest.mark.mnist
-def test_the_benchmark_trains_and_keeps():
-    assert stacked(1, 1)["rate"] > 0
-    assert min(keeping().values()) > 0
+def test_the_benchmark_times_epochs_evaluation_and_result():
+    measured = measure(engine="torch", epochs=2, settings={"data.dataset": "mnist_5k", "seeds": 1, **FEW_EXAMPLES})
+    assert len(measured["seconds"]) == 2
+    assert measured["result"] > 0
+
+
+def test_the_benchmark_times_an_evaluation_without_a_step():
+    """The state before an evaluation is made from that after the one before, so the engine must not train from it."""
+    plan = plan_of({"data.dataset": "mnist_5k", "seeds": 1, "training.epochs": 2, **FEW_EXAMPLES})
+    engine = make_engine("torch", plan.shards[0], plan.datasets["mnist_5k"], "cpu")
+    next(message for message in engine.train() if isinstance(message, EpochDone))
+    again = make_engine("torch", plan.shards[0], plan.datasets["mnist_5k"], "cpu", before_evaluation(engine.state(), 3))
+    *_, last = again.train()
+    assert (last.epoch, last.steps) == (2, 6)
+    for name, values in engine.state().arrays.items():
+        np.testing.assert_array_equal(values, again.state().arrays[name])
+
+
+def test_the_benchmark_keeps_what_a_worker_keeps(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {"data.dataset": "mnist_5k", "training.epochs": 1, **FEW_EXAMPLES}
+    assert min(keeping(engine="torch", settings=settings).values()) > 0
+
+
+def test_the_peers_start_where_the_engine_starts(tmp_path):
+    """Their networks, and the order of their examples; ``make bench`` compares the losses after some steps."""
+    write_start(tmp_path / "start.npz", num_seeds=2, epochs=1, num_examples=300)
+    with np.load(tmp_path / "start.npz") as start:
+        assert start["bn/linear0.weight"].shape == (2, 32, 784)
+        assert start["plain/linear2.bias"].shape == (2, 1, 10)
+        assert start["order"].shape == (1, 2, 300)
+        np.testing.assert_array_equal(start["bn/linear1.weight"], start["plain/linear1.weight"])
+
+
+def test_a_step_needs_three_products_of_each_layer_but_of_the_first_two():
+    assert necessary((784, 32, 32, 10), 100) == 200 * (2 * 784 * 32 + 3 * 32 * 32 + 3 * 32 * 10)
+
+
+def test_the_memory_of_workers_is_found():
+    waits = CONTEXT.Process(target=time.sleep, args=(60,))
+    waits.start()
+    try:
+        assert waits.pid in {int(worker.name) for worker in workers_of(os.getpid())}
+        assert peak_bytes(Path(f"/proc/{waits.pid}")) > 1e6
+    finally:
+        waits.kill()
+        waits.join()
+
+
+def rates_of(**seconds):
+    """The result of the part ``train``: 2 networks for an epoch, once, in so many seconds."""
+    answers = {
+        name.replace("_", " ") + " 2": [{"seconds": [s], "evaluation": 1.0, "result": 1.0}]
+        for name, s in seconds.items()
+    }
+    limit = {"limit": [{"rate": necessary((784, 32, 32, 10), 100) * 600 * 4}]}
+    sizes = {"rounds": 1, "examples": 60_000, "epochs": {"2": 1}, "many": [1, 2]}
+    facts = {"date": "2026-11-01", "machine": "a machine", "versions": {"torch": "2"}}
+    return facts | {"sizes": sizes, "answers": answers | limit}
+
+
+def test_rates_are_shown_against_the_best_peer_the_limit_and_the_targets():
+    result = rates_of(torch=2.0, compiled=1.0, jax_stacked=4.0, jax_pair=1.6, textbook=8.0)
+    rates, targets, _ = speed.tables({"train": result})
+    assert dict(rates.rows) == {
+        "the textbook's loop": "0.25",
+        "JAX: jit, scan, vmap": "0.5",
+        "JAX: a pair, tuned by hand": "1.25",
+        "bnreg, torch engine": "1",
+        "bnreg, compiled engine": "2",
+        "limit: the necessary products, at the peak": "4",
+    }
+    assert [row[1] for row in targets.rows[:3]] == ["2.00 !", "1.60 !", "50 % !"]
+
+
+def test_a_peer_that_is_missing_is_shown_with_the_reason():
+    result = rates_of(torch=20.0, compiled=1.0)
+    result["answers"] |= {f"jax {peer} 2": "skipped: no network" for peer in ("stacked", "pair")}
+    rates, targets, _ = speed.tables({"train": result})
+    assert ["JAX: jit, scan, vmap", "skipped: no network"] in rates.rows
+    assert [row[1] for row in targets.rows[:3]] == ["20.0", "skipped: no network", "50 % !"]
+
+
+def test_what_was_timed_becomes_tables_of_the_page(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed, "RESULTS", tmp_path / "results.json")
+    assert speed.results_markdown() == "Not measured in full yet.\n"
+    speed.write_result("train", rates_of(torch=2.0, compiled=1.0))
+    page = speed.results_markdown()
+    assert "| bnreg, compiled engine | 2 |" in page
+    assert page.endswith("\nMedians of 1 rounds on a machine, 2026-11-01: torch 2.\n")

@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 from typer.cli import get_docs_for_click
 
 sys.path += [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "torture")]
+from tools.benchmark.tables import results_markdown as speed_markdown
 from tools.calibration.tables import results_markdown
 from torture import read_results, rows
 
@@ -162,9 +163,15 @@ def calibration() -> str:
     return results_markdown()
 
 
+def speed() -> str:
+    """How fast bnreg was, against what, when it was last measured in full."""
+    return speed_markdown()
+
+
 # Page → its generated parts, in order.
 PAGES: dict[str, tuple[Callable[[], str], ...]] = {
     "README.md": (result, figure),
+    "bnreg/README.md": (speed,),
     "bnreg/cli/README.md": (commands,),
     "bnreg/foreign/README.md": (usual_names,),
     "bnreg/statistics/README.md": (verdicts, calibration),

@@ -102,11 +102,14 @@ def results_markdown() -> str:
     blocks = []
     for result in _read_results().values():
         for table in result["tables"]:
-            lines = [f"**{table['title']}** ({result['date']})", ""]
-            lines += [_line(table["columns"]), "|---|" + "--:|" * (len(table["columns"]) - 1)]
-            lines += map(_line, table["rows"])
-            blocks.append("\n".join(lines) + "\n")
+            blocks.append(f"**{table['title']}** ({result['date']})\n\n{markdown_of(Table(**table))}")
     return "\n".join(blocks) or "Not measured in full yet.\n"
+
+
+def markdown_of(table: Table) -> str:
+    """A table in Markdown, without its title."""
+    lines = [_line(table.columns), "|---|" + "--:|" * (len(table.columns) - 1), *map(_line, table.rows)]
+    return "\n".join(lines) + "\n"
 
 
 def _line(texts: Sequence[str]) -> str:

@@ -1,0 +1,134 @@
+"""bnreg's engines: the seconds of training, of evaluation, and of what a worker does besides."""
+
+import hashlib
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tools.benchmark.processes import ROOT, answer
+
+from bnreg.data import Dataset, epoch_order, split
+from bnreg.experiment.beginning import describe_beginning
+from bnreg.experiment.collect import place_of
+from bnreg.experiment.plan import Plan, plan_experiment
+from bnreg.experiment.story import begin_experiment
+from bnreg.training.engines import ENGINES, Engine
+from bnreg.training.messages import EngineState, EpochDone
+from bnreg.training.shards import Shard
+
+CONFIG = ROOT / "configs" / "bn_vs_plain.yaml"
+NUM_EVALUATIONS = 3
+
+
+def plan_of(settings: Mapping[str, object]) -> Plan:
+    """The lecture's pair in one process on one core, with other settings, such as ``model.hidden``."""
+    overrides = [f"{key}={value}" for key, value in ({"jobs": 1, "device": "cpu"} | settings).items()]
+    return plan_experiment(CONFIG, overrides, data_folder=None, log=lambda line: print(line, file=sys.stderr))
+
+
+def measure(*, engine: str, epochs: int, settings: Mapping[str, object]) -> dict[str, float | list[float]]:
+    """Train all shards of a plan, one after another, after a first short training that compiles what is compiled.
+
+    Returns:
+        ``seconds`` of each epoch's steps, without the shuffling of the examples; of ``evaluation`` on both sets after
+        an epoch; and of the ``result`` at the end, with the population statistics.
+    """
+    for shard, dataset, device in _shards(settings | {"seeds": 1, "training.epochs": 1, "data.train_size": 200}):
+        warm = ENGINES[engine].make(shard, dataset, device, None)
+        list(warm.train())
+        warm.result()
+    # One epoch more than is trained, so that a state after the last one can be continued.
+    shards = _shards(settings | {"training.epochs": epochs + 1})
+    found = [_of_shard(engine, *shard, epochs) for shard in shards]
+    seconds, evaluation, result = zip(*found, strict=True)
+    return {
+        "seconds": np.sum(seconds, axis=0).tolist(),
+        "evaluation": sum(evaluation),
+        "result": sum(result),
+    }
+
+
+def _shards(settings: Mapping[str, object]) -> list[tuple[Shard, Dataset, str]]:
+    """The shards of a plan, with their data and their device."""
+    plan = plan_of(settings)
+    return [(shard, plan.datasets[shard.settings.data.dataset], plan.device) for shard in plan.shards]
+
+
+def _of_shard(name: str, shard: Shard, dataset: Dataset, device: str, epochs: int) -> tuple[list[float], float, float]:
+    """Seconds of each epoch's steps, of an evaluation and of the result."""
+    engine = ENGINES[name].make(shard, dataset, device, None)
+    seconds, last = _epochs(engine, epochs)
+    state = before_evaluation(engine.state(), last.steps // last.epoch)
+    evaluations = [_epochs(ENGINES[name].make(shard, dataset, device, state), 1)[0][0] for _ in range(NUM_EVALUATIONS)]
+    besides = statistics.median(evaluations)  # an epoch without its steps
+    start = time.perf_counter()
+    engine.result()
+    result = time.perf_counter() - start
+    return [one - besides for one in seconds], besides - _shuffling(shard, dataset), result
+
+
+def before_evaluation(state: EngineState, steps_per_epoch: int) -> EngineState:
+    """From the state after an epoch, one in which the next epoch's steps count as done: only its evaluation is left."""
+    return state._replace(facts=state.facts | {"steps_in_epoch": steps_per_epoch})
+
+
+def _epochs(engine: Engine, number: int) -> tuple[list[float], EpochDone]:
+    """Train some epochs: the seconds of each, with its evaluation, and the last message."""
+    messages = engine.train()
+    next(messages)  # comes right before the first step
+    start = time.perf_counter()
+    seconds = []
+    for message in messages:
+        if isinstance(message, EpochDone):
+            seconds.append(time.perf_counter() - start)
+            if len(seconds) == number:
+                return seconds, message
+            start = time.perf_counter()
+    raise AssertionError("the training ended before its last epoch")
+
+
+def _shuffling(shard: Shard, dataset: Dataset) -> float:
+    """Seconds that an epoch's orders take, which are hashed for the proof of pairing."""
+    data = shard.settings.data
+    num_train = len(dataset.train_labels)
+    splits = [split(num_train, data.train_size, data.validation_size, seed).train for seed in shard.seeds]
+    start = time.perf_counter()
+    for seed, train in zip(shard.seeds, splits, strict=True):
+        hashlib.sha256(epoch_order(train, seed, 1).tobytes())
+    return time.perf_counter() - start
+
+
+def keeping(*, engine: str, settings: Mapping[str, object]) -> dict[str, float]:
+    """Seconds that a worker of the default job takes to save its work: a snapshot, and the commit of its shard."""
+    plan = plan_of(settings | {"seeds": 5})
+    (shard,) = plan.shards
+    trainer = ENGINES[engine].make(shard, plan.datasets[shard.settings.data.dataset], plan.device, None)
+    list(trainer.train())
+    with tempfile.TemporaryDirectory(dir=".") as folder:  # on the disk that holds runs, which takes time to sync
+        beginning = describe_beginning(plan, command=(), data_folder=None)
+        place = place_of(begin_experiment(plan, beginning, Path(folder)), shard)
+        times = []
+        for number in range(5):
+            start = time.perf_counter()
+            place.save(number, trainer.state())
+            times.append(time.perf_counter() - start)
+        result = trainer.result()
+        start = time.perf_counter()
+        place.commit(result)
+        place.result()
+        return {"snapshot": statistics.median(times), "commit": time.perf_counter() - start}
+
+
+def in_a_worker(*, engine: str, what: str = "measure", **arguments: Any) -> dict[str, Any]:
+    """``measure`` or ``keeping`` in a process that is set up as a worker is."""
+    ENGINES[engine].prepare_process()
+    return {"measure": measure, "keeping": keeping}[what](engine=engine, **arguments)
+
+
+if __name__ == "__main__":
+    answer(in_a_worker)

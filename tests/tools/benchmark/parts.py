@@ -1,0 +1,210 @@
+"""The parts of the benchmark. Each measures its contenders in turn, and gives what each of them gave in each round."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from tools.benchmark import peers
+from tools.benchmark.commands import seconds_and_worker_bytes, seconds_of
+from tools.benchmark.limit import SECONDS
+from tools.benchmark.ours import CONFIG
+from tools.benchmark.peers import Skipped
+from tools.benchmark.processes import ask, begin, end, on_cores
+
+from bnreg.config.experiment_file import ExperimentFile
+from bnreg.data import data_root, load_dataset
+from bnreg.training.engines import ENGINES
+
+Measured = Mapping[str, Any]
+Answers = dict[str, list[Measured] | str]  # contender → its rounds, or why it was skipped
+Contender = Callable[[], Measured]
+
+COMPILED = "compiled"
+CORES = (0, 1)
+WIDE = 512
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much to measure.
+
+    Attributes:
+        rounds: How often each contender is measured.
+        examples: Number of training examples of an epoch.
+        epochs: Number of networks → how many epochs to train them.
+        many: Numbers of networks that are trained for an epoch of ``mnist_5k``.
+    """
+
+    rounds: int
+    examples: int
+    epochs: Mapping[int, int]
+    many: tuple[int, int]
+
+
+FULL = Sizes(rounds=3, examples=60_000, epochs={2: 5, 20: 2, 128: 1}, many=(5_000, 10_000))
+SMALL = Sizes(rounds=1, examples=2_000, epochs={2: 2, 20: 1}, many=(4, 20))
+
+
+def train(sizes: Sizes) -> Answers:
+    """Engines, peers and the limit, on one core, and on two."""
+    contenders: dict[str, Contender] = {"limit": partial(ask, "limit", seconds=_seconds(sizes))}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        root = _extracted_mnist(folder)
+        contenders["textbook 2"] = partial(ask, "textbook", root=str(root), num_examples=sizes.examples)
+        for number, engine in product(sizes.epochs, ENGINES):
+            contenders[f"{engine} {number}"] = partial(ask, "ours", **_training(engine, number, sizes))
+        skipped = {}
+        try:
+            python = peers.environment()
+            peers.check_agreement(python, folder)
+        except Skipped as reason:
+            skipped = {f"jax {peer} {number}": f"skipped: {reason}" for peer in peers.NAMES for number in sizes.epochs}
+        else:
+            for number, epochs in sizes.epochs.items():
+                start = folder / f"{number}.npz"
+                peers.write_start(start, num_seeds=number // 2, epochs=epochs, num_examples=sizes.examples)
+                for peer in peers.NAMES:
+                    contenders[f"jax {peer} {number}"] = partial(peers.train, peer, python, start)
+        contenders["limit on two cores"] = partial(_on_two_cores, "limit", seconds=_seconds(sizes))
+        for engine in ENGINES:
+            contenders[f"{engine} 20 on two cores"] = partial(_on_two_cores, "ours", **_training(engine, 20, sizes))
+        return in_turn(contenders, sizes.rounds) | skipped
+
+
+def wide(sizes: Sizes) -> Answers:
+    """Two networks with 512 nodes in each hidden layer."""
+    hidden = {"model.hidden": [WIDE, WIDE]}
+    contenders = {f"{engine} 2": partial(ask, "ours", **_training(engine, 2, sizes, hidden)) for engine in ENGINES}
+    return in_turn(contenders, sizes.rounds)
+
+
+def command(sizes: Sizes) -> Answers:
+    """The whole command of the lecture's experiment on two cores: warm, and with nothing compiled yet."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+
+        def whole(engine: str, *, is_first: bool = False) -> Measured:
+            train = ("train", str(CONFIG), f"data.train_size={sizes.examples}", *_by_engine(engine))
+            options = ("--no-progress", "--runs", str(folder / "runs"))
+            with _empty(folder / "cache") as cache, on_cores(*CORES):
+                return {"seconds": seconds_of(*train, *options, cache=cache if is_first else None)}
+
+        contenders = {engine: partial(whole, engine) for engine in ENGINES}
+        in_turn(contenders, 1)  # now everything is compiled and in the system's cache
+        if COMPILED in ENGINES:
+            contenders["first"] = partial(whole, COMPILED, is_first=True)
+        return in_turn(contenders, sizes.rounds)
+
+
+def many(sizes: Sizes) -> Answers:
+    """Many networks, each trained for an epoch of 5,000 digits."""
+    with tempfile.TemporaryDirectory() as name:
+
+        def trained(engine: str, number: int) -> Measured:
+            settings = ("data.dataset=mnist_5k", "training.epochs=1", f"seeds={number // 2}", *_by_engine(engine))
+            with on_cores(*CORES), _empty(Path(name) / "runs") as runs:
+                options = ("--no-progress", "--runs", str(runs))
+                seconds, most = seconds_and_worker_bytes("train", str(CONFIG), *settings, *options)
+            return {"seconds": seconds, "worker_bytes": most}
+
+        engine = COMPILED if COMPILED in ENGINES else "torch"
+        return in_turn({str(number): partial(trained, engine, number) for number in sizes.many}, sizes.rounds)
+
+
+def around(sizes: Sizes) -> Answers:
+    """What is around the training: saving, help, and the comparison of a run."""
+    with tempfile.TemporaryDirectory() as name:
+        runs = ("--runs", f"{name}/runs")
+        with on_cores(*CORES):
+            seconds_of("train", str(CONFIG), "training.epochs=1", "data.train_size=1000", "--no-progress", *runs)
+        contenders: dict[str, Contender] = {
+            "help": lambda: {"seconds": seconds_of("--help")},
+            "compare": lambda: {"seconds": seconds_of("compare", f"{name}/runs/*")},
+        }
+        settings = {"training.epochs": 1, "data.train_size": sizes.examples}
+        for engine in ENGINES:
+            contenders[f"keeping, {engine}"] = partial(ask, "ours", what="keeping", engine=engine, settings=settings)
+        return in_turn(contenders, sizes.rounds)
+
+
+def cuda(sizes: Sizes) -> Answers:
+    """The torch engine on a CUDA device."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return {"torch": "skipped: no CUDA device"}
+    contenders = {
+        f"torch {number}": partial(ask, "ours", **_training("torch", number, sizes, {"device": "cuda"}))
+        for number in (*sizes.epochs, 1024)
+    }
+    return in_turn(contenders, sizes.rounds)
+
+
+PARTS: dict[str, Callable[[Sizes], Answers]] = {one.__name__: one for one in (train, wide, command, many, around, cuda)}
+
+
+def in_turn(contenders: Mapping[str, Contender], rounds: int) -> Answers:
+    """Measure all contenders once in each round."""
+    answers: dict[str, list[Measured]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, measure in contenders.items():
+            answers[name].append(measure())
+    return dict(answers)
+
+
+def _seconds(sizes: Sizes) -> float:
+    """Seconds for each size of matrix."""
+    return SECONDS if sizes is FULL else SECONDS / 10
+
+
+def _training(engine: str, number: int, sizes: Sizes, others: Mapping[str, object] = {}) -> dict[str, Any]:
+    """What to ask of the module ``ours`` to train a number of networks, with other settings."""
+    settings = {"seeds": number // 2, "data.train_size": sizes.examples, **others}
+    return {"engine": engine, "epochs": sizes.epochs.get(number, 1), "settings": settings}
+
+
+def _on_two_cores(module: str, **arguments: Any) -> Measured:
+    """What a module answers on each of two cores at the same time, as lists."""
+    processes = []
+    for core in CORES:
+        with on_cores(core):
+            processes.append(begin(module, **arguments))
+    first, second = map(end, processes)
+    return {key: [first[key], second[key]] for key in first}
+
+
+def _by_engine(engine: str) -> tuple[str, ...]:
+    """The setting that chooses an engine, where there is a choice."""
+    return (f"engine={engine}",) if "engine" in ExperimentFile.model_fields else ()
+
+
+@contextmanager
+def _empty(folder: Path) -> Iterator[Path]:
+    """A new folder, which is removed afterwards."""
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _extracted_mnist(folder: Path) -> Path:
+    """Copy and extract the archives of full MNIST into a folder that torchvision can read."""
+    from torchvision import datasets
+
+    source = data_root(None, None)
+    if load_dataset("mnist", source, log=print).name != "mnist":
+        raise SystemExit("the benchmark needs full MNIST: bnreg data fetch mnist")
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for archive in (source / "MNIST" / "raw").glob("*"):
+        shutil.copy(archive, raw)
+    datasets.MNIST(str(folder), download=True)
+    return folder

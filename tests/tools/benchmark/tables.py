@@ -1,0 +1,330 @@
+"""Tables of what was measured, on the console and in the page: rates, and figures beside their targets."""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tools.benchmark.limit import necessary
+from tools.benchmark.parts import COMPILED, WIDE, Answers, Sizes
+from tools.benchmark.peers import NAMES, REQUIREMENT
+from tools.calibration.tables import MISS, Table, markdown_of
+
+RESULTS = Path(__file__).parent / "results.json"
+TORCH, LIMIT, BATCH = "torch", "limit", 100
+NONE = "–"
+
+Result = Mapping[str, Any]  # a part's sizes, machine, versions, date and answers
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure that has a target.
+
+    Attributes:
+        name: What was measured.
+        measured: Its values, or why there are none.
+        targets: The least value of each, or the largest.
+        shown: Writes a value.
+        is_limit: Whether the targets are the largest values.
+    """
+
+    name: str
+    measured: Sequence[float] | str
+    targets: Sequence[float]
+    shown: Callable[[float], str]
+    is_limit: bool = False
+
+    def row(self) -> list[str]:
+        """The figure beside its targets, marked if it misses one."""
+        wanted = ("≤ " if self.is_limit else "≥ ") + _joined(map(self.shown, dict.fromkeys(self.targets)))
+        if isinstance(self.measured, str):
+            return [self.name, self.measured, wanted]
+        pairs = list(zip(self.measured, self.targets, strict=False))  # fewer are measured of small sizes
+        missed = any(value > target if self.is_limit else value < target for value, target in pairs)
+        return [self.name, _joined(self.shown(value) for value, _ in pairs) + MISS * missed, wanted]
+
+
+class Training:
+    """What the part ``train`` measured.
+
+    Args:
+        result: Its result.
+    """
+
+    def __init__(self, result: Result) -> None:
+        self.answers: Answers = result["answers"]
+        self.numbers = [int(number) for number in result["sizes"]["epochs"]]
+        self.operations = result["sizes"]["examples"] // BATCH * necessary((784, 32, 32, 10), BATCH)
+
+    def rate(self, contender: str, number: int) -> float | str:
+        """Networks × epochs per second, or why there are none."""
+        rounds = self.answers.get(f"{contender} {number}", NONE)
+        if isinstance(rounds, str):
+            return rounds
+        return statistics.median(number / statistics.median(one["seconds"]) for one in rounds)
+
+    def limit(self) -> float:
+        """Networks × epochs per second if a core only computed the necessary products, and these at its peak."""
+        return statistics.median(one["rate"] for one in self.answers[LIMIT]) / self.operations
+
+    def evaluation(self, engine: str, number: int) -> float | str:
+        """Seconds to evaluate that many networks on both sets."""
+        rounds = self.answers.get(f"{engine} {number}", NONE)
+        return rounds if isinstance(rounds, str) else statistics.median(one["evaluation"] for one in rounds)
+
+    def share_on_two_cores(self) -> float | str:
+        """The compiled engine's share of the limit of two cores, with twenty networks on each."""
+        rounds = self.answers.get(f"{COMPILED} 20 on two cores", NONE)
+        if isinstance(rounds, str):
+            return rounds
+        rates = [sum(20 / statistics.median(seconds) for seconds in one["seconds"]) for one in rounds]
+        limits = [sum(one["rate"]) for one in self.answers[f"{LIMIT} on two cores"]]
+        return statistics.median(rates) * self.operations / statistics.median(limits)
+
+
+def tables(results: Mapping[str, Result]) -> list[Table]:
+    """All tables that the measured parts give."""
+    figures = [figure for name, result in results.items() for figure in FIGURES.get(name, _no_figures)(result)]
+    found = [_rates(Training(results["train"]))] if "train" in results else []
+    if figures:
+        found.append(Table("Targets", ["figure", "measured", "target"], [figure.row() for figure in figures]))
+    seconds = [row for name, result in results.items() for row in SECONDS.get(name, _no_rows)(result)]
+    return found + ([Table("Seconds", ["also measured", "seconds"], seconds)] if seconds else [])
+
+
+def _rates(training: Training) -> Table:
+    names = {
+        "the textbook's loop": "textbook",
+        "JAX: jit, scan, vmap": "jax stacked",
+        "JAX: a pair, tuned by hand": "jax pair",
+        "bnreg, torch engine": TORCH,
+        "bnreg, compiled engine": COMPILED,
+    }
+    rows = [
+        [name, *(_or_reason(training.rate(contender, number), "{:.3g}") for number in training.numbers)]
+        for name, contender in names.items()
+    ]
+    rows.append(["limit: the necessary products, at the peak", *[f"{training.limit():.3g}"] * len(training.numbers)])
+    columns = ["training on one core, networks × epochs per second", *(f"{n} networks" for n in training.numbers)]
+    return Table("Rates", columns, rows)
+
+
+def _training_figures(result: Result) -> list[Figure]:
+    training = Training(result)
+    numbers = training.numbers
+    named = f"training of {_joined(map(str, numbers))} networks"
+
+    def against(others: Sequence[str]) -> Sequence[float] | str:
+        ratios = []
+        for number in numbers:
+            ours, *theirs = (training.rate(name, number) for name in (COMPILED, *others))
+            for one in (ours, *theirs):
+                if isinstance(one, str):
+                    return one
+            ratios.append(ours / max(theirs))
+        return ratios
+
+    ours = [training.rate(COMPILED, number) for number in numbers]
+    is_missing = isinstance(ours[0], str)
+    shares = ours[0] if is_missing else [rate / training.limit() for rate in ours]
+    two = training.share_on_two_cores()
+    times = [training.evaluation(engine, 20) for engine in (COMPILED, TORCH)]
+    return [
+        Figure(f"{named}, × the torch engine's rate", against([TORCH]), (9, 2.8, 2.2), _times),
+        Figure(f"{named}, × the better JAX peer's", against([f"jax {one}" for one in NAMES]), (1.7,) * 3, _times),
+        Figure(f"{named}, share of the limit", shares, (0.65,) * 3, _percent),
+        Figure("the same on two cores, 20 networks on each", two if isinstance(two, str) else [two], [0.65], _percent),
+        _ratio("evaluation of 20 networks, × the torch engine's time", *times, 0.65),
+    ]
+
+
+def _wide_figures(result: Result) -> list[Figure]:
+    times = [_median(result, f"{engine} 2", lambda one: one["seconds"][0]) for engine in (TORCH, COMPILED)]
+    return [_ratio(f"training with hidden layers of {WIDE}, × the torch engine's rate", *times, 1, is_limit=False)]
+
+
+def _command_figures(result: Result) -> list[Figure]:
+    first, compiled, torch = (_median(result, name) for name in ("first", COMPILED, TORCH))
+    more = first if isinstance(first, str) else [first - compiled]
+    return [
+        _ratio("`bnreg train configs/bn_vs_plain.yaml`, two cores, × the torch engine's time", compiled, torch, 0.4),
+        Figure("the first run ever, which compiles: seconds more", more, [7], _seconds, is_limit=True),
+    ]
+
+
+def _many_figures(result: Result) -> list[Figure]:
+    few, many = result["sizes"]["many"]
+    each = [_median(result, str(number)) / number for number in (few, many)]
+    worker = _median(result, str(many), lambda one: one["worker_bytes"]) / 1e6
+    name = f"{many:,} networks, an epoch of 5,000 digits"
+    return [
+        Figure(f"{name}: a network's time, × that of {few:,}", [each[1] / each[0]], [1.1], _times, is_limit=True),
+        Figure(f"{name}: MB of the largest worker", [worker], [300], "{:.0f}".format, is_limit=True),
+    ]
+
+
+FIGURES: dict[str, Callable[[Result], list[Figure]]] = {
+    "train": _training_figures,
+    "wide": _wide_figures,
+    "command": _command_figures,
+    "many": _many_figures,
+}
+
+
+def _training_seconds(result: Result) -> list[list[str]]:
+    training = Training(result)
+    book = _median(result, "textbook 2", lambda one: one["seconds"][0] + one["evaluation"])
+    rows = [["the textbook's loop: an epoch of 2 networks with their evaluation", _or_reason(book, "{:.2f}")]]
+    for engine in (TORCH, COMPILED):
+        if f"{engine} 20" in training.answers:
+            result_seconds = _median(result, f"{engine} 20", lambda one: one["result"])
+            evaluation = _or_reason(training.evaluation(engine, 20), "{:.2f}")
+            rows.append([f"evaluation of 20 networks on 70,000 images, {engine} engine, one core", evaluation])
+            rows.append([f"the results of 20 networks, with population statistics, {engine}", f"{result_seconds:.2f}"])
+    return rows
+
+
+def _command_seconds(result: Result) -> list[list[str]]:
+    whole = "`bnreg train configs/bn_vs_plain.yaml`"
+    names = {
+        TORCH: f"{whole}, torch engine",
+        COMPILED: f"{whole}, compiled engine",
+        "first": f"{whole}, for the first time",
+    }
+    return [[names[name], f"{_median(result, name):.2f}"] for name in result["answers"]]
+
+
+def _many_seconds(result: Result) -> list[list[str]]:
+    return [
+        [f"{int(number):,} networks, an epoch of 5,000 digits, two cores", f"{_median(result, number):.1f}"]
+        for number in result["answers"]
+    ]
+
+
+def _around_seconds(result: Result) -> list[list[str]]:
+    rows = []
+    for name, rounds in result["answers"].items():
+        for key in rounds[0]:
+            what = {"help": "`bnreg --help`", "compare": "`bnreg compare` of one run"}.get(name, f"{name}: a {key}")
+            rows.append([what, f"{_median(result, name, lambda one, key=key: one[key]):.3f}"])
+    return rows
+
+
+def _cuda_rows(result: Result) -> list[list[str]]:
+    """The seconds of an epoch of one network, so that all rows are of one unit."""
+    return [
+        [
+            f"an epoch of {name.split()[1]} networks on CUDA",
+            f"{_median(result, name, lambda one: one['seconds'][-1]):.3f}",
+        ]
+        for name, rounds in result["answers"].items()
+        if not isinstance(rounds, str)
+    ] or [["an epoch on CUDA", *result["answers"].values()]]
+
+
+SECONDS: dict[str, Callable[[Result], list[list[str]]]] = {
+    "train": _training_seconds,
+    "command": _command_seconds,
+    "many": _many_seconds,
+    "around": _around_seconds,
+    "cuda": _cuda_rows,
+}
+
+
+def _no_figures(_: Result) -> list[Figure]:
+    return []
+
+
+def _no_rows(_: Result) -> list[list[str]]:
+    return []
+
+
+def _median(result: Result, contender: str, value: Callable[[Any], float] = lambda one: one["seconds"]) -> Any:
+    """A contender's median, or why there is none."""
+    rounds = result["answers"].get(contender, NONE)
+    return rounds if isinstance(rounds, str) else statistics.median(map(value, rounds))
+
+
+def _ratio(name: str, first: Any, second: Any, target: float, *, is_limit: bool = True) -> Figure:
+    """A figure of two values, unless there is a reason instead of one of them."""
+    reason = next((value for value in (first, second) if isinstance(value, str)), None)
+    return Figure(name, reason or [first / second], [target], _times, is_limit)
+
+
+def _joined(texts: Any) -> str:
+    *most, last = texts
+    return f"{', '.join(most)} and {last}" if most else str(last)
+
+
+def _times(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s"
+
+
+def _or_reason(value: float | str, form: str) -> str:
+    return value if isinstance(value, str) else form.format(value)
+
+
+def as_result(answers: Answers, sizes: Sizes) -> Result:
+    """A part's answers with what they depend on, as JSON data."""
+    versions = {}
+    for name in ("bnreg", "torch", "numba"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    result = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "versions": versions | {"jax": REQUIREMENT.partition("==")[2]},
+        "sizes": asdict(sizes),
+        "answers": answers,
+    }
+    return dict(json.loads(json.dumps(result)))
+
+
+def machine() -> str:
+    """The processor, its widest vectors and the number of cores."""
+    text = Path("/proc/cpuinfo").read_text()
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+    flags = facts.get("flags", "").split()
+    vectors = next((name for name in ("avx512f", "avx2") if name in flags), platform.machine())
+    return f"{facts.get('model name', platform.machine())} with {vectors}, {len(os.sched_getaffinity(0))} cores"
+
+
+def read_results() -> dict[str, Result]:
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+
+
+def write_result(name: str, result: Result) -> None:
+    """Write a part that was measured in full to the file that the page is generated from."""
+    results = {**read_results(), name: result}
+    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def results_markdown() -> str:
+    """The tables of all parts when they were last measured in full, and what they depend on."""
+    results = read_results()
+    if not results:
+        return "Not measured in full yet.\n"
+    sources = dict.fromkeys(map(_source, results.values()))
+    return "\n".join(map(markdown_of, tables(results))) + "\n" + "".join(f"{source}\n" for source in sources)
+
+
+def _source(result: Result) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    return f"Medians of {result['sizes']['rounds']} rounds on {result['machine']}, {result['date']}: {versions}."
