@@ -299,17 +299,31 @@ def _text(blocks: Sequence["Block"], console: "Console", *, full: bool) -> "Grou
     from bnreg.report.comparison.summary import SCREENFUL, newest_last, summary
     from bnreg.report.comparison.tables import block_tables
 
-    shown = block_tables(blocks)
-    num_lines = len(console.render_lines(shown))
-    if num_lines <= max(SCREENFUL, console.height if console.is_terminal else 0):
-        return shown
+    if fitting := _tables_within(blocks, console, max(SCREENFUL, console.height if console.is_terminal else 0)):
+        return fitting
     ordered = newest_last(blocks)
     short = summary(ordered)
     if short is None:
-        return shown
+        return block_tables(blocks)
     if full:
         return Group(short, block_tables(ordered))
-    return Group(short, Text(f"`bnreg compare … --full` also shows the tables and notes, {num_lines:,} lines"))
+    return Group(short, Text("`bnreg compare … --full` also shows the tables and notes"))
+
+
+def _tables_within(blocks: Sequence["Block"], console: "Console", most: int) -> "Group | None":
+    """The tables; None if they take more lines than that, which shows long before a thousand runs are formatted."""
+    from rich.console import Group
+
+    from bnreg.report.comparison.tables import block_tables
+
+    shown: list[Group] = []
+    num_lines = 0
+    for block in blocks:
+        shown.append(block_tables([block]))
+        num_lines += len(console.render_lines(shown[-1]))
+        if num_lines > most:
+            return None
+    return Group(*shown)
 
 
 def _split(keys: Sequence[str]) -> tuple[str, ...]:

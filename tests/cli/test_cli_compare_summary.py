@@ -7,7 +7,7 @@ import pytest
 from support.made_runs import made_name, make_run, write_run
 
 NUM_RUNS = 7
-HINT = re.compile(r"^`bnreg compare … --full` also shows the tables and notes, (\d+) lines$", re.M)
+HINT = re.compile(r"^`bnreg compare … --full` also shows the tables and notes$", re.M)
 
 
 def name_of(number):
@@ -37,8 +37,7 @@ def test_many_runs_have_a_line_each_with_the_newest_last(bnreg):
         ["bn", "helped", "+3.00 [+3.00, +3.00]"],
     ]
     assert rows[0][2] == "hurt"
-    (num_lines,) = HINT.findall(done.out)
-    assert (len(lines), 60 < int(num_lines) < 100) == (2 + NUM_RUNS + 2, True)
+    assert (len(lines), len(HINT.findall(done.out))) == (2 + NUM_RUNS + 2, 1)
 
 
 @pytest.mark.usefixtures("many")
