@@ -7,7 +7,7 @@ checksum. What is impossible, or contradicts another file, is noticed here; a co
 import json
 import math
 from collections.abc import Mapping, Sequence
-from itertools import islice, product
+from itertools import filterfalse, islice, product
 from typing import Any
 
 import numpy as np
@@ -265,4 +265,5 @@ def _are_possible(column: str, values: Sequence[float]) -> bool:
     """Whether the values, some of which may be missing, are in the range of the column's metric."""
     most = 1.0 if metric_of(column).is_share else math.inf
     least = 0.0 if metric_of(column) in KNOWN_METRICS.values() else -math.inf
-    return all(math.isnan(value) or (least <= value <= most and math.isfinite(value)) for value in values)
+    known = [*filterfalse(math.isnan, values)]
+    return not known or all(least <= bound <= most and math.isfinite(bound) for bound in (min(known), max(known)))

@@ -8,7 +8,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -113,7 +113,7 @@ class Run:
         try:
             header, *rows = csv.reader(io.StringIO(self.files[file].decode()))
             cells = zip(header, zip(*rows, strict=True), strict=True)
-            return {name: [*column] if name in texts else [*map(_number, column)] for name, column in cells}
+            return {name: [*column] if name in texts else _numbers(column) for name, column in cells}
         except (ValueError, csv.Error):
             raise self.damaged(file, _NO_TABLE) from None
 
@@ -141,6 +141,14 @@ class Run:
     def damaged(self, name: str, reason: str) -> UnreadableRunError:
         """The error that one of its files is damaged."""
         return UnreadableRunError("damaged", f"{self.path / name}: damaged run: {reason}")
+
+
+def _numbers(column: Sequence[str]) -> list[float]:
+    """The numbers of a column; most have one kind, and to try the other on each cell takes longer than all else."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return [*map(kind, column)]
+    return [*map(_number, column)]
 
 
 def _number(cell: str) -> float:
