@@ -90,19 +90,25 @@ def _is_decided(evidence: Evidence, futures: npt.NDArray[np.float64], threshold:
     spread = np.sqrt(np.maximum(squares, 0) / freedom)
     of_seeds = spread / np.sqrt(number)
 
-    def reach(floor: float) -> npt.NDArray[np.float64]:
-        """Half the width of the usual interval, if this part of its standard error stays."""
+    def reach(floor: float, asked: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        """Half the width of the usual interval, if this part of its standard error stays; 0 where it is not asked for.
+
+        Student's quantile takes longer than everything else here.
+        """
         if evidence.interval_over == "redrawn splits":
             std_error, degrees = np.hypot(of_seeds, floor / evidence.std * spread), freedom
         else:
             std_error = np.hypot(of_seeds, floor)
             share = np.divide(of_seeds, std_error, out=np.ones_like(of_seeds), where=std_error > 0)
             degrees = freedom / np.maximum(share, LEAST_SHARE) ** 4
-        half: npt.NDArray[np.float64] = stdtrit(degrees, 1 - SIGNIFICANCE / 2) * std_error
+        quantile = stdtrit(degrees, 1 - SIGNIFICANCE / 2, out=np.zeros_like(std_error), where=asked)
+        half: npt.NDArray[np.float64] = quantile * std_error
         return half
 
-    decided: npt.NDArray[np.bool_] = (np.abs(mean) > reach(evidence.floor_error)) & excludes(0.0)
+    differs = excludes(0.0)
+    decided: npt.NDArray[np.bool_] = differs & (np.abs(mean) > reach(evidence.floor_error, differs))
     if evidence.equivalence_p is not None and evidence.smallest_effect is not None:
-        effect, widest = evidence.smallest_effect, reach(evidence.equivalence_floor)
-        decided |= (np.abs(mean) + widest < effect) & excludes(effect) & excludes(-effect)
+        effect = evidence.smallest_effect
+        within = excludes(effect) & excludes(-effect)
+        decided |= within & (np.abs(mean) + reach(evidence.equivalence_floor, within) < effect)
     return decided
