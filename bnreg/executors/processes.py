@@ -7,6 +7,7 @@ does not harm the others.
 import multiprocessing
 import os
 import signal
+import sys
 import time
 import traceback
 from collections import Counter, deque
@@ -17,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
-from typing import cast
+from typing import Any, cast
 
 from bnreg import signals, stopping
 from bnreg.errors import RunError
@@ -141,8 +142,8 @@ def _start(
     data_folders: Mapping[str, Path], engine: str, device: str, snapshot_seconds: float
 ) -> tuple[Connection, BaseProcess]:
     ours, theirs = CONTEXT.Pipe()
-    arguments = (theirs, data_folders, engine, device, snapshot_seconds)
-    process: BaseProcess = CONTEXT.Process(target=_work, args=arguments, daemon=True)
+    arguments = (_work, theirs, data_folders, engine, device, snapshot_seconds)
+    process: BaseProcess = CONTEXT.Process(target=_leave_after, args=arguments, daemon=True)
     try:
         with _environment(environment_of_children()):
             process.start()
@@ -191,6 +192,19 @@ def _obituary(worker: _Worker) -> str:
     code = worker.process.exitcode
     hint = "; the usual cause is a lack of memory: try a smaller jobs=N" if code == -signal.SIGKILL else ""
     return f"the worker process that trained {worker.seeds} {ended(code)}{hint}"
+
+
+def _leave_after(work: Callable[..., None], *arguments: Any) -> None:
+    """Do the work of a process, then leave at once: to end Python in order would take torch apart, for half a second.
+
+    Nothing is lost: its messages are in the pipe, its files are synced, what it printed is written here, and a worker
+    registers nothing to be done at its exit. A process that an error ends leaves as usual, with its traceback.
+    """
+    work(*arguments)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # it is None, cannot be written to, or is closed
+            stream.flush()
+    os._exit(0)
 
 
 def _work(

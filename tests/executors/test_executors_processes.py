@@ -97,6 +97,37 @@ def test_a_worker_that_dies_between_two_shards_loses_neither(monkeypatch):
     assert sorted(message.shard for message in train(JOBS, log=lambda _: None)) == [0, 1, 2]
 
 
+class TellsItsEnd:
+    def __del__(self, write=os.write):
+        write(1, b" taken apart")
+
+
+def leave_something_behind(*_):
+    print("printed", end="")
+    globals()["left"] = TellsItsEnd()
+
+
+def test_a_worker_that_is_done_leaves_without_taking_its_modules_apart(monkeypatch, capfd):
+    """That takes torch half a second; what it printed is not lost."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    monkeypatch.setattr(workers, "_work", leave_something_behind)
+    _, process = workers._start({}, "torch", "cpu", 30.0)
+    process.join()
+    assert (process.exitcode, capfd.readouterr().out) == (0, "printed")
+
+
+def fail(*_):
+    raise ZeroDivisionError
+
+
+def test_a_worker_that_an_error_ends_says_so(monkeypatch, capfd):
+    monkeypatch.setattr(workers, "_work", fail)
+    _, process = workers._start({}, "torch", "cpu", 30.0)
+    process.join()
+    assert process.exitcode == 1
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
 def test_an_unexpected_error_in_a_worker_comes_with_its_traceback(tmp_path):
     with pytest.raises(RunError, match=r"(?s)Traceback.*training of seed 0 failed: IndexError"):
         list(train(JOBS[:1], folders={"mnist": tmp_path}))
