@@ -1,10 +1,12 @@
 """``bnreg train``: train an experiment's networks and compare its arms."""
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from bnreg.experiment.plan import Plan
     from bnreg.runs import UnfinishedRun
 
+# What draws and compares a run at its end; with altair, pandas and scipy, it takes a second and more to import.
+NEEDED_AT_THE_END = ("bnreg.report.charts.table", "bnreg.report.comparison.summary", "scipy.special")
 
 PANEL = "Train"
 EXAMPLES = (
@@ -131,6 +135,7 @@ def train_and_watch(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], Non
             say(line)
         return decided
 
+    Thread(target=_load_for_the_end).start()  # while the workers load torch and train
     try:
         return run_experiment(plan, run, watch=watch, look=look, draw=_draw_curves, log=say)
     except UserError:
@@ -139,6 +144,12 @@ def train_and_watch(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], Non
         if run.folder.is_dir():
             say(f"{run.folder}: the training so far is saved; resume it with `bnreg train --resume {run.final}`")
         raise
+
+
+def _load_for_the_end() -> None:
+    for name in NEEDED_AT_THE_END:
+        with suppress(Exception):  # it is imported again, and its absence reported, where it is needed
+            importlib.import_module(name)
 
 
 def conclude(folder: Path, *, as_json: bool) -> None:

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -93,6 +95,32 @@ def test_the_same_experiment_twice_gives_bit_identical_metrics(train, bnreg):
     again = Path(done.out.splitlines()[-1])
     assert again.name.startswith("small-")
     assert (again / "metrics.csv").read_bytes() == (run / "metrics.csv").read_bytes()
+
+
+def test_what_the_end_of_a_run_needs_is_loaded_while_its_workers_train(folder):
+    """It takes a second and more, for which this process has nothing to do."""
+    program = """
+import sys, threading
+from bnreg.cli import main
+from bnreg.executors.table import EXECUTORS
+
+def asked(*_, **options):
+    [one.join() for one in threading.enumerate() if not (one.daemon or one is threading.main_thread())]
+    print(*sorted({'altair', 'pandas', 'scipy.special', 'torch'} & {*sys.modules}))
+    sys.exit()
+
+EXECUTORS['processes'] = asked
+main()
+"""
+    arguments = ["train", folder / "small.yaml", "--runs", folder / "not-trained"]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["altair pandas scipy.special"], done.stderr
+
+
+@pytest.mark.usefixtures("without_workers")
+def test_a_run_is_trained_even_if_its_charts_cannot_be_loaded(bnreg, folder, monkeypatch):
+    monkeypatch.setattr("bnreg.cli.train.NEEDED_AT_THE_END", ["bnreg.report.charts.missing", "os"])
+    assert bnreg("train", folder / "small.yaml", "seeds=1").code == 0
 
 
 @pytest.mark.usefixtures("without_workers")
