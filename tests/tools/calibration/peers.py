@@ -28,8 +28,21 @@ def _normality_first(differences: Vector) -> Flags:
     )
 
 
+def two_arms(differences: Vector) -> tuple[Vector, Vector]:
+    """An arm and a baseline with these differences, for rules that see more than them.
+
+    The baseline's spread is that of the differences.
+    """
+    baseline = stream(0, "calibration", "peers").normal(0, differences.std(), differences.shape)
+    return baseline + differences, baseline
+
+
 def _signed_ranks(differences: Vector) -> Flags:
-    return np.array([wilcoxon_p_value(values) < 0.05 for values in differences])
+    """Wilcoxon's test on one side, which the data choose: that of the arm with the larger median."""
+    arm, baseline = two_arms(differences)
+    sides = np.where(np.median(arm, axis=1) > np.median(baseline, axis=1), "greater", "less")
+    pairs = zip(differences, sides, strict=True)
+    return np.array([stats.wilcoxon(values, alternative=side).pvalue < 0.05 for values, side in pairs])
 
 
 def _correlated_t(rope: float) -> Callable[[Vector], Flags]:
@@ -48,17 +61,14 @@ def _correlated_t(rope: float) -> Callable[[Vector], Flags]:
 def _almost_stochastic_order(threshold: float) -> Callable[[Vector], Flags]:
     """Almost stochastic order in either direction: the upper bound of the violation ratio is below the threshold.
 
-    The arms' values are compared unpaired, as it does; the baseline's spread is that of the differences. Each resample
-    has as many values as there are seeds.
+    The arms' values are compared unpaired, as it does. Each resample has as many values as there are seeds.
     """
 
     def rule(differences: Vector) -> Flags:
         number = differences.shape[1]
-        generator = stream(0, "calibration", "aso")
-        baseline = generator.normal(0, differences.std(), differences.shape)
-        arm = baseline + differences
+        arm, baseline = two_arms(differences)
         ratio = _violation(arm, baseline)
-        draws = generator.integers(0, number, (2, NUM_RESAMPLES, number))
+        draws = stream(0, "calibration", "aso").integers(0, number, (2, NUM_RESAMPLES, number))
         resampled = _violation(arm[:, draws[0]], baseline[:, draws[1]])
         reach = stats.norm.ppf(0.95) * np.sqrt(((resampled - ratio[:, None]) ** 2).mean(axis=1))
         flags: Flags = np.minimum(ratio, 1 - ratio) + reach < threshold
