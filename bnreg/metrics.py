@@ -29,6 +29,7 @@ class Metric:
         chance: Number of classes → its value for a network that guesses; None if guessing does not determine it.
         smallest_effect: The smallest difference that matters unless a config sets another, in the metric's own unit;
             None without a natural choice. Without one a difference is called higher or lower, not better or worse.
+        decimals: Decimals of the displayed number, unless it is a share.
     """
 
     per_example: Callable[[Tensor, Tensor], Tensor] | None = None
@@ -36,6 +37,7 @@ class Metric:
     is_share: bool = False
     chance: Callable[[int], float] | None = None
     smallest_effect: float | None = None
+    decimals: int = 4
 
     @property
     def scale(self) -> float:
@@ -45,7 +47,7 @@ class Metric:
     @property
     def digits(self) -> int:
         """Decimals of the displayed number."""
-        return 2 if self.is_share else 4
+        return 2 if self.is_share else self.decimals
 
     @property
     def unit(self) -> str:
@@ -91,6 +93,8 @@ METRICS: dict[str, Metric] = {
         smallest_effect=ACCURACY_SMALLEST_EFFECT,
     ),
 }
+# The largest size of a value, and the inverse of the smallest: products of any four of them are still numbers.
+LARGEST = 1e50
 # Nobody means a difference of more than 10 percentage points: 0.3 was written for 0.3 of one.
 MAX_BARE_EFFECT = 0.1
 _EFFECT = re.compile(r"(?P<number>[0-9]+([.][0-9]*)?([eE][-+]?[0-9]+)?) ?(?P<unit>pp)?")
@@ -138,15 +142,16 @@ def effect_in(value: object, metric: Metric) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if (not is_number and match is None) or (match and match["unit"] and not is_share):
         raise ValueError(f"expected a number{', such as 0.002 or 0.2pp' if is_share else ''}")
-    number = float(match["number"] if match else value)  # type: ignore[arg-type]
+    given: float = float(match["number"]) if match else value  # type: ignore[assignment]
+    number = float(given) if given <= LARGEST else math.inf
     if match and match["unit"]:
         number /= 100
-    elif is_share and number > MAX_BARE_EFFECT:
-        raise ValueError(
-            f"as a share that is {100 * number:g} percentage points; write {number:g}pp or {100 * number:g}pp"
-        )
-    if not 0 <= number <= (1 if is_share else math.inf) or math.isinf(number):
-        raise ValueError(f"expected a number from 0{' to 1' if is_share else ''}")
+    elif is_share and MAX_BARE_EFFECT < number <= 100:
+        or_else = f" or {100 * number:g}pp" if number <= 1 else ""
+        raise ValueError(f"as a share that is {100 * number:g} percentage points; write {number:g}pp{or_else}")
+    most = 1 if is_share else LARGEST
+    if not 0 <= number <= most:
+        raise ValueError(f"expected a number from 0 to {most:g}")
     return number
 
 

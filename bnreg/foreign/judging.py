@@ -11,7 +11,7 @@ from bnreg.foreign.columns import Columns, filtered, find_columns
 from bnreg.foreign.samples import Sample, Samples, read_samples
 from bnreg.foreign.table import Table
 from bnreg.foreign.usual import BASELINES, PERCENT, Meaning, meaning
-from bnreg.metrics import Metric, effect_in
+from bnreg.metrics import LARGEST, Metric, effect_in
 from bnreg.statistics.evidence import judge
 from bnreg.statistics.paired import compare_pairs
 from bnreg.statistics.ranks import MIN_ARMS, MIN_DATA_SETS, Ranking, rank_arms
@@ -105,6 +105,8 @@ def judge_table(table: Table, request: Request) -> Judgement:
     Raises:
         UserError: If anything about the table or the request is not clear, a line for each mistake.
     """
+    if request.examples is not None and not 1 <= request.examples <= LARGEST:
+        raise UserError(f"--examples {request.examples}: expected a number of test examples")
     rows = filtered(table, request.where)
     columns = find_columns(
         rows,
@@ -174,7 +176,9 @@ def _read_metric(columns: Columns, found: Samples, request: Request) -> tuple[Me
     """How to read the metric, its smallest effect, what its name means, and its values as shares if it is one."""
     meant = meaning(columns.metric, found.finite)
     asked = request.smallest_effect
-    metric = meant.metric
+    largest = max(map(abs, found.finite), default=0.0)
+    # Four digits of the largest value are shown: 0.0000 would be all that is seen of latencies in seconds.
+    metric = replace(meant.metric, decimals=max(4, 3 - math.floor(math.log10(largest))) if largest else 4)
     if meant.is_percent:
         found = found.scaled(1 / PERCENT)
     elif isinstance(asked, str) and asked.endswith("pp") and all(0 <= value <= 1 for value in found.finite):

@@ -10,6 +10,7 @@ from bnreg.config.key_paths import Point
 from bnreg.errors import UserError
 from bnreg.foreign.columns import Columns, clock_of
 from bnreg.foreign.table import Table, at_most, has_decimal_comma, is_missing, number_of
+from bnreg.metrics import LARGEST
 from bnreg.wording import as_written, point_label, show
 
 
@@ -114,6 +115,8 @@ def read_samples(table: Table, columns: Columns, *, last: bool, nan_is_diverged:
         elif math.isnan(number) and not nan_is_diverged:
             missing = True
             mistakes.append((one.row, f"{one.column}: {'is empty' if is_missing(one.cell) else f'is {one.cell}'}"))
+        elif why := _out_of_range(number):
+            mistakes.append((one.row, f"{one.column}: {show(one.cell)} {why}"))
         else:
             point: Point = {columns.point: one.point} if columns.point is not None else {}
             sample = samples.setdefault((one.point, one.arm), Sample(point, one.arm))
@@ -125,6 +128,15 @@ def read_samples(table: Table, columns: Columns, *, last: bool, nan_is_diverged:
     points = list(dict.fromkeys(point for point, _ in samples))
     ordered = [one for point in points for (at, _), one in samples.items() if at == point]
     return Samples(ordered, [*seeds], tuple(_remarks(values)))
+
+
+def _out_of_range(number: float) -> str:
+    """Why a number cannot be computed with; empty for one that can, and for NaN."""
+    if abs(number) > LARGEST:
+        return f"is too large: at most {LARGEST:g}; write it in another unit, or as nan if the run diverged"
+    if 0 < abs(number) < 1 / LARGEST:
+        return f"is too close to 0: at least {1 / LARGEST:g}; write it in another unit, or as 0"
+    return ""
 
 
 def _values(table: Table, columns: Columns) -> Iterator[_Value]:

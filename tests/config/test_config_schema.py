@@ -119,6 +119,9 @@ REFUSED = {
     "write 0.3pp or 30pp, got 0.3",
     "compare: {smallest_effect: 200pp}": "compare.smallest_effect: expected a number from 0 to 1, got '200pp'",
     "compare: {smallest_effect: -1}": "compare.smallest_effect: expected a number from 0 to 1, got -1",
+    "compare: {smallest_effect: 5}": "compare.smallest_effect: as a share that is 500 percentage points; "
+    "write 5pp, got 5",
+    "compare: {smallest_effect: 1.0e+300}": "compare.smallest_effect: expected a number from 0 to 1, got 1e+300",
     "compare: {smallest_effect: big}": "compare.smallest_effect: expected a number, such as 0.002 or 0.2pp, got 'big'",
     "compare: {smallest_effect: {test_loss: 1pp}}": "compare.smallest_effect: test_loss: expected a number, got '1pp'",
     "compare: {effect: 0.1}": "compare: unknown key 'effect' (choices: metric, smallest_effect)",

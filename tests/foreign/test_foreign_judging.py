@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -236,3 +237,81 @@ def test_data_sets_without_a_trained_pair_are_named_and_divergence_is_on_the_lin
     assert (over.evidence.divergence.num_arm, over.evidence.divergence.num_baseline) == (6, 0)
     assert over.evidence.divergence.cases == (18, 18)
     assert "left out over data sets, because no pair trained: a at dataset=z" in judgement_notes(judgement)
+
+
+def extreme(values, name="loss"):
+    """Eight seeds of three arms on two data sets, whose values are these in turn."""
+    rows = [(arm, data, seed) for data in ("x", "y") for arm in ("a", "b", "c") for seed in range(8)]
+    return {
+        **dict(zip(("arm", "dataset", "seed"), zip(*rows, strict=True), strict=True)),
+        name: [values[i % len(values)] * (1 + i / 100) for i in range(len(rows))],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (1e307, "is too large: at most 1e+50; write it in another unit, or as nan if the run diverged"),
+        (-1e308, "is too large: at most 1e+50; write it in another unit, or as nan if the run diverged"),
+        (10**400, "is too large: at most 1e+50; write it in another unit, or as nan if the run diverged"),
+        (1e-320, "is too close to 0: at least 1e-50; write it in another unit, or as 0"),
+    ],
+)
+def test_numbers_that_cannot_be_computed_with_are_named_by_row_and_value(value, why, tmp_path):
+    """Squares of squares of them are infinite or 0, and so would be intervals and p values."""
+    frame = extreme([1.0])
+    frame["loss"][5] = value
+    with pytest.raises(UserError) as raised:
+        bnreg.judge(frame, baseline="a")
+    (line,) = raised.value.lines
+    assert re.fullmatch(rf"row 5: loss: '{re.escape(str(value)[:20])}.* {re.escape(why)}", line)
+    pd.DataFrame(frame).to_csv(tmp_path / "file.csv", index=False)
+    with pytest.raises(UserError, match=r"file.csv:7: loss: '.* is too "):
+        bnreg.judge(tmp_path / "file.csv", baseline="a")
+
+
+@pytest.mark.parametrize("values", [[6e49], [1e-49], [6e49, -6e49], [6e49, 1e-49, 0.0], [-1e-49, 1e-49], [3.4e38, 1.0]])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {},
+        {"anytime": True, "where": "dataset=x"},
+        {"smallest_effect": 1e50, "where": "dataset=x"},
+        {"smallest_effect": "1e-60", "anytime": True, "where": "dataset=x"},
+        {"seed": None, "friedman": True},
+    ],
+)
+def test_the_largest_and_the_smallest_numbers_are_judged_like_all_others(values, request_):
+    """Without a warning, which would be an error here, and with the p of the same differences in another unit."""
+    frame = extreme(values)
+    if "seed" in request_:
+        del frame["seed"]
+    judgement = bnreg.judge(frame, baseline="a", **request_).judgement
+    assert math.isfinite(sum(one.evidence.p_value + abs(one.evidence.difference) for one in judgement.judged))
+    json.dumps(judgement_record(judgement), allow_nan=False)
+    unit = max(map(abs, values))
+    in_units = {**frame, "loss": [round(one / unit, 12) for one in frame["loss"]]}
+    scaled = bnreg.judge(in_units, baseline="a", **{**request_, "smallest_effect": None}).judgement
+    for one, same in zip(judgement.judged, scaled.judged, strict=True):
+        assert one.evidence.p_value == pytest.approx(same.evidence.p_value)
+        assert np.divide(one.evidence.interval, unit) == pytest.approx(same.evidence.interval, rel=1e-3, abs=1e-3)
+
+
+@pytest.mark.parametrize("asked", ["1e51", 1e51, 10**400, math.inf, math.nan, "1e999"])
+def test_a_smallest_effect_is_bounded_as_the_values_are(asked):
+    with pytest.raises(UserError, match=r"--smallest-effect .*: loss: expected a number from 0 to 1e\+50"):
+        bnreg.judge(extreme([1.0]), baseline="a", smallest_effect=asked)
+
+
+@pytest.mark.parametrize("examples", [0, -3, 10**400])
+def test_the_number_of_test_examples_is_one(examples):
+    with pytest.raises(UserError, match=r"--examples .*: expected a number of test examples"):
+        bnreg.judge(extreme([0.5], "accuracy"), baseline="a", examples=examples)
+
+
+def test_small_values_and_effects_are_shown_with_as_many_decimals_as_they_need():
+    frame = extreme([3.1e-6, 3.3e-6, 3.2e-6], "latency")
+    shown = str(bnreg.judge(frame, baseline="a", where="dataset=x", smallest_effect=1e-12))
+    assert "a (baseline)  0.000003312 ± 0.000000135  8" in shown
+    assert "+0.000000241 [+0.000000102, +0.000000381]" in shown
+    assert "equivalent: within ±1e-12;" in shown

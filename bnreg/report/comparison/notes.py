@@ -1,5 +1,6 @@
 """The lines below a table: they keep a reader from reading too much into its numbers."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -223,7 +224,11 @@ def other_effects(block: Block) -> list[str]:
 
 def amount(metric: Metric, effect: float) -> str:
     """An effect in the unit in which differences are shown: ``0.20 pp``."""
-    return f"{effect * metric.scale:.{metric.digits}f} {metric.difference_unit}".rstrip()
+    value = effect * metric.scale
+    text = f"{value:.{metric.digits}f}"
+    # A smaller effect than the decimals can show would look like none.
+    shown = text if math.isclose(float(text), value, rel_tol=0.01) else f"{value:.3g}"
+    return f"{shown} {metric.difference_unit}".rstrip()
 
 
 def method_notes(judged: Sequence[Comparison[Any]]) -> list[str]:
