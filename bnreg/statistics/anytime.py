@@ -62,6 +62,26 @@ def log_capital(differences: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return capital
 
 
+def log_evidence(differences: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """The logarithm of the capital that counts as evidence after each difference: that of equal ones at most.
+
+    A factor is 1 + tanh(λzᵢ). With −λ beside λ, M is a sum of products of an even number of tanh(λzᵢ), and |zᵢ| ≤ √i,
+    so M is largest where zᵢ = √i: where each difference dwarfs those before. Six such differences reach 20.8, equal
+    ones 16.5. But a shift δ far away makes all dᵢ − δ nearly equal, so that six exclude no far shift, and their
+    confidence sequence has no end. What equal differences cannot show is therefore not counted at all: p and confidence
+    sequence then need the same number of pairs. Less capital keeps the promise.
+
+    Args:
+        differences: In the order of the seeds, shape (…, pairs).
+
+    Returns:
+        Shape (…, pairs).
+    """
+    values = np.asarray(differences, np.float64)
+    evidence: npt.NDArray[np.float64] = np.minimum(log_capital(values), log_capital(np.ones(values.shape[-1])))
+    return evidence
+
+
 def anytime_p_value(differences: npt.ArrayLike) -> float:
     """Two-sided p that holds at every look: one over the largest capital so far.
 
@@ -77,7 +97,7 @@ def anytime_p_value(differences: npt.ArrayLike) -> float:
     values = finite(differences)
     if not len(values):
         return 1.0
-    return min(1.0, math.exp(-float(log_capital(values).max())))
+    return min(1.0, math.exp(-float(log_evidence(values).max())))
 
 
 def smallest_anytime_p_value(num_pairs: int) -> float:
@@ -97,13 +117,13 @@ def confidence_sequence(differences: npt.ArrayLike, level: float = 0.95) -> Conf
     """
     values = finite(differences)
     threshold = -math.log(1 - level)
-    if not len(values) or log_capital(np.ones(len(values))).max() < threshold:
+    if smallest_anytime_p_value(len(values)) > 1 - level:
         return ConfidenceSequence(-math.inf, math.inf)
     centre = float(values.mean())
     reach = max(float(np.abs(values - centre).max()), TIE_TOLERANCE * max(abs(centre), 1e-300))
 
     def is_excluded(shifts: Vector) -> npt.NDArray[np.bool_]:
-        excluded: npt.NDArray[np.bool_] = log_capital(values - shifts[:, None]).max(axis=-1) >= threshold
+        excluded: npt.NDArray[np.bool_] = log_evidence(values - shifts[:, None]).max(axis=-1) >= threshold
         return excluded
 
     bounds = []

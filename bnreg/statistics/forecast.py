@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bnreg.statistics.anytime import log_capital
+from bnreg.statistics.anytime import log_evidence
 from bnreg.statistics.evidence import Evidence
 from bnreg.statistics.power import SIGNIFICANCE
 from bnreg.streams import stream
@@ -80,7 +80,7 @@ def _is_decided(evidence: Evidence, futures: npt.NDArray[np.float64], threshold:
 
     def excludes(shift: float) -> npt.NDArray[np.bool_]:
         """Whether the test of the signs has excluded this difference at any look up to a seed."""
-        excluded: npt.NDArray[np.bool_] = np.maximum.accumulate(log_capital(futures - shift), axis=1) >= threshold
+        excluded: npt.NDArray[np.bool_] = np.maximum.accumulate(log_evidence(futures - shift), axis=1) >= threshold
         return excluded
 
     number = np.arange(1, futures.shape[1] + 1)

@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 
-from bnreg.statistics.anytime import STAKES, anytime_p_value, confidence_sequence, log_capital
+from bnreg.statistics.anytime import (
+    STAKES,
+    anytime_p_value,
+    confidence_sequence,
+    log_capital,
+    smallest_anytime_p_value,
+)
+from bnreg.statistics.power import fewest_pairs
 
 DIFFERENCES = st.lists(st.floats(-1, 1).map(lambda value: round(value, 3)), min_size=1, max_size=12)
 
@@ -28,6 +36,51 @@ def test_the_capital_after_two_equal_differences():
     """Each bet wins 2 / (1 + exp(∓2λ)) on each of them."""
     of_bets = [(2 / (1 + math.exp(-2 * bet))) ** 2 for stake in STAKES for bet in (stake, -stake)]
     assert log_capital([0.3, 0.3]) == pytest.approx([0, math.log(np.mean(of_bets))])
+
+
+def largest_log_capital(num_pairs):
+    """That of zᵢ = √i, which no difference can exceed."""
+    reached = np.tanh(np.multiply.outer(STAKES, np.sqrt(np.arange(1, num_pairs + 1))))
+    return math.log(np.mean([(1 + reached).prod(axis=1), (1 - reached).prod(axis=1)]))
+
+
+@pytest.mark.parametrize("num_pairs", [3, 6, 9])
+def test_growing_differences_reach_the_largest_capital(num_pairs):
+    """An optimiser that starts at equal differences climbs towards the bound, and never beyond."""
+    bound = largest_log_capital(num_pairs)
+
+    def lost(exponents):
+        return -log_capital(np.exp(exponents - exponents.max()))[-1]
+
+    found = minimize(lost, np.linspace(0, 1, num_pairs))
+    assert log_capital(np.ones(num_pairs))[-1] < -found.fun <= bound + 1e-12
+    assert -found.fun == pytest.approx(bound, rel=1e-3)
+    assert log_capital(100.0 ** np.arange(num_pairs))[-1] == pytest.approx(bound, rel=1e-3)
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=12))
+def test_no_difference_reaches_more(differences):
+    assert (log_capital(differences) <= [largest_log_capital(n + 1) + 1e-9 for n in range(len(differences))]).all()
+
+
+@pytest.mark.parametrize("num_pairs", range(1, 14))
+def test_equal_differences_have_the_smallest_p(num_pairs):
+    """However fast they grow: "too few pairs for p < 0.05" is true of all differences."""
+    for growth in (1, 1.3, 2, 10, 1e6):
+        assert anytime_p_value(growth ** np.arange(num_pairs)) >= smallest_anytime_p_value(num_pairs)
+
+
+def test_p_and_confidence_sequence_need_the_same_number_of_pairs():
+    """Six growing differences have the capital for p < 0.05, but exclude no shift that is far away."""
+    growing = 10.0 ** np.arange(7)
+    assert log_capital(growing)[5] > math.log(20)
+    for number in (6, 7):
+        is_decided = anytime_p_value(growing[:number]) < 0.05
+        assert (
+            is_decided
+            == (number >= fewest_pairs(anytime=True))
+            == math.isfinite(confidence_sequence(growing[:number]).low)
+        )
 
 
 def test_one_difference_proves_nothing():

@@ -18,7 +18,7 @@ from tools.calibration.differences import (
 from tools.calibration.tables import Table, aside, at_most, between, percent
 
 from bnreg.rounds import Rounds
-from bnreg.statistics.anytime import log_capital
+from bnreg.statistics.anytime import log_evidence
 from bnreg.statistics.forecast import SHARES, seeds_to_decide
 from bnreg.statistics.power import MIN_SEEDS, SIGNIFICANCE
 from bnreg.streams import stream
@@ -40,7 +40,7 @@ def differs_anytime(differences: Vector, family_size: int = 1) -> Flags:
         differences: Shape (experiments, pairs).
         family_size: Number of comparisons of which this has the smallest p.
     """
-    capital = np.maximum.accumulate(log_capital(differences), axis=1)
+    capital = np.maximum.accumulate(log_evidence(differences), axis=1)
     quantile = SIGNIFICANCE / family_size
     found: Flags = (capital >= -np.log(quantile)) & (_student_p(differences) < quantile)
     return found
