@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from bnreg.analysis.groups import distinct
@@ -11,6 +12,7 @@ from bnreg.wording import as_written
 
 if TYPE_CHECKING:
     from bnreg.analysis.comparison import Block
+    from bnreg.analysis.groups import ReplicaGroup
     from bnreg.statistics.interaction import Interaction
     from bnreg.statistics.points import Correctness
 
@@ -32,9 +34,10 @@ def interactions_of(block: Block, metric: str) -> list[Interaction]:
 
     rows = [
         {key: as_written(value) for key, value in group.point.items()}
-        | {"arm": group.side, "seed": seed, metric: value}
+        | {"arm": group.side, "seed": seed, metric: values.get(seed, math.nan)}
         for group in block.groups
-        for seed, value in group.values(metric).items()
+        for values in [group.values(metric)]
+        for seed in group.by_seed
     ]
     arms = distinct(group.side for group in block.groups if group.side != block.baseline)
     judged = next(one for one in block.judged if one.metric == metric)
@@ -52,6 +55,7 @@ def interactions_of(block: Block, metric: str) -> list[Interaction]:
         correctness=_correctness(block) if judged.is_answered else None,
         num_examples=num_examples(judged.arm, metric),
         split_ratio=split_ratio(judged.arm) if metric.startswith("validation_") else None,
+        diverged={(_place(group), group.side, seed) for group in block.groups for seed in group.diverged_seeds},
         anytime=evidence.is_anytime,
     )
 
@@ -62,8 +66,11 @@ def _correctness(block: Block) -> Correctness | None:
         return None
     correctness = {}
     for group in block.groups:
-        point = tuple(map(as_written, group.point.values()))
         for seed in group.by_seed:
             if (flags := group.answers(seed)) is not None:
-                correctness[point, group.side, seed] = flags
+                correctness[_place(group), group.side, seed] = flags
     return correctness
+
+
+def _place(group: ReplicaGroup) -> tuple[str, ...]:
+    return tuple(map(as_written, group.point.values()))

@@ -4,7 +4,7 @@ from bnreg.analysis.comparison import compare_views
 from bnreg.analysis.run_view import RunView
 from bnreg.claims.condition import outcome
 from bnreg.report.comparison.notes import foreseen
-from bnreg.report.comparison.numbers import differences, unit
+from bnreg.report.comparison.numbers import differences, diverged, unit
 from bnreg.wording import counted
 
 
@@ -16,13 +16,12 @@ def look_lines(view: RunView) -> tuple[list[str], bool]:
     (block,) = compare_views([view])
     lines = []
     for one in block.judged:
-        evidence, divergence = one.evidence, one.evidence.divergence
+        evidence = one.evidence
         (shift,) = differences(one.shown, [evidence.difference], [evidence.interval])
         found = f"{evidence.verdict.word}, {shift}{unit(one.shown, of_difference=True)[1:]}"
         stands = found if evidence.is_tested else "no two seeds to compare" if evidence.pairs else "no test"
-        diverged = f"; diverged {divergence.num_arm}:{divergence.num_baseline}" if divergence.differs else ""
         more = f"; {foreseen([one.forecast])}" if one.forecast else ""
-        lines.append(f"{one.arm.label}: {stands}{diverged}{more}")
+        lines.append(f"{one.arm.label}: {stands}{diverged(evidence.divergence)}{more}")
     undecided = [one for one in block.judged if outcome(one) == "inconclusive"]
     standing = f"{len(block.judged) - len(undecided)} of {counted(len(block.judged), 'comparison')} decided"
     return [f"after {counted(view.num_seeds, 'seed')}: {standing}", *(f"  {line}" for line in lines)], not undecided

@@ -8,7 +8,7 @@ import pandas as pd
 from bnreg.config.key_paths import Point
 from bnreg.statistics.evidence import Evidence, judge
 from bnreg.statistics.paired import compare_pairs
-from bnreg.statistics.points import Correctness, each_point, shared_example_error
+from bnreg.statistics.points import Correctness, Place, each_point, shared_example_error
 
 
 class Interaction(NamedTuple):
@@ -21,7 +21,8 @@ class Interaction(NamedTuple):
         reference: Its first value, which the level is compared with.
         others: The other swept settings, which stay the same.
         evidence: (arm − baseline) at the level, minus the same at the reference. *Helped* means that the advantage is
-            greater at the level.
+            greater at the level. Its divergence is that of the level and of the reference: the number of seeds in which
+            either of the two arms diverged there.
     """
 
     arm: str
@@ -46,6 +47,7 @@ def compare_interactions(
     correctness: Correctness | None = None,
     num_examples: int | None = None,
     split_ratio: float | None = None,
+    diverged: Collection[Place] = (),
     anytime: bool = False,
 ) -> list[Interaction]:
     """Compare each arm's advantage at each level of each swept setting with that at the first level.
@@ -66,8 +68,14 @@ def compare_interactions(
         correctness: Which test examples each replica gets right, keyed by the point's values, arm and seed.
         num_examples: Number of test examples, if the metric is a share of them.
         split_ratio: Test examples per training example, if each seed redraws both from one pool.
+        diverged: The replicas that diverged; they have a row, too.
         anytime: Whether seeds were added after a first look.
     """
+
+    def fell(point: Point, arm: str) -> set[int]:
+        """Seeds in which one of the two arms diverged at a point."""
+        return {seed for at, of, seed in diverged if at == tuple(point.values()) and of in (arm, baseline)}
+
     points = [*each_point(summary, point_keys)]
     interactions = []
     for arm in arms:
@@ -93,6 +101,8 @@ def compare_interactions(
                     example_error=shared_example_error(correctness, terms),
                     num_examples=num_examples,
                     split_ratio=split_ratio,
+                    diverged=fell(point, arm),
+                    baseline_diverged=fell(reference_point, arm),
                     anytime=anytime,
                 )
                 others = {key: value for key, value in point.items() if key != factor}
@@ -102,7 +112,7 @@ def compare_interactions(
 
 
 def _advantage(rows: pd.DataFrame, arm: str, baseline: str, metric: str) -> Mapping[int, float] | None:
-    """Arm minus baseline by seed, where both are known; None if an arm has no replica."""
+    """Arm minus baseline by seed, where both have a row; None if an arm has none."""
     sides = [rows[rows["arm"] == name] for name in (arm, baseline)]
     if any(side.empty for side in sides):
         return None

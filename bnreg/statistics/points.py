@@ -10,9 +10,11 @@ import pandas as pd
 from bnreg.config.key_paths import Point
 from bnreg.statistics.intervals import example_error
 
-# Keyed by the values of the point, the arm and the seed; right (1) or not (0), or the share of a seed's networks that
-# are right, shape (examples,). A diverged replica has no entry.
-Correctness = Mapping[tuple[tuple[Any, ...], str, int], npt.NDArray[np.number[Any]]]
+# The values of the point, the arm and the seed.
+Place = tuple[tuple[Any, ...], str, int]
+# Right (1) or not (0), or the share of a seed's networks that are right, shape (examples,). A diverged replica has no
+# entry.
+Correctness = Mapping[Place, npt.NDArray[np.number[Any]]]
 
 
 def each_point(frame: pd.DataFrame, point_keys: Sequence[str]) -> Iterator[tuple[Point, pd.DataFrame]]:

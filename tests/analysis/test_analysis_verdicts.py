@@ -12,6 +12,7 @@ from bnreg.analysis.question import Question
 from bnreg.analysis.run_view import view_of_run
 from bnreg.claims.condition import outcome
 from bnreg.errors import UserError
+from bnreg.report.comparison.interactions import interactions_grid
 from bnreg.runs import read_run
 from bnreg.statistics.intervals import over_redrawn_splits
 
@@ -90,6 +91,23 @@ def test_one_swept_setting_and_the_arms_interact():
     assert (found.factor, found.level, found.reference) == ("optimizer.lr", "0.01", "0.1")
     assert found.evidence.difference == pytest.approx(0.02)
     assert found.evidence.verdict.word == "helped"
+
+
+def test_divergence_at_one_point_stands_on_the_line_of_the_change():
+    """A seed counts where either arm diverged; the change is that of the seeds in which neither did at either point."""
+    fell = {(1, "bn"): {2, 3}, (1, "plain"): {3, 7}, (2, "bn"): {*range(10)}}
+    run = made(points=[{"optimizer.lr": lr} for lr in (0.1, 0.01, 0.001)], num_seeds=10)
+    cells = [(one.replica.point_index, one.replica.arm, one.replica.seed) for one in run.pairing]
+    status = ["diverged" if seed in fell.get((point, arm), ()) else "ok" for point, arm, seed in cells]
+    (block,) = compare_views([replace(run, summary={**run.summary, "status": status})])
+    some, none_trained = interactions_of(block, "test_accuracy")
+    assert (some.evidence.divergence.num_arm, some.evidence.divergence.num_baseline) == (3, 0)
+    assert some.evidence.pairs.seeds == (0, 1, 4, 5, 6, 8, 9)
+    assert some.evidence.divergence.p_value == pytest.approx(0.25)
+    assert (none_trained.evidence.num_pairs, none_trained.evidence.divergence.num_arm) == (0, 10)
+    rows = interactions_grid([some, none_trained], "test_accuracy", {}).rows
+    assert [row[3] for row in rows] == ["equivalent; diverged 3:0", "–; diverged 10:0"]
+    assert [row[-1] for row in rows] == ["1.000", "–"]
 
 
 def test_a_change_on_a_validation_split_is_as_wide_as_redrawn_splits_make_it():

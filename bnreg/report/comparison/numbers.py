@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from bnreg.metrics import Metric, label_of, metric_of
 
 if TYPE_CHECKING:
-    from bnreg.statistics.evidence import Pairs
-    from bnreg.statistics.shares import Share
+    from bnreg.statistics.evidence import Evidence, Pairs
+    from bnreg.statistics.shares import Divergence, Share
 
 MISSING = "–"
 
@@ -69,6 +69,18 @@ def number(value: float, digits: int) -> str:
 def signed(value: float, digits: int) -> str:
     """The value with a sign; zero has a plus."""
     return f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
+def verdict(evidence: "Evidence") -> str:
+    """The verdict's word, ``~`` if inconclusive, a dash if nothing could be tested; and how often each diverged."""
+    word: str = evidence.verdict.word
+    word = MISSING if not evidence.is_tested else "~" if word == "inconclusive" else word
+    return word + diverged(evidence.divergence)
+
+
+def diverged(divergence: "Divergence") -> str:
+    """``; diverged 3:0``, or nothing if both sides diverged equally often."""
+    return f"; diverged {divergence.num_arm}:{divergence.num_baseline}" if divergence.differs else ""
 
 
 def p_text(p_value: float) -> str:

@@ -125,6 +125,7 @@ def _interaction_record(one: "Interaction", metric: str) -> dict[str, Any]:
         "reference": one.reference,
         "at": one.others,
         **_evidence_record(one.evidence),
+        "diverged": _divergence_record(one.evidence.divergence),
     }
 
 

@@ -10,8 +10,8 @@ from bnreg.analysis.comparison import Block
 from bnreg.analysis.groups import distinct
 from bnreg.metrics import label_of, metric_of
 from bnreg.report.comparison.notes import notes_on
-from bnreg.report.comparison.numbers import difference_header, differences
-from bnreg.report.comparison.tables import VERDICT_STYLES, title, verdict
+from bnreg.report.comparison.numbers import difference_header, differences, verdict
+from bnreg.report.comparison.tables import VERDICT_STYLES, title
 from bnreg.report.grid import Grid
 from bnreg.wording import MISSING, point_label
 
@@ -64,7 +64,7 @@ def _grid(blocks: Sequence[Block], metric: str, with_uncompared: bool) -> Grid:
                 *([block.views[0].id] if len(blocks) > 1 else []),
                 *([point_label(one.arm.point) if one else ""] if has_points else []),
                 f"{one.arm.side}{against}" if one else "no baseline",
-                verdict(one) if one else MISSING,
+                verdict(one.evidence) if one else MISSING,
                 next(shifts) if one else MISSING,
             ]
         )

@@ -29,6 +29,7 @@ from bnreg.report.comparison.numbers import (
     p_text,
     signed,
     unit,
+    verdict,
     won,
 )
 from bnreg.report.comparison.tests_grid import tests_grid
@@ -243,21 +244,13 @@ def comparison_grid(judged: Sequence[Comparison[Any]], headers: Sequence[str], n
     shift = differences(shown, [one.difference for one in evidence], [one.interval for one in evidence])
     pairs = [one.pairs for one in evidence]
     columns = {
-        "verdict": [verdict(one) for one in judged],
+        "verdict": [verdict(one) for one in evidence],
         difference_header(shown): shift,
         "p": [p_text(one.verdict.corrected_p) if one.is_tested else MISSING for one in evidence],
         "won [95 %]": won(pairs),
     }
     rows = [[*name, *cells] for name, cells in zip(names, zip(*columns.values(), strict=True), strict=True)]
     return Grid([*headers, *columns], rows, num_names=len(headers) + 1, styles=VERDICT_STYLES)
-
-
-def verdict(judged: Comparison[Any]) -> str:
-    """The verdict's word, ``~`` if inconclusive, a dash if nothing could be tested; and how often each diverged."""
-    word: str = judged.evidence.verdict.word
-    word = MISSING if not judged.evidence.is_tested else "~" if word == "inconclusive" else word
-    divergence = judged.evidence.divergence
-    return f"{word}; diverged {divergence.num_arm}:{divergence.num_baseline}" if divergence.differs else word
 
 
 def _names(
