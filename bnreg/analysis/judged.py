@@ -123,36 +123,78 @@ def _compare(
     anytime = arm.seeds_may_be_added or baseline.seeds_may_be_added
     unpaired = streams_differ(arm, baseline) or too_few_shared(arm.by_seed, baseline.by_seed, family_size, anytime)
     is_answered = metric == TEST_ACCURACY
-    better, declared = metric_of(metric).higher_is_better, smallest_effect is not None
-    smallest_effect = smallest_effect or None
-    if unpaired:
-        evidence = compare_unpaired(
-            [*values.values()],
-            [*baseline_values.values()],
-            higher_is_better=better,
-            names_direction=declared,
-            smallest_effect=smallest_effect,
-            example_error=_unpaired_example_error(arm, baseline) if is_answered else None,
-            num_examples=num_examples(arm, metric),
-            num_diverged=(len(arm.diverged_seeds), len(baseline.diverged_seeds)),
-            anytime=anytime,
-        )
-    else:
-        evidence = compare_pairs(
-            {seed: values.get(seed, math.nan) for seed in arm.by_seed},
-            {seed: baseline_values.get(seed, math.nan) for seed in baseline.by_seed},
-            higher_is_better=better,
-            names_direction=declared,
-            smallest_effect=smallest_effect,
-            example_error=_example_error(arm, baseline) if is_answered else None,
-            num_examples=num_examples(arm, metric),
-            split_ratio=split_ratio(arm) if metric.startswith("validation_") else None,
-            diverged=arm.diverged_seeds,
-            baseline_diverged=baseline.diverged_seeds,
-            anytime=anytime,
-        )
+    example_error = _unpaired_example_error if unpaired else _example_error
+    evidence = compare_seeds(
+        {seed: values.get(seed, math.nan) for seed in arm.by_seed},
+        {seed: baseline_values.get(seed, math.nan) for seed in baseline.by_seed},
+        unpaired=unpaired is not None,
+        higher_is_better=metric_of(metric).higher_is_better,
+        effect=smallest_effect,
+        example_error=example_error(arm, baseline) if is_answered else None,
+        num_examples=num_examples(arm, metric),
+        split_ratio=split_ratio(arm) if metric.startswith("validation_") else None,
+        diverged=arm.diverged_seeds,
+        baseline_diverged=baseline.diverged_seeds,
+        anytime=anytime,
+    )
     is_of_test_set = metric.startswith("test_")
     return Judged(metric, metric_of(metric), is_of_test_set, arm, baseline, evidence, unpaired, is_answered)
+
+
+def compare_seeds(
+    arm: Mapping[int, float],
+    baseline: Mapping[int, float],
+    *,
+    unpaired: bool,
+    higher_is_better: bool | None,
+    effect: float | None,
+    example_error: float | None = None,
+    num_examples: int | None = None,
+    split_ratio: float | None = None,
+    diverged: Collection[int] = (),
+    baseline_diverged: Collection[int] = (),
+    anytime: bool = False,
+) -> Evidence:
+    """Compare two arms by their values in each seed: pair by pair, or if they are unpaired, by their means.
+
+    Args:
+        arm: The arm's metric by seed, see ``compare_pairs``; so are the other arguments.
+        baseline: The baseline's.
+        unpaired: Whether a seed of both is no pair.
+        higher_is_better: Whether a positive difference is a win.
+        effect: The smallest effect of interest; 0 if every difference matters, None if none is known.
+        example_error: The standard error from the test examples, of pairs or of the two means.
+        num_examples: Number of test examples.
+        split_ratio: Test examples per training example; only pairs redraw both.
+        diverged: Seeds in which the arm diverged.
+        baseline_diverged: The same for the baseline.
+        anytime: Whether seeds were added after a first look.
+    """
+    if unpaired:
+        return compare_unpaired(
+            [*arm.values()],
+            [*baseline.values()],
+            higher_is_better=higher_is_better,
+            names_direction=effect is not None,
+            smallest_effect=effect or None,
+            example_error=example_error,
+            num_examples=num_examples,
+            num_diverged=(len(diverged), len(baseline_diverged)),
+            anytime=anytime,
+        )
+    return compare_pairs(
+        arm,
+        baseline,
+        higher_is_better=higher_is_better,
+        names_direction=effect is not None,
+        smallest_effect=effect or None,
+        example_error=example_error,
+        num_examples=num_examples,
+        split_ratio=split_ratio,
+        diverged=diverged,
+        baseline_diverged=baseline_diverged,
+        anytime=anytime,
+    )
 
 
 def too_few_shared(

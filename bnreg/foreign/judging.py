@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from shlex import quote
 
-from bnreg.analysis.judged import Comparison, too_few_shared
+from bnreg.analysis.judged import Comparison, compare_seeds, too_few_shared
 from bnreg.errors import UserError
 from bnreg.foreign.columns import Columns, filtered, find_columns
 from bnreg.foreign.samples import Sample, Samples, read_samples
@@ -13,10 +13,8 @@ from bnreg.foreign.table import Table
 from bnreg.foreign.usual import BASELINES, PERCENT, Meaning, meaning
 from bnreg.metrics import LARGEST, Metric, effect_in
 from bnreg.statistics.evidence import judge
-from bnreg.statistics.paired import compare_pairs
 from bnreg.statistics.ranks import MIN_ARMS, MIN_DATA_SETS, Ranking, rank_arms
 from bnreg.statistics.shares import divergence_over
-from bnreg.statistics.unpaired import compare_unpaired
 from bnreg.wording import as_written, did_you_mean, joined, listed
 
 NO_SEEDS = "no seed column"
@@ -121,9 +119,10 @@ def judge_table(table: Table, request: Request) -> Judgement:
     arms = _distinct(found.samples, lambda one: one.side)
     points = _distinct(found.samples, lambda one: _point(one, columns))
     baseline, guessed = _baseline(table, request.baseline, arms)
-    shown, effect, meant, found = _read_metric(columns, found, request)
-    judged, alone = _by_point(columns, found, baseline, shown, effect, request, len(points) > 1, meant)
-    over = _over_data_sets(judged, shown, effect) if len(points) > 1 else []
+    reading = _read_metric(columns, found, request)
+    found, shown = reading.found, reading.shown
+    judged, alone = _by_point(columns, reading, baseline, request)
+    over = _over_data_sets(judged, reading) if len(points) > 1 else []
     if over and request.anytime:
         raise UserError("--anytime: the test over data sets does not hold at every look; choose one with --where")
     ranked, ranking = _rank(found.samples, columns, arms, points, shown) if request.friedman else ([], None)
@@ -131,7 +130,7 @@ def judge_table(table: Table, request: Request) -> Judgement:
         *table.remarks,
         *found.remarks,
         *([f"guessed {' '.join([*columns.guesses, *guessed])}"] if columns.guesses or guessed else []),
-        *_assumed(columns.metric, found.finite, shown, effect, meant, request),
+        *_assumed(columns.metric, reading, request),
     ]
     return Judgement(
         name=table.name,
@@ -172,8 +171,17 @@ def _baseline(table: Table, asked: str | None, arms: Sequence[str]) -> tuple[str
     return usual[0], [f"--baseline {quote(usual[0])}"]
 
 
-def _read_metric(columns: Columns, found: Samples, request: Request) -> tuple[Metric, float | None, Meaning, Samples]:
+@dataclass(frozen=True)
+class _Reading:
     """How to read the metric, its smallest effect, what its name means, and its values as shares if it is one."""
+
+    shown: Metric
+    effect: float | None
+    meant: Meaning
+    found: Samples
+
+
+def _read_metric(columns: Columns, found: Samples, request: Request) -> _Reading:
     meant = meaning(columns.metric, found.finite)
     asked = request.smallest_effect
     largest = max(map(abs, found.finite), default=0.0)
@@ -189,15 +197,15 @@ def _read_metric(columns: Columns, found: Samples, request: Request) -> tuple[Me
         effect = metric.smallest_effect if asked is None else effect_in(asked, metric)
     except ValueError as wrong:
         raise UserError(f"--smallest-effect {asked}: {columns.metric}: {wrong}") from None
-    return metric, effect, meant, found
+    return _Reading(metric, effect, meant, found)
 
 
-def _assumed(
-    name: str, finite: Sequence[float], shown: Metric, effect: float | None, meant: Meaning, request: Request
-) -> list[str]:
+def _assumed(name: str, reading: _Reading, request: Request) -> list[str]:
     """What the metric's name decided."""
+    shown, effect = reading.shown, reading.effect
     assumed = []
-    if meant.is_percent:
+    if reading.meant.is_percent:
+        finite = reading.found.finite
         lowest = min(finite)  # a share among percentages would look like this, too
         example = lowest if lowest <= 1 / PERCENT else max(finite)
         assumed.append(f"{name} is in percent: {as_written(round(PERCENT * example, 9))} is read as {example:.4g}")
@@ -220,59 +228,39 @@ def _assumed(
 
 
 def _by_point(
-    columns: Columns,
-    found: Samples,
-    baseline: str,
-    shown: Metric,
-    effect: float | None,
-    request: Request,
-    has_points: bool,
-    meant: Meaning,
+    columns: Columns, reading: _Reading, baseline: str, request: Request
 ) -> tuple[list[Comparison[Sample]], list[str]]:
     """Each arm against the baseline on each data set, and the data sets that lack the baseline."""
-    baselines = {_point(one, columns): one for one in found.samples if one.side == baseline}
-    others = [one for one in found.samples if one.side != baseline]
+    shown, samples = reading.shown, reading.found.samples
+    baselines = {_point(one, columns): one for one in samples if one.side == baseline}
+    others = [one for one in samples if one.side != baseline]
     pairs = [(one, baselines[_point(one, columns)]) for one in others if _point(one, columns) in baselines]
     alone = [point for point in _distinct(others, lambda one: _point(one, columns)) if point not in baselines]
     if not pairs:
         raise UserError(f"--baseline {baseline}: on no data set together with another arm ({listed(alone)})")
+    of_test_set = reading.meant.is_of_test_set and len({_point(one, columns) for one in samples}) == 1
     compared = []
     for arm, other in pairs:
-        values, baseline_values = arm.values(""), other.values("")
-        nothing_pairs = columns.seed is None and not values.keys() & baseline_values.keys()
+        nothing_pairs = columns.seed is None and not arm.values("").keys() & other.values("").keys()
         unpaired = NO_SEEDS if nothing_pairs else too_few_shared(arm.by_seed, other.by_seed, len(pairs))
-        if unpaired:
-            if request.anytime:
-                raise UserError("--anytime: needs seeds that both arms have")
-            evidence = compare_unpaired(
-                [*values.values()],
-                [*baseline_values.values()],
-                higher_is_better=shown.higher_is_better,
-                names_direction=effect is not None,
-                smallest_effect=effect or None,
-                num_examples=request.examples if shown.is_share else None,
-                num_diverged=(len(arm.diverged_seeds), len(other.diverged_seeds)),
-            )
-        else:
-            evidence = compare_pairs(
-                arm.by_seed,
-                other.by_seed,
-                higher_is_better=shown.higher_is_better,
-                names_direction=effect is not None,
-                smallest_effect=effect or None,
-                num_examples=request.examples if shown.is_share else None,
-                diverged=arm.diverged_seeds,
-                baseline_diverged=other.diverged_seeds,
-                anytime=request.anytime,
-            )
-        of_test_set = meant.is_of_test_set and not has_points
+        if unpaired and request.anytime:
+            raise UserError("--anytime: needs seeds that both arms have")
+        evidence = compare_seeds(
+            arm.by_seed,
+            other.by_seed,
+            unpaired=unpaired is not None,
+            higher_is_better=shown.higher_is_better,
+            effect=reading.effect,
+            num_examples=request.examples if shown.is_share else None,
+            diverged=arm.diverged_seeds,
+            baseline_diverged=other.diverged_seeds,
+            anytime=request.anytime,
+        )
         compared.append(Comparison(columns.metric, shown, of_test_set, arm, other, evidence, unpaired))
     return _judged_together(compared), alone
 
 
-def _over_data_sets(
-    judged: Sequence[Comparison[Sample]], shown: Metric, effect: float | None
-) -> list[Comparison[Sample]]:
+def _over_data_sets(judged: Sequence[Comparison[Sample]], reading: _Reading) -> list[Comparison[Sample]]:
     """Each arm's mean differences on the data sets, as if each data set were a seed.
 
     References:
@@ -283,17 +271,13 @@ def _over_data_sets(
     for side in _distinct([one.arm for one in judged], lambda one: one.side):
         of_arm = [one for one in judged if one.arm.side == side and not math.isnan(one.evidence.difference)]
         means = {number: one.evidence.difference for number, one in enumerate(of_arm)}
-        evidence = compare_pairs(
-            means,
-            dict.fromkeys(means, 0.0),
-            higher_is_better=shown.higher_is_better,
-            names_direction=effect is not None,
-            smallest_effect=effect or None,
-        )
-        arm, baseline = Sample({}, side, means), Sample({}, judged[0].baseline.side, dict.fromkeys(means, 0.0))
+        zeros = dict.fromkeys(means, 0.0)
+        better = reading.shown.higher_is_better
+        evidence = compare_seeds(means, zeros, unpaired=False, higher_is_better=better, effect=reading.effect)
+        arm, baseline = Sample({}, side, means), Sample({}, judged[0].baseline.side, zeros)
         counted = [one.evidence.divergence for one in judged if one.arm.side == side]
         evidence = replace(evidence, interval_over="data sets", divergence=divergence_over(counted))
-        compared.append(Comparison(judged[0].metric, shown, False, arm, baseline, evidence, None))
+        compared.append(Comparison(judged[0].metric, reading.shown, False, arm, baseline, evidence, None))
     return _judged_together(compared)
 
 

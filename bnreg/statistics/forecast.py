@@ -8,13 +8,13 @@ import numpy.typing as npt
 
 from bnreg.statistics.anytime import log_evidence
 from bnreg.statistics.evidence import Evidence
+from bnreg.statistics.intervals import satterthwaite
 from bnreg.statistics.power import SIGNIFICANCE
 from bnreg.streams import stream
 
 MAX_SEEDS = 200
 NUM_FUTURES = 100
 SHARES = 0.1, 0.8
-LEAST_SHARE = 1e-3  # of the error: if less of it comes from the seeds, Student's quantile is the normal one
 
 
 class Forecast(NamedTuple):
@@ -98,9 +98,7 @@ def _is_decided(evidence: Evidence, futures: npt.NDArray[np.float64], threshold:
         if evidence.interval_over == "redrawn splits":
             std_error, degrees = np.hypot(of_seeds, floor / evidence.std * spread), freedom
         else:
-            std_error = np.hypot(of_seeds, floor)
-            share = np.divide(of_seeds, std_error, out=np.ones_like(of_seeds), where=std_error > 0)
-            degrees = freedom / np.maximum(share, LEAST_SHARE) ** 4
+            std_error, degrees = satterthwaite(of_seeds, floor, freedom)
         quantile = stdtrit(degrees, 1 - SIGNIFICANCE / 2, out=np.zeros_like(std_error), where=asked)
         half: npt.NDArray[np.float64] = quantile * std_error
         return half

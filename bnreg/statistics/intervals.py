@@ -105,11 +105,24 @@ def over_seeds_and_examples(differences: npt.ArrayLike, example_error: float) ->
 
 def with_examples(seeds: Estimate, example_error: float) -> Estimate:
     """An estimate over seeds, widened by the standard error from the test examples."""
-    std_error = math.hypot(seeds.std_error, example_error)
-    share = (seeds.std_error / std_error) ** 2 if std_error else 1.0
+    std_error, degrees = satterthwaite(np.array(seeds.std_error), example_error, np.array(seeds.degrees_of_freedom))
+    return Estimate(seeds.mean, float(std_error), float(degrees), floor_error=example_error)
+
+
+def satterthwaite(
+    seed_error: npt.NDArray[np.float64], example_error: float, degrees_of_freedom: npt.NDArray[np.number[Any]]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Standard errors over seeds, widened by that from the test examples, and their degrees of freedom.
+
+    Args:
+        seed_error: Standard errors over seeds, of any shape.
+        example_error: From ``example_error``, of infinitely many degrees of freedom.
+        degrees_of_freedom: Of the errors over seeds, in the same shape.
+    """
+    std_error = np.hypot(seed_error, example_error)
+    share = np.divide(seed_error, std_error, out=np.ones_like(std_error), where=std_error > 0) ** 2
     # If nothing varies over the seeds, they are practically infinite: Student's quantile is then the normal one.
-    degrees_of_freedom = seeds.degrees_of_freedom / max(share, TIE_TOLERANCE) ** 2
-    return Estimate(seeds.mean, std_error, degrees_of_freedom, floor_error=example_error)
+    return std_error, degrees_of_freedom / np.maximum(share, TIE_TOLERANCE) ** 2
 
 
 def over_redrawn_splits(differences: npt.ArrayLike, ratio: float) -> Estimate | None:
