@@ -25,6 +25,7 @@ from bnreg.training.engines import ENGINES
 RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair", "numba", "llvmlite")
 # Settings that no result depends on: with less memory, a user may want to resume with fewer processes.
 INDIFFERENT = ("jobs", "snapshot_seconds")
+SEEDS = "seeds"
 # An absolute path in a word of the command line: the word itself, or a value of an option, an override or a mapping.
 _ABSOLUTE = re.compile(r"""(?:^|(?<=[=\s"'\[{,]))/[^"'\]},]*""")
 
@@ -94,8 +95,8 @@ def begin_again(
     beginning = run.beginning()
     begun = beginning.info
     run.config()  # checks that it is intact, because it is read by its path below
-    if changes := changed_versions(begun):
-        raise UserError(*(f"{run.folder}: cannot be resumed: {change}" for change in changes))
+    refusal = f"{run.folder}: cannot be resumed"
+    require_versions(begun, refusal)
     base = base_of(run)
     recorded_folder = beginning.data_folder
     plan = plan_experiment(
@@ -108,34 +109,67 @@ def begin_again(
         trained=base.info.seeds if base else (),
         begun_with=begun.engine,
     )
-    now = describe_beginning(plan, command=(), data_folder=None).info
-    changes = settings_that_differ(begun.config or {}, plain(now.config)) or [
-        *changed_conditions(begun, now, load_data=load_data),
-        *_changed("shards", begun.shards, now.shards),
-    ]
-    if changes:
-        raise UserError(*(f"{run.folder}: cannot be resumed: {change}" for change in changes))
-    if begun.platform != platform.platform():
-        log(f"note: the run began on a different machine ({begun.platform}): the last digits may differ")
+    require_conditions(begun, plan, refusal, same_seeds=True, load_data=load_data, log=log)
     return plan
 
 
-def changed_versions(begun: RunInfo) -> list[str]:
-    """The packages whose version decides the results and is another here than when a run began, a line each."""
+def require_versions(begun: RunInfo, refusal: str) -> None:
+    """Raise unless the packages that decide the results have the versions that they had when a run began.
+
+    Args:
+        begun: The run's record.
+        refusal: The start of each line: ``RUN: cannot be resumed``.
+
+    Raises:
+        UserError: A line for each package.
+    """
     here = _versions()
-    return [
-        f"{name} is {here.get(name)} here but was {begun.versions.get(name)} when the run began; install that version"
-        for name in ("bnreg", *(ENGINES[begun.engine].packages if begun.engine in ENGINES else ()))
-        if here.get(name) != begun.versions.get(name)
-    ]
+    decisive = ("bnreg", *(ENGINES[begun.engine].packages if begun.engine in ENGINES else ()))
+    _refuse(
+        refusal,
+        [
+            f"{name} is {here.get(name)} here but was {begun.versions.get(name)} when the run began; "
+            "install that version"
+            for name in decisive
+            if here.get(name) != begun.versions.get(name)
+        ],
+    )
 
 
-def changed_conditions(begun: RunInfo, now: RunInfo, *, load_data: bool) -> list[str]:
-    """Other conditions that decide the results and have changed since a run began, a line each."""
-    return [
-        *_changed("device", begun.device, now.device),
-        *(_changed_data(begun.data, now.data) if load_data else ()),
-    ]
+def require_conditions(
+    begun: RunInfo, plan: Plan, refusal: str, *, same_seeds: bool, load_data: bool, log: Callable[[str], None]
+) -> None:
+    """Raise unless all else that decides the results is the same in a plan as when a run began.
+
+    Args:
+        begun: The run's record.
+        plan: The plan.
+        refusal: See ``require_versions``.
+        same_seeds: Whether the plan must have the run's seeds, in the same shards.
+        load_data: Whether the plan has data to check.
+        log: Takes the note that the machine is another one.
+
+    Raises:
+        UserError: A line for each setting that differs; if none does, for each other change.
+    """
+    now = describe_beginning(plan, command=(), data_folder=None).info
+    indifferent = INDIFFERENT if same_seeds else (*INDIFFERENT, SEEDS)
+    _refuse(refusal, settings_that_differ(begun.config or {}, plain(now.config), indifferent))
+    _refuse(
+        refusal,
+        [
+            *_changed("device", begun.device, now.device),
+            *(_changed_data(begun.data, now.data) if load_data else ()),
+            *(_changed("shards", begun.shards, now.shards) if same_seeds else ()),
+        ],
+    )
+    if begun.platform != now.platform:
+        log(f"note: the run began on a different machine ({begun.platform}): the last digits may differ")
+
+
+def _refuse(refusal: str, changes: Sequence[str]) -> None:
+    if changes:
+        raise UserError(*(f"{refusal}: {change}" for change in changes))
 
 
 def changed_settings(run: Path, config: Path | None, overrides: Sequence[str]) -> list[str]:

@@ -5,23 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bnreg.config.cell_settings import plain
 from bnreg.config.load import load_experiment
 from bnreg.errors import UserError
-from bnreg.experiment.beginning import (
-    INDIFFERENT,
-    changed_conditions,
-    changed_versions,
-    describe_beginning,
-    settings_that_differ,
-)
+from bnreg.experiment.beginning import SEEDS, require_conditions, require_versions
 from bnreg.experiment.choices import all_choices
 from bnreg.experiment.plan import Plan, plan_experiment
 from bnreg.rounds import DEFAULT_MOST, Rounds, short_seeds
 from bnreg.runs import CONFIG, Run
 from bnreg.wording import counted
-
-SEEDS = "seeds"
 
 
 def in_rounds(config: Path, overrides: Sequence[str], max_seeds: int | None) -> list[str]:
@@ -73,8 +64,8 @@ def plan_extension(
         raise UserError(f"{run.path}: cannot be extended: it recorded no config")
     run.verified([CONFIG])
     config, own = run.path / CONFIG, run.info.seeds
-    if changes := changed_versions(run.info):
-        raise _refused(run, changes)
+    refusal = f"{run.path}: cannot be extended"
+    require_versions(run.info, refusal)
     others = [word for word in overrides if not is_of_seeds(word)]
     if decide:
         most = max_seeds or max(DEFAULT_MOST, len(own))
@@ -103,19 +94,8 @@ def plan_extension(
         trained=own,
         begun_with=run.info.engine,
     )
-    now = describe_beginning(plan, command=(), data_folder=None).info
-    changes = settings_that_differ(run.info.config, plain(now.config), (*INDIFFERENT, SEEDS)) or changed_conditions(
-        run.info, now, load_data=load_data
-    )
-    if changes:
-        raise _refused(run, changes)
-    if run.info.platform != now.platform:
-        log(f"note: the run was trained on a different machine ({run.info.platform}): the last digits may differ")
+    require_conditions(run.info, plan, refusal, same_seeds=False, load_data=load_data, log=log)
     return plan
-
-
-def _refused(run: Run, changes: Sequence[str]) -> UserError:
-    return UserError(*(f"{run.path}: cannot be extended: {change}" for change in changes))
 
 
 def _override(rounds: Rounds) -> str:

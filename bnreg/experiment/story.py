@@ -1,6 +1,6 @@
 """The story of an experiment: plan → unfinished run → workers → shards → run folder."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -89,10 +89,12 @@ def _train_in_rounds(
     A resumed run goes through its earlier rounds again: their results are there, and a look at them says the same.
     """
     looks = [*run.beginning().info.looks]
+    done: frozenset[int] = frozenset()
     while True:
         if plan.shards:
             with watch(plan) as take:
-                _train(plan, run, hold, watch=take, log=log)
+                _train(plan, run, hold, done, watch=take, log=log)
+            done = frozenset(shard.index for shard in plan.shards)
         number = len(plan.experiment.seeds)
         looks += [number] if number not in looks else []
         further = plan.next_round()
@@ -102,16 +104,21 @@ def _train_in_rounds(
 
 
 def _train(
-    plan: Plan, run: UnfinishedRun, hold: Hold, *, watch: Callable[[Progressed], None], log: Callable[[str], None]
+    plan: Plan,
+    run: UnfinishedRun,
+    hold: Hold,
+    done: Container[int],
+    *,
+    watch: Callable[[Progressed], None],
+    log: Callable[[str], None],
 ) -> None:
-    """Train the shards that are not done."""
+    """Train the shards that are not done; those of an earlier round are known to be, without reading them again."""
     jobs = []
     for shard in plan.shards:
-        place = place_of(run, shard)
-        if place.is_done(log):
+        if shard.index in done or place_of(run, shard).is_done(log):
             watch(ShardDone(shard.index))
         else:
-            jobs.append((shard, place))
+            jobs.append((shard, place_of(run, shard)))
     if jobs and (said := ENGINES[plan.engine].first_use()):
         log(f"note: {said}")
     with _shared(plan.datasets if jobs else {}) as folders:

@@ -209,6 +209,18 @@ def test_undecided_rounds_end_at_the_limit_and_the_command_may_say_so(bnreg, bas
     assert set(metrics[1]) <= set(metrics[0])
 
 
+def test_no_shard_is_checked_again_for_the_rounds_that_follow(bnreg, monkeypatch):
+    from bnreg.runs.shard import ShardPlace
+
+    checked = []
+    is_done = ShardPlace.is_done
+    monkeypatch.setattr(ShardPlace, "is_done", lambda place, log: checked.append(place.index) or is_done(place, log))
+    write_rounds("near: {optimizer: {lr: 0.029}}", step=2, at_most=6)
+    assert bnreg("train", "a.yaml", *QUIET).code == 0
+    assert newest().info.looks == (2, 4, 6)
+    assert len({checked.count(shard) for shard in range(3)}) == 1
+
+
 def test_a_resumed_run_goes_on_with_its_rounds(bnreg, monkeypatch):
     from bnreg.experiment import story
 
