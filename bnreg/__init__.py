@@ -30,6 +30,8 @@ def judge(results: "Any", **request: "Any") -> "Verdicts":
     is_file = isinstance(results, (str, os.PathLike))
     table = read_table(Path(results)) if is_file else table_of(results)
     # Arms and columns may be called by numbers in a frame; a table has texts.
-    names = ("arm", "seed", "metric", "baseline", "point")
+    if isinstance(request.get("arm"), list):  # of a wide table
+        request["arm"] = ",".join(map(text_of, request["arm"]))
+    names = ("arm", "seed", "metric", "baseline", "point", "where")
     named = {key: text_of(request[key]) for key in names if request.get(key) is not None}
     return Verdicts(judge_table(table, Request(**request | named)))

@@ -8,7 +8,7 @@ from bnreg.analysis.query import Condition, parse_filter, why_none
 from bnreg.errors import UserError
 from bnreg.foreign.table import Table, is_missing, number_of
 from bnreg.foreign.usual import ARMS, CLOCKS, INDEXES, POINTS, SEEDS, last_part
-from bnreg.wording import joined, listed, unknown
+from bnreg.wording import joined, listed, show, unknown
 
 WIDE_METRIC = "value"
 
@@ -99,7 +99,8 @@ def find_columns(
     known = {option: resolve(table, name, option) for option, name in asked.items() if name is not None}
     arms = tuple(resolve(table, name.strip(), "--arm") for name in arm.split(",")) if wide and arm else ()
     if len({*known.values(), *arms}) < len(known) + len(arms):
-        raise UserError(f"a column can have one role only ({', '.join(f'{o} {c}' for o, c in known.items())})")
+        roles = [*known.items(), *(("--arm", one) for one in arms)]
+        raise UserError(f"a column can have one role only ({', '.join(f'{o} {c}' for o, c in roles)})")
 
     def guess(option: str, usual: frozenset[str], *, varies: bool) -> str | None:
         taken = {*known.values(), *arms}
@@ -117,7 +118,12 @@ def find_columns(
     point_column = known.get("--point") or guess("--point", POINTS, varies=True)
     arm_column = None if wide else known.get("--arm") or guess("--arm", ARMS, varies=True)
     if not wide and arm_column is None:
-        raise _cannot_guess(table, "--arm", "names the arms", [name for name in table.header if name])
+        same = [name for name in table.header if {joined(name), joined(last_part(name))} & ARMS]
+        if len(same) == 1 and same[0] not in known.values():
+            value = show(table.column(same[0])[0])
+            raise UserError(table.mistake(f"has only one arm, {value} in column {show(same[0])}: nothing to compare"))
+        names = [name for name in table.header if name]
+        raise _cannot_guess(table, "--arm", "names the arms, or is --wide missing", names)
     numeric = _numeric(table, {*known.values(), *arms}, where)
     if wide:
         if not arms:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from shlex import quote
 
 from bnreg.analysis.judged import Comparison, compare_seeds, too_few_shared
@@ -103,7 +104,8 @@ def judge_table(table: Table, request: Request) -> Judgement:
     Raises:
         UserError: If anything about the table or the request is not clear, a line for each mistake.
     """
-    if request.examples is not None and not 1 <= request.examples <= LARGEST:
+    examples = request.examples
+    if examples is not None and not (isinstance(examples, Real) and 1 <= examples <= LARGEST):
         raise UserError(f"--examples {request.examples}: expected a number of test examples")
     rows = filtered(table, request.where)
     columns = find_columns(
@@ -209,6 +211,9 @@ def _assumed(name: str, reading: _Reading, request: Request) -> list[str]:
         lowest = min(finite)  # a share among percentages would look like this, too
         example = lowest if lowest <= 1 / PERCENT else max(finite)
         assumed.append(f"{name} is in percent: {as_written(round(PERCENT * example, 9))} is read as {example:.4g}")
+    if reading.meant.misfit is not None:
+        odd = as_written(reading.meant.misfit)
+        assumed.append(f"{name} is read as plain numbers, because {odd} is neither a share nor a percentage")
     if request.higher_is_better is None:
         if shown.higher_is_better is None:
             assumed.append(

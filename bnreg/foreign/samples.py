@@ -9,7 +9,7 @@ from bnreg.analysis.groups import Moments, moments_of
 from bnreg.config.key_paths import Point
 from bnreg.errors import UserError
 from bnreg.foreign.columns import Columns, clock_of
-from bnreg.foreign.table import Table, at_most, has_decimal_comma, is_missing, number_of
+from bnreg.foreign.table import Table, at_most, has_decimal_comma, is_missing, may_be_thousands, number_of
 from bnreg.metrics import LARGEST
 from bnreg.wording import as_written, point_label, show
 
@@ -97,7 +97,7 @@ def read_samples(table: Table, columns: Columns, *, last: bool, nan_is_diverged:
         UserError: One line for each row that has no number, no name, or is there twice.
     """
     values = [*_values(table, columns)]
-    mistakes = _nameless(table, columns)
+    mistakes = [*_nameless(table, columns), *_ambiguous(table, values)]
     if columns.seed is None and not columns.arms:
         values = _unnumbered(values)
     if columns.seed is not None or last:
@@ -170,11 +170,22 @@ def _unnumbered(values: Sequence[_Value]) -> list[_Value]:
 
 def _nameless(table: Table, columns: Columns) -> list[tuple[int, str]]:
     """The rows that do not say what they are of."""
-    found = []
+    found: list[tuple[int, str]] = []
+    empty = {""} if table.name else {"", "nan"}  # a frame's missing names, too, are NaN
     for name in (columns.arm, columns.seed, columns.point):
         if name is not None:
-            found += [(row, f"{name}: is empty") for row, cell in enumerate(table.column(name)) if not cell]
+            found += [(row, f"{name}: is empty") for row, cell in enumerate(table.column(name)) if cell in empty]
     return found
+
+
+def _ambiguous(table: Table, values: Sequence[_Value]) -> list[tuple[int, str]]:
+    """The first number whose comma may be decimal or separate thousands, unless another one's can only be decimal."""
+    with_comma = [one for one in values if has_decimal_comma(one.cell)]
+    if table.has_free_comma or not with_comma or not all(may_be_thousands(one.cell) for one in with_comma):
+        return []
+    first = with_comma[0]
+    without, point = first.cell.replace(",", ""), first.cell.replace(",", ".")
+    return [(first.row, f"{first.column}: {show(first.cell)} may be {without} or {point}; write it without a comma")]
 
 
 def _one_each(

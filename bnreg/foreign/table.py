@@ -25,6 +25,8 @@ _FILE_TYPES = {
 }
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 _WITH_COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+_EXCEL = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)  # its line for itself above the header
 _MISSING = {"", "na", "n/a", "null", "none", "-", "–"}
 _NOT_FINITE = {"nan", "inf", "-inf", "+inf", "infinity", "-infinity"}
 
@@ -39,6 +41,7 @@ class Table:
         rows: One cell per column, without blanks around it.
         lines: The place of each row: its first line in the file, or its number from 0 in memory.
         remarks: What had to be found out to read it.
+        has_free_comma: Whether no comma separates its cells because commas are decimal, as semicolons tell.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Table:
     rows: Sequence[Sequence[str]]
     lines: Sequence[int]
     remarks: tuple[str, ...] = ()
+    has_free_comma: bool = False
 
     def place(self, row: int) -> str:
         """``results.csv:7`` or ``row 5``."""
@@ -76,25 +80,30 @@ def read_table(path: Path) -> Table:
     if not text.strip():
         raise UserError(f"{name}: is empty; expected a header and a row for each result")
     try:
-        separator = _separator(text)
+        separator = told[1] if (told := _EXCEL.match(text)) else _separator(text)
     except csv.Error as error:
         raise UserError(f"{name}: is not CSV: {error}") from error
     if separator != ",":
         remarks.append(f"cells are separated by {SEPARATORS[separator]}")
-    records = list(_records(name, text, separator))
-    _, header = records[0]
-    if len(records) == 1:
+    records = list(_records(name, text, separator))[1 if told else 0 :]
+    if len(records) < 2:
         raise UserError(f"{name}: has a header and no rows")
-    _check_header(name, records[0][0], header, records[1][1])
-    ragged = [
-        f"{name}:{line}: {counted(len(cells), 'cell')}, but the header has {len(header)}"
-        for line, cells in records[1:]
-        if len(cells) != len(header)
-    ]
+    line, header = records[0]
+    _check_header(name, line, header, records[1][1])
+    ragged = [(line, len(cells)) for line, cells in records[1:] if len(cells) != len(header)]
+    if len(ragged) == len(records) - 1 and len({width for _, width in ragged}) == 1:
+        raise UserError(
+            f"{name}:{line}: has {counted(len(header), 'cell')}, but every row below has {ragged[0][1]}: "
+            "expected a header of the columns' names, and no decimal comma where commas separate the cells"
+        )
     if ragged:
-        raise UserError(*at_most(ragged))
-    lines, rows = zip(*records[1:], strict=True)
-    return Table(name, tuple(header), rows, lines, tuple(remarks))
+        lines = [f"{name}:{line}: {counted(width, 'cell')}, but the header has {len(header)}" for line, width in ragged]
+        raise UserError(*at_most(lines))
+    if len(header) == 1:
+        *most, last = SEPARATORS.values()
+        raise UserError(f"{name}:{line}: has only one column, {show(header[0])}; expected {', '.join(most)} or {last}")
+    numbers, rows = zip(*records[1:], strict=True)
+    return Table(name, tuple(header), rows, numbers, tuple(remarks), has_free_comma=separator == ";")
 
 
 def table_of(frame: Any) -> Table:
@@ -104,18 +113,30 @@ def table_of(frame: Any) -> Table:
         UserError: If it is none of these, has no rows, or its columns differ in length.
     """
     if not hasattr(frame, "columns") and not isinstance(frame, Mapping):
-        raise UserError(f"expected a data frame, a mapping of columns or the path of a CSV file, got {show(frame)}")
+        what = f"{type(frame).__module__}.{type(frame).__name__}".removeprefix("builtins.")
+        raise UserError(f"expected a data frame, a mapping of columns or the path of a CSV file, got a {what}")
+    levels = getattr(getattr(frame, "index", None), "names", ())  # of pandas: where groupby and pivot put the seeds
+    if named := [at for at, name in enumerate(levels) if name is not None and name not in frame.columns]:
+        frame = frame.reset_index(level=named)
     names = list(getattr(frame, "columns", frame))
-    columns = [[text_of(cell) for cell in frame[name]] for name in names]
+    header = tuple(
+        ".".join(filter(None, map(text_of, one))) if isinstance(one, tuple) else text_of(one) for one in names
+    )
+    _check_names("", header)
+    columns = [_cells_of(name, frame[key]) for name, key in zip(header, names, strict=True)]
     lengths = {len(column) for column in columns}
     if len(lengths) > 1:
         raise UserError(f"the columns differ in length: {', '.join(map(str, sorted(lengths)))}")
     rows = list(zip(*columns, strict=True))
-    header = tuple(map(text_of, names))
-    _check_names("", header)
     if not rows:
         raise UserError("the table has no rows")
     return Table("", header, rows, range(len(rows)))
+
+
+def _cells_of(name: str, column: Any) -> list[str]:
+    if isinstance(column, str) or not isinstance(column, Iterable):
+        raise UserError(f"column {show(name)}: expected a list of values, got {show(column)}")
+    return [text_of(cell) for cell in column]
 
 
 def number_of(cell: str) -> float | None:
@@ -133,6 +154,11 @@ def number_of(cell: str) -> float | None:
 def has_decimal_comma(cell: str) -> bool:
     """Whether a cell is a number with a comma."""
     return "," in cell and _WITH_COMMA.fullmatch(cell.removesuffix("%").rstrip()) is not None
+
+
+def may_be_thousands(cell: str) -> bool:
+    """Whether the comma of a number may separate thousands: 1,500 but not 0,961."""
+    return _THOUSANDS.fullmatch(cell.removesuffix("%").rstrip()) is not None
 
 
 def is_missing(cell: str) -> bool:

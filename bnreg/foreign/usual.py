@@ -23,7 +23,8 @@ POINTS = _names("benchmark data dataset env environment problem task")
 BASELINES = _names("baseline control plain reference vanilla")
 # The columns that tell a training log's rows apart.
 CLOCKS = _names("epoch globalstep step trainerglobalstep")
-INDEXES = re.compile(r"(unnamed: ?\d+|index)?", re.IGNORECASE)  # a data frame's own, written by accident
+# A data frame's own, written by accident, or a tracker's.
+INDEXES = re.compile(r"(unnamed: ?\d+|index|((row|run|trial|experiment)[ _.]?)?id)?", re.IGNORECASE)
 
 _HIGHER_SHARES = _names("acc accuracy auc auroc dice f1 iou jaccard miou precision recall sensitivity specificity")
 HIGHER = _HIGHER_SHARES | _names("bleu elbo mcc psnr r2 return reward rouge score ssim")
@@ -45,11 +46,13 @@ class Meaning:
         metric: Its direction, its unit and its usual smallest effect.
         is_percent: Whether the values are percentages.
         is_of_test_set: Whether the name speaks of no other split.
+        misfit: A value that no accuracy can have, although the name says that it is one; None without.
     """
 
     metric: Metric
     is_percent: bool
     is_of_test_set: bool
+    misfit: float | None
 
 
 def meaning(name: str, values: Collection[float]) -> Meaning:
@@ -63,15 +66,18 @@ def meaning(name: str, values: Collection[float]) -> Meaning:
     higher, lower = bool(words & HIGHER), bool(words & LOWER)
     named_share = bool(words & SHARES) and not words & (LOWER - _LOWER_SHARES)
     lowest, highest = min(values, default=0.0), max(values, default=0.0)
+    is_accuracy = bool(words & _ACCURACIES) and not lower
     is_percent = named_share and lowest >= 0 and 1 < highest <= PERCENT and bool(words & _ACCURACIES)
+    is_share = named_share and (is_percent or (lowest >= 0 and highest <= 1))
     return Meaning(
         metric=Metric(
             higher_is_better=higher if higher != lower else None,
-            is_share=named_share and (is_percent or (lowest >= 0 and highest <= 1)),
-            smallest_effect=ACCURACY_SMALLEST_EFFECT if words & _ACCURACIES and not lower else None,
+            is_share=is_share,
+            smallest_effect=ACCURACY_SMALLEST_EFFECT if is_accuracy and is_share else None,
         ),
         is_percent=is_percent,
         is_of_test_set=not words & _SPLITS,
+        misfit=(lowest if lowest < 0 else highest) if is_accuracy and named_share and not is_share else None,
     )
 
 

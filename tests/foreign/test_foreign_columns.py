@@ -75,7 +75,7 @@ def test_nothing_is_guessed_if_several_columns_fit_or_none(tmp_path):
         tmp_path, two_arms
     )
     assert mistake(tmp_path, tidy(header="a,seed,accuracy")) == (
-        "--arm: results.csv: which column names the arms? (columns: a, seed, accuracy)"
+        "--arm: results.csv: which column names the arms, or is --wide missing? (columns: a, seed, accuracy)"
     )
     assert mistake(tmp_path, WANDB) == (
         "--metric: results.csv: which column has the values to compare? (columns: Runtime, test_acc, test_loss)"

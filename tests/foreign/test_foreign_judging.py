@@ -315,3 +315,59 @@ def test_small_values_and_effects_are_shown_with_as_many_decimals_as_they_need()
     assert "a (baseline)  0.000003312 ± 0.000000135  8" in shown
     assert "+0.000000241 [+0.000000102, +0.000000381]" in shown
     assert "equivalent: within ±1e-12;" in shown
+
+
+def results():
+    rows = [(arm, seed, value) for arm, values in ARMS.items() for seed, value in enumerate(values)]
+    return pd.DataFrame(rows, columns=["method", "seed", "accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("shaped", "request_"),
+    [
+        (lambda frame: frame.set_index("seed"), {}),
+        (lambda frame: frame.groupby(["method", "seed"]).mean(), {}),
+        (lambda frame: frame.set_index("seed", drop=False), {}),
+        (lambda frame: frame.convert_dtypes().astype({"method": "category"}), {}),
+        (lambda frame: frame.pivot(index="seed", columns="method", values="accuracy"), {"wide": True}),
+        (lambda frame: frame.set_index(["seed", "method"]).unstack(), {"wide": True, "baseline": "accuracy.plain"}),
+        (
+            lambda frame: frame.pivot(index="seed", columns="method", values="accuracy"),
+            {"wide": True, "arm": ["bn", "elu", "plain"]},
+        ),
+    ],
+    ids=["index", "grouped", "index and column", "other types", "pivot", "two levels of columns", "arms as a list"],
+)
+def test_frames_of_any_shape_pair_by_their_seeds(shaped, request_):
+    """Where pandas puts the seeds into the index, they are a column like any other."""
+    expected = bnreg.judge(results()).judgement
+    found = bnreg.judge(shaped(results()), **{"metric": "accuracy", **request_}).judgement
+    assert [one.evidence.pairs for one in found.judged] == [one.evidence.pairs for one in expected.judged]
+
+
+@pytest.mark.parametrize(
+    ("given", "mistake"),
+    [
+        (
+            results()["accuracy"],
+            "expected a data frame, a mapping of columns or the path of a CSV file, got a pandas.Series",
+        ),
+        ([{"a": 1}], "expected a data frame, a mapping of columns or the path of a CSV file, got a list"),
+        ({"method": "bn", "seed": 1}, "column 'method': expected a list of values, got 'bn'"),
+        ({"method": ["bn"], "seed": 1}, "column 'seed': expected a list of values, got 1"),
+        (pd.concat([results(), results()[["seed"]]], axis=1), "columns 2 and 4 are both called 'seed'"),
+        (results().assign(method=["bn", None] + ["plain"] * 22), "row 1: method: is empty"),
+        (results().assign(seed=[math.nan, *range(23)]), "row 0: seed: is empty"),
+    ],
+)
+def test_what_is_no_table_is_one_line(given, mistake):
+    with pytest.raises(UserError) as raised:
+        bnreg.judge(given)
+    assert raised.value.lines[0].startswith(mistake)
+    assert "\n" not in raised.value.lines[0]
+
+
+@pytest.mark.parametrize(("option", "value"), [("where", {"method": "bn"}), ("examples", "1e4")])
+def test_an_option_of_another_type_is_one_line(option, value):
+    with pytest.raises(UserError, match=f"--{option}"):
+        bnreg.judge(results(), **{option: value})

@@ -165,3 +165,76 @@ def test_a_large_file_is_read_row_by_row_once(tmp_path):
     )
     judgement = judged(tmp_path, f"arm,seed,step,acc\n{rows}\n", last=True)
     assert values(judgement) == ARMS
+
+
+@pytest.mark.parametrize(
+    ("content", "mistake"),
+    [
+        (
+            'method,seed,reward\nbn,0,"1,500"\nplain,0,990\n',
+            "results.csv:2: reward: '1,500' may be 1500 or 1.500; write it without a comma",
+        ),
+        (
+            tidy().replace(".", ","),
+            (
+                "results.csv:1: has 3 cells, but every row below has 4: expected a header of the columns' names, and "
+                "no decimal comma where commas separate the cells"
+            ),
+        ),
+        (
+            f"# made by hand\n{tidy()}",
+            (
+                "results.csv:1: has 1 cell, but every row below has 3: expected a header of the columns' names, and "
+                "no decimal comma where commas separate the cells"
+            ),
+        ),
+        (
+            tidy(separator=" "),
+            ("results.csv:1: has only one column, 'method seed accuracy'; expected commas, semicolons, tabs or bars"),
+        ),
+        (
+            "method,seed,accuracy\nbn,0,0.9\nbn,1,0.8\n",
+            "results.csv: has only one arm, 'bn' in column 'method': nothing to compare",
+        ),
+        (wide(), "--arm: results.csv: which column names the arms, or is --wide missing? "),
+    ],
+    ids=["thousands", "decimal commas", "a comment", "blanks", "one arm", "wide"],
+)
+def test_a_table_of_another_shape_is_one_mistake(tmp_path, content, mistake):
+    (line,) = lines(tmp_path, content)
+    assert line.startswith(mistake)
+
+
+def test_a_comma_is_decimal_where_no_other_reading_is_possible(tmp_path):
+    """Semicolons separate cells because commas do not; and no thousands are separated in 0,961 or 1,25."""
+    for content in (
+        "method;seed;reward\nbn;0;1,500\nplain;0;1,250\n",
+        'method,seed,reward\nbn,0,"1,500"\nplain,0,"1,25"\n',
+    ):
+        assert values(judged(tmp_path, content)) == {"bn": (1.5,), "plain": (1.25,)}
+
+
+def test_the_line_with_which_excel_names_the_separator_is_no_header(tmp_path):
+    assert values(judged(tmp_path, f"sep=;\n{tidy(separator=';')}")) == ARMS
+    (line,) = lines(tmp_path, f"sep=;\n{tidy(separator=';')}bn;9;high\n")
+    assert line == "results.csv:27: accuracy: expected a number, got 'high'"
+
+
+@pytest.mark.parametrize("name", ["id", "run_id", "Run ID", "index", "Unnamed: 0", ""])
+def test_numbers_of_rows_are_neither_an_arm_nor_a_metric(tmp_path, name):
+    assert values(judged(tmp_path, wide().replace("seed", name), wide=True)) == ARMS
+    rows = tidy().splitlines()
+    numbered = [f"{number},{row}" for number, row in enumerate(rows[1:])]
+    assert judged(tmp_path, "\n".join([f"{name},{rows[0]}", *numbered])).columns.metric == "accuracy"
+
+
+def test_columns_that_are_asked_for_twice_are_named(tmp_path):
+    assert lines(tmp_path, wide(), wide=True, arm="bn,bn") == ["a column can have one role only (--arm bn, --arm bn)"]
+
+
+@pytest.mark.parametrize(("value", "shown"), [("961", "961"), ("-0.5", "-0.5")])
+def test_an_accuracy_that_is_none_is_said_and_has_no_usual_smallest_effect(tmp_path, value, shown):
+    judgement = judged(tmp_path, tidy().replace("0.961", value))
+    expected = f"accuracy is read as plain numbers, because {shown} is neither a share nor a percentage"
+    assert expected in judgement.assumed
+    assert judgement.judged[0].evidence.smallest_effect is None
