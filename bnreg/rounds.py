@@ -8,6 +8,7 @@ from typing import Any
 from bnreg.wording import show, unknown
 
 DEFAULT_FROM, DEFAULT_STEP, DEFAULT_MOST = 10, 10, 100
+MAX_SEEDS = 10_000
 KEYS = ("until", "from", "step", "at_most")
 DECIDED = "decided"
 
@@ -66,8 +67,8 @@ def rounds_of(content: Mapping[str, Any], first: Sequence[int]) -> Rounds:
     numbers = {}
     for key, default in (("step", DEFAULT_STEP), ("at_most", DEFAULT_MOST)):
         number = content.get(key, default)
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise ValueError(f"{key}: expected a whole number from 1, got {show(number)}")
+        if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MAX_SEEDS:
+            raise ValueError(f"{key}: expected a whole number from 1 to {MAX_SEEDS}, got {show(number)}")
         numbers[key] = number
     if numbers["at_most"] < len(first):
         raise ValueError(

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperOption
 
 from bnreg.errors import UserError
+from bnreg.rounds import MAX_SEEDS
 
 if TYPE_CHECKING:
     from bnreg.runs import Run
@@ -93,7 +94,11 @@ UntilDecided = Annotated[
 MaxSeeds = Annotated[
     int | None,
     typer.Option(
-        metavar="N", min=1, help="With --until-decided: at most so many seeds. Default: 100.", rich_help_panel=VERDICT
+        metavar="N",
+        min=1,
+        max=MAX_SEEDS,
+        help="With --until-decided: at most so many seeds. Default: 100.",
+        rich_help_panel=VERDICT,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]

@@ -11,10 +11,8 @@ from bnreg.config.faults import fault
 from bnreg.config.schema import Section
 from bnreg.metrics import ACCURACY_SMALLEST_EFFECT, TEST_ACCURACY, effect_of
 from bnreg.names import NAME, SEED_LIMIT, why_no_file_name
-from bnreg.rounds import DEFAULT_FROM, Rounds, rounds_of
+from bnreg.rounds import DEFAULT_FROM, MAX_SEEDS, Rounds, rounds_of
 from bnreg.wording import show, unknown
-
-MAX_SEEDS = 10_000
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
 

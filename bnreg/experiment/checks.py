@@ -48,7 +48,7 @@ def check_experiment(
         *_notices_on_batches(experiment, num_train, network),
         *_notices_on_differences(experiment, num_train),
         *_notices_without_effect(experiment),
-        *_notices_on_pairs(experiment, anytime=is_extended),
+        *_notices_on_pairs(experiment, is_extended=is_extended),
         *_notices_on_dropout(experiment, network),
         *_notices_on_momentum(experiment, network),
         *_notices_on_epochs(experiment),
@@ -175,14 +175,13 @@ def _notices_on_batches(experiment: Experiment, num_train: Mapping[str, int], ne
             )
 
 
-def _notices_on_pairs(experiment: Experiment, *, anytime: bool) -> Iterator[str]:
-    num_pairs = len(experiment.seeds)
+def _notices_on_pairs(experiment: Experiment, *, is_extended: bool) -> Iterator[str]:
+    num_pairs = experiment.rounds.at_most if experiment.rounds else len(experiment.seeds)
+    anytime = is_extended or num_pairs > len(experiment.seeds)  # there is a look before the last seeds
     family_size = (len(experiment.arms) - 1) * len(experiment.points)
     enough = fewest_pairs(family_size, anytime=anytime)
     if experiment.baseline is None or not family_size or (enough is not None and num_pairs >= enough):
         return
-    if experiment.rounds and enough is not None:
-        return  # more are added
     smallest = min(1.0, (smallest_anytime_p_value if anytime else smallest_p_value)(num_pairs) * family_size)
     corrected = f" after Holm for {family_size} comparisons" if family_size > 1 else ""
     remedy = "sweep fewer points" if enough is None else f"use at least {enough} seeds"

@@ -204,7 +204,9 @@ def test_undecided_rounds_end_at_the_limit_and_the_command_may_say_so(bnreg, bas
     further = bnreg("extend", base, "--until-decided", "--max-seeds", "4", *QUIET)
     assert further.code == 0, further.err
     assert (newest().info.looks, newest().info.extends) == ((3, 4), base.name)
-    assert further.err.splitlines()[0] == "after 3 seeds: 0 of 2 comparisons decided"
+    note, look = further.err.splitlines()[:2]
+    assert note.startswith("note: 4 pairs: no two-sided test can reach p < 0.05")
+    assert look == "after 3 seeds: 0 of 2 comparisons decided"
     metrics = [(path / "metrics.csv").read_text().splitlines() for path in (run.path, newest().path)]
     assert set(metrics[1]) <= set(metrics[0])
 
@@ -256,7 +258,12 @@ def test_a_resumed_run_goes_on_with_its_rounds(bnreg, monkeypatch):
         (["--until-decided", "--max-seeds", "2"], "--max-seeds 2: the first round has 3 seeds\n"),
         (["seeds={until: now}"], "override 'seeds={until: now}': until: expected decided, got 'now'\n"),
         (["seeds={until: decided, form: 3}"], "unknown key 'form'; did you mean 'from'?"),
-        (["seeds={until: decided, step: 0}"], "step: expected a whole number from 1, got 0"),
+        (["seeds={until: decided, step: 0}"], "step: expected a whole number from 1 to 10000, got 0"),
+        (
+            ["seeds={until: decided, step: 99999999999999999999, at_most: 20}"],
+            "step: expected a whole number from 1 to 10000, got 99999999999999999999",
+        ),
+        (["seeds={until: decided, at_most: 1000000000}"], "at_most: expected a whole number from 1 to 10000, got 1"),
         (["seeds={until: decided, from: 9, at_most: 3}"], "at_most: expected at least the 9 seeds of the first"),
     ],
 )
@@ -266,6 +273,15 @@ def test_a_mistake_about_rounds_is_one_line(bnreg, words, line):
     assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
     assert line in done.err
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(("most", "enough"), [(7, False), (8, True)])
+def test_rounds_that_end_too_early_for_any_verdict_are_noted(bnreg, most, enough):
+    """Two comparisons need eight pairs where results are looked at again."""
+    Path("a.yaml").write_text(EXPERIMENT)
+    done = bnreg("train", "a.yaml", "--until-decided", "--max-seeds", most, "--dry-run")
+    note = "note: 7 pairs: no two-sided test can reach p < 0.05 (smallest p = 0.0641 after Holm for 2 comparisons); "
+    assert (done.code, done.err) == (0, "" if enough else f"{note}use at least 8 seeds\n")
 
 
 def test_the_plan_of_the_first_round_is_shown(bnreg):
