@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from bnreg.config.cell_settings import arms_of, cell_settings, points_of
+from bnreg.metrics import LARGEST, metric_of
 from bnreg.metrics import METRICS as KNOWN_METRICS
-from bnreg.metrics import metric_of
 from bnreg.rounds import rounds_of, short_seeds
 from bnreg.runs.correctness import unpack_correct
 from bnreg.runs.info import (
@@ -263,7 +263,7 @@ def _wrong_answers(info: RunInfo, summary: Columns, correct: bytes) -> str | Non
 
 def _are_possible(column: str, values: Sequence[float]) -> bool:
     """Whether the values, some of which may be missing, are in the range of the column's metric."""
-    most = 1.0 if metric_of(column).is_share else math.inf
-    least = 0.0 if metric_of(column) in KNOWN_METRICS.values() else -math.inf
+    most = 1.0 if metric_of(column).is_share else LARGEST  # a number of 32 bits is never as large
+    least = 0.0 if metric_of(column) in KNOWN_METRICS.values() else -LARGEST
     known = [*filterfalse(math.isnan, values)]
-    return not known or all(least <= bound <= most and math.isfinite(bound) for bound in (min(known), max(known)))
+    return not known or (least <= min(known) and max(known) <= most)

@@ -107,6 +107,7 @@ FORGERIES = {
     "an accuracy below 0": (in_table("metrics.csv", "test_accuracy", "-0.1"), "metrics.csv"),
     "a loss below 0": (in_table("metrics.csv", "test_loss", "-1"), "metrics.csv"),
     "an infinite loss": (in_table("summary.csv", "final_test_loss", "inf"), "summary.csv"),
+    "a loss that no network has": (in_table("summary.csv", "final_test_loss", "1e307"), "summary.csv"),
     "no accuracy": (in_table("summary.csv", "final_test_accuracy", ""), "summary.csv"),
     "another accuracy": (in_table("summary.csv", "final_test_accuracy", "0.99"), "metrics.csv"),
     "another measured accuracy": (in_table("metrics.csv", "test_accuracy", "0.99", row=2), "metrics.csv"),
