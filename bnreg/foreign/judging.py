@@ -198,7 +198,9 @@ def _read_metric(columns: Columns, found: Samples, request: Request) -> _Reading
     try:
         effect = metric.smallest_effect if asked is None else effect_in(asked, metric)
     except ValueError as wrong:
-        raise UserError(f"--smallest-effect {asked}: {columns.metric}: {wrong}") from None
+        in_points = isinstance(asked, str) and asked.endswith("pp") and not metric.is_share
+        why = "no share from 0 to 1, so give a number in its own unit" if in_points else wrong
+        raise UserError(f"--smallest-effect {asked}: {columns.metric}: {why}") from None
     return _Reading(metric, effect, meant, found)
 
 

@@ -200,7 +200,10 @@ def _one_each(
     repeated = []
     clock = clock_of(table)
     if last and clock is not None:  # a log need not be in order
-        times = [-math.inf if is_missing(cell) else number_of(cell) or 0.0 for cell in table.column(clock)]
+        cells = table.column(clock)
+        times = [-math.inf if is_missing(cell) else _or_nan(number_of(cell)) for cell in cells]
+        if unclear := [row for row, time in enumerate(times) if math.isnan(time)]:
+            return [], [(row, f"{clock}: expected a number, got {show(cells[row])}") for row in unclear]
         values = sorted(values, key=lambda one: times[one.row])
     for one in values:
         seed = one.seed if columns.seed is not None else ""
@@ -218,6 +221,10 @@ def _one_each(
         what = f"has several rows for each arm and seed, by {show(clock)}, as a training log has"
         raise UserError(table.mistake(f"{what}; --last takes the last value of each, or aggregate it first"))
     return [*known.values()], repeated
+
+
+def _or_nan(number: float | None) -> float:
+    return math.nan if number is None else number
 
 
 def _remarks(values: Sequence[_Value]) -> list[str]:

@@ -153,5 +153,5 @@ def test_points_as_a_unit_make_a_share_of_any_metric_between_0_and_1(tmp_path):
     assert judgement.judged[0].evidence.smallest_effect == pytest.approx(0.002)
     with pytest.raises(UserError, match=r"as a share that is 30 percentage points; write 0.3pp or 30pp"):
         judged(tmp_path, tidy(), smallest_effect="0.3")
-    with pytest.raises(UserError, match=r"--smallest-effect 1pp: test_loss: expected a number"):
+    with pytest.raises(UserError, match=r"--smallest-effect 1pp: test_loss: no share from 0 to 1"):
         judged(tmp_path, tidy({"bn": (3.0, 4.0), "plain": (3.5, 4.5)}, "method,seed,test_loss"), smallest_effect="1pp")

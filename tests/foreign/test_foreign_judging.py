@@ -371,3 +371,9 @@ def test_what_is_no_table_is_one_line(given, mistake):
 def test_an_option_of_another_type_is_one_line(option, value):
     with pytest.raises(UserError, match=f"--{option}"):
         bnreg.judge(results(), **{option: value})
+
+
+def test_points_of_a_metric_that_is_no_share_are_refused():
+    frame = results().assign(accuracy=lambda one: 100 - 100 * one["accuracy"]).rename(columns={"accuracy": "error"})
+    with pytest.raises(UserError, match=r"--smallest-effect 0.2pp: error: no share from 0 to 1, so give a number in"):
+        bnreg.judge(frame, smallest_effect="0.2pp")

@@ -238,3 +238,10 @@ def test_an_accuracy_that_is_none_is_said_and_has_no_usual_smallest_effect(tmp_p
     expected = f"accuracy is read as plain numbers, because {shown} is neither a share nor a percentage"
     assert expected in judgement.assumed
     assert judgement.judged[0].evidence.smallest_effect is None
+
+
+@pytest.mark.parametrize("clock", ["nan", "two", "inf"])
+def test_an_epoch_that_is_no_number_has_no_place_in_a_log(tmp_path, clock):
+    content = f"arm,seed,epoch,acc\nbn,0,1,0.8\nbn,0,{clock},0.7\nplain,0,1,0.6\nplain,0,,0.5\n"
+    assert lines(tmp_path, content, last=True) == [f"results.csv:3: epoch: expected a number, got '{clock}'"]
+    assert values(judged(tmp_path, content.replace(clock, "2"), last=True)) == {"bn": (0.7,), "plain": (0.6,)}
