@@ -69,12 +69,12 @@ class Keeper:
                 self._best.setdefault(int(replica), {})[parameter] = values
             elif kind == "correct":
                 self._correct[int(replica)] = values
-        shapes = {name: values.shape for name, values in self._stack.state_of(0).items()}
+        kinds = {name: (values.shape, values.dtype) for name, values in self._stack.state_of(0).items()}
         replicas = range(len(self._records))
         if not (
             {*self._best}.issubset(replicas)
             and {*self._correct} in (set(), {*replicas})
-            and all({name: v.shape for name, v in kept.items()} == shapes for kept in self._best.values())
+            and all({name: (v.shape, v.dtype) for name, v in kept.items()} == kinds for kept in self._best.values())
             and all(flags.dtype == np.bool_ and flags.shape == (num_test,) for flags in self._correct.values())
         ):
             raise ValueError("what it kept does not fit the networks")

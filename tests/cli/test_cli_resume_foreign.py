@@ -19,7 +19,7 @@ FAST = EXPERIMENT.replace("lr: 0.01", "lr: 1.0")
 def stopped(request, tmp_path, monkeypatch):
     """``stopped("a", text)``: an experiment that was interrupted in its first shard, and its undisturbed run."""
     monkeypatch.setattr(frame, "REPORT_SECONDS", -1.0)  # so that it can be interrupted at each step
-    monkeypatch.setattr(program, "PRODUCTS_PER_CALL", 0)
+    monkeypatch.setattr(program, "PRODUCTS_BETWEEN_REPORTS", 0)
 
     def begin(name, text):
         folder = tmp_path / name

@@ -1,13 +1,20 @@
 """A small program in the cache of the compiled engine: prints whether it was loaded, and what it computed.
 
-With ``kill`` the process is killed while it compiles.
+With ``kill`` the process is killed while it compiles; with ``full`` no file may have more than a kilobyte; with
+``read-only`` no folder may be written.
 """
 
 import os
+import resource
 import signal
 import sys
 
 from bnreg.training.compiled import cache
+
+if "full" in sys.argv:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+if "read-only" in sys.argv:
+    cache.os.access = lambda *_: False
 
 with cache.opened():
 

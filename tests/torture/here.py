@@ -75,7 +75,7 @@ class Here:
         patch.setitem(DATASETS, "tiny", small)
         patch.setitem(EXECUTORS, DEFAULT_EXECUTOR, self._in_turns)
         patch.setattr(frame, "REPORT_SECONDS", -1.0)  # a message after each step
-        patch.setattr(program, "PRODUCTS_PER_CALL", 0)
+        patch.setattr(program, "PRODUCTS_BETWEEN_REPORTS", 0)
         patch.setattr(train, "_draw_curves", lambda _: {"curves.svg": b"<svg/>"})
         root = self.new_root()
         ended = self.train(root, watch=self._count)

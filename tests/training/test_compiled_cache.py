@@ -111,6 +111,18 @@ def test_without_a_folder_programs_are_compiled_for_the_process_alone(tmp_path, 
     assert answers == {"compiled 3"} or (what == "read-only" and os.access(place, os.W_OK))  # root may write anywhere
 
 
+def test_without_space_programs_are_compiled_for_the_process_alone(tmp_path):
+    assert small(tmp_path, "full") == "compiled 3"
+    assert small(tmp_path) == "compiled 3"
+    assert small(tmp_path) == "loaded 3"
+
+
+def test_a_folder_that_may_not_be_written_is_neither_read_nor_replaced_by_another(filled):
+    """Numba would write beside the sources, where nothing tells one version from the next."""
+    assert small(filled, "read-only") == "compiled 3"
+    assert not [*TESTS.rglob("*.nbi")]
+
+
 def test_every_version_and_processor_has_its_own_folder(monkeypatch):
     def folder():
         cache._key.cache_clear()

@@ -152,7 +152,7 @@ def test_a_network_has_the_same_bits_alone_and_beside_any_others(tiny, mixed):
 @pytest.mark.parametrize("products", [0, 1e5, 1e12])
 def test_however_an_epoch_is_cut_into_calls_the_bits_are_the_same(tiny, mixed, products, monkeypatch):
     whole = results_by_arm(mixed, (3, 5), tiny)
-    monkeypatch.setattr(program, "PRODUCTS_PER_CALL", products)
+    monkeypatch.setattr(program, "PRODUCTS_BETWEEN_REPORTS", products)
     assert results_by_arm(mixed, (3, 5), tiny) == whole
 
 
@@ -166,6 +166,40 @@ def test_a_network_that_diverges_is_recorded_as_diverged(tiny, activation, name)
         for engine in ("torch", "compiled")
     ]
     assert states[0] == states[1]
+
+
+EDGES = {
+    "statistics beyond float32": {"model": BN, "optimizer": {"name": "sgd", "lr": 1e15}},
+    "a gradient whose square is infinite": {
+        "model": PLAIN,
+        "training": {"epochs": 1, "penalty": {"kind": "l2", "strength": 1e21}},
+    },
+    "an ε that float32 does not have": {"model": PLAIN | {"activation": "prelu"}, "optimizer": {"eps": 1e-50}},
+    "a rate and a decay beyond float64": {
+        "model": PLAIN,
+        "optimizer": {"name": "adamw", "lr": 1e300, "weight_decay": 1e10},
+    },
+}
+
+
+@pytest.mark.parametrize("settings", EDGES.values(), ids=EDGES)
+def test_numbers_at_the_edge_warn_of_nothing_and_end_as_in_the_torch_engine(tiny, settings):
+    shard = shard_of([cell_of(settings)])
+    ends = [
+        [row["status"] for row in trained(shard, tiny, engine=engine).tables["summary"]]
+        for engine in ("torch", "compiled")
+    ]
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("change", [lambda v: v.astype(np.float64), lambda v: v[:1], lambda v: v.view(np.int32)])
+def test_a_state_with_other_arrays_is_refused(tiny, change):
+    shard = shard_of([cell_of({"model": BN})])
+    state = make_engine("compiled", shard, tiny).state()
+    for name in state.arrays:
+        changed = state._replace(arrays=state.arrays | {name: change(state.arrays[name])})
+        with pytest.raises(ValueError, match="another shape"):
+            make_engine("compiled", shard, tiny, state=changed)
 
 
 def test_a_trained_network_has_the_predictions_and_losses_that_torch_gives_it(tiny, mixed):

@@ -76,7 +76,7 @@ def assert_same(result: ShardResult, other: ShardResult):
 def test_results_are_bit_identical_after_resuming_from_any_step(engine, case, tiny, tmp_path, monkeypatch):
     """The state is written to disk and read back, as in a run that was stopped."""
     monkeypatch.setattr(frame, "REPORT_SECONDS", -1.0)  # report every step
-    monkeypatch.setattr(program, "PRODUCTS_PER_CALL", 0)  # call for every step
+    monkeypatch.setattr(program, "PRODUCTS_BETWEEN_REPORTS", 0)  # call for every step
     shard = shard_of(CASES[case])
     whole = trained(shard, tiny, engine=engine)
     place = place_of(shard, tmp_path)
@@ -103,7 +103,7 @@ def test_taking_the_state_changes_nothing(tiny):
 def test_a_shard_that_is_stopped_anywhere_resumes_with_the_same_results(engine, case, tiny, tmp_path, monkeypatch):
     """In training, evaluation and statistics: each loop obeys the request, and the state is then always intact."""
     monkeypatch.setattr(frame, "REPORT_SECONDS", -1.0)
-    monkeypatch.setattr(program, "PRODUCTS_PER_CALL", 0)
+    monkeypatch.setattr(program, "PRODUCTS_BETWEEN_REPORTS", 0)
     shard = shard_of(CASES[case])
     whole = trained(shard, tiny, engine=engine)
     asked, limit = 0, 0

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
@@ -24,6 +25,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 SEAL = "sealed.json"
+_not_kept: list[OSError] = []  # why programs of this process could not be written into the folder
 _PACKAGE = Path(__file__).parent.parent.parent  # everything that the programs are traced from
 
 
@@ -38,7 +40,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 class program(Generic[P, R]):  # noqa: N801 # a decorator
     """A function that is called from Python: loaded or compiled at its first call.
 
-    It is kept in the folder that is open at that moment, if any.
+    It is kept in the folder that is open at that moment, if any; where that fails, it is compiled for this process.
     """
 
     def __init__(self, function: Callable[P, R]) -> None:
@@ -49,10 +51,21 @@ class program(Generic[P, R]):  # noqa: N801 # a decorator
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call it."""
         if self._compiled is None:
-            import numba
-
-            self._compiled = numba.njit(cache=bool(numba.config.CACHE_DIR))(self._function)
+            return self._first(*args, **kwargs)
         result: R = self._compiled(*args, **kwargs)
+        return result
+
+    def _first(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The first call, which does nothing but get the program ready: its arguments are empty."""
+        import numba
+
+        try:
+            self._compiled = numba.njit(cache=bool(numba.config.CACHE_DIR))(self._function)
+            result: R = self._compiled(*args, **kwargs)
+        except OSError as error:  # there is no space in the folder
+            _not_kept.append(error)
+            self._compiled = numba.njit(self._function)
+            result = self._compiled(*args, **kwargs)
         return result
 
     @property
@@ -65,16 +78,20 @@ class program(Generic[P, R]):  # noqa: N801 # a decorator
 def opened() -> Iterator[None]:
     """Within this block programs are loaded from the folder or, if it is not sealed yet, compiled into it.
 
-    Other processes wait meanwhile, so only one of them compiles. Where the folder cannot be written, programs are
-    compiled for this process alone.
+    While one process compiles, others wait. Where the folder cannot be written, programs are compiled for this process
+    alone: numba does not even read such a folder.
     """
     place = folder()
+    if is_sealed(place) and os.access(place, os.W_OK):
+        with _settings(NUMBA_CACHE_DIR=str(place)):
+            yield
+        return
     with _locked(place) as is_ours:
         if is_ours and not is_sealed(place):
             _empty(place)
-        with _settings(NUMBA_CACHE_DIR=str(place) if is_ours or is_sealed(place) else ""):
+        with _settings(NUMBA_CACHE_DIR=str(place) if is_ours else ""):
             yield
-        if is_ours and not is_sealed(place):
+        if is_ours and not _not_kept and not is_sealed(place):
             with suppress(OSError):
                 _seal(place)
 
@@ -101,11 +118,12 @@ def is_sealed(place: Path) -> bool:
 
 @functools.cache
 def _key() -> str:
-    """A hash of the sources, of the compiler's version and of the CPU that it compiles for."""
+    """A hash of the sources and of their place, of the versions of compiler and Python, and of the processor."""
     digest = hashlib.sha256()
     for path in sorted((*_PACKAGE.glob("training/compiled/*.py"), _PACKAGE / "nn" / "activations.py")):
         digest.update(path.read_bytes())
-    digest.update(repr((version("numba"), version("llvmlite"), processor())).encode())
+    versions = version("numba"), version("llvmlite"), sys.version_info[:2]
+    digest.update(repr((str(_PACKAGE), versions, processor())).encode())
     return digest.hexdigest()[:16]
 
 
@@ -146,7 +164,8 @@ def _locked(place: Path) -> Iterator[bool]:
 
 def _empty(place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(exist_ok=True)
+    with suppress(OSError):
+        place.mkdir(exist_ok=True)
 
 
 def _hashes(place: Path) -> dict[str, str]:

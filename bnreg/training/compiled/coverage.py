@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -71,8 +72,14 @@ def unavailable() -> str | None:
     """Why this machine cannot run it, in words, or None."""
     if find_spec("numba") is None:
         return "numba is not installed: pip install 'bnreg[fast]'"
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+        return "the variable NUMBA_DISABLE_JIT is set"
     from bnreg.training.compiled.processor import has_feature
 
-    if missing := [name for name in _NEEDED if not has_feature(name)]:
+    try:
+        missing = [name for name in _NEEDED if not has_feature(name)]
+    except (ImportError, OSError, RuntimeError) as error:
+        return f"numba's llvmlite cannot be loaded: {error}"
+    if missing:
         return f"this processor has no {' and no '.join(missing)}"
     return None

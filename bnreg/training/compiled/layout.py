@@ -80,7 +80,7 @@ class Tensor:
         """Write the arrays of some replicas, shape (R, *shape), into their vectors; the padding becomes zero."""
         inner = prod(self.shape[1:])
         padded = np.zeros((len(vectors), num_panels(self.shape[0]) * PANEL, inner), np.float32)
-        with np.errstate(over="ignore"):  # what a diverged network has beyond float32 becomes infinite
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond float32, it has diverged
             padded[:, : self.shape[0]] = np.reshape(values, (len(vectors), self.shape[0], inner))
         panels = padded.reshape(len(vectors), -1, PANEL, inner).swapaxes(2, 3)
         vectors[:, self.place : self.place + self.size] = panels.reshape(len(vectors), -1)

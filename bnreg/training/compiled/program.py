@@ -13,7 +13,8 @@ from bnreg.training.engines import StepsTrained
 from bnreg.training.order import Order
 from bnreg.training.shards import Shard, architecture
 
-PRODUCTS_PER_CALL = 2e9  # multiplications of a seed's networks between two reports: about a twentieth of a second
+PRODUCTS_BETWEEN_REPORTS = 2e10  # multiplications of all networks: less than half a second
+PRODUCTS_PER_UPDATE = 20  # what the update of a parameter takes, in multiplications
 
 
 class CompiledProgram:
@@ -43,8 +44,8 @@ class CompiledProgram:
         rows = min(self.order.batch_size, self.sets["train"].indices.shape[1])
         self._workspace = Workspace([stack.layout for stack in self.stacks], num_classes, rows)
         self._num_seeds = len(shard.seeds)
-        products = sum(stack.layout.num_parameters * len(stack.cells) for stack in self.stacks) * 3 * rows
-        self._steps_per_call = max(1, int(PRODUCTS_PER_CALL / products))
+        parameters = sum(stack.layout.num_parameters * len(stack.replicas) for stack in self.stacks)
+        self._steps_per_report = max(1, int(PRODUCTS_BETWEEN_REPORTS / parameters / (3 * rows + PRODUCTS_PER_UPDATE)))
 
     def train(self, epoch: int, *, skip: int) -> Iterator[StepsTrained]:
         """Train on an epoch's batches, and stop for a moment after some steps.
@@ -54,8 +55,8 @@ class CompiledProgram:
             skip: Number of batches to skip because they were read before.
         """
         order = self.order.of_epoch(epoch)
-        for first in range(skip, self.order.num_steps, self._steps_per_call):
-            num_steps = min(self._steps_per_call, self.order.num_steps - first)
+        for first in range(skip, self.order.num_steps, self._steps_per_report):
+            num_steps = min(self._steps_per_report, self.order.num_steps - first)
             yield StepsTrained(num_steps, self._train(order, epoch, first, num_steps))
 
     def _train(self, order: np.ndarray, epoch: int, first: int, num_steps: int) -> list[float]:

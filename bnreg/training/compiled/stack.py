@@ -25,6 +25,8 @@ from bnreg.training.schedules import lr_factor
 CHUNK = 240  # examples at a time in evaluation: twenty of the tallest tiles
 EXAMPLES_PER_CALL = 10 * CHUNK  # between two checks for a stop request
 
+SMALLEST = float(np.finfo(np.float32).tiny)
+
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -107,15 +109,17 @@ class CompiledStack:
             rule["lr"] = [[optimizer.lr * lr_factor(optimizer.schedule, int(step), *duration)] for (step,) in steps]
             rule["optimizer"] = SGD if optimizer.name == "sgd" else ADAM
             rule["momentum"], rule["nesterov"] = optimizer.momentum, optimizer.nesterov
-            rule["beta1"], rule["beta2"], rule["eps"] = *optimizer.betas, optimizer.eps
+            rule["beta1"], rule["beta2"] = optimizer.betas
             rule["correction1"] = 1 - optimizer.betas[0] ** (steps + 1.0)
             rule["correction2"] = np.sqrt(1 - optimizer.betas[1] ** (steps + 1.0))
+            rule["eps"] = np.maximum(optimizer.eps, SMALLEST / rule["correction2"])  # the product must not become 0
             decay = optimizer.weight_decay * np.isin(KINDS, optimizer.weight_decay_on)
             strength = penalty.strength * np.isin(KINDS, penalty.on) * (penalty.kind != "none")
             share = PENALTIES[penalty.kind].l1_share(penalty.l1_share)
             is_decoupled = optimizer.name == "adamw"
             rule["lasso"], rule["ridge"] = strength * share, strength * (1 - share) + decay * (not is_decoupled)
-            rule["keep"] = 1 - rule["lr"] * decay * is_decoupled
+            with np.errstate(over="ignore"):  # an absurd rate may diverge
+                rule["keep"] = 1 - rule["lr"] * decay * is_decoupled
         return rules
 
     @property
@@ -243,9 +247,10 @@ class CompiledStack:
     def restore(self, state: Arrays, num_steps: int) -> None:  # noqa: ARG002
         """Restore the ``state`` of another stack; other names are ignored."""
         for name, tensor, vectors in self._state():
-            if state[name].shape != (len(vectors), *tensor.shape):
+            values = state[name]
+            if values.dtype != np.float32 or values.shape != (len(vectors), *tensor.shape):
                 raise ValueError(f"{name} has another shape")
-            tensor.write(vectors, state[name])
+            tensor.write(vectors, values)
 
     def weight_hashes(self) -> list[str]:
         """One SHA-256 per replica over its weights, equal to the torch engine's."""

@@ -5,6 +5,7 @@ choices: no operation has LLVM's fast-math flags, so products are fused with sum
 else, sums are never reordered, no quotient is replaced, and no NaN assumed away.
 """
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -179,7 +180,7 @@ def root_of(builder: Any, x: Any) -> Any:
     y = _estimate("rsqrt")(builder, positive)
     half = builder.fmul(builder.fmul(constant(-0.5), positive), y)
     y = fma(builder, fma(builder, half, y, constant(0.5)), y, y)
-    return builder.fmul(x, y)
+    return builder.select(_is_infinite(builder, x), x, builder.fmul(x, y))
 
 
 def reciprocal_of(builder: Any, x: Any) -> Any:
@@ -187,7 +188,13 @@ def reciprocal_of(builder: Any, x: Any) -> Any:
     if not has_feature("avx512f"):
         return builder.fdiv(constant(1), x)
     fma, y = call("fma"), _estimate("rcp")(builder, x)
-    return fma(builder, fma(builder, builder.fmul(constant(-1), x), y, constant(1)), y, y)
+    value = fma(builder, fma(builder, builder.fmul(constant(-1), x), y, constant(1)), y, y)
+    return builder.select(_is_infinite(builder, x), constant(0), value)
+
+
+def _is_infinite(builder: Any, x: Any) -> Any:
+    """Whether x is ∞, of which Newton's method would make NaN."""
+    return builder.fcmp_ordered("==", x, constant(math.inf))
 
 
 def _load_bytes(builder: Any, address: Any) -> Any:
