@@ -58,6 +58,11 @@ class Evaluated(NamedTuple):
     metrics: list[dict[str, float]]
     correct: NDArray[np.bool_]
 
+    @classmethod
+    def of(cls, columns: Mapping[str, Sequence[float]], correct: NDArray[np.bool_]) -> Evaluated:
+        """From the columns of metrics, each with a value per replica."""
+        return cls([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)], correct)
+
 
 class TrainableStack(Protocol):
     """The replicas of some cells of one structure, ordered by cell and then by seed.

@@ -6,10 +6,13 @@ from itertools import pairwise, product
 from math import ceil
 from typing import TypeVar
 
+import numpy as np
+
 from bnreg.config.experiment import Cell
 from bnreg.config.schema import Settings
 from bnreg.nn.activations import ACTIVATIONS
 from bnreg.nn.architecture import Architecture
+from bnreg.streams import stream
 
 Item = TypeVar("Item")
 
@@ -68,6 +71,14 @@ def architecture(settings: Settings, image_shape: tuple[int, int], num_classes: 
         norm_momentum=model.norm_momentum,
         dropout_placement=model.dropout_placement,
     )
+
+
+def dropout_stream(cell: Cell, seed: int) -> np.random.Generator:
+    """The stream of a replica's dropout, named by its arm and point.
+
+    Masks are not paired, because arms may have different layers.
+    """
+    return stream(seed, "dropout", cell.arm, *map(str, cell.point.items()))
 
 
 def count_parameters(architecture: Architecture) -> int:

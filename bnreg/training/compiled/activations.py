@@ -39,8 +39,6 @@ class Traced:
         derivative: dy.
     """
 
-    dtype = "float32"
-
     def __init__(self, builder: Any, value: Any, derivative: Any) -> None:
         self._builder = builder
         self.value = value
@@ -49,25 +47,22 @@ class Traced:
     def _lift(self, other: Any) -> Traced:
         return other if isinstance(other, Traced) else Traced(self._builder, constant(other), constant(0))
 
-    def _do(self, name: str, a: Any, b: Any) -> Any:
-        return getattr(self._builder, name)(a, b)
-
     def _through(self, value: Any, slope: Any) -> Traced:
         """f(y) with the derivative f′(y) dy."""
-        return Traced(self._builder, value, self._do("fmul", slope, self.derivative))
+        return Traced(self._builder, value, self._builder.fmul(slope, self.derivative))
 
     def __add__(self, other: Any) -> Traced:
         other = self._lift(other)
         value, derivative = (
-            self._do("fadd", self.value, other.value),
-            self._do("fadd", self.derivative, other.derivative),
+            self._builder.fadd(self.value, other.value),
+            self._builder.fadd(self.derivative, other.derivative),
         )
         return Traced(self._builder, value, derivative)
 
     def __mul__(self, other: Any) -> Traced:
         other = self._lift(other)
-        both = self._do("fmul", self.value, other.derivative), self._do("fmul", self.derivative, other.value)
-        return Traced(self._builder, self._do("fmul", self.value, other.value), self._do("fadd", *both))
+        both = self._builder.fmul(self.value, other.derivative), self._builder.fmul(self.derivative, other.value)
+        return Traced(self._builder, self._builder.fmul(self.value, other.value), self._builder.fadd(*both))
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -97,33 +92,33 @@ class Traced:
         exponential_of_y = exponential(self._builder, self.value)
         near = _polynomial(self._builder, self.value, [1 / math.factorial(n) for n in range(7, 0, -1)])
         is_near = self._builder.fcmp_ordered("<", call("fabs")(self._builder, self.value), constant(0.3))
-        far = self._do("fsub", exponential_of_y, constant(1))
-        value = self._builder.select(is_near, self._do("fmul", near, self.value), far)
+        far = self._builder.fsub(exponential_of_y, constant(1))
+        value = self._builder.select(is_near, self._builder.fmul(near, self.value), far)
         return self._through(value, exponential_of_y)
 
     def sigmoid(self) -> Traced:
         value = _sigmoid(self._builder, self.value)
-        return self._through(value, self._do("fmul", value, self._do("fsub", constant(1), value)))
+        return self._through(value, self._builder.fmul(value, self._builder.fsub(constant(1), value)))
 
     def tanh(self) -> Traced:
         """Tanh y = t / (t + 2) with t = e²ʸ − 1, and ±1 where float32 has no other number."""
         doubled = (self * 2.0).expm1().value
-        value = self._do("fdiv", doubled, self._do("fadd", doubled, constant(2)))
+        value = self._builder.fdiv(doubled, self._builder.fadd(doubled, constant(2)))
         value = self._builder.select(self > 9.1, constant(1), value)
-        return self._through(value, self._do("fsub", constant(1), self._do("fmul", value, value)))
+        return self._through(value, self._builder.fsub(constant(1), self._builder.fmul(value, value)))
 
     def logaddexp(self, _zero: Traced) -> Traced:
         """log(eʸ + e⁰) = max(y, 0) + log(1 + u) with u = e^−|y|; log(1 + u) = 2 artanh(u / (2 + u))."""
-        u = exponential(self._builder, self._do("fsub", constant(0), call("fabs")(self._builder, self.value)))
-        s = self._do("fdiv", u, self._do("fadd", u, constant(2)))
-        series = _polynomial(self._builder, self._do("fmul", s, s), [2 / n for n in (15, 13, 11, 9, 7, 5, 3, 1)])
-        value = self._do("fadd", larger(self._builder, self.value, constant(0)), self._do("fmul", s, series))
+        u = exponential(self._builder, self._builder.fsub(constant(0), call("fabs")(self._builder, self.value)))
+        s = self._builder.fdiv(u, self._builder.fadd(u, constant(2)))
+        series = _polynomial(self._builder, self._builder.fmul(s, s), [2 / n for n in (15, 13, 11, 9, 7, 5, 3, 1)])
+        value = self._builder.fadd(larger(self._builder, self.value, constant(0)), self._builder.fmul(s, series))
         return self._through(value, _sigmoid(self._builder, self.value))
 
     def erf(self) -> Traced:
         """A rational function of y ∈ [−4, 4], within 2·10⁻⁷; its coefficients are those of Eigen's erf (MPL 2)."""
         bounded = self._builder.select(self > 4, constant(4), larger(self._builder, self.value, constant(-4)))
-        square = self._do("fmul", bounded, bounded)
+        square = self._builder.fmul(bounded, bounded)
         above = _polynomial(
             self._builder,
             square,
@@ -148,9 +143,9 @@ class Traced:
                 -1.42647390514189e-02,
             ],
         )
-        value = self._do("fdiv", self._do("fmul", bounded, above), below)
-        bell = exponential(self._builder, self._do("fsub", constant(0), self._do("fmul", self.value, self.value)))
-        return self._through(value, self._do("fmul", constant(2 / math.sqrt(math.pi)), bell))
+        value = self._builder.fdiv(self._builder.fmul(bounded, above), below)
+        bell = exponential(self._builder, self._builder.fsub(constant(0), self._builder.fmul(self.value, self.value)))
+        return self._through(value, self._builder.fmul(constant(2 / math.sqrt(math.pi)), bell))
 
 
 def _polynomial(builder: Any, x: Any, coefficients: list[float]) -> Any:

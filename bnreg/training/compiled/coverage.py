@@ -22,8 +22,6 @@ _NEEDED = ("avx2", "fma")
 class _Probe:
     """A value with the methods of ``activations.Traced``, each of which returns such a value."""
 
-    dtype = "float32"
-
     def _same(self, *_: object, **__: object) -> _Probe:
         return self
 

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnreg.data import Dataset
 from bnreg.training.compiled import kernels
@@ -15,6 +17,20 @@ from bnreg.training.shards import Shard, architecture
 
 PRODUCTS_BETWEEN_REPORTS = 2e10  # multiplications of all networks: less than half a second
 PRODUCTS_PER_UPDATE = 20  # what the update of a parameter takes, in multiplications
+
+
+class Networks(NamedTuple):
+    """The arms of a seed, as ``kernels.train`` takes them.
+
+    Attributes:
+        operations: Those of all arms.
+        arms: For each arm: its first operation, and the one after its last.
+        addresses: Those of each arm's vectors.
+    """
+
+    operations: NDArray[Any]
+    arms: NDArray[np.int64]
+    addresses: NDArray[Any]
 
 
 class CompiledProgram:
@@ -43,9 +59,19 @@ class CompiledProgram:
         ]
         rows = min(self.order.batch_size, self.sets["train"].indices.shape[1])
         self._workspace = Workspace([stack.layout for stack in self.stacks], num_classes, rows)
-        self._num_seeds = len(shard.seeds)
+        self._seeds = [self._networks_of(seed, len(shard.seeds)) for seed in range(len(shard.seeds))]
         parameters = sum(stack.layout.num_parameters * len(stack.replicas) for stack in self.stacks)
         self._steps_per_report = max(1, int(PRODUCTS_BETWEEN_REPORTS / parameters / (3 * rows + PRODUCTS_PER_UPDATE)))
+
+    def _networks_of(self, seed: int, num_seeds: int) -> Networks:
+        """The arms of the seed at this place among all seeds."""
+        operations = [own for stack in self.stacks for own in stack.operations[seed::num_seeds]]
+        ends = np.cumsum([len(own) for own in operations])
+        return Networks(
+            np.concatenate(operations),
+            np.stack([ends - [len(own) for own in operations], ends], axis=1),
+            np.concatenate([stack.networks[seed::num_seeds] for stack in self.stacks]),
+        )
 
     def train(self, epoch: int, *, skip: int) -> Iterator[StepsTrained]:
         """Train on an epoch's batches, and stop for a moment after some steps.
@@ -66,9 +92,7 @@ class CompiledProgram:
         examples = self.sets["train"]
         cycles = np.zeros(rules.shape[1], np.int64)
         start = time.perf_counter()
-        for seed in range(self._num_seeds):
-            operations = [own for stack in self.stacks for own in stack.operations[seed :: self._num_seeds]]
-            ends = np.cumsum([len(own) for own in operations])
+        for seed, networks in enumerate(self._seeds):
             kernels.train(
                 examples.images.ctypes.data,
                 examples.images.shape[1],
@@ -77,9 +101,7 @@ class CompiledProgram:
                 batch_size,
                 before,
                 rules,
-                np.concatenate(operations),
-                np.stack([ends - [len(own) for own in operations], ends], axis=1),
-                np.concatenate([stack.networks[seed :: self._num_seeds] for stack in self.stacks]),
+                *networks,
                 self._workspace.panels,
                 self._workspace.scratch,
                 self._workspace.ahead,

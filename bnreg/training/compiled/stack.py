@@ -13,7 +13,6 @@ from bnreg.nn.architecture import Architecture
 from bnreg.nn.init import draw_layer
 from bnreg.nn.penalties import PENALTIES
 from bnreg.stopping import unless_stopped
-from bnreg.streams import stream
 from bnreg.training.compiled import kernels
 from bnreg.training.compiled.layout import DROPOUT, KINDS, NORM, Layout, Tensor, zeros
 from bnreg.training.compiled.network import NETWORK
@@ -21,6 +20,7 @@ from bnreg.training.compiled.updates import ADAM, RULE, SGD
 from bnreg.training.compiled.workspace import Workspace
 from bnreg.training.engines import Evaluated
 from bnreg.training.schedules import lr_factor
+from bnreg.training.shards import dropout_stream
 
 CHUNK = 240  # examples at a time in evaluation: twenty of the tallest tiles
 EXAMPLES_PER_CALL = 10 * CHUNK  # between two checks for a stop request
@@ -93,8 +93,7 @@ class CompiledStack:
                 for name, values in zip(("weight", "bias"), drawn, strict=True):
                     if (drawn_into := by_name.get(f"linear{layer.index}.{name}")) is not None:
                         drawn_into.write(vector, values)
-            # A stream per replica, named by its arm and point as in the torch engine, gives a key to each layer.
-            keys = stream(seed, "dropout", cell.arm, *map(str, cell.point.items()))
+            keys = dropout_stream(cell, seed)
             self.operations["key"][replica, is_dropout] = keys.integers(2**63, size=is_dropout.sum())
             self.operations["rate"][replica, is_dropout] = model.dropout
 
@@ -133,8 +132,7 @@ class CompiledStack:
         for split, examples in sets.items():
             losses, correct = self._judge(examples)
             columns |= {f"{split}_loss": losses.tolist(), f"{split}_accuracy": correct.mean(1).tolist()}
-        metrics = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        return Evaluated(metrics, correct)  # of the last split, the test set
+        return Evaluated.of(columns, correct)  # of the last split, the test set
 
     def _judge(self, examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Each replica's mean loss, and whether it classifies each example correctly, shape (R, n)."""
@@ -196,13 +194,14 @@ class CompiledStack:
         means, squares = (np.zeros((num_replicas, operation["inputs"])) for _ in range(2))
         for replicas, indices in self._readers(examples):
             mine = means[replicas], squares[replicas]
+            before, networks = np.ascontiguousarray(self.operations[replicas, :place]), self.networks[replicas]
             for first in unless_stopped(range(0, num_examples, CHUNK)):
                 kernels.add_moments(
                     examples.images.ctypes.data,
                     examples.images.shape[1],
                     indices[first : first + CHUNK],
-                    np.ascontiguousarray(self.operations[replicas, :place]),
-                    self.networks[replicas],
+                    before,
+                    networks,
                     int(operation["source"]),
                     self._workspace.panels,
                     self._workspace.scratch,

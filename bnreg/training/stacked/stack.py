@@ -18,8 +18,8 @@ from bnreg.nn.examples import Examples, for_replicas
 from bnreg.nn.network import StackedNetwork
 from bnreg.nn.penalties import PENALTIES, penalty
 from bnreg.nn.population import correct_statistics
-from bnreg.streams import stream
 from bnreg.training.engines import Evaluated
+from bnreg.training.shards import dropout_stream
 from bnreg.training.stacked.optimizers import StackedOptimizer
 
 
@@ -98,8 +98,7 @@ class Stack:
             columns |= {f"{split}_{name}": means.tolist() for name, means in one.means.items()}
         for name in self.settings.training.measure if diagnose else ():
             columns[f"test_{name}"] = DIAGNOSTICS[name](self.network, sets["test"]).tolist()
-        metrics = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        return Evaluated(metrics, found["test"].correct.cpu().numpy())
+        return Evaluated.of(columns, found["test"].correct.cpu().numpy())
 
     def correct_statistics(self, examples: Examples, *, as_identity: bool = False) -> None:
         """Replace the running statistics with those of all these examples."""
@@ -171,6 +170,4 @@ class Stack:
 
 
 def _dropout_generator(cell: Cell, seed: int, device: torch.device) -> torch.Generator:
-    """A stream per replica, named by its arm and point: masks are not paired because arms may have different layers."""
-    name = stream(seed, "dropout", cell.arm, *map(str, cell.point.items()))
-    return torch.Generator(device).manual_seed(int(name.integers(2**63)))
+    return torch.Generator(device).manual_seed(int(dropout_stream(cell, seed).integers(2**63)))
