@@ -1,4 +1,4 @@
-"""The lab for the faults: a tiny experiment on made-up images, in processes that are forked with torch imported.
+"""The lab for the faults: a tiny experiment on made-up images, in processes that are forked with the engines loaded.
 
 The processes run the command line, except that they have their own data set, draw no chart and fork their workers, so
 that a run takes one second instead of ten.
@@ -36,20 +36,22 @@ from bnreg.runs import UnfinishedRun, unfinished_runs
 from bnreg.runs.folder import checked_files
 from bnreg.runs.listing import list_runs
 from bnreg.training import frame
+from bnreg.training.compiled.preparation import prepare_process
 
 sys.path.append(str(Path(__file__).parent.parent))
 from support.made_runs import steps_kept
 from support.small_runs import in_this_process
 
-# The modules that commands import lazily; they are already imported when a process is forked.
+# What commands and workers load lazily; all of it is already loaded when a process is forked.
 PRELOADED = (compare, comparison, progress, story, tables)
+prepare_process()
 
 CONFIG = """\
 name: lab
 data: {dataset: tiny, batch_size: 20}
 model: {hidden: [8], activation: relu, dropout: 0.1}
 optimizer: {lr: 0.01}
-training: {epochs: 12, weights: last}
+training: {epochs: {epochs}, weights: last}
 arms:
   bn: {model: {norm: batch, dropout_placement: last_layer, inference_statistics: population}}
   plain: {}
@@ -57,9 +59,10 @@ baseline: plain
 seeds: 4
 jobs: 2
 device: cpu
-engine: torch
+engine: {engine}
 snapshot_seconds: 0.02
 """
+EPOCHS = {"torch": 12, "compiled": 120}  # in about the same time
 HANGING = 60.0  # seconds before a process counts as hanging; without faults it takes one or two
 
 Setup = Callable[[], None]
@@ -137,16 +140,19 @@ class Lab:
     """The experiment, and its results without any fault.
 
     Args:
-        epochs: Number of epochs.
+        engine: The engine, a name in ``EPOCHS``.
+        share: How long it trains, as a multiple of the engine's ``EPOCHS``.
         is_timed: Whether time limits are checked; otherwise a command only has to end.
     """
 
-    def __init__(self, epochs: int = 12, *, is_timed: bool = False) -> None:
+    def __init__(self, engine: str = "torch", *, share: float = 1.0, is_timed: bool = False) -> None:
         self._is_timed = is_timed
         self.folder = Path(tempfile.mkdtemp(prefix="bnreg-lab-"))
         self._processes: list[Bnreg] = []
         self.config = self.folder / "lab.yaml"
-        self.config.write_text(CONFIG.replace("epochs: 12", f"epochs: {epochs}"))
+        self.epochs = round(EPOCHS[engine] * share)
+        self.config.write_text(CONFIG.replace("{engine}", engine).replace("{epochs}", str(self.epochs)))
+        self.call("--version").wait()  # the first process waits until everything is loaded, which is not timed
         start = time.monotonic()
         self.root = self.folder / "undisturbed"
         ended = self.train(self.root).wait()

@@ -25,7 +25,7 @@ def cases(full: bool) -> Iterator[Case]:
     if shutil.which("strace") is None:
         print(f"    skipped: {NEEDED}")
         return
-    with Lab(epochs=2) as lab:
+    with Lab(share=1 / 6) as lab:
         counts = _count(lab)
         for call, count in counts.items():
             for fault, what in FAULTS.items():

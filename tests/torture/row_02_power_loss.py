@@ -140,7 +140,7 @@ def _content_left(file: File, kind: str, chance: random.Random) -> bytes:
 
 def cases(full: bool) -> Iterator[Case]:
     """After each operation of a run and of its removal, in three ways."""
-    with Lab(epochs=2) as lab:
+    with Lab(share=1 / 6) as lab:
         base = lab.new_root()
         base.mkdir()
         trained = _log_of(lab, "train", lab.config, "--runs", base / "runs", "--no-progress")

@@ -1,10 +1,11 @@
 """Kill a run at a random moment, and kill it again while it resumes, several times."""
 
+import functools
 import random
 import shutil
 from collections.abc import Iterator
 
-from lab import Lab
+from lab import EPOCHS, Lab
 from torture import Case
 
 from bnreg.runs import unfinished_runs
@@ -14,12 +15,13 @@ PROMISE = "It may be killed again while it resumes, any number of times."
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """Moments spread over each command."""
+    """Moments spread over each command, with each engine."""
     chance = random.Random(4)
-    with Lab() as lab:
-        for number in range(50 if full else 1):
-            moments = [chance.uniform(0, lab.seconds) for _ in range(chance.randint(2, 5))]
-            yield f"{number}: {moments}", lambda moments=moments: _try(lab, moments)
+    for engine in EPOCHS:
+        with Lab(engine) as lab:
+            for number in range(25 if full else 1):
+                moments = [chance.uniform(0, lab.seconds) for _ in range(chance.randint(2, 5))]
+                yield f"{engine} {number}: {moments}", functools.partial(_try, lab, moments)
 
 
 def _try(lab: Lab, moments: list[float]) -> None:

@@ -20,7 +20,7 @@ RECORDED_AS = {"create": "open", "fsync folder": "fsync", "rename": "rename"}
 
 def cases(full: bool) -> Iterator[Case]:
     """Each operation of each kind."""
-    with Lab(epochs=2) as lab:
+    with Lab(share=1 / 6) as lab:
         log_file = lab.folder / "log"
         assert lab.train(lab.new_root(), setup=functools.partial(_recording, log_file)).wait().code == 0
         names = [RECORDED_AS.get(name, name) for name, *_ in pickle.loads(log_file.read_bytes())]

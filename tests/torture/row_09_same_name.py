@@ -14,7 +14,7 @@ PROMISE = "Runs never interfere with each other, even if they start in the same 
 def cases(full: bool) -> Iterator[Case]:
     """Twenty runs, all started before the first one ends."""
     number = 20 if full else 3
-    with Lab(epochs=2) as lab:
+    with Lab(share=1 / 6) as lab:
         root = lab.new_root()
         processes = [lab.train(root) for _ in range(number)]
         codes = [process.wait(120).code for process in processes]

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 
-from lab import Lab
+from lab import EPOCHS, Lab
 from torture import Case
 
 TITLE = "SIGTERM, SIGINT, SIGINT twice, over load, train, evaluate, commit"
@@ -18,16 +18,17 @@ SIGNALS = {"SIGTERM": [signal.SIGTERM], "SIGINT": [signal.SIGINT], "SIGINT twice
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """Moments spread over the entire command."""
+    """Moments spread over the entire command, with each engine."""
     chance = random.Random(10)
-    with Lab(is_timed=full) as lab:
-        for name, numbers in SIGNALS.items():
-            for number in range(50 if full else 1):
-                after, between = chance.uniform(0, lab.seconds), chance.uniform(0, 0.1)
-                yield (
-                    f"{name} {number}: after {after:.2f} s, {between:.2f} s apart",
-                    functools.partial(_try, lab, numbers, after, between),
-                )
+    for engine in EPOCHS:
+        with Lab(engine, is_timed=full) as lab:
+            for name, numbers in SIGNALS.items():
+                for number in range(25 if full else 1):
+                    after, between = chance.uniform(0, lab.seconds), chance.uniform(0, 0.1)
+                    yield (
+                        f"{engine} {name} {number}: after {after:.2f} s, {between:.2f} s apart",
+                        functools.partial(_try, lab, numbers, after, between),
+                    )
 
 
 def _try(lab: Lab, numbers: list[int], after: float, between: float) -> None:

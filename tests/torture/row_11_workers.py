@@ -10,27 +10,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from lab import Lab
+from lab import EPOCHS, Lab
 from support.made_runs import shard_of
 from torture import Case
 
 from bnreg.runs import unfinished_runs
-from bnreg.training.stacked import feed
+from bnreg.training.order import Order
 
 TITLE = "a worker killed; a limit on one worker's memory"
 PROMISE = "A killed worker is replaced; a worker that runs out of memory fails only its own shard, with one line."
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """Several moments during training."""
+    """Several moments during training, with each engine."""
     chance = random.Random(11)
-    with Lab(epochs=40) as lab:
-        for number in range(10 if full else 1):
-            moment = chance.uniform(0, 0.3)
-            yield f"killed {number}: after {moment:.2f} s", functools.partial(_killed, lab, moment)
-        for number in range(10 if full else 1):
-            steps = chance.randrange(1, 300)
-            yield f"without memory {number}: after {steps} steps", functools.partial(_without_memory, lab, steps)
+    for engine in EPOCHS:
+        with Lab(engine, share=3) as lab:
+            for number in range(5 if full else 1):
+                moment = chance.uniform(0, 0.3)
+                yield f"{engine}, killed {number}: after {moment:.2f} s", functools.partial(_killed, lab, moment)
+            for number in range(5 if full else 1):
+                epochs = chance.randrange(lab.epochs)
+                label = f"{engine}, without memory {number}: after {epochs} epochs"
+                yield label, functools.partial(_without_memory, lab, epochs)
 
 
 def _killed(lab: Lab, moment: float) -> None:
@@ -47,9 +49,9 @@ def _killed(lab: Lab, moment: float) -> None:
     shutil.rmtree(root)
 
 
-def _without_memory(lab: Lab, steps: int) -> None:
+def _without_memory(lab: Lab, epochs: int) -> None:
     root = lab.new_root()
-    ended = lab.train(root, setup=functools.partial(_limit_memory, steps)).wait()
+    ended = lab.train(root, setup=functools.partial(_limit_memory, epochs)).wait()
     assert (ended.code, ended.err.splitlines()[-1].split(": ")[-1]) == (
         1,
         "not enough memory; try a smaller jobs=N, model.hidden or data.batch_size",
@@ -61,19 +63,19 @@ def _without_memory(lab: Lab, steps: int) -> None:
     shutil.rmtree(root)
 
 
-def _limit_memory(steps: int) -> None:
-    """A setup: after some steps, the worker of the first shard may not use more memory, but needs more."""
-    real = feed.Feed.batches
+def _limit_memory(epochs: int) -> None:
+    """A setup: after some epochs, the worker of the first shard may not use more memory, but needs more."""
+    real = Order.of_epoch
 
-    def batches(self, epoch, *, skip=0):
-        for number, batch in enumerate(real(self, epoch, skip=skip), start=skip):
-            if 0 in self.order.hashes() and (epoch - 1) * self.order.num_steps + number >= steps:
-                pages = int(Path("/proc/self/statm").read_text().split()[0])
-                resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize(),) * 2)
-                np.ones(1 << 28)
-            yield batch
+    def of_epoch(self, epoch):
+        order = real(self, epoch)
+        if 0 in self.hashes() and epoch > epochs:
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize(),) * 2)
+            np.ones(1 << 28)
+        return order
 
-    feed.Feed.batches = batches
+    Order.of_epoch = of_epoch
 
 
 def _send(pid: int, number: int) -> None:

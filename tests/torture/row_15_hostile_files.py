@@ -121,7 +121,7 @@ UNFINISHED: dict[str, tuple[str, bytes]] = {
 
 def cases(full: bool) -> Iterator[Case]:
     """Each file, with every command that reads it."""
-    with Lab(epochs=2, is_timed=full) as lab:
+    with Lab(share=1 / 6, is_timed=full) as lab:
         few = ("a torch checkpoint as weights", "a tag in the config")
         for name in CONTENTS if full else few:
             yield name, functools.partial(_content, lab, *CONTENTS[name])

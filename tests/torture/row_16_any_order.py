@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from lab import Bnreg, Ended, Lab, results_of
+from lab import EPOCHS, Bnreg, Ended, Lab, results_of
 from torture import Case
 
 from bnreg.runs import unfinished_runs
@@ -102,11 +102,12 @@ class Runs(RuleBasedStateMachine):
 
 
 def cases(full: bool) -> Iterator[Case]:
-    """Sequences of up to eight commands."""
-    with Lab(epochs=4) as lab:
-        Runs.lab = lab
-        for seed in range(200 if full else 1):
-            yield f"sequence {seed}", functools.partial(_try, seed, 8 if full else 4)
+    """Sequences of up to eight commands, with each engine."""
+    for engine in EPOCHS:
+        with Lab(engine, share=1 / 3) as lab:
+            Runs.lab = lab
+            for seed in range(100 if full else 1):
+                yield f"{engine}, sequence {seed}", functools.partial(_try, seed, 8 if full else 4)
 
 
 def _try(seed: int, num_steps: int) -> None:
