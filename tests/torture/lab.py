@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing import forkserver
-from multiprocessing.context import ForkServerContext
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -239,6 +241,26 @@ def train_in_this_process() -> None:
     EXECUTORS["processes"] = in_this_process
 
 
+class Forking:
+    """Forks workers that, as spawned ones, have no end of a pipe but their own: they notice a dead coordinator."""
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("fork")
+        self._ends: list[Connection] = []
+        self.Process = self._context.Process
+        os.register_at_fork(after_in_child=self._close)
+
+    def Pipe(self) -> tuple[Connection, Connection]:  # noqa: N802 # as multiprocessing calls it
+        """The coordinator's end of a pipe, and the worker's."""
+        ours, theirs = self._context.Pipe()
+        self._ends.append(ours)
+        return ours, theirs
+
+    def _close(self) -> None:
+        for end in self._ends:
+            end.close()
+
+
 @functools.cache
 def _context() -> ForkServerContext:
     """A context that forks a process which has imported everything that a command needs and done nothing else."""
@@ -271,7 +293,7 @@ def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Pat
     DATASETS["tiny"] = replace(DATASETS["mnist_5k"], num_train=200, num_test=100, read=tiny, fingerprint=None)
     train._draw_curves = lambda _: {"curves.svg": b"<svg/>"}
     frame.REPORT_SECONDS = 0.0
-    processes.CONTEXT = multiprocessing.get_context("fork")
+    processes.CONTEXT = cast("SpawnContext", Forking())
     if setup is not None:
         setup()
     sys.argv = ["bnreg", *arguments]
