@@ -42,6 +42,21 @@ def activated(number, slope, z, values, by_z, by_slope, num_values):
 
 
 @numba.njit
+def multiplied(*arguments):
+    multiply(*arguments)
+
+
+@numba.njit
+def multiplied_transposed(*arguments):
+    multiply_transposed(*arguments)
+
+
+@numba.njit
+def gathered(*arguments):
+    gather(*arguments)
+
+
+@numba.njit
 def reduced(x):
     return total(load(x)), largest(load(x))
 
@@ -144,12 +159,12 @@ def test_a_product_of_any_shape_is_that_of_numpy(rows, inner, width, seed):
     a, b, start = (rng.integers(-8, 9, shape).astype(np.float32) for shape in ((rows, inner), (inner, width), width))
     first = np.pad(start, (0, PANEL - width))
     in_a, in_b, c = in_panels(a), in_panels(b), zeros(rows, PANEL)
-    multiply(address(in_a), rows, address(in_b), inner, width, address(first), address(c))
+    multiplied(address(in_a), rows, address(in_b), inner, width, address(first), address(c))
     assert np.array_equal(c[:, :width], a @ b + start)
     columns = min(inner, PANEL)
     g = rng.integers(-8, 9, (rows, width)).astype(np.float32)
     in_g, c = in_panels(g), zeros(PANEL, PANEL)
-    multiply_transposed(address(in_a), columns, rows, address(in_g), width, address(zeros(PANEL)), address(c))
+    multiplied_transposed(address(in_a), columns, rows, address(in_g), width, address(zeros(PANEL)), address(c))
     assert np.array_equal(c[:columns, :width], a[:, :columns].T @ g)
 
 
@@ -158,7 +173,7 @@ def test_pixels_are_the_correctly_rounded_quotients():
     images = np.arange(256, dtype=np.uint8).repeat(2).reshape(2, 256)
     images = np.concatenate([images, images[:, :3]], axis=1).copy()
     panels = zeros(9, 2, PANEL)
-    gather(address(images), 259, np.array([1, 0]), address(panels))
+    gathered(address(images), 259, np.array([1, 0]), address(panels))
     found = panels.swapaxes(0, 1).reshape(2, -1)[:, :259]
     assert np.array_equal(found, images[[1, 0]].astype(np.float32) / np.float32(255))
 

@@ -29,14 +29,6 @@ _not_kept: list[OSError] = []  # why programs of this process could not be writt
 _PACKAGE = Path(__file__).parent.parent.parent  # everything that the programs are traced from
 
 
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function that programs call; it is part of each of them."""
-    import numba
-
-    made: Callable[P, R] = numba.njit(function)
-    return made
-
-
 class program(Generic[P, R]):  # noqa: N801 # a decorator
     """A function that is called from Python: loaded or compiled at its first call.
 

@@ -5,9 +5,10 @@ from typing import Any
 import numba
 import numpy as np
 
-from bnreg.training.compiled.cache import compiled, program
+from bnreg.training.compiled.cache import program
 from bnreg.training.compiled.layers import place_of
 from bnreg.training.compiled.network import backward, forward, loss_gradient
+from bnreg.training.compiled.parts import compiled
 from bnreg.training.compiled.products import PANEL, ROW_BYTES
 from bnreg.training.compiled.vectors import (
     BYTES,
@@ -236,7 +237,8 @@ def add_moments(
             mean /= rows
             square = 0.0
             for row in range(rows):
-                square += (np.float64(values[row]) - mean) ** 2
+                centred = np.float64(values[row]) - mean
+                square += centred * centred
             shift = mean - means[r, column]
             means[r, column] += shift * (rows / (count + rows))
             squares[r, column] += square + shift * shift * (np.float64(count) * rows / (count + rows))

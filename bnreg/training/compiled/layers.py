@@ -8,7 +8,7 @@ from typing import Any
 import numba
 
 from bnreg.training.compiled.activations import activation, derivative, derivative_by_slope
-from bnreg.training.compiled.cache import compiled
+from bnreg.training.compiled.parts import compiled
 from bnreg.training.compiled.products import PANEL, ROW_BYTES, multiply
 from bnreg.training.compiled.random_bits import first_uniform, second_uniform
 from bnreg.training.compiled.vectors import (

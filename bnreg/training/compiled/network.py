@@ -5,7 +5,6 @@ from typing import Any
 import numba
 import numpy as np
 
-from bnreg.training.compiled.cache import compiled
 from bnreg.training.compiled.layers import (
     activate,
     activate_backward,
@@ -20,6 +19,7 @@ from bnreg.training.compiled.layers import (
     sum_rows,
 )
 from bnreg.training.compiled.layout import ACTIVATION, AFFINE, NORM
+from bnreg.training.compiled.parts import compiled
 from bnreg.training.compiled.products import PANEL, ROW_BYTES, multiply, multiply_transposed
 from bnreg.training.compiled.updates import update
 from bnreg.training.compiled.vectors import (

@@ -31,7 +31,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from bnreg.training.compiled.cache import compiled
+from bnreg.training.compiled.parts import compiled
 from bnreg.training.compiled.processor import has_feature
 from bnreg.training.compiled.vectors import BYTES, FLOAT, FLOATS, INT64, WIDTH, at, call, spread
 

@@ -5,7 +5,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from bnreg.training.compiled.cache import compiled
+from bnreg.training.compiled.parts import compiled
 from bnreg.training.compiled.vectors import BYTES, equals, fma, full, load, reciprocal, root, sign_of, store, where
 
 float32 = numba.float32
