@@ -30,6 +30,8 @@ from bnreg.training.shards import (
 )
 from bnreg.wording import counted
 
+PIECE_PRODUCTS = 1e10  # multiplications of the forward passes: some tenths of a second of training
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -247,8 +249,19 @@ def _cut(plan: Plan, seeds: Sequence[int], *, first: int) -> tuple[Shard, ...]:
         num_classes=plan.num_classes,
         num_train=plan.num_train,
         max_bytes=SHARD_BYTES[plan.device.partition(":")[0]],
+        num_pieces=_num_pieces(plan, len(seeds)),
     )
     return tuple(replace(shard, index=first + shard.index) for shard in shards)
+
+
+def _num_pieces(plan: Plan, num_seeds: int) -> int:
+    """The number of shards for each worker: as many as its engine wants, but none that takes no time."""
+    products = 0
+    for cell in plan.experiment.cells:
+        settings = cell.settings
+        num_examples = settings.training.epochs * settings.data.num_train(plan.num_train[settings.data.dataset])
+        products += num_seeds * num_examples * count_parameters(plan.architecture(cell))
+    return max(1, min(ENGINES[plan.engine].num_pieces, int(products / plan.cut_for / PIECE_PRODUCTS)))
 
 
 def _with_workers(plan: Plan) -> Plan:

@@ -161,6 +161,8 @@ class EngineKind:
             shard: a state may come from anywhere.
         packages: The packages whose versions decide its results, down to the last bit.
         process_bytes: Memory that a process needs before it trains anything.
+        num_pieces: The number of shards into which a worker's networks are cut if they train for a while: several
+            where networks train as fast alone as together, because all workers then end at about the same time.
         unavailable: Why this machine cannot run it, in words, or None.
         uncovered: (settings, device) → the first setting that it does not cover, as its dotted key and its value.
         first_use: What the user should know before its first use on this machine, in a line, or None.
@@ -170,6 +172,7 @@ class EngineKind:
     make: Callable[[Shard, Dataset, str, EngineState | None], Engine]
     packages: tuple[str, ...] = ()
     process_bytes: int = 400_000_000
+    num_pieces: int = 1
     unavailable: Callable[[], str | None] = lambda: None
     uncovered: Callable[[Settings, str], tuple[str, str] | None] = lambda _settings, _device: None
     first_use: Callable[[], str | None] = lambda: None
@@ -227,6 +230,7 @@ ENGINES: dict[str, EngineKind] = {
         _make_compiled,
         packages=("numpy", "numba", "llvmlite"),
         process_bytes=300_000_000,
+        num_pieces=5,
         unavailable=_why_not_compiled,
         uncovered=_not_compiled,
         first_use=_before_compiling,

@@ -104,6 +104,7 @@ def plan_shards(
     num_classes: int,
     num_train: Mapping[str, int],
     max_bytes: int = SHARD_BYTES["cpu"],
+    num_pieces: int = 1,
 ) -> tuple[Shard, ...]:
     """Cut an experiment into shards.
 
@@ -119,6 +120,7 @@ def plan_shards(
         num_classes: Number of classes of the data set.
         num_train: Number of training examples of each data set, by its configured name.
         max_bytes: The most memory that a shard should need; a single seed's arms may need more.
+        num_pieces: The least number of shards for each worker, as far as there are seeds and points.
     """
 
     def num_bytes_of(cell: Cell) -> int:
@@ -135,7 +137,7 @@ def plan_shards(
     shards: list[Shard] = []
     for feed in _grouped(cells, _feed):
         num_bytes = len(seeds) * sum(map(num_bytes_of, feed))
-        num_wanted = num_workers * ceil(num_bytes / max_bytes / num_workers)
+        num_wanted = num_workers * max(num_pieces, ceil(num_bytes / max_bytes / num_workers))
         order = feed[0].settings.data.order
         drop_single = any(
             architecture(cell.settings, image_shape, num_classes).needs_batch

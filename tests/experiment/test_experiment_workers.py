@@ -44,3 +44,15 @@ def test_a_chosen_number_of_workers_is_kept_or_refused(planned):
 def test_where_no_worker_fits_the_plan_is_refused(planned):
     with pytest.raises(UserError, match="memory"):
         planned(0, "jobs=null")
+
+
+@pytest.mark.parametrize(
+    ("epochs", "engine", "num_shards"), [(1, "compiled", 2), (10_000, "compiled", 8), (10_000, "torch", 2)]
+)
+def test_long_training_is_handed_out_in_pieces_by_an_engine_that_trains_networks_one_by_one(
+    planned, epochs, engine, num_shards
+):
+    plan = planned(100, "jobs=2", f"training.epochs={epochs}", f"engine={engine}")
+    assert [shard.seeds for shard in plan.shards] == [
+        tuple(range(8 * i // num_shards, 8 * (i + 1) // num_shards)) for i in range(num_shards)
+    ]
