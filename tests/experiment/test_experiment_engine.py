@@ -1,6 +1,8 @@
 """Which engine trains an experiment, and what is said about it."""
 
+import re
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 from support.small_runs import train_here
@@ -9,6 +11,7 @@ from bnreg.errors import UserError
 from bnreg.experiment.engine import choose_engine
 from bnreg.experiment.plan import plan_experiment
 from bnreg.runs import read_run
+from bnreg.training.compiled import coverage
 from bnreg.training.engines import ENGINES
 
 CONFIG = """\
@@ -88,6 +91,30 @@ def test_without_numba_torch_trains_and_the_remedy_is_named(plan, monkeypatch):
     with pytest.raises(UserError, match=r"engine=compiled.*numba is not there; use engine=torch or auto"):
         plan("engine=compiled")
     assert said(plan("engine=torch")) == []
+
+
+@pytest.mark.parametrize(
+    ("needed", "wrong"),
+    [
+        (["numpy<2"], r"numba [\d.]+ needs numpy<2, but [\d.]+ is installed"),
+        (["llvmlite>=99; python_version > '3'"], "needs llvmlite>=99"),
+        (["no-such-package"], "numba needs no-such-package, which is not installed"),
+        (PackageNotFoundError("numba"), "numba is installed without its metadata"),
+    ],
+)
+def test_a_numba_that_cannot_be_imported_is_not_used(needed, wrong, monkeypatch):
+    def requires(_name):
+        if isinstance(needed, Exception):
+            raise needed
+        return needed
+
+    monkeypatch.setattr(coverage, "requires", requires)
+    assert re.match(f".*{wrong}", coverage.unavailable.__wrapped__())
+
+
+def test_what_numba_needs_elsewhere_does_not_matter_here(monkeypatch):
+    monkeypatch.setattr(coverage, "requires", lambda _: ["no-such-package; python_version < '3'"])
+    assert coverage.unavailable.__wrapped__() is None
 
 
 def test_an_unknown_engine_is_a_mistake(plan):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,8 @@ def unavailable() -> str | None:
     """Why this machine cannot run it, in words, or None."""
     if find_spec("numba") is None:
         return "numba is not installed: pip install 'bnreg[fast]'"
+    if unmet := _unmet():
+        return unmet
     if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
         return "the variable NUMBA_DISABLE_JIT is set"
     from bnreg.training.compiled.processor import has_feature
@@ -80,4 +83,24 @@ def unavailable() -> str | None:
         return f"numba's llvmlite cannot be loaded: {error}"
     if missing:
         return f"this processor has no {' and no '.join(missing)}"
+    return None
+
+
+def _unmet() -> str | None:
+    """What keeps numba from being imported, in words: mostly a NumPy that is newer than it knows."""
+    from packaging.requirements import Requirement
+
+    try:
+        needed = requires("numba") or ()
+    except PackageNotFoundError:
+        return "numba is installed without its metadata"
+    for requirement in map(Requirement, needed):
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            continue
+        try:
+            there = version(requirement.name)
+        except PackageNotFoundError:
+            return f"numba needs {requirement.name}, which is not installed"
+        if not requirement.specifier.contains(there, prereleases=True):
+            return f"numba {version('numba')} needs {requirement}, but {there} is installed"
     return None
