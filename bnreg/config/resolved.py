@@ -32,11 +32,11 @@ yaml.SafeDumper.add_representer(QuotedText, _represent_quoted)
 def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices: Choices) -> dict[str, Any]:
     """Plain data that ``yaml.safe_dump(…, sort_keys=False)`` can write; loading it gives the same cells.
 
-    Settings that only some kinds of network, optimizers, schedules or penalties take are left out unless they were
+    Settings that only some kinds of network, norm, optimizer, schedule or penalty take are left out unless they were
     written, because an arm or a point may choose another kind.
     """
     optional: dict[type[BaseModel], frozenset[str]] = {
-        Model: frozenset().union(*choices.models.values()),
+        Model: frozenset().union(*choices.models.values(), *choices.norms.values()),
         Optimizer: frozenset().union(*choices.optimizers.values()),
         Penalty: frozenset().union(*choices.penalties.values()),
         Schedule: frozenset().union(*choices.schedules.values()),

@@ -43,10 +43,10 @@ class Choices:
         engines: Names of the engines.
         datasets: Names of the data sets.
         activations: Names of the activations.
-        norms: Names of the normalisations, ``none`` among them.
         inits: Names of the initialisation schemes.
         measurements: Names of the measurements besides loss and accuracy.
         models: For each kind of network, its settings that other kinds lack.
+        norms: The same for each normalisation, ``none`` among them.
         optimizers: The same for each optimizer.
         schedules: The same for each schedule.
         penalties: The same for each penalty, ``none`` among them.
@@ -55,10 +55,10 @@ class Choices:
     engines: Collection[str]
     datasets: Collection[str]
     activations: Collection[str]
-    norms: Collection[str]
     inits: Collection[str]
     measurements: Collection[str]
     models: Mapping[str, Collection[str]]
+    norms: Mapping[str, Collection[str]]
     optimizers: Mapping[str, Collection[str]]
     schedules: Mapping[str, Collection[str]]
     penalties: Mapping[str, Collection[str]]
@@ -83,7 +83,11 @@ ALIASES: dict[str, dict[str, str]] = {
         "batchnormalization": "batch",
         "bn": "batch",
         "false": "none",
+        "gn": "group",
+        "groupnorm": "group",
         "identity": "none",
+        "layernorm": "layer",
+        "ln": "layer",
         "no": "none",
         "off": "none",
         "null": "none",
@@ -257,6 +261,7 @@ class Model(Section):
     norm_momentum: float = Field(
         default=0.1, gt=0, le=1, description="share of each batch in the running statistics (torch's convention)"
     )
+    norm_groups: Width = Field(default=4, description="group: number of groups of nodes or feature maps")
     norm_init: Literal["standard", "identity"] = Field(
         default="standard",
         description="γ = 1, β = 0; or γ = √(Var + ε), β = E over the training set, so the norm starts as identity",
@@ -292,6 +297,12 @@ class Model(Section):
     @classmethod
     def _belongs(cls, value: Any, info: ValidationInfo) -> Any:
         _refuse_foreign(info, "kind", info.context and info.context.models)
+        return value
+
+    @field_validator("norm_groups")
+    @classmethod
+    def _belongs_to_norm(cls, value: int, info: ValidationInfo) -> int:
+        _refuse_foreign(info, "norm", info.context and info.context.norms)
         return value
 
     @field_validator("channels")

@@ -47,7 +47,7 @@ def check_experiment(
     notices = [
         *_notices_on_batches(experiment, num_train, network),
         *_notices_on_differences(experiment, num_train),
-        *_notices_without_effect(experiment),
+        *_notices_without_effect(experiment, network),
         *_notices_on_pairs(experiment, is_extended=is_extended),
         *_notices_on_dropout(experiment, network),
         *_notices_on_momentum(experiment, network),
@@ -151,7 +151,7 @@ def _has_hidden_layers(model: Model) -> bool:
     return bool(model.hidden) or model.kind == "cnn"
 
 
-def _notices_without_effect(experiment: Experiment) -> Iterator[str]:
+def _notices_without_effect(experiment: Experiment, network: Networks) -> Iterator[str]:
     """Settings that were chosen but change nothing."""
     default = Model()
     for cell in experiment.cells:
@@ -159,6 +159,11 @@ def _notices_without_effect(experiment: Experiment) -> Iterator[str]:
         chosen = (model.norm, model.activation, model.dropout)
         if not _has_hidden_layers(model) and chosen != (default.norm, default.activation, default.dropout):
             yield "without hidden layers, norm, activation and dropout have no effect"
+        for key in ("norm_init", "inference_statistics"):
+            is_chosen = getattr(model, key) != getattr(default, key)
+            if is_chosen and model.norm != "none" and not network(cell).needs_batch:
+                place = experiment.locate(cell, f"model.{key}")
+                yield f"{place}: without effect: {model.norm} norm has no statistics of batches"
         if penalty.kind != "none" and (penalty.strength == 0 or not penalty.on):
             why = "its strength is 0" if penalty.strength == 0 else "it applies to no parameters"
             yield f"{experiment.locate(cell, 'training.penalty')}: the penalty has no effect: {why}"
@@ -216,12 +221,17 @@ def _errors_on_shapes(experiment: Experiment, network: Networks) -> Iterator[str
     """A line for each cell whose network cannot be built for these images."""
     for cell in experiment.cells:
         try:
-            network(cell).layers()
+            ungrouped = network(cell).ungrouped_widths()
         except ValueError as error:
             model = cell.settings.model
             key = next((key for key in ("stride", "pool") if getattr(model, key) != getattr(Model(), key)), "channels")
             place = experiment.locate(cell, f"model.{key}")
             yield f"{place}: {error}; use fewer layers, a smaller model.stride or a smaller model.pool"
+            continue
+        if ungrouped:
+            num_groups, widths = cell.settings.model.norm_groups, ", ".join(map(str, sorted({*ungrouped})))
+            place = experiment.locate(cell, "model.norm" if num_groups == Model().norm_groups else "model.norm_groups")
+            yield f"{place}: {num_groups} groups do not divide the normalised layers of {widths}; set model.norm_groups"
 
 
 def _notices_on_dropout(experiment: Experiment, network: Networks) -> Iterator[str]:

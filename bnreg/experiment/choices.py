@@ -19,7 +19,7 @@ def all_choices() -> Choices:
         engines=tuple(ENGINES),
         datasets=tuple(DATASETS),
         activations=tuple(name for name, activation in ACTIVATIONS.items() if activation.trainable),
-        norms=tuple(NORMS),
+        norms={name: norm.settings if norm else () for name, norm in NORMS.items()},
         inits=tuple(INITS),
         measurements=tuple(DIAGNOSTICS),
         models=MODELS,

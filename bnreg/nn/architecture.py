@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bnreg.nn.norms import NORMS, Norm
+from bnreg.nn.norms import NORMS, Norm, NormSettings, NormSize
 
 # For each kind of network, the settings that not every kind takes.
 MODELS: dict[str, tuple[str, ...]] = {"mlp": (), "cnn": ("channels", "kernel", "stride", "pool")}
@@ -28,14 +28,12 @@ class Layer:
         num_outputs: Number of nodes, or of feature maps.
         in_maps: For a convolution: number of input maps, height and width.
         out_maps: For a convolution: number of output maps before pooling, height and width.
-        num_norm_inputs: Number of nodes or maps that a norm of the layer's input normalises.
     """
 
     kind: str
     index: int
     fan_in: int
     num_outputs: int
-    num_norm_inputs: int
     in_maps: tuple[int, int, int] | None = None
     out_maps: tuple[int, int, int] | None = None
 
@@ -43,6 +41,19 @@ class Layer:
     def num_places(self) -> int:
         """Number of places at which an image has this layer's output: 1, or p·q in a feature map."""
         return 1 if self.out_maps is None else self.out_maps[1] * self.out_maps[2]
+
+    @property
+    def norm_input(self) -> NormSize:
+        """What a norm of the layer's input normalises."""
+        if self.in_maps is None:
+            return NormSize(self.fan_in, 1)
+        num_maps, height, width = self.in_maps
+        return NormSize(num_maps, height * width)
+
+    @property
+    def norm_output(self) -> NormSize:
+        """What a norm of the layer's output normalises."""
+        return NormSize(self.num_outputs, self.num_places)
 
     @property
     def num_values(self) -> int:
@@ -67,6 +78,7 @@ class Architecture:
         norm_placement: A name in ``LAYER_ORDERS``.
         norm_epsilon: ε.
         norm_momentum: Share of each batch in the running statistics.
+        norm_groups: Number of groups that group norm normalises.
         dropout_placement: ``each_layer``, ``before_norm`` or ``last_layer``.
     """
 
@@ -82,6 +94,7 @@ class Architecture:
     norm_placement: str = "pre_activation"
     norm_epsilon: float = 1e-5
     norm_momentum: float = 0.1
+    norm_groups: int = 4
     dropout_placement: str = "each_layer"
 
     def layers(self) -> tuple[Layer, ...]:
@@ -95,7 +108,7 @@ class Architecture:
         maps = (1, height, width)
         for index, num_maps in enumerate(self.channels):
             out = (num_maps, (maps[1] - 1) // self.stride + 1, (maps[2] - 1) // self.stride + 1)
-            layers.append(Layer("conv", index, maps[0] * self.kernel**2, num_maps, maps[0], maps, out))
+            layers.append(Layer("conv", index, maps[0] * self.kernel**2, num_maps, maps, out))
             maps = (num_maps, out[1] // self.pool, out[2] // self.pool)
             if 0 in maps:
                 raise ValueError(
@@ -103,7 +116,7 @@ class Architecture:
                     f"({out[1]} × {out[2]} before pooling by {self.pool})"
                 )
         sizes = (maps[0] * maps[1] * maps[2], *self.hidden, self.num_classes)
-        layers += [Layer("linear", i, a, b, a) for i, (a, b) in enumerate(pairwise(sizes))]
+        layers += [Layer("linear", i, a, b) for i, (a, b) in enumerate(pairwise(sizes))]
         return tuple(layers)
 
     def sizes(self) -> tuple[str, ...]:
@@ -140,20 +153,31 @@ class Architecture:
 
     @property
     def has_dropout_before_norm(self) -> bool:
-        """Whether a norm comes after a place of dropout; its statistics then differ between training and evaluation.
+        """Whether a batch norm comes after a place of dropout; its statistics then differ in evaluation.
 
         References:
             Li et al., Disharmony between Dropout and Batch Normalization by Variance Shift, arXiv:1801.05134
         """
         parts = [part for i in range(len(self.channels) + len(self.hidden)) for part in self.parts(i)]
-        return self._norm is not None and "dropout" in parts and "norm" in parts[parts.index("dropout") :]
+        is_after = "dropout" in parts and "norm" in parts[parts.index("dropout") :]
+        return is_after and self._norm is not None and self._norm.needs_batch
 
-    def norm_widths(self) -> tuple[int, ...]:
-        """Number of nodes or maps that each norm normalises, from input to output; empty without norms."""
+    def norm_sizes(self) -> tuple[NormSize, ...]:
+        """What each norm normalises, from input to output; empty without norms."""
         if self._norm is None:
             return ()
         of_input = self.norm_placement == "input"
-        return tuple(layer.num_norm_inputs if of_input else layer.num_outputs for layer in self.layers()[:-1])
+        return tuple(layer.norm_input if of_input else layer.norm_output for layer in self.layers()[:-1])
+
+    @property
+    def norm_settings(self) -> NormSettings:
+        """The settings of the norms."""
+        return NormSettings(self.norm_epsilon, self.norm_momentum, self.norm_groups)
+
+    def ungrouped_widths(self) -> tuple[int, ...]:
+        """The widths that the norm's groups do not divide."""
+        has_groups = self._norm is not None and "norm_groups" in self._norm.settings
+        return tuple(size.width for size in self.norm_sizes() if has_groups and size.width % self.norm_groups)
 
     @property
     def needs_batch(self) -> bool:
@@ -179,4 +203,4 @@ class Architecture:
         layers = self.layers()
         weights = sum(layer.fan_in * layer.num_outputs for layer in layers)
         biases = sum(layer.num_outputs for layer, has in zip(layers, self.biased(), strict=True) if has)
-        return weights + biases + 2 * sum(self.norm_widths()) + num_slopes * (len(layers) - 1)
+        return weights + biases + 2 * sum(size.width for size in self.norm_sizes()) + num_slopes * (len(layers) - 1)

@@ -71,7 +71,7 @@ class StackedNetwork(nn.Module):
         architecture: The architecture of all replicas.
         num_replicas: R.
         dropout_rates: One per replica; no dropout layer is built where all are 0.
-        generators: One per replica, for the dropout masks.
+        generators: One per replica, for the masks of dropout and the noise of norms.
 
     Raises:
         ValueError: If the architecture cannot be built, see ``Architecture.layers``.
@@ -94,17 +94,15 @@ class StackedNetwork(nn.Module):
             self.layers.add_module("to_map", PixelsToMap())
         if architecture.has_own_inputs:
             self.layers.add_module("own_inputs", OwnInputs(num_replicas))
-        widths = architecture.norm_widths()
+        norm_sizes = architecture.norm_sizes()
         biased = list(architecture.biased())
         for i, layer in enumerate(hidden):
             for part in architecture.parts(i):
                 if part == "affine":
                     self._add_affine(layer, bias=biased[i])
                 elif part == "norm" and (norm := NORMS[architecture.norm]) is not None:
-                    layer_norm = norm.make(
-                        num_replicas, widths[i], architecture.norm_epsilon, architecture.norm_momentum
-                    )
-                    self.layers.add_module(f"norm{i}", layer_norm)
+                    made = norm.make(num_replicas, norm_sizes[i], architecture.norm_settings, generators)
+                    self.layers.add_module(f"norm{i}", made)
                 elif part == "activation":
                     self.layers.add_module(f"activation{i}", StackedActivation(num_replicas, architecture.activation))
                 elif part == "dropout" and any(dropout_rates):

@@ -11,6 +11,7 @@ from bnreg.nn.activations import ACTIVATIONS
 from bnreg.nn.batch_norm import StackedBatchNorm
 from bnreg.nn.convolution import MapsToNodes, PixelsToMap, StackedConvolution, StackedMaxPool
 from bnreg.nn.dropout import StackedDropout
+from bnreg.nn.group_norm import StackedGroupNorm
 from bnreg.nn.linear import StackedLinear
 from bnreg.nn.network import OwnInputs, StackedActivation, StackedNetwork
 
@@ -94,6 +95,11 @@ def _torch_module(layer: nn.Module, activation: str, *, has_maps: bool) -> nn.Mo
         case StackedBatchNorm():
             make_norm = nn.BatchNorm2d if has_maps else nn.BatchNorm1d
             return make_norm(layer.gamma.shape[-1], layer.epsilon, layer.momentum)
+        case StackedGroupNorm():
+            width = layer.gamma.shape[-1]
+            if layer.num_groups == 1 and not has_maps:
+                return nn.LayerNorm(width, layer.epsilon)
+            return nn.GroupNorm(layer.num_groups, width, layer.epsilon)
         case StackedActivation():
             return TORCH_ACTIVATIONS.get(activation, partial(Equation, activation))()
         case StackedMaxPool():

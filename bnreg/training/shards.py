@@ -69,6 +69,7 @@ def architecture(settings: Settings, image_shape: tuple[int, int], num_classes: 
         norm_placement=model.norm_placement,
         norm_epsilon=model.norm_epsilon,
         norm_momentum=model.norm_momentum,
+        norm_groups=model.norm_groups,
         dropout_placement=model.dropout_placement,
     )
 

@@ -302,7 +302,7 @@ def test_a_mistake_in_the_base_is_reported_although_every_arm_replaces_it(tmp_pa
     """No cell uses the value, but the user still wrote it."""
     text = f"model: {{norm: bach}}\n{PAIR}"
     assert mistakes(tmp_path, text) == [
-        "a.yaml:1: model.norm: unknown norm 'bach'; did you mean 'batch'? (choices: batch, none)"
+        "a.yaml:1: model.norm: unknown norm 'bach'; did you mean 'batch'? (choices: batch, group, layer, none)"
     ]
 
 

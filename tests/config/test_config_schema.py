@@ -15,7 +15,7 @@ ALL_KEYS = (
 OPTIMIZER_KEYS = "name, lr, weight_decay, weight_decay_on, momentum, nesterov, betas, eps, schedule"
 MODEL_KEYS = (
     "kind, hidden, channels, kernel, stride, pool, activation, norm, norm_placement, norm_epsilon, norm_momentum, "
-    "norm_init, inference_statistics, dropout, dropout_placement, init"
+    "norm_groups, norm_init, inference_statistics, dropout, dropout_placement, init"
 )
 BATCH_SIZE_RULE = "expected a whole number from 1 to 2147483648, or all"
 NAME_RULE = "expected a name of at most 64 letters, digits, '_', '.' or '-' that starts with a letter or digit"
@@ -62,11 +62,11 @@ REFUSED = {
     "model: {activation: ReLU}": "model.activation: unknown activation 'ReLU'; did you mean 'relu'? "
     "(choices: relu, sigmoid, tanh)",
     "model: {norm: BatchNorm1d}": "model.norm: unknown norm 'BatchNorm1d'; did you mean 'batch'? "
-    "(choices: batch, none)",
+    "(choices: batch, group, layer, none)",
     "model: {norm: batch_normalization}": "model.norm: unknown norm 'batch_normalization'; did you mean 'batch'? "
-    "(choices: batch, none)",
-    "model: {norm: layer}": "model.norm: unknown norm 'layer' (choices: batch, none)",
-    "model: {norm: off}": "model.norm: unknown norm 'off'; did you mean 'none'? (choices: batch, none)",
+    "(choices: batch, group, layer, none)",
+    "model: {norm: instance}": "model.norm: unknown norm 'instance' (choices: batch, group, layer, none)",
+    "model: {norm: off}": "model.norm: unknown norm 'off'; did you mean 'none'? (choices: batch, group, layer, none)",
     "model: {dropout: 1}": "model.dropout: expected a number less than 1, got 1",
     "model: {init: {scheme: hee}}": "model.init.scheme: unknown scheme 'hee'; did you mean 'he'? (choices: he, torch)",
     "model: {init: {gain: 0}}": "model.init.gain: expected a number greater than 0, got 0",
@@ -158,6 +158,7 @@ REFUSED = {
     "got 'before'",
     "model: {norm_epsilon: 0}": "model.norm_epsilon: expected a number of at least 1e-12, got 0",
     "model: {norm_epsilon: 1e300}": "model.norm_epsilon: expected a number of at most 1, got 1e+300",
+    "model: {norm_groups: 2}": "model.norm_groups: norm_groups does not belong to none (it belongs to: group)",
     "model: {norm_momentum: 1.1}": "model.norm_momentum: expected a number of at most 1, got 1.1",
     "model: {norm_init: zero}": "model.norm_init: expected 'standard' or 'identity', got 'zero'",
     "model: {inference_statistics: batch}": "model.inference_statistics: expected 'running' or 'population', "
@@ -266,7 +267,7 @@ datta: {}
 """
     assert mistakes(tmp_path, text, "jobs=none") == [
         "a.yaml:1: seeds: expected 1 to 10000 seeds, got 0",
-        "a.yaml:3: arms.bn.model.norm: unknown norm 'bach'; did you mean 'batch'? (choices: batch, none)",
+        "a.yaml:3: arms.bn.model.norm: unknown norm 'bach'; did you mean 'batch'? (choices: batch, group, layer, none)",
         "a.yaml:5: baseline: unknown arm 'plan'; did you mean 'plain'? (choices: bn, plain)",
         "a.yaml:7: optimizer.lr: expected a number greater than 0, got -1",
         "a.yaml:8: optimizer.momentum: momentum does not belong to adam (adam takes: betas, eps)",
@@ -331,6 +332,7 @@ def test_the_defaults_are_the_documented_ones():
             "norm_placement": "pre_activation",
             "norm_epsilon": 1e-5,
             "norm_momentum": 0.1,
+            "norm_groups": 4,
             "norm_init": "standard",
             "inference_statistics": "running",
             "dropout": 0.0,

@@ -294,6 +294,34 @@ def test_a_momentum_in_the_convention_of_keras_is_noticed(tmp_path, model, keras
         assert notice.endswith(f"the running statistics follow the last few batches{keras}")
 
 
+@pytest.mark.parametrize(
+    ("model", "widths"),
+    [
+        ("{norm: group, hidden: [32, 30, 6]}", "6, 30"),
+        ("{norm: group, hidden: [32], norm_placement: input, norm_groups: 32}", "784"),
+        ("{norm: group, kind: cnn, norm_placement: input}", "1"),
+        ("{norm: group, hidden: [32, 16]}", None),
+        ("{norm: batch, hidden: [7]}", None),
+        ("{norm: none, hidden: [7]}", None),
+    ],
+)
+def test_groups_that_do_not_divide_a_width_are_a_mistake(tmp_path, model, widths):
+    errors, _ = check(tmp_path, f"model: {model}")
+    assert len(errors) == (widths is not None)
+    for error in errors:
+        assert error.startswith("a.yaml:1: model.norm")
+        assert error.endswith(f" groups do not divide the normalised layers of {widths}; set model.norm_groups")
+
+
+@pytest.mark.parametrize("key", ["norm_init: identity", "inference_statistics: population"])
+@pytest.mark.parametrize(("norm", "is_noticed"), [("group", True), ("batch", False), ("none", False)])
+def test_statistics_of_a_norm_that_has_none_are_noticed(tmp_path, key, norm, is_noticed):
+    _, notices = check(tmp_path, f"model: {{norm: {norm}, {key}}}")
+    name = key.partition(":")[0]
+    expected = f"a.yaml:1: model.{name}: without effect: group norm has no statistics of batches"
+    assert notices == ([expected] if is_noticed else [])
+
+
 def test_arms_that_pandas_takes_for_missing_values_are_noticed(tmp_path):
     from pandas._libs.parsers import STR_NA_VALUES
 

@@ -9,6 +9,7 @@ from torch import nn
 from bnreg.nn.activations import ACTIVATIONS
 from bnreg.nn.architecture import LAYER_ORDERS, Architecture
 from bnreg.nn.network import StackedNetwork
+from bnreg.nn.norms import NORMS
 from bnreg.trained.ordinary import as_torch
 
 REPLICAS = 3
@@ -49,10 +50,16 @@ def assert_same_logits(network):
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("placement", LAYER_ORDERS)
-@pytest.mark.parametrize("norm", ["batch", "none"])
+@pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES.keys())
 def test_every_architecture_keeps_its_logits(architecture, norm, placement):
-    assert_same_logits(make_network(replace(architecture, norm=norm, norm_placement=placement)))
+    assert_same_logits(make_network(replace(architecture, norm=norm, norm_placement=placement, norm_groups=1)))
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("architecture", [replace(MLP, hidden=(6, 4)), replace(CNN, channels=(4, 2), hidden=(6,))])
+def test_groups_keep_their_logits(architecture):
+    assert_same_logits(make_network(replace(architecture, norm="group", norm_groups=2)))
 
 
 @pytest.mark.usefixtures("float64")

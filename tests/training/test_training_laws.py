@@ -14,6 +14,7 @@ from bnreg.nn import evaluation
 from bnreg.nn.activations import ACTIVATIONS
 from bnreg.nn.evaluation import evaluate
 from bnreg.nn.examples import Examples
+from bnreg.nn.norms import NORMS
 from bnreg.training.messages import EpochDone
 from bnreg.training.schedules import lr_factor
 from bnreg.training.shards import Shard, architecture, estimate_bytes, plan_shards
@@ -48,6 +49,8 @@ ARMS = [
     make_cell("identity", model=BN | {"norm_init": "identity"}),
     make_cell("population", model=BN | {"inference_statistics": "population"}),
     make_cell("slow_statistics", model=BN | {"norm_momentum": 0.01, "norm_epsilon": 1e-2}),
+    *(make_cell(f"norm_{name}", model=PLAIN | {"norm": name, "norm_groups": 2}) for name in NORMS),
+    make_cell("cnn_group", model=CNN | {"norm": "group", "norm_groups": 1}),
     make_cell("measured", model=BN, training={"measure": ("input_gradient",)}),
 ]
 

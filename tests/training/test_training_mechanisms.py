@@ -117,6 +117,7 @@ def test_every_setting_of_the_model_reaches_its_architecture():
         "norm_placement": "input",
         "norm_epsilon": 0.5,
         "norm_momentum": 0.25,
+        "norm_groups": 3,
         "dropout_placement": "before_norm",
     }
     found = architecture(make_cell(model=changed).settings, (6, 5), 4)
