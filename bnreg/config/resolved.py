@@ -10,7 +10,7 @@ from bnreg.config.cell_settings import arms_of
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import model_in
 from bnreg.config.scalars import plain_scalar
-from bnreg.config.schema import Choices, Model, Optimizer, Penalty, Schedule, Section, Settings
+from bnreg.config.schema import Choices, Init, Model, Optimizer, Penalty, Schedule, Section, Settings
 from bnreg.names import SECTIONS
 from bnreg.rounds import Rounds, short_seeds
 
@@ -32,10 +32,11 @@ yaml.SafeDumper.add_representer(QuotedText, _represent_quoted)
 def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices: Choices) -> dict[str, Any]:
     """Plain data that ``yaml.safe_dump(…, sort_keys=False)`` can write; loading it gives the same cells.
 
-    Settings that only some kinds of network, norm, optimizer, schedule or penalty take are left out unless they were
-    written, because an arm or a point may choose another kind.
+    Settings that only some kinds of network, norm, initialisation, optimizer, schedule or penalty take are left out
+    unless they were written, because an arm or a point may choose another kind.
     """
     optional: dict[type[BaseModel], frozenset[str]] = {
+        Init: frozenset().union(*choices.inits.values()),
         Model: frozenset().union(*choices.models.values(), *choices.norms.values()),
         Optimizer: frozenset().union(*choices.optimizers.values()),
         Penalty: frozenset().union(*choices.penalties.values()),

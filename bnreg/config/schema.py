@@ -43,10 +43,10 @@ class Choices:
         engines: Names of the engines.
         datasets: Names of the data sets.
         activations: Names of the activations.
-        inits: Names of the initialisation schemes.
         measurements: Names of the measurements besides loss and accuracy.
         models: For each kind of network, its settings that other kinds lack.
         norms: The same for each normalisation, ``none`` among them.
+        inits: The same for each initialisation scheme.
         optimizers: The same for each optimizer.
         schedules: The same for each schedule.
         penalties: The same for each penalty, ``none`` among them.
@@ -55,10 +55,10 @@ class Choices:
     engines: Collection[str]
     datasets: Collection[str]
     activations: Collection[str]
-    inits: Collection[str]
     measurements: Collection[str]
     models: Mapping[str, Collection[str]]
     norms: Mapping[str, Collection[str]]
+    inits: Mapping[str, Collection[str]]
     optimizers: Mapping[str, Collection[str]]
     schedules: Mapping[str, Collection[str]]
     penalties: Mapping[str, Collection[str]]
@@ -228,6 +228,20 @@ class Init(Section):
 
     scheme: Annotated[str, _known("scheme", "inits")] = Field(default="torch", description="name of the initialisation")
     gain: float = Field(default=1.0, gt=0, description="factor on the initial weights")
+    std: float = Field(
+        default=1.0, gt=0, examples=[0.05], description="normal: standard deviation of the weights, before the gain"
+    )
+
+    @property
+    def scale(self) -> float:
+        """The factor on the weights that the scheme draws."""
+        return self.gain * self.std
+
+    @field_validator("std")
+    @classmethod
+    def _belongs(cls, value: float, info: ValidationInfo) -> float:
+        _refuse_foreign(info, "scheme", info.context and info.context.inits)
+        return value
 
 
 class Model(Section):

@@ -20,7 +20,7 @@ def all_choices() -> Choices:
         datasets=tuple(DATASETS),
         activations=tuple(name for name, activation in ACTIVATIONS.items() if activation.trainable),
         norms={name: norm.settings if norm else () for name, norm in NORMS.items()},
-        inits=tuple(INITS),
+        inits={name: scheme.settings for name, scheme in INITS.items()},
         measurements=tuple(DIAGNOSTICS),
         models=MODELS,
         optimizers={name: kind.settings for name, kind in OPTIMIZERS.items()},

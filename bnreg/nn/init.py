@@ -24,10 +24,12 @@ class InitScheme:
     Attributes:
         weight: (generator, shape, fan_out) → weights of shape (outputs, fan_in), before the gain.
         bias_bound: fan_in → bound; biases are uniform in ± this bound.
+        settings: The settings that not every scheme takes.
     """
 
     weight: Callable[[np.random.Generator, tuple[int, int], int], Floats]
     bias_bound: Callable[[int], float] = lambda _fan_in: 0.0
+    settings: tuple[str, ...] = ()
 
 
 def _uniform(variance: Callable[[int, int], float]) -> Callable[[np.random.Generator, tuple[int, int], int], Floats]:
@@ -74,7 +76,7 @@ INITS: dict[str, InitScheme] = {
     "xavier_uniform": InitScheme(_uniform(_xavier)),
     "lecun_normal": InitScheme(_normal(_lecun)),  # LeCun et al., Efficient BackProp, 1998
     "lecun_uniform": InitScheme(_uniform(_lecun)),
-    "normal": InitScheme(_normal(lambda _in, _out: 1.0)),  # the gain is the standard deviation
+    "normal": InitScheme(_normal(lambda _in, _out: 1.0), settings=("std",)),
     "orthogonal": InitScheme(_orthogonal),
 }
 

@@ -68,9 +68,11 @@ REFUSED = {
     "model: {norm: instance}": "model.norm: unknown norm 'instance' (choices: batch, group, layer, none)",
     "model: {norm: off}": "model.norm: unknown norm 'off'; did you mean 'none'? (choices: batch, group, layer, none)",
     "model: {dropout: 1}": "model.dropout: expected a number less than 1, got 1",
-    "model: {init: {scheme: hee}}": "model.init.scheme: unknown scheme 'hee'; did you mean 'he'? (choices: he, torch)",
+    "model: {init: {scheme: hee}}": "model.init.scheme: unknown scheme 'hee'; did you mean 'he'? "
+    "(choices: he, normal, torch)",
+    "model: {init: {std: 0.1}}": "model.init.std: std does not belong to torch (it belongs to: normal)",
     "model: {init: {gain: 0}}": "model.init.gain: expected a number greater than 0, got 0",
-    "model: {init: {gian: 1}}": "model.init: unknown key 'gian'; did you mean 'gain'? (choices: scheme, gain)",
+    "model: {init: {gian: 1}}": "model.init: unknown key 'gian'; did you mean 'gain'? (choices: scheme, gain, std)",
     "optimizer: {name: adm}": "optimizer.name: unknown optimizer 'adm'; did you mean 'adam'? "
     "(choices: adam, adamw, sgd)",
     "optimizer: {name: SGD}": "optimizer.name: unknown optimizer 'SGD'; did you mean 'sgd'? "
@@ -337,7 +339,7 @@ def test_the_defaults_are_the_documented_ones():
             "inference_statistics": "running",
             "dropout": 0.0,
             "dropout_placement": "each_layer",
-            "init": {"scheme": "torch", "gain": 1.0},
+            "init": {"scheme": "torch", "gain": 1.0, "std": 1.0},
         },
         "optimizer": {
             "name": "adam",

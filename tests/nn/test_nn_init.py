@@ -4,8 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from support.cells import make_cell
+from support.stacks import make_engine, shard_of
 
+from bnreg.config.schema import Init
 from bnreg.nn.init import INITS, draw_bias, draw_weight
+from bnreg.training.engines import ENGINES
 
 FAN_OUT, FAN_IN = 300, 500
 STANDARD_DEVIATIONS = {
@@ -34,6 +38,21 @@ def test_every_scheme_has_its_known_spread(scheme):
     else:
         assert np.abs(weight).max() > 3 * expected
     assert np.array_equal(draw_weight(scheme, 2.5, 0, "linear.0", (FAN_OUT, FAN_IN)), 2.5 * weight)
+
+
+def test_the_standard_deviation_of_a_normal_scheme_is_written_as_such_and_the_gain_multiplies_it():
+    init = Init(scheme="normal", std=0.05, gain=2.0)
+    weight = draw_weight(init.scheme, init.scale, 0, "linear.0", (FAN_OUT, FAN_IN))
+    assert weight.std() == pytest.approx(0.1, rel=0.01)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_draws_with_the_standard_deviation(engine, tiny):
+    def first_weight(**init):
+        cell = make_cell(model={"init": {"scheme": "normal", **init}})
+        return make_engine(engine, shard_of([cell], (0,)), tiny)._program.stacks[0].state_of(0)["linear0.weight"]
+
+    assert np.allclose(first_weight(std=0.05), 0.05 * first_weight())
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4)])

@@ -89,7 +89,7 @@ class CompiledStack:
             vector = self._parameters[replica : replica + 1]
             model = cell.settings.model
             for layer in self.architecture.layers():
-                drawn = draw_layer(model.init.scheme, model.init.gain, seed, layer)
+                drawn = draw_layer(model.init.scheme, model.init.scale, seed, layer)
                 for name, values in zip(("weight", "bias"), drawn, strict=True):
                     if (drawn_into := by_name.get(f"linear{layer.index}.{name}")) is not None:
                         drawn_into.write(vector, values)

@@ -63,7 +63,7 @@ class Stack:
         )
         for replica, (cell, seed) in enumerate(self.replicas):
             init = cell.settings.model.init
-            self.network.initialise(replica, seed=seed, scheme=init.scheme, gain=init.gain)
+            self.network.initialise(replica, seed=seed, scheme=init.scheme, gain=init.scale)
         self.network.to(device)
         self.device = device
         self._penalised = self._find_penalised()
