@@ -65,6 +65,7 @@ engine: {engine}
 snapshot_seconds: 0.02
 """
 EPOCHS = {"torch": 12, "compiled": 120}  # in about the same time
+STARTED = "started"  # a process's file that says that it has its own group and signals
 HANGING = 60.0  # seconds before a process counts as hanging; without faults it takes one or two
 
 Setup = Callable[[], None]
@@ -114,6 +115,7 @@ class Bnreg:
 
     def send(self, number: int) -> None:
         """Send it a signal, if it is still running."""
+        self._wait_for_its_start()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
@@ -134,8 +136,14 @@ class Bnreg:
 
     def kill_group(self) -> None:
         """Kill it and its workers."""
+        self._wait_for_its_start()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
+
+    def _wait_for_its_start(self) -> None:
+        """Until then a signal would end Python's own start, which prints where nobody reads, or miss the group."""
+        while self.process.is_alive() and not (self._output / STARTED).exists():
+            time.sleep(0.001)
 
 
 class Lab:
@@ -284,6 +292,7 @@ def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Pat
     os.setsid()  # so that it and its workers can be killed together
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+    Path(output, STARTED).touch()
     for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
         os.dup2(os.open(f"{output}/{name}", os.O_WRONLY), stream.fileno())
     while wait_for is not None and not wait_for.exists():
