@@ -221,14 +221,14 @@ def _errors_on_shapes(experiment: Experiment, network: Networks) -> Iterator[str
     """A line for each cell whose network cannot be built for these images."""
     for cell in experiment.cells:
         try:
-            ungrouped = network(cell).ungrouped_widths()
+            network(cell).layers()
         except ValueError as error:
             model = cell.settings.model
             key = next((key for key in ("stride", "pool") if getattr(model, key) != getattr(Model(), key)), "channels")
             place = experiment.locate(cell, f"model.{key}")
             yield f"{place}: {error}; use fewer layers, a smaller model.stride or a smaller model.pool"
             continue
-        if ungrouped:
+        if ungrouped := network(cell).ungrouped_widths():
             num_groups, widths = cell.settings.model.norm_groups, ", ".join(map(str, sorted({*ungrouped})))
             place = experiment.locate(cell, "model.norm" if num_groups == Model().norm_groups else "model.norm_groups")
             yield f"{place}: {num_groups} groups do not divide the normalised layers of {widths}; set model.norm_groups"
