@@ -38,6 +38,7 @@ def measure(*, engine: str, epochs: int, settings: Mapping[str, object]) -> dict
         ``seconds`` of each epoch's steps, without the shuffling of the examples; of ``evaluation`` on both sets after
         an epoch; and of the ``result`` at the end, with the population statistics.
     """
+    settings = {"engine": engine, **settings}  # each engine trains the shards that are cut for it
     for shard, dataset, device in _shards(settings | {"seeds": 1, "training.epochs": 1, "data.train_size": 200}):
         warm = ENGINES[engine].make(shard, dataset, device, None)
         list(warm.train())
@@ -104,9 +105,9 @@ def _shuffling(shard: Shard, dataset: Dataset) -> float:
 
 
 def keeping(*, engine: str, settings: Mapping[str, object]) -> dict[str, float]:
-    """Seconds that a worker of the default job takes to save its work: a snapshot, and the commit of its shard."""
-    plan = plan_of(settings | {"seeds": 5})
-    (shard,) = plan.shards
+    """Seconds that a worker of the default job takes to save a shard: a snapshot, and its commit."""
+    plan = plan_of(settings | {"seeds": 5, "engine": engine})
+    shard = plan.shards[0]
     trainer = ENGINES[engine].make(shard, plan.datasets[shard.settings.data.dataset], plan.device, None)
     list(trainer.train())
     with tempfile.TemporaryDirectory(dir=".") as folder:  # on the disk that holds runs, which takes time to sync

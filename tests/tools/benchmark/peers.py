@@ -48,7 +48,7 @@ def train(peer: str, python: Path, path: Path) -> dict[str, Any]:
 
 def write_start(path: Path, *, num_seeds: int, epochs: int, num_examples: int) -> None:
     """Write the data, the initial weights and the orders of bnreg's torch engine to an .npz file."""
-    plan = plan_of({"seeds": num_seeds, "training.epochs": epochs, "data.train_size": num_examples})
+    plan = plan_of({"engine": "torch", "seeds": num_seeds, "training.epochs": epochs, "data.train_size": num_examples})
     arrays: dict[str, list[np.ndarray]] = {}
     for shard in plan.shards:
         state = make_engine("torch", shard, plan.datasets["mnist"], "cpu").state()
@@ -71,7 +71,7 @@ def write_start(path: Path, *, num_seeds: int, epochs: int, num_examples: int) -
 def check_agreement(python: Path, folder: Path) -> None:
     """Assert that each peer's losses after 20 steps are the torch engine's."""
     write_start(folder / "few.npz", num_seeds=2, epochs=1, num_examples=2000)
-    plan = plan_of({"seeds": 2, "training.epochs": 1, "data.train_size": 2000})
+    plan = plan_of({"engine": "torch", "seeds": 2, "training.epochs": 1, "data.train_size": 2000})
     engine = make_engine("torch", plan.shards[0], plan.datasets["mnist"], "cpu")
     *_, done = engine.train()
     for peer in NAMES:
