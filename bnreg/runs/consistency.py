@@ -112,7 +112,7 @@ def _wrong_settings(info: RunInfo) -> str | None:
 
 def _wrong_cell(info: RunInfo, place: int, settings: Mapping[str, Any]) -> str | None:
     """What is wrong with the settings of a cell, given its place among the run's cells."""
-    checks = _SETTINGS | {key: check for key, check in _LATER_SETTINGS.items() if settings.get(key) is not None}
+    checks = _SETTINGS | {key: check for key, check in _LATER_SETTINGS.items() if key in settings}
     for key, check in checks.items():
         if key not in settings or not check(settings[key]):
             return f"its config has no possible {key}"

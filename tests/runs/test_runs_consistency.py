@@ -4,11 +4,11 @@ import dataclasses
 import json
 
 import pytest
-from support.forgeries import FORGERIES, make_victim
+from support.forgeries import FORGERIES, in_both_configs, make_victim
 from support.made_runs import NUM_EXAMPLES, reseal
 from support.small_runs import train_here
 
-from bnreg.runs import RunInfo, info, read_correct, read_run
+from bnreg.runs import RunInfo, consistency, info, read_correct, read_run
 from bnreg.runs.read import UnreadableRunError
 
 
@@ -72,6 +72,17 @@ def test_a_contradiction_is_damage(run, bnreg, name):
     for command in ("compare", "show"):
         done = bnreg(command, run)
         assert (done.code, done.out, done.err) == (2, "", f"{line}\n")
+
+
+@pytest.mark.parametrize("value", [None, "x", [None], -1, {}])
+@pytest.mark.parametrize("key", [*consistency._SETTINGS, *consistency._LATER_SETTINGS])
+def test_a_setting_that_no_config_has_ends_no_command_in_a_traceback(run, bnreg, key, value):
+    """Whatever an analysis calculates with is checked before; a few of these values are possible for some settings."""
+    section, name = key.split(".", 1)
+    in_both_configs(lambda config: config | {section: config.get(section, {}) | {name: value}})(run)
+    for command in ("compare", "show"):
+        done = bnreg(command, run)
+        assert done.code == 0 or (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,10 @@ FORGERIES = {
     "a start after the last year": (in_json(started=lambda _: "9999-12-31T23:59:59-23:59"), "run.json"),
     "a start before the first year": (in_json(started=lambda _: "0001-01-01T00:00:00+23:59"), "run.json"),
     "another learning rate": (in_both_configs(lambda config: config | {"optimizer": {"lr": "fast"}}), "run.json"),
+    "a rate of dropout that is missing": (
+        in_both_configs(lambda config: config | {"model": config["model"] | {"dropout": None}}),
+        "run.json",
+    ),
     "all units dropped": (in_both_configs(lambda config: config | {"model": {"dropout": 1}}), "run.json"),
     "a start without a time zone": (in_json(started=lambda _: "2026-11-23T03:45:29"), "run.json"),
     "no data": (in_json(data=lambda _: {}), "run.json"),
