@@ -201,6 +201,12 @@ class Data(Section):
         examples=[0.1],
         description="share of training examples whose label is replaced by another class",
     )
+    standardise: Literal["none", "all_pixels", "each_pixel"] = Field(
+        default="none",
+        examples=["all_pixels"],
+        description="subtract the training images' mean and divide by their standard deviation: one for all pixels, or "
+        "one for each",
+    )
     augment: Augment = Field(default=Augment(), description="how training images are moved")
     fallback: Literal["mnist_5k", "none"] = Field(
         default="mnist_5k", description="data set to use if MNIST is neither present nor downloadable"

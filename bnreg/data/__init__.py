@@ -8,6 +8,7 @@ from bnreg.data.loading import data_root, describe_datasets, load_dataset, locat
 from bnreg.data.order import epoch_order, num_batches
 from bnreg.data.sharing import attach, share, sharing_folder
 from bnreg.data.splits import Split, split
+from bnreg.data.standardisation import Standardisation, standardisation_of
 
 __all__ = [
     "DATASETS",
@@ -16,6 +17,7 @@ __all__ = [
     "DatasetSource",
     "DownloadError",
     "Split",
+    "Standardisation",
     "attach",
     "data_root",
     "describe_datasets",
@@ -29,4 +31,5 @@ __all__ = [
     "share",
     "sharing_folder",
     "split",
+    "standardisation_of",
 ]

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,15 @@ class Dataset:
     num_classes: int
     fingerprint: str
     source: str
+
+    @cached_property
+    def pixel_sums(self) -> npt.NDArray[np.int64]:
+        """For each pixel, the sums of its values and of their squares over the training images, shape (2, pixels)."""
+        sums = np.zeros((2, self.train_images[0].size), np.int64)
+        for first in range(0, len(self.train_images), 1000):
+            values = self.train_images[first : first + 1000].reshape(-1, sums.shape[1]).astype(np.int64)
+            sums += values.sum(0), (values**2).sum(0)
+        return sums
 
 
 def fingerprint_of(arrays: Arrays) -> str:

@@ -79,6 +79,7 @@ class Architecture:
         norm_epsilon: ε.
         norm_momentum: Share of each batch in the running statistics.
         norm_groups: Number of groups that group norm normalises.
+        is_standardised: Whether the network standardises the pixels of an image first.
         dropout_placement: ``each_layer``, ``before_norm`` or ``last_layer``.
     """
 
@@ -95,6 +96,7 @@ class Architecture:
     norm_epsilon: float = 1e-5
     norm_momentum: float = 0.1
     norm_groups: int = 4
+    is_standardised: bool = False
     dropout_placement: str = "each_layer"
 
     def layers(self) -> tuple[Layer, ...]:

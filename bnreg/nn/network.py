@@ -15,6 +15,7 @@ from bnreg.nn.dropout import StackedDropout
 from bnreg.nn.init import draw_layer
 from bnreg.nn.linear import StackedLinear
 from bnreg.nn.norms import NORMS
+from bnreg.nn.standardise import StackedStandardise
 
 Affine = StackedLinear | StackedConvolution
 AT_A_TIME = 32  # values in two of a CPU's widest registers
@@ -90,6 +91,9 @@ class StackedNetwork(nn.Module):
         self.num_replicas = num_replicas
         *hidden, output = architecture.layers()
         self.layers = nn.Sequential()
+        if architecture.is_standardised:
+            height, width = architecture.image_shape
+            self.layers.add_module("standardise", StackedStandardise(num_replicas, height * width))
         if architecture.channels:
             self.layers.add_module("to_map", PixelsToMap())
         if architecture.has_own_inputs:
@@ -156,6 +160,13 @@ class StackedNetwork(nn.Module):
             kinds: dict[str, str] = getattr(layer, "KINDS", {})
             for name, parameter in layer.named_parameters(recurse=False):
                 yield kinds[name], parameter
+
+    @torch.no_grad()
+    def standardise(self, scale: Tensor, shift: Tensor) -> None:
+        """Standardise the pixels x of an image as scale · x + shift, both of shape (pixels,)."""
+        layer = self.layers.get_submodule("standardise")
+        assert isinstance(layer, StackedStandardise)
+        layer.scale[:], layer.shift[:] = scale, shift
 
     @torch.no_grad()
     def initialise(self, replica: int, *, seed: int, scheme: str, gain: float) -> None:

@@ -14,6 +14,7 @@ from bnreg.nn.dropout import StackedDropout
 from bnreg.nn.group_norm import StackedGroupNorm
 from bnreg.nn.linear import StackedLinear
 from bnreg.nn.network import OwnInputs, StackedActivation, StackedNetwork
+from bnreg.nn.standardise import StackedStandardise
 
 # If torch has a module for an activation, readers and other runtimes know it by that name.
 TORCH_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -29,6 +30,22 @@ TORCH_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 TORCH_NAMES = {"gamma": "weight", "beta": "bias", "running_variance": "running_var", "slope": "weight"}
+
+
+class Standardise(nn.Module):
+    """x ↦ scale · x + shift, pixel by pixel."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, num_pixels: int) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.empty(num_pixels))
+        self.register_buffer("shift", torch.empty(num_pixels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardise images of shape (batch, 1, height, width) or (batch, pixels)."""
+        return torch.addcmul(self.shift.view(x.shape[1:]), x, self.scale.view(x.shape[1:]))
 
 
 class Equation(nn.Module):
@@ -85,6 +102,8 @@ def _torch_module(layer: nn.Module, activation: str, *, has_maps: bool) -> nn.Mo
     match layer:
         case PixelsToMap() | OwnInputs() | StackedDropout():
             return None
+        case StackedStandardise():
+            return Standardise(layer.scale.shape[-1])
         case StackedLinear():
             _, num_outputs, num_inputs = layer.weight.shape
             return nn.Linear(num_inputs, num_outputs, bias=layer.bias is not None)

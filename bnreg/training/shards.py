@@ -70,6 +70,7 @@ def architecture(settings: Settings, image_shape: tuple[int, int], num_classes: 
         norm_epsilon=model.norm_epsilon,
         norm_momentum=model.norm_momentum,
         norm_groups=model.norm_groups,
+        is_standardised=settings.data.standardise != "none",
         dropout_placement=model.dropout_placement,
     )
 

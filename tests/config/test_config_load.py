@@ -113,6 +113,7 @@ def test_the_resolved_config_is_complete_and_keeps_what_was_written(tmp_path):
             "train_size": None,
             "validation_size": 0,
             "label_noise": 0.0,
+            "standardise": "none",
             "augment": {"shift": 0, "rotate": 0.0, "elastic": 0.0},
             "fallback": "mnist_5k",
             "root": None,

@@ -318,6 +318,7 @@ def test_the_defaults_are_the_documented_ones():
             "train_size": None,
             "validation_size": 0,
             "label_noise": 0.0,
+            "standardise": "none",
             "augment": {"shift": 0, "rotate": 0.0, "elastic": 0.0},
             "fallback": "mnist_5k",
             "root": None,

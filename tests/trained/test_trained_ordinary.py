@@ -20,7 +20,9 @@ ARCHITECTURES = {
     "mlp": MLP,
     "linear classifier": replace(MLP, hidden=()),
     "mlp, a large ε": replace(MLP, norm_epsilon=0.1),
+    "mlp, standardised": replace(MLP, is_standardised=True),
     "cnn": CNN,
+    "cnn, standardised": replace(CNN, is_standardised=True),
     "cnn with stride": replace(CNN, stride=2, pool=1),
     "cnn with wide kernels": replace(CNN, kernel=5),
     "cnn without hidden layers": replace(CNN, hidden=()),
@@ -34,6 +36,8 @@ def make_network(architecture, dropout_rates=(), generators=()):
     network = StackedNetwork(architecture, REPLICAS, dropout_rates=dropout_rates, generators=generators).eval()
     for parameter in network.parameters():
         nn.init.normal_(parameter)
+    if architecture.is_standardised:
+        network.standardise(torch.randn(72), torch.randn(72))
     for _, norm in network.batch_norms:
         norm.set_statistics(torch.randn_like(norm.beta), torch.rand_like(norm.beta) * 4)
     return network

@@ -70,6 +70,10 @@ COVERED = {
         }
         for name in PENALTIES
     },
+    **{
+        f"{unit} standardised": {"model": PLAIN | {"activation": "tanh"}, "data": DATA | {"standardise": unit}}
+        for unit in ("all_pixels", "each_pixel")
+    },
     "a linear classifier": {"model": {"hidden": ()}},
     "widths that fill no panel": {
         "model": {"hidden": (70, 17, 40), "norm": "batch", "activation": "tanh"},

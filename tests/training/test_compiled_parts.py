@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from support.cells import make_cell
 from support.stacks import shard_of
 
+from bnreg.data import Standardisation
 from bnreg.nn.activations import ACTIVATIONS
 from bnreg.nn.architecture import Architecture
 from bnreg.training.compiled.coverage import TRACEABLE, _Probe, unavailable
@@ -20,7 +21,7 @@ if unavailable() is not None:
 import numba
 
 from bnreg.training.compiled.activations import Traced, activation, derivative, derivative_by_slope
-from bnreg.training.compiled.kernels import gather
+from bnreg.training.compiled.images import Images, gather
 from bnreg.training.compiled.products import multiply, multiply_transposed
 from bnreg.training.compiled.random_bits import first_uniform, second_uniform
 from bnreg.training.compiled.vectors import BYTES, WIDTH, exp, full, largest, load, store, total, transpose
@@ -168,14 +169,19 @@ def test_a_product_of_any_shape_is_that_of_numpy(rows, inner, width, seed):
     assert np.array_equal(c[:columns, :width], a[:, :columns].T @ g)
 
 
-def test_pixels_are_the_correctly_rounded_quotients():
+def test_pixels_are_the_correctly_rounded_quotients_and_then_standardised():
     """All 256 of them, in an image whose pixels fill no whole vector."""
     images = np.arange(256, dtype=np.uint8).repeat(2).reshape(2, 256)
     images = np.concatenate([images, images[:, :3]], axis=1).copy()
-    panels = zeros(9, 2, PANEL)
-    gathered(address(images), 259, np.array([1, 0]), address(panels))
-    found = panels.swapaxes(0, 1).reshape(2, -1)[:, :259]
-    assert np.array_equal(found, images[[1, 0]].astype(np.float32) / np.float32(255))
+    quotients = images[[1, 0]].astype(np.float32) / np.float32(255)
+    for scale, shift in ((np.ones(259), np.zeros(259)), (np.linspace(1, 3, 259), np.linspace(-1, 1, 259))):
+        standardisation = Standardisation(scale.astype(np.float32), shift.astype(np.float32))
+        panels = zeros(9, 2, PANEL)
+        gathered(Images(images, standardisation).addresses, np.array([1, 0]), address(panels))
+        found = panels.swapaxes(0, 1).reshape(2, -1)[:, :259]
+        if scale[-1] == 1:
+            assert np.array_equal(found, quotients)
+        np.testing.assert_allclose(found, quotients * scale + shift, rtol=1e-6, atol=1e-7)
 
 
 # The known answers of Random123 for Threefry-2x32 with 20 rounds: counter, key, result.

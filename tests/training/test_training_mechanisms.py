@@ -121,7 +121,7 @@ def test_every_setting_of_the_model_reaches_its_architecture():
         "dropout_placement": "before_norm",
     }
     found = architecture(make_cell(model=changed).settings, (6, 5), 4)
-    fields = {field.name for field in dataclasses.fields(found)} - {"image_shape", "num_classes"}
+    fields = {field.name for field in dataclasses.fields(found)} - {"image_shape", "num_classes", "is_standardised"}
     assert fields == changed.keys() - {"kind"}
     for name in fields:
         assert getattr(found, name) == changed[name]

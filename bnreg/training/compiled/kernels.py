@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 from bnreg.training.compiled.cache import program
+from bnreg.training.compiled.images import gather
 from bnreg.training.compiled.layers import place_of
 from bnreg.training.compiled.network import backward, forward, loss_gradient
 from bnreg.training.compiled.parts import compiled
@@ -13,55 +14,24 @@ from bnreg.training.compiled.products import PANEL, ROW_BYTES
 from bnreg.training.compiled.vectors import (
     BYTES,
     FLUSH_SUBNORMALS,
-    WIDTH,
     control_word,
     cycles,
     exp,
-    fma,
     full,
     largest,
     load,
-    load_byte,
-    load_bytes,
     load_number,
     maximum,
     set_control_word,
-    store,
-    store_number,
     total,
 )
 
 float32 = numba.float32
 
 
-@compiled
-def gather(images: int, num_pixels: int, indices: Any, panels: int) -> None:
-    """Write images into panels, with pixels scaled to [0, 1]: correctly rounded quotients by 255.
-
-    Args:
-        images: Address of all images, of one byte per pixel.
-        num_pixels: Pixels of an image.
-        indices: The images to take.
-        panels: Address of the panels.
-    """
-    rows = len(indices)
-    scale, minus_255 = full(float32(1 / 255)), full(float32(-255))
-    for row in range(rows):
-        image = images + indices[row] * num_pixels
-        for pixel in range(0, num_pixels - num_pixels % WIDTH, WIDTH):
-            value = load_bytes(image + pixel)
-            quotient = value * scale
-            quotient = fma(fma(minus_255, quotient, value), scale, quotient)  # what the first one left over
-            store(panels + place_of(4 * pixel, rows) + row * ROW_BYTES, quotient)
-        for pixel in range(num_pixels - num_pixels % WIDTH, num_pixels):
-            quotient = float32(load_byte(image + pixel)) / float32(255)
-            store_number(panels + place_of(4 * pixel, rows) + row * ROW_BYTES, quotient)
-
-
 @program
 def train(
-    images: int,
-    num_pixels: int,
+    images: Any,
     labels: Any,
     order: Any,
     batch_size: int,
@@ -78,8 +48,7 @@ def train(
     """Train the networks of one seed on successive batches, all on each batch.
 
     Args:
-        images: Address of all images.
-        num_pixels: Pixels of an image.
+        images: Structured as ``images.IMAGES``.
         labels: Labels of all images, int64.
         order: The indices of the examples, batch after batch.
         batch_size: Number of examples in a batch; the last may have fewer.
@@ -96,13 +65,13 @@ def train(
     word = control_word(0)
     set_control_word(word | FLUSH_SUBNORMALS)
     batch = panels.ctypes.data
-    ahead.images, ahead.num_pixels, ahead.order = images, num_pixels, order.ctypes.data
+    ahead.images, ahead.num_pixels, ahead.order = images.pixels, images.num_pixels, order.ctypes.data
     for step in range(len(rules)):
         indices = order[step * batch_size : (step + 1) * batch_size]
         rows = len(indices)
-        gather(images, num_pixels, indices, batch)
+        gather(images, indices, batch)
         ahead.next, ahead.end = (step + 1) * batch_size, min((step + 2) * batch_size, len(order))
-        ahead.at_a_time = batch_size * PANEL // (num_pixels * len(arms)) + 1
+        ahead.at_a_time = batch_size * PANEL // (images.num_pixels * len(arms)) + 1
         for arm in range(len(arms)):
             start = cycles(0)
             own, network = operations[arms[arm, 0] : arms[arm, 1]], networks[arm]
@@ -117,8 +86,7 @@ def train(
 
 @program
 def evaluate(
-    images: int,
-    num_pixels: int,
+    images: Any,
     labels: Any,
     label_rows: Any,
     indices: Any,
@@ -133,8 +101,7 @@ def evaluate(
     """Evaluate networks of one structure on examples that they share.
 
     Args:
-        images: Address of all images.
-        num_pixels: Pixels of an image.
+        images: Structured as ``images.IMAGES``.
         labels: Labels of all images, int64 of shape (rows, N).
         label_rows: The row of labels that each of the R networks reads.
         indices: The examples, shape (n,).
@@ -151,7 +118,7 @@ def evaluate(
     batch = panels.ctypes.data
     for first in range(0, len(indices), rows_at_a_time):
         chunk = indices[first : first + rows_at_a_time]
-        gather(images, num_pixels, chunk, batch)
+        gather(images, chunk, batch)
         for r in range(len(networks)):
             forward(operations[r], networks[r], batch, len(chunk), -1, scratch)
             last = operations[r, operations.shape[1] - 1]
@@ -192,8 +159,7 @@ def judge(z: int, classes: int, padding: int, labels: Any, indices: Any, correct
 
 @program
 def add_moments(
-    images: int,
-    num_pixels: int,
+    images: Any,
     indices: Any,
     operations: Any,
     networks: Any,
@@ -207,8 +173,7 @@ def add_moments(
     """Add a chunk of examples to the means and sums of squared deviations of what an operation reads.
 
     Args:
-        images: Address of all images.
-        num_pixels: Pixels of an image.
+        images: Structured as ``images.IMAGES``.
         indices: The chunk's examples.
         operations: Those before it, of each network, shape (R, operations).
         networks: The addresses of the networks' vectors, shape (R,).
@@ -225,7 +190,7 @@ def add_moments(
     word = control_word(0)
     set_control_word(word | FLUSH_SUBNORMALS)
     rows = len(indices)
-    gather(images, num_pixels, indices, panels.ctypes.data)
+    gather(images, indices, panels.ctypes.data)
     for r in range(len(networks)):
         forward(operations[r], networks[r], panels.ctypes.data, rows, -1, scratch)
         for column in range(means.shape[1]):

@@ -17,6 +17,7 @@ def prepare_process() -> None:
     """Load the programs or, in the first process ever, compile them, which takes some seconds."""
     with opened():
         from bnreg.training.compiled import kernels
+        from bnreg.training.compiled.images import IMAGES
         from bnreg.training.compiled.layout import KINDS, OPERATION
         from bnreg.training.compiled.network import AHEAD, NETWORK, SCRATCH
         from bnreg.training.compiled.updates import RULE
@@ -26,10 +27,10 @@ def prepare_process() -> None:
         networks, table = np.zeros(0, NETWORK), np.zeros((0, 0))
         rules, flags = np.zeros((0, 0, len(KINDS)), RULE), np.zeros((0, 0), np.bool_)
         operations, of_each = np.zeros(0, OPERATION), np.zeros((0, 0), OPERATION)
-        images = (0, 0)
+        images = np.zeros(1, IMAGES)[0]
         # Without an example nothing is done, but the types of the arguments are those of real calls.
         kernels.train(
-            *images,
+            images,
             integers,
             integers,
             1,
@@ -43,5 +44,5 @@ def prepare_process() -> None:
             np.zeros(1, AHEAD)[0],
             integers,
         )
-        kernels.evaluate(*images, rows, integers, integers, 1, of_each, networks, panels, scratch, np.zeros(0), flags)
-        kernels.add_moments(*images, integers, of_each, networks, 0, panels, scratch, 1, table, table)
+        kernels.evaluate(images, rows, integers, integers, 1, of_each, networks, panels, scratch, np.zeros(0), flags)
+        kernels.add_moments(images, integers, of_each, networks, 0, panels, scratch, 1, table, table)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bnreg.data import Dataset
+from bnreg.data import Dataset, standardisation_of
 from bnreg.training.compiled import kernels
+from bnreg.training.compiled.images import Images
 from bnreg.training.compiled.stack import CompiledStack, Examples
 from bnreg.training.compiled.workspace import Workspace
 from bnreg.training.engines import StepsTrained
@@ -46,15 +47,15 @@ class CompiledProgram:
 
     def __init__(self, shard: Shard, dataset: Dataset) -> None:
         self.order = Order(dataset, shard.settings.data, shard.seeds, drop_single=shard.drop_single)
-        train, test = (np.ascontiguousarray(images) for images in (dataset.train_images, dataset.test_images))
-        images = {"train": train.reshape(len(train), -1), "test": test.reshape(len(test), -1)}
+        standardisation = standardisation_of(dataset, shard.settings.data.standardise)
+        train, test = (Images(images, standardisation) for images in (dataset.train_images, dataset.test_images))
         self.sets = {
-            split: Examples(images["test" if split == "test" else "train"], self.order.labels(split), indices)
+            split: Examples(test if split == "test" else train, self.order.labels(split), indices)
             for split, indices in self.order.indices().items()
         }
         shape, num_classes = dataset.train_images.shape[1:], dataset.num_classes
         self.stacks = [
-            CompiledStack(cells, shard.seeds, architecture(cells[0].settings, shape, num_classes))
+            CompiledStack(cells, shard.seeds, architecture(cells[0].settings, shape, num_classes), standardisation)
             for cells in shard.stacks
         ]
         rows = min(self.order.batch_size, self.sets["train"].indices.shape[1])
@@ -94,8 +95,7 @@ class CompiledProgram:
         start = time.perf_counter()
         for seed, networks in enumerate(self._seeds):
             kernels.train(
-                examples.images.ctypes.data,
-                examples.images.shape[1],
+                examples.images.addresses,
                 examples.labels[seed % len(examples.labels)],
                 order[seed, first * batch_size : (first + num_steps) * batch_size],
                 batch_size,

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnreg.config.experiment import Cell
+from bnreg.data import Standardisation
 from bnreg.nn.architecture import Architecture
 from bnreg.nn.init import draw_layer
 from bnreg.nn.penalties import PENALTIES
 from bnreg.stopping import unless_stopped
 from bnreg.training.compiled import kernels
+from bnreg.training.compiled.images import Images
 from bnreg.training.compiled.layout import DROPOUT, KINDS, NORM, Layout, Tensor, zeros
 from bnreg.training.compiled.network import NETWORK
 from bnreg.training.compiled.updates import ADAM, RULE, SGD
@@ -34,12 +36,12 @@ class Examples(NamedTuple):
     """Some of a data set's examples.
 
     Attributes:
-        images: All images, uint8 of shape (N, pixels), in one piece.
+        images: All images.
         labels: Labels of all images, shape (S or 1, N).
         indices: The selected examples, shape (S or 1, n).
     """
 
-    images: NDArray[np.uint8]
+    images: Images
     labels: NDArray[np.int64]
     indices: NDArray[np.int64]
 
@@ -60,9 +62,16 @@ class CompiledStack:
         cells: Cells that differ only in numbers.
         seeds: S seeds.
         architecture: The architecture of all cells.
+        standardisation: That of the inputs.
     """
 
-    def __init__(self, cells: Sequence[Cell], seeds: Sequence[int], architecture: Architecture) -> None:
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        seeds: Sequence[int],
+        architecture: Architecture,
+        standardisation: Standardisation,
+    ) -> None:
         self.cells = cells
         self.settings = cells[0].settings
         self.architecture = architecture
@@ -78,6 +87,8 @@ class CompiledStack:
             NETWORK.names or (), (self._parameters, *self._moments, self._statistics), strict=True
         ):
             self.networks[name] = vectors.ctypes.data + vectors.strides[0] * np.arange(num_replicas)
+        names = ("standardise.scale", "standardise.shift")
+        self._fixed = dict(zip(names, standardisation, strict=True)) if architecture.is_standardised else {}
         self._initialise()
 
     def _initialise(self) -> None:
@@ -145,8 +156,7 @@ class CompiledStack:
                 some = indices[first : first + EXAMPLES_PER_CALL]
                 added, right = np.zeros(len(networks)), np.zeros((len(networks), len(some)), np.bool_)
                 kernels.evaluate(
-                    examples.images.ctypes.data,
-                    examples.images.shape[1],
+                    examples.images.addresses,
                     examples.labels,
                     label_rows[replicas],
                     some,
@@ -197,8 +207,7 @@ class CompiledStack:
             before, networks = np.ascontiguousarray(self.operations[replicas, :place]), self.networks[replicas]
             for first in unless_stopped(range(0, num_examples, CHUNK)):
                 kernels.add_moments(
-                    examples.images.ctypes.data,
-                    examples.images.shape[1],
+                    examples.images.addresses,
                     indices[first : first + CHUNK],
                     before,
                     networks,
@@ -217,8 +226,10 @@ class CompiledStack:
         yield from ((tensor, self._statistics) for tensor in self.layout.statistics)
 
     def state_of(self, replica: int) -> dict[str, NDArray[Any]]:
-        """A copy of a replica's parameters and statistics."""
-        return {tensor.name: tensor.read(vectors[replica : replica + 1])[0] for tensor, vectors in self._tensors()}
+        """A copy of a replica's parameters and statistics, with the numbers that standardise its input."""
+        return self._fixed | {
+            tensor.name: tensor.read(vectors[replica : replica + 1])[0] for tensor, vectors in self._tensors()
+        }
 
     def restore_replica(self, replica: int, state: Arrays) -> None:
         """Replace a replica's parameters and statistics by a copy that ``state_of`` made."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import torch
 
-from bnreg.data import Dataset
+from bnreg.data import Dataset, standardisation_of
 from bnreg.training.engines import StepsTrained
 from bnreg.training.shards import Shard, architecture
 from bnreg.training.stacked.feed import Feed
@@ -32,6 +32,7 @@ class StackedProgram:
                 shard.seeds,
                 architecture=architecture(cells[0].settings, dataset.train_images.shape[1:], dataset.num_classes),
                 steps_per_epoch=self.order.num_steps,
+                standardisation=standardisation_of(dataset, shard.settings.data.standardise),
                 device=self._device,
             )
             for cells in shard.stacks

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bnreg.config.experiment import Cell
+from bnreg.data import Standardisation
 from bnreg.diagnostics.table import DIAGNOSTICS
 from bnreg.metrics import cross_entropy, per_example_measures
 from bnreg.nn.architecture import Architecture
@@ -39,6 +40,7 @@ class Stack:
         seeds: S seeds.
         architecture: The architecture of all cells.
         steps_per_epoch: Optimiser steps per epoch, for the schedules.
+        standardisation: That of the inputs, if the architecture has one.
         device: The device to train on.
     """
 
@@ -49,6 +51,7 @@ class Stack:
         *,
         architecture: Architecture,
         steps_per_epoch: int,
+        standardisation: Standardisation | None = None,
         device: torch.device,
     ) -> None:
         self.settings = cells[0].settings
@@ -64,6 +67,8 @@ class Stack:
         for replica, (cell, seed) in enumerate(self.replicas):
             init = cell.settings.model.init
             self.network.initialise(replica, seed=seed, scheme=init.scheme, gain=init.scale)
+        if architecture.is_standardised and standardisation is not None:
+            self.network.standardise(*map(torch.from_numpy, standardisation))
         self.network.to(device)
         self.device = device
         self._penalised = self._find_penalised()
