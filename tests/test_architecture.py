@@ -12,6 +12,7 @@ import bnreg
 PACKAGE = Path(bnreg.__file__).parent
 TESTS = Path(__file__).parent
 GROUND = {
+    "budget",
     "errors",
     "metrics",
     "names",

@@ -22,7 +22,7 @@ from tools.calibration.real import trained_correct
 from tools.calibration.tables import Table, at_most, coverage, results_markdown, write_results
 
 from bnreg.executors.processes import CONTEXT
-from bnreg.training.messages import EpochDone
+from bnreg.training.messages import EvaluationDone
 
 FEW = 10
 FEW_EXAMPLES = {"data.train_size": 300}
@@ -92,7 +92,7 @@ def test_the_benchmark_times_an_evaluation_without_a_step():
     """The state before an evaluation is made from that after the one before, so the engine must not train from it."""
     plan = plan_of({"data.dataset": "mnist_5k", "seeds": 1, "training.epochs": 2, **FEW_EXAMPLES})
     engine = make_engine("torch", plan.shards[0], plan.datasets["mnist_5k"], "cpu")
-    next(message for message in engine.train() if isinstance(message, EpochDone))
+    next(message for message in engine.train() if isinstance(message, EvaluationDone))
     again = make_engine("torch", plan.shards[0], plan.datasets["mnist_5k"], "cpu", before_evaluation(engine.state(), 3))
     *_, last = again.train()
     assert (last.epoch, last.steps) == (2, 6)

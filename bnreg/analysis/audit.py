@@ -6,6 +6,7 @@ from statistics import fmean, pstdev
 from typing import Any, Literal
 
 from bnreg.analysis.run_view import RunView
+from bnreg.budget import Budget
 from bnreg.config.cell_settings import cell_settings
 from bnreg.config.key_paths import Point
 from bnreg.data import num_batches
@@ -188,7 +189,8 @@ def audit(view: RunView) -> list[Finding]:
 
 
 def _unequal_training(view: RunView, cells: Cells) -> Iterator[Finding]:
-    findings = _unequal(view, "epochs", {cell: settings["training.epochs"] for cell, settings in cells.items()})
+    by_epochs = {cell: s["training.epochs"] for cell, s in cells.items() if s.get("training.steps") is None}
+    findings = _unequal(view, "epochs", by_epochs) if len(by_epochs) == len(cells) else []
     yield from findings
     if not findings:
         done = _means(view, [proof.epochs for proof in view.pairing])
@@ -208,7 +210,8 @@ def _num_steps(view: RunView, cells: Cells) -> dict[tuple[int, str], int]:
         # As in training: batch norm in one arm shortens the epochs of all arms that read the same batches.
         data = _section(settings, "data.")
         drop_single = any(_needs_batch(s) for s in cells.values() if _section(s, "data.") == data)
-        num_steps[cell] = settings["training.epochs"] * num_batches(num_train, batch_size, drop_single=drop_single)
+        steps_per_epoch = num_batches(num_train, batch_size, drop_single=drop_single)
+        num_steps[cell] = Budget.of(settings, steps_per_epoch).num_steps
     return num_steps
 
 

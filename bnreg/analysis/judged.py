@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bnreg.analysis.groups import ReplicaGroup
-from bnreg.analysis.replicas import EPOCHS_KEY, Replica
+from bnreg.analysis.replicas import Replica
 from bnreg.config.key_paths import Point
 from bnreg.metrics import TEST_ACCURACY, Metric, metric_of
 from bnreg.statistics.evidence import Evidence, judge
@@ -237,13 +237,19 @@ def _stream_difference(one: Replica, other: Replica) -> str | None:
         return "batches"
     if one.view is other.view:
         return None
-    if one.settings.get(EPOCHS_KEY) != other.settings.get(EPOCHS_KEY):
+    if _budget(one) != _budget(other):
         return "budgets"
     # The hash covers the trained epochs: early stopping makes it differ even if the order is the same.
     if one.proof.epochs == other.proof.epochs:
         return "batch orders" if one.proof.batch_order != other.proof.batch_order else None
     data = [{key: value for key, value in side.settings.items() if key.startswith("data.")} for side in (one, other)]
     return "batch orders" if data[0] != data[1] else None
+
+
+def _budget(replica: Replica) -> tuple[Any, Any]:
+    """The number of epochs or steps that it may train for."""
+    steps = replica.settings.get("training.steps")
+    return steps, replica.settings.get("training.epochs") if steps is None else None
 
 
 def _example_error(arm: ReplicaGroup, baseline: ReplicaGroup) -> float | None:

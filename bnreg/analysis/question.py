@@ -19,7 +19,7 @@ class Question:
         sort: A key or metric to sort by, with a leading ``-`` for descending order; None: the config's order.
         columns: Further settings to show.
         only_changed: Whether to hide settings that are the same everywhere; without ``columns``, all others are shown.
-        at: ``last``, ``best`` or ``epoch=N``.
+        at: ``last``, ``best``, ``last=N``, ``epoch=N`` or ``step=N``.
         smallest_effects: Metric → smallest effect, as written, instead of the declared one; ``""`` stands for accuracy,
             or for the only metric that is asked for.
         tests: Whether to add further tests.

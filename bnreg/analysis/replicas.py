@@ -3,13 +3,15 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import chain
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bnreg.analysis.run_view import RunView
+from bnreg.budget import Moment
 from bnreg.config.cell_settings import cell_settings
 from bnreg.data import DATASETS
 from bnreg.errors import UserError
@@ -19,9 +21,9 @@ from bnreg.training.messages import Proof
 from bnreg.wording import counted, unknown
 
 DATASET_KEY = "dataset"
-EPOCHS_KEY = "training.epochs"
 LAST = "last"
 BEST = "best"
+_NUMBERED = (LAST, "epoch", "step")
 # Below this multiple of a guess's accuracy a network has learnt nothing: one that gives all of MNIST the most frequent
 # class is right in 1.14 times as many cases as a guess.
 DEAD = 1.5
@@ -77,7 +79,7 @@ class Replica:
 def metric_names(view: RunView) -> list[str]:
     """The metrics that a run has: the final ones of its summary, without ``final_``."""
     names = [column.removeprefix("final_") for column in view.summary if column.startswith("final_")]
-    return [name for name in names if name != "epoch"]
+    return [name for name in names if name not in Moment._fields]
 
 
 def check_metrics(views: Sequence[RunView], metrics: Sequence[str]) -> None:
@@ -100,10 +102,10 @@ def check_metrics(views: Sequence[RunView], metrics: Sequence[str]) -> None:
 
 
 def check_at(at: str) -> None:
-    """Refuse everything but ``best``, ``last`` and ``epoch=N``."""
-    number = at.removeprefix("epoch=")
-    if at not in (BEST, LAST) and not (at.startswith("epoch=") and number.isdecimal() and int(number) > 0):
-        raise UserError(f"--at: {at!r}: expected best, last or epoch=N")
+    """Refuse everything but ``best``, ``last``, ``last=N``, ``epoch=N`` and ``step=N``."""
+    kind, _, number = at.partition("=")
+    if at not in (BEST, LAST) and not (kind in _NUMBERED and number.isdecimal() and int(number) > 0):
+        raise UserError(f"--at: {at!r}: expected best, last, last=N, epoch=N or step=N")
 
 
 def replicas_of(view: RunView, metrics: Sequence[str], at: str = LAST) -> list[Replica]:
@@ -112,10 +114,11 @@ def replicas_of(view: RunView, metrics: Sequence[str], at: str = LAST) -> list[R
     Args:
         view: The run.
         metrics: Names without ``final_`` or ``best_``.
-        at: ``last``: the final metrics; ``best``: those of the best epoch on the validation split; ``epoch=N``.
+        at: ``last``: the final metrics; ``best``: those of the best evaluation on the validation split; ``last=N``: the
+            mean of the last N evaluations; ``epoch=N`` or ``step=N``: those of the evaluation at this moment.
 
     Raises:
-        UserError: If the run has no validation split to choose by, or no such epoch.
+        UserError: If the run has no validation split to choose by, or no such evaluations.
     """
     columns = {metric: _values(view, metric, at) for metric in metrics}
     cells = {(point, arm): _settings(view, point, arm) for point in range(len(view.points)) for arm in view.arms}
@@ -148,8 +151,12 @@ def _are_final(view: RunView, at: str) -> list[bool]:
     """Whether each replica's values at this time are those of its final network."""
     if at == LAST:
         return [True] * len(view.pairing)
-    final = view.summary.get("final_epoch") or [proof.epochs for proof in view.pairing]
-    asked = view.summary.get("best_epoch", []) if at == BEST else [int(at.removeprefix("epoch="))] * len(final)
+    kind, _, number = at.partition("=")
+    if kind == LAST:
+        return [int(number) == 1] * len(view.pairing)
+    clock = "step" if kind == "step" or not view.is_by_epochs else "epoch"
+    final = view.summary.get(f"final_{clock}") or [proof.epochs for proof in view.pairing]
+    asked = view.summary.get(f"best_{clock}", []) if at == BEST else [int(number)] * len(final)
     return [one == other for one, other in zip(asked, final, strict=True)]
 
 
@@ -177,27 +184,39 @@ def _values(view: RunView, metric: str, at: str) -> list[float]:
             reason = "no validation split, and the test set selects nothing; train with data.validation_size"
             raise UserError(f"--at best: {view.id}: {reason}")
         if f"best_{metric}" not in view.summary:
-            raise UserError(f"--at best: {view.id}: {metric} was only measured after the last epoch")
+            raise UserError(f"--at best: {view.id}: {metric} was only measured at the end")
         wanted = view.summary[f"best_{metric}"]
     else:
-        wanted = _at_epoch(view, metric, int(at.removeprefix("epoch=")))
+        wanted = _at_moment(view, metric, at)
     return [
         guess if status == "diverged" and math.isnan(value) else value
         for value, guess, status in zip(wanted, final, view.summary["status"], strict=True)
     ]
 
 
-def _at_epoch(view: RunView, metric: str, epoch: int) -> list[float]:
-    """The metric after an epoch; NaN for replicas that had already stopped or whose metrics were no longer finite."""
-    num_epochs = [proof.epochs for proof in view.pairing]
-    if epoch > max(num_epochs):
-        raise UserError(f"--at epoch={epoch}: {view.id}: was trained for {counted(max(num_epochs), 'epoch')}")
+def _at_moment(view: RunView, metric: str, at: str) -> list[float]:
+    """The metric at a moment; NaN for replicas that had already stopped or whose metrics were no longer finite."""
+    kind, _, text = at.partition("=")
+    number = int(text)
+    place = f"--at {at}: {view.id}"
     if metric not in view.metrics:
-        raise UserError(f"--at epoch={epoch}: {view.id}: {metric} was only measured after the last epoch")
-    # metrics.csv lists each replica's epochs one after the other, and the replicas in the order of the summary.
-    history = view.metrics[metric].tolist()
-    starts = accumulate(num_epochs, initial=0)
-    return [
-        history[start + epoch - 1] if epoch <= count else math.nan
-        for start, count in zip(starts, num_epochs, strict=False)
-    ]
+        raise UserError(f"{place}: {metric} was only measured at the end")
+    if kind == "step" and "step" not in view.metrics:
+        raise UserError(f"{place}: is older than the steps in its tables; use epoch=N")
+    if kind == "epoch" and not view.is_by_epochs:
+        raise UserError(f"{place}: was not evaluated after whole epochs; use step=N")
+    histories = view.histories(metric)
+    if kind == LAST:
+        longest = max(map(len, histories))
+        if number > longest:
+            raise UserError(f"{place}: has {counted(longest, 'evaluation')}")
+        return [fmean(history[-number:]) for history in histories]
+    moments = view.histories(kind)
+    times = {*chain.from_iterable(moments)}
+    if number > max(times):
+        raise UserError(f"{place}: was trained for {counted(max(times), kind)}")
+    if number not in times:
+        nearest = sorted(sorted(times, key=lambda time: abs(time - number))[:2])
+        raise UserError(f"{place}: was not evaluated then; the nearest: {', '.join(map(str, nearest))}")
+    found = (dict(zip(times, history, strict=True)) for times, history in zip(moments, histories, strict=True))
+    return [one.get(number, math.nan) for one in found]

@@ -4,14 +4,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bnreg.budget import Budget
+from bnreg.config.cell_settings import cell_settings
 from bnreg.config.key_paths import Point
 from bnreg.runs import RunInfo, UsedData
 from bnreg.training.messages import Proof
+from bnreg.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +40,7 @@ class RunView:
         info: What the run recorded about itself.
         summary: Column → one value per replica; diverged replicas have chance values.
         config: The resolved config; empty if the run recorded none.
-        load_metrics: Returns one row per replica and epoch; NaN from the epoch where a replica diverged.
+        load_metrics: Returns one row per replica and evaluation; NaN from the one where a replica diverged.
         load_correct: Returns for each point which test examples are classified correctly, shape (arms, seeds,
             examples).
     """
@@ -49,7 +53,7 @@ class RunView:
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
-        """One row per replica and epoch; NaN from the epoch where a replica diverged."""
+        """One row per replica and evaluation; NaN from the one where a replica diverged."""
         return self.load_metrics()
 
     @cached_property
@@ -112,6 +116,41 @@ class RunView:
         """The last epoch that any replica reached."""
         return max(proof.epochs for proof in self.pairing)
 
+    @cached_property
+    def _budgets(self) -> list[Budget]:
+        """Those of its cells, but for the number of steps in an epoch."""
+        cells = product(self.points, self.arms) if self.config else ()
+        return [Budget.of(cell_settings(self.config, arm, point), 1) for point, arm in cells]
+
+    @property
+    def is_by_epochs(self) -> bool:
+        """Whether its networks were evaluated after whole epochs, and at no other time."""
+        return all(budget.is_by_epochs for budget in self._budgets)
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether they were evaluated at steps that grow by equal factors."""
+        return bool(self._budgets) and all(budget.is_log for budget in self._budgets)
+
+    @property
+    def clock(self) -> str:
+        """What its evaluations are counted by: ``epoch`` or ``step``."""
+        return "epoch" if self.is_by_epochs else "step"
+
+    @property
+    def length(self) -> str:
+        """How long its networks trained, in words."""
+        if self.is_by_epochs:
+            return counted(self.num_epochs, "epoch")
+        return counted(max(self.summary["final_step"]), "step")
+
+    def histories(self, column: str) -> list[list[Any]]:
+        """A column of the metrics for each replica, in the order of the summary: one value per evaluation."""
+        names = [self.metrics[key].astype(str) for key in self.point_keys]
+        keys = [column.to_numpy() for column in (*names, self.metrics["arm"], self.metrics["seed"])]
+        is_other = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+        return [part.tolist() for part in np.split(self.metrics[column].to_numpy(), np.flatnonzero(is_other) + 1)]
+
     @property
     def dataset(self) -> str:
         """The data set, or data sets, that were actually used."""
@@ -157,7 +196,7 @@ def view_of(
 
     Args:
         info: What the run recorded about itself.
-        metrics: One row per replica and epoch.
+        metrics: One row per replica and evaluation.
         summary: Column → one value per replica.
         load_correct: See ``RunView``.
     """

@@ -55,7 +55,7 @@ def compare(
         str,
         typer.Option(
             metavar="WHEN",
-            help="When to measure: last; best, by the validation split; or epoch=N.",
+            help="When to measure: last; best, by the validation split; last=N, the mean of N; epoch=N; or step=N.",
             rich_help_panel=VERDICT,
         ),
     ] = "last",

@@ -17,7 +17,7 @@ def plot(
     chart: Annotated[str, typer.Option(metavar="NAME", help="Which chart.")] = "curves",
     root: RunsRoot = Path("runs"),
 ) -> None:
-    """Draw loss and accuracy of all arms over the epochs: the mean over the seeds and their range."""
+    """Draw loss and accuracy of all arms over the epochs or steps: the mean over the seeds and their range."""
     from bnreg.analysis.run_view import view_of_run
     from bnreg.errors import UserError
     from bnreg.report.charts.drawing import save_chart

@@ -124,7 +124,7 @@ def train_and_watch(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], Non
     display = Console(stderr=True, highlight=False, quiet=not progress)
 
     def watch(plan: "Plan") -> Progress:
-        tracks = [Track(s.num_replicas, s.settings.training.epochs, plan.num_steps(s)) for s in plan.shards]
+        tracks = [Track(s.num_replicas, plan.budget(s)) for s in plan.shards]
         return Progress(display, plan.experiment.name, plan.experiment.arms, tracks)
 
     def look(results: "Results") -> bool:

@@ -21,12 +21,14 @@ from pydantic import (
     model_validator,
 )
 
+from bnreg.budget import Budget
 from bnreg.config.faults import fault
 from bnreg.wording import as_written, joined, listed, show, unknown
 
 # Far beyond any use, yet small enough that counts of steps, pixels and bytes do not overflow.
 MAX_EXAMPLES = 2**31
 MAX_EPOCHS = 1_000_000
+MAX_STEPS = 10_000_000
 MAX_WIDTH = 1_000_000
 MAX_DEPTH = 1_000
 MAX_KERNEL = 99
@@ -397,7 +399,9 @@ class Optimizer(Section):
 class EarlyStopping(Section):
     """The rule for stopping before the last epoch."""
 
-    patience: int = Field(gt=0, examples=[3], description="epochs without improvement after which training stops")
+    patience: int = Field(
+        gt=0, examples=[3], description="evaluations (by default epochs) without improvement after which training stops"
+    )
     metric: Literal["validation_loss", "validation_accuracy"] = Field(
         default="validation_loss", description="metric that must improve"
     )
@@ -430,10 +434,36 @@ class Penalty(Section):
         return self
 
 
+class Evaluate(Section):
+    """The moments at which all networks are evaluated, besides the end of training."""
+
+    at: Literal["regular", "log"] = Field(
+        default="regular",
+        examples=["log"],
+        description="regular, or log: about 40 times, at steps that grow by equal factors",
+    )
+    every_steps: int | None = Field(
+        default=None, gt=0, le=MAX_STEPS, examples=[100], description="regular: steps between; null: after each epoch"
+    )
+
+    @field_validator("every_steps")
+    @classmethod
+    def _is_regular(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("at") == "log":
+            raise fault(
+                "logarithmic moments need no number of steps between them; use at: regular", between_settings=True
+            )
+        return value
+
+
 class Training(Section):
     """The length of training, the loss, and what is measured and saved."""
 
     epochs: int = Field(default=5, gt=0, le=MAX_EPOCHS, description="passes over the training set")
+    steps: int | None = Field(
+        default=None, gt=0, le=MAX_STEPS, examples=[5000], description="optimizer steps; they replace the epochs"
+    )
+    evaluate: Evaluate = Field(default=Evaluate(), description="when networks are evaluated")
     penalty: Penalty = Field(default=Penalty(), description="penalty added to the loss")
     early_stopping: EarlyStopping | None = Field(default=None, description="when to stop early; null: never")
     measure: tuple[Annotated[str, _known("measurement", "measurements")], ...] = Field(
@@ -446,6 +476,11 @@ class Training(Section):
         examples=["last"],
         description="weights to save: of the last epoch, of the best validation epoch, or none",
     )
+
+    def budget(self, steps_per_epoch: int) -> Budget:
+        """The length of training, and the moments of evaluation, for so many batches in an epoch."""
+        evaluate = self.evaluate
+        return Budget(self.epochs, self.steps, evaluate.every_steps, evaluate.at == "log", steps_per_epoch)
 
     @field_validator("measure")
     @classmethod

@@ -1,9 +1,11 @@
 """Mistakes in an experiment, and notices about it, that only show once its data and networks are known."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 
 from bnreg.config.experiment import Cell, Experiment
 from bnreg.config.schema import Data, Model
+from bnreg.data import num_batches
 from bnreg.metrics import METRICS
 from bnreg.nn.architecture import Architecture
 from bnreg.statistics.anytime import smallest_anytime_p_value
@@ -51,7 +53,7 @@ def check_experiment(
         *_notices_on_pairs(experiment, is_extended=is_extended),
         *_notices_on_dropout(experiment, network),
         *_notices_on_momentum(experiment, network),
-        *_notices_on_epochs(experiment),
+        *_notices_on_epochs(experiment, num_train),
         *_notices_on_names(experiment),
         *_notices_on_shapes(experiment, network),
     ]
@@ -125,7 +127,11 @@ def _notices_on_differences(experiment: Experiment, num_train: Mapping[str, int]
         if differences := list(_differences(baseline.settings.data, cell.settings.data, num_train)):
             on_batches.setdefault(pair, f"{arms} do not see the same batches: {', '.join(differences)}")
         epochs = [each.settings.training.epochs for each in (baseline, cell)]
-        if epochs[0] != epochs[1]:
+        steps = [each.settings.training.steps for each in (baseline, cell)]
+        if steps[0] != steps[1]:
+            shown = [f"{n} epochs" if s is None else f"{s} steps" for n, s in zip(epochs, steps, strict=True)]
+            on_epochs.setdefault(pair, f"{arms} train for different times ({', '.join(shown)})")
+        elif steps[0] is None and epochs[0] != epochs[1]:
             on_epochs.setdefault(pair, f"{arms} train for different numbers of epochs ({epochs[0]}, {epochs[1]})")
     yield from on_batches.values()
     yield from on_epochs.values()
@@ -251,18 +257,28 @@ def _notices_on_momentum(experiment: Experiment, network: Networks) -> Iterator[
             )
 
 
-def _notices_on_epochs(experiment: Experiment) -> Iterator[str]:
-    """Settings that count epochs, and lie beyond the last one."""
+def _notices_on_epochs(experiment: Experiment, num_train: Mapping[str, int]) -> Iterator[str]:
+    """Settings that count epochs or evaluations, and lie beyond the last one."""
     for cell in experiment.cells:
-        schedule, training = cell.settings.optimizer.schedule, cell.settings.training
-        stopping = training.early_stopping
-        after = f"in {counted(training.epochs, 'epoch')} of training"
-        for key, number, effect in (
-            ("optimizer.schedule.warmup_epochs", schedule.warmup_epochs, "the learning rate only rises"),
-            ("optimizer.schedule.step_epochs", schedule.step_epochs, "the learning rate never drops"),
-            ("training.early_stopping.patience", stopping.patience if stopping else None, "nothing stops early"),
+        schedule, training, data = cell.settings.optimizer.schedule, cell.settings.training, cell.settings.data
+        stopping, num_examples = training.early_stopping, num_train[data.dataset]
+        batch_size = data.examples_per_batch(num_examples)
+        budget = training.budget(num_batches(data.num_train(num_examples), batch_size, drop_single=False))
+        epochs = budget.num_steps / budget.steps_per_epoch
+        times = [*islice(budget.moments(), stopping.patience + 1)] if stopping else []
+        length = counted(training.epochs, "epoch") if training.steps is None else counted(training.steps, "step")
+        after = f"in {length} of training"
+        for key, number, most, effect in (
+            ("optimizer.schedule.warmup_epochs", schedule.warmup_epochs, epochs, "the learning rate only rises"),
+            ("optimizer.schedule.step_epochs", schedule.step_epochs, epochs, "the learning rate never drops"),
+            (
+                "training.early_stopping.patience",
+                stopping.patience if stopping else None,
+                len(times),
+                "nothing stops early",
+            ),
         ):
-            if number is not None and number >= training.epochs:
+            if number is not None and number >= most:
                 reason = f"because {key.rpartition('.')[2]} is {number:g}"
                 yield f"{experiment.locate(cell, key)}: {effect} {after}, {reason}"
 

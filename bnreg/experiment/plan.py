@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bnreg.budget import Budget
 from bnreg.config.cell_settings import plain
 from bnreg.config.experiment import Cell, Experiment
 from bnreg.config.load import load_experiment
@@ -91,13 +92,13 @@ class Plan:
         """Number of networks to train."""
         return sum(shard.num_replicas for shard in self.shards)
 
-    def num_steps(self, shard: Shard) -> int:
-        """Number of optimiser steps in a shard, if nothing stops early."""
+    def budget(self, shard: Shard) -> Budget:
+        """The length of a shard's training, if nothing stops early."""
         data = shard.settings.data
         num_examples = self.num_train[data.dataset]
         batch_size = data.examples_per_batch(num_examples)
-        num_steps = num_batches(data.num_train(num_examples), batch_size, drop_single=shard.drop_single)
-        return shard.settings.training.epochs * num_steps
+        steps_per_epoch = num_batches(data.num_train(num_examples), batch_size, drop_single=shard.drop_single)
+        return shard.settings.training.budget(steps_per_epoch)
 
     def architecture(self, cell: Cell) -> Architecture:
         """The network of a cell."""
@@ -146,8 +147,8 @@ class Plan:
                 {
                     "seeds": list(shard.seeds),
                     "replicas": shard.num_replicas,
-                    "epochs": shard.settings.training.epochs,
-                    "steps": self.num_steps(shard),
+                    "epochs": self.budget(shard).num_epochs,
+                    "steps": self.budget(shard).num_steps,
                     "bytes": self.num_bytes(shard),
                 }
                 for shard in self.shards
@@ -258,9 +259,11 @@ def _num_pieces(plan: Plan, num_seeds: int) -> int:
     """The number of shards for each worker: as many as its engine wants, but none that takes no time."""
     products = 0
     for cell in plan.experiment.cells:
-        settings = cell.settings
-        num_examples = settings.training.epochs * settings.data.num_train(plan.num_train[settings.data.dataset])
-        products += num_seeds * num_examples * count_parameters(plan.architecture(cell))
+        training, num_examples = cell.settings.training, plan.num_train[cell.settings.data.dataset]
+        num_read = training.epochs * cell.settings.data.num_train(num_examples)
+        if training.steps is not None:
+            num_read = training.steps * cell.settings.data.examples_per_batch(num_examples)
+        products += num_seeds * num_read * count_parameters(plan.architecture(cell))
     return max(1, min(ENGINES[plan.engine].num_pieces, int(products / plan.cut_for / PIECE_PRODUCTS)))
 
 

@@ -4,7 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bnreg.training.messages import EpochDone, Progressed, ShardDone
+from bnreg.budget import Budget
+from bnreg.training.messages import EvaluationDone, Progressed, ShardDone
 
 
 @dataclass(frozen=True)
@@ -13,13 +14,11 @@ class Track:
 
     Attributes:
         num_replicas: Number of networks that it trains.
-        num_epochs: Number of epochs, if nothing stops early.
-        num_steps: Number of optimiser steps in these epochs.
+        budget: The length of training, if nothing stops early.
     """
 
     num_replicas: int
-    num_epochs: int
-    num_steps: int
+    budget: Budget
 
 
 class Standing:
@@ -42,15 +41,15 @@ class Standing:
     def take(self, message: Progressed) -> None:
         """Take a message of a worker into account."""
         if isinstance(message, ShardDone):
-            self._steps[message.shard] = self.tracks[message.shard].num_steps
+            self._steps[message.shard] = self.tracks[message.shard].budget.num_steps
             self._unfinished.discard(message.shard)
         else:
             self._steps[message.shard] = message.steps
             if self._first_message is None:
                 self._first_message = time.monotonic()
-        done_before = 0 if isinstance(message, EpochDone) else self._steps[message.shard]
+        done_before = 0 if isinstance(message, EvaluationDone) else self._steps[message.shard]
         self._steps_before.setdefault(message.shard, done_before)
-        if isinstance(message, EpochDone):
+        if isinstance(message, EvaluationDone):
             self._epochs[message.shard] = message.epoch
             for row in message.rows:
                 if row["test_accuracy"] is not None:
@@ -68,17 +67,17 @@ class Standing:
 
     @property
     def epochs_done(self) -> int:
-        """Epochs of the slowest unfinished shard; at the end, of the longest shard, which may have stopped early."""
+        """Epochs of the slowest unfinished shard at its last evaluation; at the end, of the longest shard."""
         return min((self._epochs[shard] for shard in self._unfinished), default=max(self._epochs))
 
     @property
     def num_epochs(self) -> int:
         """Epochs of the longest shard, if nothing stops early."""
-        return max(track.num_epochs for track in self.tracks)
+        return max(track.budget.num_epochs for track in self.tracks)
 
     @property
     def accuracies(self) -> Mapping[str, float]:
-        """Arm → mean test accuracy of its replicas after their last epochs, where anything was measured."""
+        """Arm → mean test accuracy of its replicas at their last evaluations, where anything was measured."""
         return {arm: sum(values.values()) / len(values) for arm, values in self._accuracies.items() if values}
 
     @property
@@ -89,7 +88,7 @@ class Standing:
     @property
     def replica_epochs(self) -> float:
         """Networks times epochs in all, if nothing stops early."""
-        return self._replica_epochs([track.num_steps for track in self.tracks])
+        return self._replica_epochs([track.budget.num_steps for track in self.tracks])
 
     def rate(self) -> float | None:
         """Replica epochs per second since the first message; None until it is known."""
@@ -100,6 +99,6 @@ class Standing:
 
     def _replica_epochs(self, num_steps: Sequence[int]) -> float:
         return sum(
-            track.num_replicas * track.num_epochs * steps / track.num_steps
+            track.num_replicas * steps / track.budget.steps_per_epoch
             for track, steps in zip(self.tracks, num_steps, strict=True)
         )

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from bnreg.budget import Budget, Moment
 from bnreg.config.cell_settings import arms_of, cell_settings, points_of
+from bnreg.data.order import num_batches
 from bnreg.metrics import LARGEST, metric_of
 from bnreg.metrics import METRICS as KNOWN_METRICS
 from bnreg.rounds import rounds_of, short_seeds
@@ -62,6 +64,9 @@ _LATER_SETTINGS: dict[str, Check] = {
     "model.channels": list_of(is_count),
     "model.norm_placement": is_text,
     "model.dropout_placement": is_text,
+    "training.steps": or_none(is_count),
+    "training.evaluate.every_steps": or_none(is_count),
+    "training.evaluate.at": is_text,
 }
 
 
@@ -71,7 +76,7 @@ def contradiction(info: RunInfo, summary: Columns, metrics: Columns, correct: by
     Args:
         info: The contents of ``run.json``.
         summary: Column → one value per network.
-        metrics: Column → one value per network and epoch.
+        metrics: Column → one value per network and evaluation.
         correct: The content of the file of answers; None for a run that is older than it.
     """
     if not info.pairing:
@@ -121,10 +126,28 @@ def _wrong_cell(info: RunInfo, place: int, settings: Mapping[str, Any]) -> str |
         return "its data and its config disagree"
     if not _is_enough(used.num_train, settings):
         return "its config needs more examples than its data have"
+    budgets = _budgets(settings, used.num_train)
+    may_stop = _may_stop(settings)
     proofs = info.pairing[place * len(info.seeds) : (place + 1) * len(info.seeds)]
-    if not all(_are_its_epochs(proof.epochs, settings) for proof in proofs):
-        return "its config does not have the epochs of its pairing"
+    for proof in proofs:
+        if not any(
+            proof.epochs == budget.num_epochs or (may_stop and proof.epochs < budget.num_epochs) for budget in budgets
+        ):
+            return "its config does not have the epochs of its pairing"
     return None
+
+
+def _may_stop(settings: Mapping[str, Any]) -> bool:
+    """Whether training may end before the last moment."""
+    return settings.get("training.early_stopping", ()) is not None
+
+
+def _budgets(settings: Mapping[str, Any], num_examples: int) -> list[Budget]:
+    """The lengths that a cell's training may have: a last batch of one example may be left out."""
+    num_train = settings["data.train_size"] or num_examples - settings["data.validation_size"]
+    batch_size = num_train if settings["data.batch_size"] == "all" else settings["data.batch_size"]
+    numbers = {max(1, num_batches(num_train, batch_size, drop_single=drop)) for drop in (False, True)}
+    return [Budget.of(settings, number) for number in numbers]
 
 
 def _facts(info: RunInfo) -> dict[str, Any]:
@@ -166,12 +189,6 @@ def _is_enough(num_examples: int, settings: Mapping[str, Any]) -> bool:
     return (1 if batch_size == "all" else batch_size) <= num_train <= left
 
 
-def _are_its_epochs(epochs: int, settings: Mapping[str, Any]) -> bool:
-    """Whether a network may be trained for so many epochs: only early stopping ends training before the last."""
-    most: int = settings["training.epochs"]
-    return epochs == most or (epochs < most and settings.get("training.early_stopping", ()) is not None)
-
-
 def _names(info: RunInfo, table: Columns) -> list[tuple[Any, ...]]:
     """The point's values, arm and seed of each row."""
     return [*zip(*(table[key] for key in (*info.point_keys, "arm", "seed")), strict=True)]
@@ -209,28 +226,54 @@ def _wrong_summary(info: RunInfo, summary: Columns) -> str | None:
 
 
 def _wrong_metrics(info: RunInfo, summary: Columns, metrics: Columns) -> str | None:
-    for name in metrics.keys() - {*info.point_keys, "arm", "seed", "epoch"}:
+    for name in metrics.keys() - {*info.point_keys, "arm", "seed", *Moment._fields}:
         if not _are_possible(name, metrics[name]):
             return f"{name}: {_IMPOSSIBLE}"
-    rows = [*zip(_names(info, metrics), metrics["epoch"], strict=True)]
+    names = _names(info, metrics)
+    has_steps = "step" in metrics
+    moments = [*zip(metrics["epoch"], metrics["step" if has_steps else "epoch"], strict=True)]
+    possible = _possible_moments(info, len(moments)) if has_steps else None
     place = 0
     for number, network in enumerate(_expected_names(info)):
         start = place
-        while place < len(rows) and rows[place] == (network, place - start + 1):
+        while place < len(names) and names[place] == network:
             place += 1
-        num_epochs = place - start
-        if num_epochs == 0:
+        found, num_epochs = moments[start:place], info.pairing[number].epochs
+        if possible is None:  # the run is older than the steps in its rows
+            is_expected = found == [(epoch, epoch) for epoch in range(1, len(found) + 1)]
+        else:
+            is_expected = any(found == each[: len(found)] for each in possible[number // len(info.seeds)])
+        if not (found and is_expected):
             return _OTHER_ROWS
-        if info.pairing[number].epochs != num_epochs:
-            return f"it has {num_epochs} epochs of a network that was trained for {info.pairing[number].epochs}"
+        if found[-1][0] != num_epochs:
+            return f"it has {found[-1][0]} epochs of a network that was trained for {num_epochs}"
         if summary["status"][number] == "ok":
-            final = summary["final_epoch"][number] if "final_epoch" in summary else num_epochs
-            if not 1 <= final <= num_epochs:
-                return f"it has no epoch {final}"
-            measured = metrics["test_accuracy"][start + int(final) - 1]
+            final = _final_moment(summary, number, found[-1])
+            if final not in found:
+                return f"it has no evaluation in epoch {final[0]}"
+            measured = metrics["test_accuracy"][start + found.index(final)]
             if measured != _running_accuracy(summary, number):
                 return f"its accuracies are not those of {SUMMARY}"
-    return None if place == len(rows) else _OTHER_ROWS
+    return None if place == len(names) else _OTHER_ROWS
+
+
+def _possible_moments(info: RunInfo, most: int) -> list[list[list[Moment]]]:
+    """For each cell, the first moments, at most so many, at which its networks may have been evaluated."""
+    if info.config is None:
+        return [[] for _ in product(info.points, info.arms)]
+    cells = [cell_settings(info.config, arm, point) for point, arm in product(info.points, info.arms)]
+    return [
+        [[*islice(budget.moments(), most)] for budget in _budgets(cell, info.data[cell["data.dataset"]].num_train)]
+        for cell in cells
+    ]
+
+
+def _final_moment(summary: Columns, number: int, last: tuple[int, int]) -> tuple[int, int]:
+    """The moment of a network's final metrics; an old summary has only its epoch, a still older one not even that."""
+    if "final_epoch" not in summary:
+        return last
+    epoch = summary["final_epoch"][number]
+    return epoch, summary["final_step"][number] if "final_step" in summary else epoch
 
 
 def _running_accuracy(summary: Columns, number: int) -> float:

@@ -73,7 +73,7 @@ class Run:
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
-        """``metrics.csv``: one row per replica and epoch."""
+        """``metrics.csv``: one row per replica and evaluation."""
         return self.table("metrics")
 
     def table(self, name: str) -> "pd.DataFrame":

@@ -1,7 +1,7 @@
 """The engines: ways to train a shard. Callers use only the protocol and do not know how a step is done.
 
-All engines share the frame of an engine: epochs, records, what is kept, and the state. What is their own is a program,
-which trains the networks of a shard, and its stacks, which evaluate them.
+All engines share the frame of an engine: evaluations, records, what is kept, and the state. What is their own is a
+program, which trains the networks of a shard, and its stacks, which evaluate them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bnreg.config.schema import Settings
     from bnreg.data import Dataset
     from bnreg.nn.architecture import Architecture
-    from bnreg.training.messages import EngineState, EpochDone, ShardResult, StepsDone
+    from bnreg.training.messages import EngineState, EvaluationDone, ShardResult, StepsDone
     from bnreg.training.order import Order
     from bnreg.training.shards import Shard
 
@@ -37,7 +37,7 @@ class Engine(Protocol):
     def num_steps(self) -> int:
         """Number of optimiser steps done."""
 
-    def train(self) -> Iterator[StepsDone | EpochDone]:
+    def train(self) -> Iterator[StepsDone | EvaluationDone]:
         """Train to the end and report progress."""
 
     def result(self) -> ShardResult:
@@ -141,12 +141,13 @@ class Program(Protocol):
     def order(self) -> Order:
         """The order of the examples."""
 
-    def train(self, epoch: int, *, skip: int) -> Iterator[StepsTrained]:
-        """Train all stacks on an epoch's batches, and stop for a moment after some steps.
+    def train(self, epoch: int, first: int, end: int) -> Iterator[StepsTrained]:
+        """Train all stacks on some of an epoch's batches, and stop for a moment after some steps.
 
         Args:
             epoch: Counted from 1.
-            skip: Number of batches to skip because they were read before.
+            first: The first batch, counted from 0.
+            end: The batch after the last.
         """
 
 

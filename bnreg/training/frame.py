@@ -1,13 +1,15 @@
-"""The frame of every engine: epochs, records, what is kept, and the state to continue from."""
+"""The frame of every engine: steps, evaluations, records, what is kept, and the state to continue from."""
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 
+from bnreg.budget import Moment
 from bnreg.names import ReplicaId
 from bnreg.training.engines import Program
 from bnreg.training.in_training import StackInTraining
-from bnreg.training.messages import EngineState, EpochDone, Row, ShardResult, StepsDone
+from bnreg.training.messages import EngineState, EvaluationDone, Row, ShardResult, StepsDone
 from bnreg.training.shards import Shard
 
 REPORT_SECONDS = 0.2
@@ -27,9 +29,10 @@ class FramedEngine:
         self._shard = shard
         self._program = program
         self._stacks = [StackInTraining(stack, num_classes) for stack in program.stacks]
-        self._order_hashes: list[dict[int, str]] = []  # of each finished epoch, by seed
-        self._epochs = 0  # evaluated epochs
-        self._steps_in_epoch = 0
+        self._steps_per_epoch = program.order.num_steps
+        self._moments = (*shard.settings.training.budget(self._steps_per_epoch).moments(),)
+        self._order_hashes: list[dict[int, str]] = []  # at each evaluation, by seed
+        self._steps = 0
         self._rows: list[Row] = []
         if state is not None:
             self._restore(state)
@@ -40,36 +43,45 @@ class FramedEngine:
     @property
     def num_steps(self) -> int:
         """Number of optimiser steps done."""
-        return self._epochs * self._program.order.num_steps + self._steps_in_epoch
+        return self._steps
 
-    def train(self) -> Iterator[StepsDone | EpochDone]:
+    @property
+    def _num_evaluated(self) -> int:
+        """Number of evaluations done."""
+        return len(self._order_hashes)
+
+    def train(self) -> Iterator[StepsDone | EvaluationDone]:
         """Train to the end and report progress.
 
-        Nothing inside an epoch waits for the device; the metrics are read after its last step.
+        Nothing between two evaluations waits for the device.
         """
-        yield StepsDone(self._shard.index, self.num_steps)
-        while self._epochs < self._shard.settings.training.epochs and not all(one.has_stopped for one in self._stacks):
-            yield from self._train_epoch()
-            rows = self._evaluate()
-            yield EpochDone(self._shard.index, self._epochs, self.num_steps, rows)
+        yield StepsDone(self._shard.index, self._steps)
+        for moment in self._moments[self._num_evaluated :]:
+            if all(one.has_stopped for one in self._stacks):
+                return
+            while self._steps < moment.step:
+                yield from self._train_until(moment.step)
+            rows = self._evaluate(moment)
+            yield EvaluationDone(self._shard.index, moment.epoch, self._steps, rows)
 
-    def _train_epoch(self) -> Iterator[StepsDone]:
-        """The remaining steps of the epoch."""
+    def _train_until(self, end: int) -> Iterator[StepsDone]:
+        """The steps up to this one, as far as they are in the same epoch."""
         last_report = time.monotonic()
-        for trained in self._program.train(self._epochs + 1, skip=self._steps_in_epoch):
+        epoch, first = divmod(self._steps, self._steps_per_epoch)
+        end_in_epoch = min(self._steps_per_epoch, first + end - self._steps)
+        for trained in self._program.train(epoch + 1, first, end_in_epoch):
             for one, seconds in zip(self._stacks, trained.seconds, strict=True):
                 one.seconds += seconds
-            self._steps_in_epoch += trained.num_steps
+            self._steps += trained.num_steps
             if time.monotonic() - last_report > REPORT_SECONDS:
                 last_report = time.monotonic()
-                yield StepsDone(self._shard.index, self.num_steps)
+                yield StepsDone(self._shard.index, self._steps)
 
-    def _evaluate(self) -> list[Row]:
-        """Evaluate all replicas, and record the results only when all are done; the epoch is then finished."""
+    def _evaluate(self, moment: Moment) -> list[Row]:
+        """Evaluate all replicas, and record the results only when all are done."""
         evaluated = [one.evaluate(self._program.sets) for one in self._stacks]
-        self._epochs, self._steps_in_epoch = self._epochs + 1, 0
         self._order_hashes.append(self._program.order.hashes())
-        noted = [one.note(self._epochs, found) for one, found in zip(self._stacks, evaluated, strict=True)]
+        noted = [one.note(moment, found) for one, found in zip(self._stacks, evaluated, strict=True)]
         rows = [row for of_stack in noted for row in of_stack]
         self._rows += rows
         return rows
@@ -87,8 +99,8 @@ class FramedEngine:
             f"stack{i}/{name}": values for i, one in enumerate(self._stacks) for name, values in one.arrays().items()
         }
         facts = {
-            "epochs": self._epochs,
-            "steps_in_epoch": self._steps_in_epoch,
+            "evaluated": self._num_evaluated,
+            "steps": self._steps,
             "rows": [*self._rows],
             "batch_order": self._batch_order(),
             "stacks": [one.facts() for one in self._stacks],
@@ -96,7 +108,7 @@ class FramedEngine:
         return EngineState(arrays, facts)
 
     def _batch_order(self) -> list[str]:
-        """For each seed, the hash of the order of examples in the evaluated epochs."""
+        """For each seed, the hash of the order of examples at the last evaluation."""
         return [*self._order_hashes[-1].values()] if self._order_hashes else []
 
     def _restore(self, state: EngineState) -> None:
@@ -107,20 +119,23 @@ class FramedEngine:
             raise ValueError("it is not what bnreg writes") from error
 
     def _continue_from(self, state: EngineState) -> None:
-        epochs, steps, rows = (state.facts[name] for name in ("epochs", "steps_in_epoch", "rows"))
+        num_evaluated, steps, rows = (state.facts[name] for name in ("evaluated", "steps", "rows"))
+        moments = self._moments[:num_evaluated]
+        following = self._moments[num_evaluated:][:1]
         if not (
-            epochs in range(self._shard.settings.training.epochs + 1)
-            and steps in range(self._program.order.num_steps + 1)
+            num_evaluated == len(moments)
+            and steps in range(max((one.step for one in moments), default=0), (moments + following)[-1].step + 1)
         ):
-            raise ValueError("its steps are beyond the last epoch")
+            raise ValueError("its steps are not between two evaluations")
         if len(state.facts["stacks"]) != len(self._stacks):
             raise ValueError("it has another number of stacks")
-        self._epochs, self._steps_in_epoch, self._rows = epochs, steps, [*rows]
-        for epoch in range(1, self._epochs + 1):  # a partial hash cannot be saved, so the orders are hashed again
-            self._program.order.of_epoch(epoch)
+        self._steps, self._rows = steps, [*rows]
+        for moment in moments:
+            self._program.order.begin(moment.epoch)
             self._order_hashes.append(self._program.order.hashes())
         if state.facts["batch_order"] != self._batch_order():
             raise ValueError("its examples came in another order")
+        self._program.order.begin(math.ceil(steps / self._steps_per_epoch))
         by_replica: dict[ReplicaId, list[Row]] = defaultdict(list)
         for row in rows:
             by_replica[ReplicaId(*map(row.get, ReplicaId._fields))].append(row)
@@ -129,6 +144,6 @@ class FramedEngine:
             arrays = {
                 name.removeprefix(prefix): values for name, values in state.arrays.items() if name.startswith(prefix)
             }
-            one.restore(arrays, facts, by_replica, self._program.sets, num_epochs=epochs, num_steps=self.num_steps)
+            one.restore(arrays, facts, by_replica, self._program.sets, moments, num_steps=steps)
         if sum(one.num_replicas for one in self._stacks) < len(by_replica):
             raise ValueError("it has rows of other networks")

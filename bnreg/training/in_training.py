@@ -5,6 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from bnreg.budget import Moment
 from bnreg.names import ReplicaId
 from bnreg.training.engines import Evaluated, TrainableStack
 from bnreg.training.keeping import Keeper, Sets
@@ -48,9 +49,9 @@ class StackInTraining:
         """Evaluate all replicas; nothing is recorded yet, so this may be stopped halfway."""
         return self.stack.evaluate(sets)
 
-    def note(self, epoch: int, evaluated: Evaluated) -> list[Row]:
-        """Record an epoch's evaluation; return a row for each replica that has not stopped."""
-        noted = (record.add(epoch, one) for record, one in zip(self._records, evaluated.metrics, strict=True))
+    def note(self, moment: Moment, evaluated: Evaluated) -> list[Row]:
+        """Record an evaluation; return a row for each replica that has not stopped."""
+        noted = (record.add(moment, one) for record, one in zip(self._records, evaluated.metrics, strict=True))
         rows = [row for row in noted if row]
         self._keeper.keep(evaluated.correct)
         return rows
@@ -61,7 +62,7 @@ class StackInTraining:
         Args:
             result: The shard's result, which is extended.
             sets: The examples of each split.
-            order_hashes: For each epoch, by seed: the hash of the order of examples up to its end.
+            order_hashes: For each evaluation, by seed: the hash of the order of examples in all epochs begun.
         """
         with self.stack.preserved():
             by_population = self._keeper.finish(sets)
@@ -73,7 +74,7 @@ class StackInTraining:
         }
         for record, weights, metrics in zip(self._records, self._weight_hashes, by_population, strict=True):
             result.tables["summary"].append(record.summary(metrics) | cost)
-            order = order_hashes[record.num_epochs - 1][record.replica.seed]
+            order = order_hashes[record.num_evaluations - 1][record.replica.seed]
             result.pairing.append(Proof(record.replica, weights, order, record.num_epochs))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -90,8 +91,8 @@ class StackInTraining:
         facts: Mapping[str, Any],
         rows: Mapping[ReplicaId, Sequence[Row]],
         sets: Sets,
+        moments: Sequence[Moment],
         *,
-        num_epochs: int,
         num_steps: int,
     ) -> None:
         """Continue from a state.
@@ -101,7 +102,7 @@ class StackInTraining:
             facts: As ``facts`` returned.
             rows: The rows of each replica so far.
             sets: The examples of each split.
-            num_epochs: Number of evaluated epochs.
+            moments: The moments of the evaluations so far.
             num_steps: Number of optimiser steps done.
 
         Raises:
@@ -109,14 +110,14 @@ class StackInTraining:
         """
         if facts["initial_weights"] != self._weight_hashes:
             raise ValueError("its networks began with other weights")
-        names = self.stack.metric_names(sets) | {*ReplicaId._fields, "epoch"}
+        names = self.stack.metric_names(sets) | {*ReplicaId._fields, *Moment._fields}
         for record in self._records:
             mine = rows.get(record.replica, ())
             if any(row.keys() != names for row in mine):
                 raise ValueError("its rows have other metrics")
-            record.add_again(mine)
-            if len(mine) != num_epochs and not record.stopped:
-                raise ValueError("it lacks the rows of an epoch")
+            record.add_again(moments, mine)
+            if len(mine) > len(moments) or (len(mine) < len(moments) and not record.stopped):
+                raise ValueError("it does not have the rows of its evaluations")
         self._keeper.restore(arrays, sets["test"].indices.shape[1])
         self.stack.restore(arrays, num_steps)
         self.seconds = float(facts["seconds"])

@@ -34,7 +34,7 @@ class Keeper:
         self._correct: dict[int, NDArray[np.bool_]] = {}
 
     def keep(self, test_correct: NDArray[np.bool_]) -> None:
-        """Keep, after an epoch, what each replica's final network may need.
+        """Keep, after an evaluation, what each replica's final network may need.
 
         Args:
             test_correct: Whether each test example is classified correctly, shape (R, n).

@@ -22,14 +22,14 @@ class StepsDone:
 
 
 @dataclass(frozen=True)
-class EpochDone:
-    """All replicas of the shard have been evaluated after an epoch.
+class EvaluationDone:
+    """All replicas of the shard have been evaluated.
 
     Attributes:
         shard: Index of the shard.
-        epoch: Counted from 1.
+        epoch: The epoch that the last step belongs to, counted from 1.
         steps: Optimiser steps done, counted from the shard's start.
-        rows: One per replica that is still recorded: point_index, arm, seed, epoch and the metrics of each split.
+        rows: One per replica that is still recorded: point_index, arm, seed, epoch, step and each split's metrics.
     """
 
     shard: int
@@ -45,7 +45,7 @@ class ShardDone:
     shard: int
 
 
-Progressed = StepsDone | EpochDone | ShardDone
+Progressed = StepsDone | EvaluationDone | ShardDone
 
 
 class Weights(NamedTuple):
@@ -53,7 +53,7 @@ class Weights(NamedTuple):
 
     Attributes:
         replica: The replica.
-        epoch: The epoch after which the replica had these weights.
+        epoch: The epoch in which the replica had these weights.
         arrays: Parameters and statistics by name, e.g. ``linear0.weight`` of shape (outputs, inputs).
     """
 
@@ -69,7 +69,7 @@ class Proof(NamedTuple):
         replica: The replica.
         initial_weights: Hash of its initial weights.
         batch_order: Hash of the order of its examples over all its epochs.
-        epochs: Number of its epochs.
+        epochs: Number of its epochs; the last one may be incomplete.
     """
 
     replica: ReplicaId
@@ -95,8 +95,8 @@ class ShardResult:
 
     Attributes:
         tables: Name → rows; each row begins with the columns of its ``ReplicaId``. ``metrics`` has the rows of all
-            epochs, ``summary`` one per replica: its status, final and best metrics, seconds, parameters. Each table
-            becomes a CSV file of the run.
+            evaluations, ``summary`` one per replica: its status, final and best metrics, seconds, parameters. Each
+            table becomes a CSV file of the run.
         pairing: One proof per replica: what it was trained from.
         correct: For each replica, flags for the test examples that it classifies correctly, eight to a byte.
         weights: The weights of the replicas whose config asks to keep them.

@@ -36,18 +36,27 @@ class Order:
         self._splits = [split(num_train, settings.train_size, settings.validation_size, seed) for seed in seeds]
         self.num_steps = num_batches(len(self._splits[0].train), self.batch_size, drop_single=drop_single)
         self._hashes = [hashlib.sha256() for _ in seeds]
+        self._epoch = 0  # the last one begun, and its order
+        self._order = np.zeros((0, 0), np.int64)
 
     def of_epoch(self, epoch: int) -> npt.NDArray[np.int64]:
-        """Each seed's order of examples in an epoch, shape (S, examples); it is also added to the hashes.
+        """Each seed's order of examples in an epoch, shape (S, examples); the epoch is begun, if it is not yet.
 
         Args:
-            epoch: Counted from 1.
+            epoch: Counted from 1: the last one begun, or a later one.
         """
-        orders = [epoch_order(s.train, seed, epoch) for s, seed in zip(self._splits, self._seeds, strict=True)]
-        order = np.stack(orders)[:, : self.num_steps * self.batch_size].astype("<i8")
-        for order_hash, row in zip(self._hashes, order, strict=True):
-            order_hash.update(row.tobytes())
-        return order
+        self.begin(epoch)
+        assert epoch == self._epoch
+        return self._order
+
+    def begin(self, epoch: int) -> None:
+        """Begin all epochs up to this one: their orders are added to the hashes."""
+        for number in range(self._epoch + 1, epoch + 1):
+            orders = [epoch_order(s.train, seed, number) for s, seed in zip(self._splits, self._seeds, strict=True)]
+            self._order = np.stack(orders)[:, : self.num_steps * self.batch_size].astype("<i8")
+            for order_hash, row in zip(self._hashes, self._order, strict=True):
+                order_hash.update(row.tobytes())
+        self._epoch = max(self._epoch, epoch)
 
     def hashes(self) -> dict[int, str]:
         """Seed → SHA-256 over the indices of all epochs begun so far."""

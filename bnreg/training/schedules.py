@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bnreg.budget import Budget
 from bnreg.config.schema import Schedule
 
 
@@ -43,13 +44,13 @@ SCHEDULES: dict[str, ScheduleKind] = {
 }
 
 
-def lr_factor(schedule: Schedule, step: int, steps_per_epoch: int, epochs: int) -> float:
+def lr_factor(schedule: Schedule, step: int, budget: Budget) -> float:
     """The factor on the learning rate at a step; steps count from 0.
 
     During the warm-up it rises linearly and reaches 1 at the last warm-up step.
     """
-    warmup_steps = schedule.warmup_epochs * steps_per_epoch
+    warmup_steps = schedule.warmup_epochs * budget.steps_per_epoch
     if step + 1 < warmup_steps:
         return (step + 1) / warmup_steps
-    progress = max(0.0, step - warmup_steps) / max(1.0, epochs * steps_per_epoch - warmup_steps)
-    return SCHEDULES[schedule.name].factor(progress, step // steps_per_epoch, schedule)
+    progress = max(0.0, step - warmup_steps) / max(1.0, budget.num_steps - warmup_steps)
+    return SCHEDULES[schedule.name].factor(progress, step // budget.steps_per_epoch, schedule)

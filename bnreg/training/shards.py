@@ -43,7 +43,7 @@ class Shard:
 
     @property
     def settings(self) -> Settings:
-        """The settings that all cells share (data, batches and epochs), taken from the first cell."""
+        """The settings that all cells share (data, length of training, evaluations), taken from the first cell."""
         return self.stacks[0][0].settings
 
     @property
@@ -157,8 +157,9 @@ def plan_shards(
 
 
 def _feed(cell: Cell) -> Hashable:
-    """The key that cells must share to read the same batches for the same number of epochs."""
-    return cell.settings.data, cell.settings.training.epochs
+    """The key that cells must share to read the same batches for as long, and to be evaluated together."""
+    training = cell.settings.training
+    return cell.settings.data, training.epochs, training.steps, training.evaluate
 
 
 def _grouped(cells: Iterable[Cell], key: Callable[[Cell], Hashable]) -> list[list[Cell]]:

@@ -225,7 +225,7 @@ def test_runs_and_patterns_sort_by_their_numbers(bnreg, make_run):
         ),
         (["--baseline", "optimizer.lr="], "--baseline optimizer.lr=: expected a value after ="),
         (["--at", "epoch=9"], f"--at epoch=9: {made_name('a')}: was trained for 2 epochs"),
-        (["--at", "epoch=0"], "--at: 'epoch=0': expected best, last or epoch=N"),
+        (["--at", "epoch=0"], "--at: 'epoch=0': expected best, last, last=N, epoch=N or step=N"),
         (["--at", "best"], f"--at best: {made_name('a')}: no validation split, and the test set selects"),
         (["--fail-if", "bn is bad"], "--fail-if 'bn is bad': expected ARM < ARM"),
         (["--fail-if", "dropout < plain"], "--fail-if: dropout and plain were not compared (compared: bn with plain)"),

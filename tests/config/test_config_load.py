@@ -142,6 +142,8 @@ def test_the_resolved_config_is_complete_and_keeps_what_was_written(tmp_path):
         },
         "training": {
             "epochs": 5,
+            "steps": None,
+            "evaluate": {"at": "regular", "every_steps": None},
             "penalty": {"kind": "none", "strength": 0.0, "on": ["weights"]},
             "early_stopping": None,
             "measure": [],

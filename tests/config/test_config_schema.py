@@ -70,6 +70,9 @@ REFUSED = {
     "model: {dropout: 1}": "model.dropout: expected a number less than 1, got 1",
     "model: {init: {scheme: hee}}": "model.init.scheme: unknown scheme 'hee'; did you mean 'he'? "
     "(choices: he, normal, torch)",
+    "training: {evaluate: {at: log, every_steps: 5}}": "training.evaluate.every_steps: logarithmic moments need no "
+    "number of steps between them; use at: regular",
+    "training: {evaluate: 100}": "training.evaluate: expected a mapping, got 100; for example {at: log}",
     "model: {init: {std: 0.1}}": "model.init.std: std does not belong to torch (it belongs to: normal)",
     "model: {init: {gain: 0}}": "model.init.gain: expected a number greater than 0, got 0",
     "model: {init: {gian: 1}}": "model.init: unknown key 'gian'; did you mean 'gain'? (choices: scheme, gain, std)",
@@ -361,6 +364,8 @@ def test_the_defaults_are_the_documented_ones():
         },
         "training": {
             "epochs": 5,
+            "steps": None,
+            "evaluate": {"at": "regular", "every_steps": None},
             "penalty": {"kind": "none", "strength": 0.0, "l1_share": 0.5, "on": ("weights",)},
             "early_stopping": None,
             "measure": (),

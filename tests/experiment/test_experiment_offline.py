@@ -18,4 +18,4 @@ def test_every_committed_config_can_train_without_a_network(config, tmp_path, mo
     assert {dataset.name for dataset in plan.datasets.values()} == {"mnist_5k"}
     assert len([line for line in lines if line.startswith("warning: ")]) == 1
     assert plan.num_replicas > 0
-    assert all(plan.num_steps(shard) > 0 for shard in plan.shards)
+    assert all(plan.budget(shard).num_steps > 0 for shard in plan.shards)

@@ -117,7 +117,7 @@ def test_splits_differ_in_their_dashes(validation):
 def test_a_run_without_measurements_has_no_chart():
     view = make_view()
     view.metrics[["train_loss", "train_accuracy", "test_loss", "test_accuracy"]] = math.nan
-    with pytest.raises(UserError, match="nothing to draw: every replica diverged in its first epoch"):
+    with pytest.raises(UserError, match="nothing to draw: every replica diverged before its first evaluation"):
         curves(view)
 
 
@@ -135,7 +135,7 @@ def test_lines_are_means_and_bands_reach_from_the_lowest_to_the_highest_seed():
     loss, accuracy = drawn(view)
     at = view.metrics[(view.metrics["arm"] == "bn") & (view.metrics["epoch"] == 3)]
     for frame, column, unit in ((loss, "test_loss", 1), (accuracy, "test_accuracy", 100)):
-        row = frame[(frame["arm"] == "bn") & (frame["epoch"] == 3) & (frame["split"] == "test")].iloc[0]
+        row = frame[(frame["arm"] == "bn") & (frame["time"] == 3) & (frame["split"] == "test")].iloc[0]
         expected = [at[column].mean() * unit, at[column].min() * unit, at[column].max() * unit]
         assert row[["mean", "low", "high"]].tolist() == pytest.approx(expected, abs=1e-5)
     assert "mean of 10 seeds; band: lowest to highest seed" in titles(view)
@@ -146,8 +146,8 @@ def test_diverged_epochs_are_left_out_and_the_chart_says_so():
     view = make_view(num_seeds=2, diverged=(("bn", 0), ("bn", 1), ("plain", 1)))
     loss, _ = drawn(view)
     assert not loss.isna().any(axis=None)
-    assert loss[loss["arm"] == "bn"]["epoch"].max() == 1
-    assert loss[loss["arm"] == "plain"]["epoch"].max() == 5
+    assert loss[loss["arm"] == "bn"]["time"].max() == 1
+    assert loss[loss["arm"] == "plain"]["time"].max() == 5
     assert "3 diverged replicas: drawn while finite" in titles(view)
 
 

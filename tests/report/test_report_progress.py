@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from bnreg.budget import Budget
 from bnreg.experiment import standing
 from bnreg.experiment.standing import Track
 from bnreg.report.progress import Progress
-from bnreg.training.messages import EpochDone, ShardDone, StepsDone
+from bnreg.training.messages import EvaluationDone, ShardDone, StepsDone
 
 STEPS_PER_EPOCH = 100
 
@@ -30,7 +31,7 @@ def make_console(*, is_terminal=False):
 
 
 def make_progress(console, *num_epochs, num_replicas=4):
-    tracks = [Track(num_replicas, epochs, epochs * STEPS_PER_EPOCH) for epochs in num_epochs]
+    tracks = [Track(num_replicas, Budget(epochs, None, None, False, STEPS_PER_EPOCH)) for epochs in num_epochs]
     return Progress(console, "bn_vs_plain", ["bn", "plain"], tracks)
 
 
@@ -40,7 +41,7 @@ def epoch_done(epoch, shard=0, *, bn=0.95, plain=0.93):
         {"point_index": 0, "arm": arm, "seed": seed, "epoch": epoch, "test_accuracy": accuracy}
         for arm, seed, accuracy in accuracies
     ]
-    return EpochDone(shard, epoch, epoch * STEPS_PER_EPOCH, rows)
+    return EvaluationDone(shard, epoch, epoch * STEPS_PER_EPOCH, rows)
 
 
 def last_frame(console):

@@ -35,6 +35,10 @@ TRAINED = {
     "compare: {metric: test_loss, smallest_effect: {test_accuracy: 0.3pp, test_loss: 0.01}}",
     "rounds": "arms: {a: null, b: {model: {norm: batch}}}\nbaseline: b\n"
     "seeds: {until: decided, from: 6, step: 1, at_most: 6}",
+    "steps": "seeds: 1\ntraining: {steps: 3, evaluate: {every_steps: 2}}\n"
+    "data: {dataset: mnist_5k, train_size: 101, batch_size: 50}\nmodel: {hidden: [4], norm: batch}",
+    "logarithmic steps": "seeds: 1\ntraining: {epochs: 4, evaluate: {at: log}}\nsweep: {data.batch_size: [10, all]}",
+    "arms that train for different times": "arms: {a: null, b: {training: {steps: 3}}}\nbaseline: b\nseeds: 1",
     "early stopping": "seeds: 2\ntraining: {epochs: 9, early_stopping: {patience: 1, min_delta: 1}}\n"
     "data: {dataset: mnist_5k, validation_size: 3950, train_size: 50, batch_size: 50}",
 }
@@ -50,6 +54,21 @@ def test_what_bnreg_trains_is_consistent(text, tmp_path):
     }
     lines = [f"{key}: {value}" for key, value in base.items() if f"\n{key}:" not in text]
     assert len(read_run(train_here(tmp_path, "\n".join([*lines, text]))).summary["arm"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(",1,10,", ",1,11,"), (",2,40,", ",3,40,"), ("run,0,2,40,", "run,0,2,45,")], ids=str
+)
+def test_moments_at_which_no_network_was_evaluated_are_damage(tmp_path, old, new):
+    text = "data: {dataset: mnist_5k, train_size: 100, batch_size: 5}\nmodel: {hidden: [4]}\nseeds: 1\nname: run\n"
+    path = train_here(tmp_path, f"{text}training: {{steps: 40, evaluate: {{every_steps: 10}}}}")
+    metrics = (path / "metrics.csv").read_text()
+    arm = metrics.splitlines()[1].split(",")[0]
+    changed = metrics.replace(old.replace("run", arm), new.replace("run", arm))
+    assert changed != metrics
+    reseal(path, "metrics.csv", changed.encode())
+    with pytest.raises(UnreadableRunError, match=r"metrics\.csv: damaged run: its rows are not those"):
+        read_run(path)
 
 
 def test_every_field_of_a_record_is_checked():

@@ -29,7 +29,7 @@ def state_in_training(shard=SHARD):
         patch.setattr(frame, "REPORT_SECONDS", -1.0)
         it = make_engine("torch", shard, TINY, "cpu")
         for _ in it.train():
-            if it._epochs == 1 and it._steps_in_epoch == 2:
+            if it.num_steps == 5:
                 break
         state = it.state()
     return EngineState(state.arrays, json.loads(json.dumps(state.facts)))
@@ -55,11 +55,12 @@ def array_of(state, part):
 REFUSED = {
     "no facts": lambda state: state.facts.clear(),
     "no arrays": lambda state: state.arrays.clear(),
-    "an epoch beyond the last": lambda state: state.facts.update(epochs=4),
-    "half an epoch": lambda state: state.facts.update(epochs=1.5),
-    "a negative step": lambda state: state.facts.update(steps_in_epoch=-1),
-    "a step beyond the epoch": lambda state: state.facts.update(steps_in_epoch=4),
-    "more epochs than rows": lambda state: state.facts.update(epochs=2),
+    "an evaluation beyond the last": lambda state: state.facts.update(evaluated=4),
+    "half an evaluation": lambda state: state.facts.update(evaluated=1.5),
+    "a negative step": lambda state: state.facts.update(steps=-1),
+    "a step before the last evaluation": lambda state: state.facts.update(steps=2),
+    "a step beyond the next evaluation": lambda state: state.facts.update(steps=7),
+    "more evaluations than rows": lambda state: state.facts.update(evaluated=2, steps=6),
     "other initial weights": lambda state: state.facts["stacks"][0]["initial_weights"].reverse(),
     "another order of examples": lambda state: state.facts["batch_order"].reverse(),
     "a row too few": lambda state: state.facts["rows"].pop(),

@@ -119,7 +119,7 @@ def test_gradients_are_those_of_autograd_in_float64(tiny, activation, placement)
     x = torch.from_numpy(tiny.train_images[indices]).flatten(1).double()[None] / 255
     y = torch.from_numpy(tiny.train_labels[indices])
     cross_entropy(network.train()(x)[0], y).backward()
-    for _ in made.train(1, skip=0):
+    for _ in made.train(1, 0, made.order.num_steps):
         pass
     after = stack.state_of(0)
     for name, parameter in network.layers.named_parameters():

@@ -8,6 +8,7 @@ from support.stacks import BN, CNN, CPU, PLAIN, make_engine, make_stack, run
 from support.torch_oracle import as_torch, assert_same_state
 from torch import nn
 
+from bnreg.budget import Budget
 from bnreg.config.schema import Optimizer, Schedule
 from bnreg.data import Dataset
 from bnreg.nn import evaluation
@@ -15,7 +16,7 @@ from bnreg.nn.activations import ACTIVATIONS
 from bnreg.nn.evaluation import evaluate
 from bnreg.nn.examples import Examples
 from bnreg.nn.norms import NORMS
-from bnreg.training.messages import EpochDone
+from bnreg.training.messages import EvaluationDone
 from bnreg.training.schedules import lr_factor
 from bnreg.training.shards import Shard, architecture, estimate_bytes, plan_shards
 from bnreg.training.stacked.feed import Feed
@@ -30,6 +31,11 @@ def assert_same_metrics(rows, others):
         for name, value in row.items():
             if isinstance(value, float):
                 assert value == pytest.approx(others[key][name], rel=1e-9, abs=1e-12), (key, name)
+
+
+def evaluated_after(engine):
+    """The steps after which it evaluates."""
+    return [message.steps for message in engine.train() if isinstance(message, EvaluationDone)]
 
 
 ARMS = [
@@ -278,12 +284,16 @@ def test_a_last_batch_of_one_is_skipped_in_every_arm(tiny):
     cells = [make_cell("bn", model=BN, data=data), make_cell("plain", model=PLAIN, data=data)]
     (shard,) = plan_shards(cells, (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
     steps = [
-        message.steps for message in make_engine("torch", shard, tiny, "cpu").train() if isinstance(message, EpochDone)
+        message.steps
+        for message in make_engine("torch", shard, tiny, "cpu").train()
+        if isinstance(message, EvaluationDone)
     ]
     assert steps == [1, 2]
     (shard,) = plan_shards(cells[1:], (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
     steps = [
-        message.steps for message in make_engine("torch", shard, tiny, "cpu").train() if isinstance(message, EpochDone)
+        message.steps
+        for message in make_engine("torch", shard, tiny, "cpu").train()
+        if isinstance(message, EvaluationDone)
     ]
     assert steps == [2, 4]
 
@@ -401,7 +411,8 @@ def test_a_validation_split_is_measured_and_never_trained_on():
     ids=["constant", "warm-up", "step", "cosine", "flat cosine", "cosine after warm-up", "step after warm-up"],
 )
 def test_a_schedule_takes_its_known_values(schedule, expected):
-    assert [lr_factor(schedule, step, steps_per_epoch=2, epochs=4) for step in range(8)] == pytest.approx(expected)
+    budget = Budget(4, None, None, False, steps_per_epoch=2)
+    assert [lr_factor(schedule, step, budget) for step in range(8)] == pytest.approx(expected)
 
 
 def test_every_optimiser_has_its_oracle():

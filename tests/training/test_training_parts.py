@@ -10,6 +10,7 @@ from support.cells import make_cell, make_tiny
 from support.stacks import BN, CPU, PLAIN, make_stack, run
 from torch import nn
 
+from bnreg.budget import Moment
 from bnreg.data import epoch_order, split
 from bnreg.metrics import cross_entropy
 from bnreg.nn import evaluation
@@ -185,7 +186,9 @@ def record(losses, *, num_classes=4, **early_stopping):
     for epoch, loss in enumerate(losses, 1):
         # The test metrics would choose another epoch; they must not be used.
         metrics = {"train_loss": loss, "validation_loss": loss, "validation_accuracy": 1 / (1 + loss)}
-        rows.append(it.add(epoch, metrics | {"test_loss": float(epoch), "test_accuracy": 1 / epoch}))
+        rows.append(
+            it.add(Moment(epoch, 10 * epoch), metrics | {"test_loss": float(epoch), "test_accuracy": 1 / epoch})
+        )
     return it, [row for row in rows if row]
 
 
@@ -252,7 +255,7 @@ def test_a_summary_without_a_validation_split_has_no_best_epoch(tiny):
 def test_a_replica_that_fails_on_any_split_has_diverged(bad):
     """A test image may overflow even if no training image does; the CSV contains no such numbers."""
     it = ReplicaRecord(make_cell(), 0, num_classes=4)
-    row = it.add(1, {"train_loss": 5.0, "train_accuracy": 0.5, "test_loss": bad, "test_accuracy": 0.5})
+    row = it.add(Moment(1, 10), {"train_loss": 5.0, "train_accuracy": 0.5, "test_loss": bad, "test_accuracy": 0.5})
     assert row["test_loss"] is row["train_loss"] is None
     assert it.summary({})["status"] == "diverged"
     assert it.summary({})["final_test_accuracy"] == 0.25

@@ -39,6 +39,15 @@ CASES = {
             training={"epochs": 5, "early_stopping": STOPPING, "weights": "best"},
         )
     ],
+    "a number of steps, evaluated within the epochs": [
+        make_cell(
+            model=BN | {"dropout": 0.3, "dropout_placement": "last_layer"},
+            data=DATA,
+            optimizer={"schedule": {"name": "cosine"}},
+            training={"steps": 7, "evaluate": {"every_steps": 2}, "early_stopping": STOPPING, "weights": "best"},
+        )
+    ],
+    "logarithmic evaluations": [make_cell(model=PLAIN, data=DATA, training={"evaluate": {"at": "log"}})],
     "a network that diverges": [make_cell(model=PLAIN, data=DATA, optimizer={"name": "sgd", "lr": 1e9})],
     "feature maps": [make_cell(model=CNN | {"norm": "batch"}, data=DATA, training={"weights": "last"})],
 }
@@ -143,7 +152,7 @@ def test_a_stop_takes_effect_between_two_chunks_of_any_long_loop(tiny, monkeypat
         "torch", shard_of([make_cell(model=BN, training={"measure": ("input_gradient",)})]), tiny, "cpu"
     )
     with pytest.raises(stopping.StoppedError):
-        stack._evaluate()
+        stack._evaluate(stack._moments[0])
 
 
 def test_a_shard_that_another_process_has_finished_meanwhile_is_not_trained_again(tiny, tmp_path):

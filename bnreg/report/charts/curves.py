@@ -16,13 +16,13 @@ from bnreg.report.charts.drawing import DASHES, SHAPES, arm_color, themed
 from bnreg.wording import counted, point_label, told_apart
 
 MAX_POINTS = 12
-MAX_EPOCHS_WITH_MARKS = 12
+MAX_TIMES_WITH_MARKS = 12
 MAX_LINEAR_RATIO = 1e4  # on a linear axis, curves farther apart than this lie on the axis
 MAX_DECADES = 8  # ticks on a logarithmic axis
 
 
 def curves(view: RunView) -> alt.VConcatChart:
-    """The lecture's figure: loss and accuracy by epoch for each arm, on each split.
+    """The lecture's figure: loss and accuracy by epoch or step for each arm, on each split.
 
     A line is the mean over the seeds; its band reaches from the lowest seed to the highest. A sweep has a row of
     panels for each of its first 12 points.
@@ -32,7 +32,7 @@ def curves(view: RunView) -> alt.VConcatChart:
     """
     points = learning_curves(view)
     if not points:
-        raise UserError(f"{view.id}: nothing to draw: every replica diverged in its first epoch")
+        raise UserError(f"{view.id}: nothing to draw: every replica diverged before its first evaluation")
     shown = points[:MAX_POINTS]
     figure = alt.vconcat(*(_row(view, point, spreads) for point, spreads in shown), spacing=28)
     return themed(figure, f"{view.name}: {view.dataset_label}", _reading_notes(view, len(shown), len(points)))
@@ -74,8 +74,8 @@ def _panel(view: RunView, spreads: pd.DataFrame, measure: str) -> alt.LayerChart
     else:
         data[SPREAD] = data[SPREAD].round(5)
         y = {"title": title, "scale": alt.Scale(zero=False)}
-    is_bars = view.metrics["epoch"].nunique() == 1
-    layers = _bars(data, _split_scale(view, SHAPES), [*names.values()]) if is_bars else _lines(view, data)
+    is_bars = view.metrics[view.clock].nunique() == 1
+    layers = _bars(view, data, _split_scale(view, SHAPES), [*names.values()]) if is_bars else _lines(view, data)
     low, mean = (alt.Y(f"{name}:Q", **y) for name in ("low", "mean"))
     color = arm_color([*names.values()])
     spread, *means = (layer.encode(color=color) for layer in layers)
@@ -91,20 +91,21 @@ def _decades(smallest: float, largest: float) -> alt.Axis:
 
 
 def _lines(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
-    """A band and a line over the epochs, with marks if there are few epochs or if a line would be just a dot."""
-    first, last = int(view.metrics["epoch"].min()), view.num_epochs
-    has_few_epochs = last <= MAX_EPOCHS_WITH_MARKS
+    """A band and a line over the epochs or steps, with marks if there are few or if a line would be just a dot."""
+    times = sorted(view.metrics[view.clock].unique().tolist())
+    has_few = len(times) <= MAX_TIMES_WITH_MARKS
     # By default, Vega puts ticks on half epochs if there are two or three epochs, and rounds their labels.
-    ticks: dict[str, Any] = {"values": [*range(first, last + 1)]} if has_few_epochs else {"tickMinStep": 1}
-    x = alt.X(
-        "epoch:Q",
-        axis=alt.Axis(format="d", grid=False, **ticks),
-        scale=alt.Scale(domain=[first, last], nice=False, padding=8),
-    )
+    ticks: dict[str, Any] = {"values": times} if has_few and view.is_by_epochs else {"tickMinStep": 1}
+    scale = alt.Scale(domain=[times[0], times[-1]], nice=False, padding=8)
+    if view.is_logarithmic:
+        scale.type = "log"
+        decades = range(math.ceil(math.log10(times[-1])))
+        ticks = {"values": [factor * 10**power for power in decades for factor in (1, 3)]}
+    x = alt.X("time:Q", title=view.clock, axis=alt.Axis(format=",d", grid=False, **ticks), scale=scale)
     dash = alt.StrokeDash("split:N", scale=_split_scale(view, DASHES), legend=alt.Legend(symbolSize=350))
-    marked = data if has_few_epochs else data[data["num_epochs"] == 1]
-    chart = alt.Chart(data.drop(columns="num_epochs")).encode(x=x)
-    marks = alt.Chart(marked.drop(columns="num_epochs")).encode(x=x, detail="split:N")
+    marked = data if has_few else data[data["num_times"] == 1]
+    chart = alt.Chart(data.drop(columns="num_times")).encode(x=x)
+    marks = alt.Chart(marked.drop(columns="num_times")).encode(x=x, detail="split:N")
     return [
         chart.mark_area(opacity=0.15, aria=False),
         chart.mark_line(strokeWidth=2).encode(strokeDash=dash),
@@ -112,10 +113,10 @@ def _lines(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
     ]
 
 
-def _bars(data: pd.DataFrame, splits: alt.Scale, arms: list[str]) -> list[alt.Chart]:
-    """For a single epoch: a bar and a mark, the arms side by side."""
-    chart = alt.Chart(data.drop(columns="num_epochs")).encode(
-        x=alt.X("epoch:O", axis=alt.Axis(labelAngle=0)), xOffset=alt.XOffset("arm:N", sort=arms)
+def _bars(view: RunView, data: pd.DataFrame, splits: alt.Scale, arms: list[str]) -> list[alt.Chart]:
+    """For a single evaluation: a bar and a mark, the arms side by side."""
+    chart = alt.Chart(data.drop(columns="num_times")).encode(
+        x=alt.X("time:O", title=view.clock, axis=alt.Axis(labelAngle=0)), xOffset=alt.XOffset("arm:N", sort=arms)
     )
     shape = alt.Shape("split:N", scale=splits)
     return [

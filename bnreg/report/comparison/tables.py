@@ -15,6 +15,7 @@ from bnreg.analysis.comparison import RUNNING_ACCURACY, Block
 from bnreg.analysis.groups import ReplicaGroup, distinct
 from bnreg.analysis.interactions import interactions_of
 from bnreg.analysis.judged import Comparison, Side
+from bnreg.analysis.run_view import RunView
 from bnreg.metrics import label_of, metric_of
 from bnreg.report.comparison.interactions import interactions_grid
 from bnreg.report.comparison.notes import notes_on, other_effects
@@ -155,17 +156,25 @@ def title(block: Block) -> RenderableType:
     )
 
 
+def _lengths(views: Sequence[RunView]) -> str:
+    """How long the networks of some runs trained."""
+    epochs = sorted({view.num_epochs for view in views})
+    if len(epochs) > 1 and all(view.is_by_epochs for view in views):
+        return f"{epochs[0]} to {epochs[-1]} epochs"
+    return ", ".join(distinct(view.length for view in views))
+
+
 def _facts(block: Block) -> list[str]:
     datasets = distinct(view.dataset_label for view in block.views)
-    epochs = sorted({view.num_epochs for view in block.views})
     seeds = {replica.seed for group in block.groups for replica in group.replicas}
     facts = [
         ", ".join(datasets),
-        counted(epochs[0], "epoch") if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs",
+        _lengths(block.views),
         counted(len(seeds), "seed"),
     ]
     if block.question.at != "last":
-        facts.append(f"at {block.question.at.replace('=', ' ')}")
+        kind, _, number = block.question.at.partition("=")
+        facts.append(f"mean of the last {number} evaluations" if kind == "last" else f"at {kind} {number}".rstrip())
     if len(block.views) == 1:
         view = block.views[0]
         facts += [counted(len(view.info.looks), "look")] if view.is_sequential else []

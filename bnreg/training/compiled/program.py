@@ -74,17 +74,12 @@ class CompiledProgram:
             np.concatenate([stack.networks[seed::num_seeds] for stack in self.stacks]),
         )
 
-    def train(self, epoch: int, *, skip: int) -> Iterator[StepsTrained]:
-        """Train on an epoch's batches, and stop for a moment after some steps.
-
-        Args:
-            epoch: Counted from 1.
-            skip: Number of batches to skip because they were read before.
-        """
+    def train(self, epoch: int, first: int, end: int) -> Iterator[StepsTrained]:
+        """Train on some of an epoch's batches, and stop for a moment after some steps; see ``engines.Program``."""
         order = self.order.of_epoch(epoch)
-        for first in range(skip, self.order.num_steps, self._steps_per_report):
-            num_steps = min(self._steps_per_report, self.order.num_steps - first)
-            yield StepsTrained(num_steps, self._train(order, epoch, first, num_steps))
+        for begin in range(first, end, self._steps_per_report):
+            num_steps = min(self._steps_per_report, end - begin)
+            yield StepsTrained(num_steps, self._train(order, epoch, begin, num_steps))
 
     def _train(self, order: np.ndarray, epoch: int, first: int, num_steps: int) -> list[float]:
         """Train all seeds on some batches of an epoch; return the seconds that each stack took."""

@@ -115,8 +115,8 @@ class CompiledStack:
         for i, cell in enumerate(self.cells):
             rule = rules[:, i]
             optimizer, penalty = cell.settings.optimizer, cell.settings.training.penalty
-            duration = (steps_per_epoch, cell.settings.training.epochs)
-            rule["lr"] = [[optimizer.lr * lr_factor(optimizer.schedule, int(step), *duration)] for (step,) in steps]
+            budget = cell.settings.training.budget(steps_per_epoch)
+            rule["lr"] = [[optimizer.lr * lr_factor(optimizer.schedule, int(step), budget)] for (step,) in steps]
             rule["optimizer"] = SGD if optimizer.name == "sgd" else ADAM
             rule["momentum"], rule["nesterov"] = optimizer.momentum, optimizer.nesterov
             rule["beta1"], rule["beta2"] = optimizer.betas

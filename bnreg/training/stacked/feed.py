@@ -46,16 +46,17 @@ class Feed:
             for split, indices in order.indices().items()
         }
 
-    def batches(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, epoch: int, first: int = 0, end: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the epoch's inputs of shape (S, batch, pixels) and labels of shape (S, batch).
 
         Args:
             epoch: Counted from 1.
-            skip: Number of its batches to skip because they were read before.
+            first: The first batch to yield, counted from 0.
+            end: The batch after the last; None for all.
         """
         order = torch.from_numpy(self.order.of_epoch(epoch)).to(self._device)
-        augment = self._augmentation.for_epoch(epoch, skip=min(skip * self.order.batch_size, order.shape[1]))
-        for indices in torch.split(order, self.order.batch_size, dim=1)[skip:]:
+        augment = self._augmentation.for_epoch(epoch, skip=min(first * self.order.batch_size, order.shape[1]))
+        for indices in torch.split(order, self.order.batch_size, dim=1)[first:end]:
             x, y = self._sets["train"].batch(indices)
             yield augment(x), y
 

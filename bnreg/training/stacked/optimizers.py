@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from bnreg.budget import Budget
     from bnreg.config.schema import Optimizer
     from bnreg.nn.network import StackedNetwork
 
@@ -185,15 +186,12 @@ class StackedOptimizer:
     Args:
         network: The stack.
         settings: One per cell, all for the same kind of optimiser.
-        steps_per_epoch: Optimiser steps per epoch, for the schedule.
-        epochs: Number of epochs, for the schedule.
+        budget: The length of training, for the schedule.
     """
 
-    def __init__(
-        self, network: StackedNetwork, settings: Sequence[Optimizer], *, steps_per_epoch: int, epochs: int
-    ) -> None:
+    def __init__(self, network: StackedNetwork, settings: Sequence[Optimizer], budget: Budget) -> None:
         self._kind = OPTIMIZERS[settings[0].name]
-        self._duration = (steps_per_epoch, epochs)
+        self._budget = budget
         self.num_steps = 0
         self._parameters = list(network.parameters())
         self._groups: list[ParameterGroup] = []
@@ -221,7 +219,7 @@ class StackedOptimizer:
         """Update the parameters with their gradients, then clear the gradients."""
         for group in self._groups:
             schedule = group.settings.schedule
-            lr = group.settings.lr * lr_factor(schedule, self.num_steps, *self._duration)
+            lr = group.settings.lr * lr_factor(schedule, self.num_steps, self._budget)
             self._kind.update(group, lr)
             group.write()
         self.num_steps += 1

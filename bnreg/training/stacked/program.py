@@ -38,11 +38,11 @@ class StackedProgram:
             for cells in shard.stacks
         ]
 
-    def train(self, epoch: int, *, skip: int) -> Iterator[StepsTrained]:
-        """Train on an epoch's batches, and stop for a moment after each."""
+    def train(self, epoch: int, first: int, end: int) -> Iterator[StepsTrained]:
+        """Train on some of an epoch's batches, and stop for a moment after each; see ``engines.Program``."""
         is_timed = self._device.type == "cpu"  # elsewhere a step returns before it is done
         start = time.perf_counter()
-        for x, y in self._feed.batches(epoch, skip=skip):
+        for x, y in self._feed.batches(epoch, first, end):
             seconds = []
             for stack in self.stacks:
                 before = time.perf_counter()

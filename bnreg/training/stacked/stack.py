@@ -75,8 +75,7 @@ class Stack:
         self.optimizer = StackedOptimizer(
             self.network,
             [cell.settings.optimizer for cell in cells],
-            steps_per_epoch=steps_per_epoch,
-            epochs=cells[0].settings.training.epochs,
+            self.settings.training.budget(steps_per_epoch),
         )
 
     def step(self, x: Tensor, y: Tensor) -> None:

@@ -18,7 +18,7 @@ from bnreg.experiment.collect import place_of
 from bnreg.experiment.plan import Plan, plan_experiment
 from bnreg.experiment.story import begin_experiment
 from bnreg.training.engines import ENGINES, Engine
-from bnreg.training.messages import EngineState, EpochDone
+from bnreg.training.messages import EngineState, EvaluationDone
 from bnreg.training.shards import Shard
 
 CONFIG = ROOT / "configs" / "bn_vs_plain.yaml"
@@ -66,26 +66,26 @@ def _of_shard(name: str, shard: Shard, dataset: Dataset, device: str, epochs: in
     seconds, last = _epochs(engine, epochs)
     state = before_evaluation(engine.state(), last.steps // last.epoch)
     evaluations = [_epochs(ENGINES[name].make(shard, dataset, device, state), 1)[0][0] for _ in range(NUM_EVALUATIONS)]
-    besides = statistics.median(evaluations)  # an epoch without its steps
+    evaluation, shuffling = statistics.median(evaluations), _shuffling(shard, dataset)
     start = time.perf_counter()
     engine.result()
     result = time.perf_counter() - start
-    return [one - besides for one in seconds], besides - _shuffling(shard, dataset), result
+    return [one - evaluation - shuffling for one in seconds], evaluation, result
 
 
 def before_evaluation(state: EngineState, steps_per_epoch: int) -> EngineState:
     """From the state after an epoch, one in which the next epoch's steps count as done: only its evaluation is left."""
-    return state._replace(facts=state.facts | {"steps_in_epoch": steps_per_epoch})
+    return state._replace(facts=state.facts | {"steps": state.facts["steps"] + steps_per_epoch})
 
 
-def _epochs(engine: Engine, number: int) -> tuple[list[float], EpochDone]:
+def _epochs(engine: Engine, number: int) -> tuple[list[float], EvaluationDone]:
     """Train some epochs: the seconds of each, with its evaluation, and the last message."""
     messages = engine.train()
     next(messages)  # comes right before the first step
     start = time.perf_counter()
     seconds = []
     for message in messages:
-        if isinstance(message, EpochDone):
+        if isinstance(message, EvaluationDone):
             seconds.append(time.perf_counter() - start)
             if len(seconds) == number:
                 return seconds, message
