@@ -9,7 +9,7 @@ from bnreg.cli.options import Json, Metrics, OneRun, RunsRoot, SmallestEffects, 
 from bnreg.cli.printing import print_json, print_parts
 
 PANEL = "Compare"
-EXAMPLES = ("bnreg diff bn_vs_plain-20261125 verdicts --smallest-effect 0.002",)
+EXAMPLES = ("bnreg diff bn_vs_plain-20261127 verdicts --smallest-effect 0.002",)
 
 
 def diff(

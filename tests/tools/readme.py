@@ -47,7 +47,8 @@ def result(experiment: str = "bn_vs_plain", to_root: str = "") -> str:
     run = read_run(committed_run(experiment))
     folder = run.path.relative_to(ROOT).as_posix()
     source = (
-        f"From [`{folder}`]({to_root}{folder}): torch {run.info.versions['torch']}, `{' '.join(run.info.command)}`."
+        f"From [`{folder}`]({to_root}{folder}): bnreg {run.info.versions['bnreg']}, {run.info.engine} engine, "
+        f"`{' '.join(run.info.command)}`."
     )
     return f"{block_markdown(compare_views([view_of_run(run)]))}\n{source}\n"
 
