@@ -146,8 +146,8 @@ class RunView:
 
     def histories(self, column: str) -> list[list[Any]]:
         """A column of the metrics for each replica, in the order of the summary: one value per evaluation."""
-        names = [self.metrics[key].astype(str) for key in self.point_keys]
-        keys = [column.to_numpy() for column in (*names, self.metrics["arm"], self.metrics["seed"])]
+        points = [np.array([*map(str, self.metrics[key])]) for key in self.point_keys]  # also of a missing value
+        keys = [*points, self.metrics["arm"].to_numpy(), self.metrics["seed"].to_numpy()]
         is_other = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
         return [part.tolist() for part in np.split(self.metrics[column].to_numpy(), np.flatnonzero(is_other) + 1)]
 

@@ -58,7 +58,7 @@ def test_the_run_folder_holds_what_it_should(train):
     }
     metrics, summary = pd.read_csv(run / "metrics.csv"), pd.read_csv(run / "summary.csv")
     assert list(metrics.columns) == [
-        *("arm", "seed", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
+        *("arm", "seed", "epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
     ]
     expected = [(arm, seed, epoch) for arm in ("bn", "plain") for seed in range(3) for epoch in (1, 2)]
     assert list(metrics[["arm", "seed", "epoch"]].itertuples(index=False, name=None)) == expected
