@@ -4,6 +4,7 @@ The coordinator does not import torch. Each worker has its own pipe, so a worker
 does not harm the others.
 """
 
+import functools
 import multiprocessing
 import os
 import signal
@@ -223,9 +224,10 @@ def _work(
 
             ENGINES[engine].prepare_process()
             is_loaded = True
+            attached = functools.cache(attach)  # so that what is computed of the data is computed once
             while (job := _next_job(connection)) is not None:
                 shard, store = job
-                dataset = attach(data_folders[shard.settings.data.dataset])
+                dataset = attached(data_folders[shard.settings.data.dataset])
                 said = train_and_keep(
                     shard,
                     store,

@@ -26,13 +26,14 @@ class StackedProgram:
         self._feed = Feed(dataset, shard.settings.data, shard.seeds, self._device, drop_single=shard.drop_single)
         self.order = self._feed.order
         self.sets = self._feed.evaluation_sets()
+        standardisation = standardisation_of(dataset, shard.settings.data.standardise)
         self.stacks = [
             Stack(
                 cells,
                 shard.seeds,
                 architecture=architecture(cells[0].settings, dataset.train_images.shape[1:], dataset.num_classes),
                 steps_per_epoch=self.order.num_steps,
-                standardisation=standardisation_of(dataset, shard.settings.data.standardise),
+                standardisation=standardisation,
                 device=self._device,
             )
             for cells in shard.stacks
