@@ -21,6 +21,17 @@ class Moment(NamedTuple):
     step: int
 
 
+def examples_of(settings: Mapping[str, Any], num_examples: int) -> tuple[int, int]:
+    """The numbers of examples to train on and in a batch, from a cell's settings by dotted key.
+
+    Args:
+        settings: The settings.
+        num_examples: Number of examples of the data set's training set.
+    """
+    num_train = settings["data.train_size"] or num_examples - settings["data.validation_size"]
+    return num_train, num_train if settings["data.batch_size"] == "all" else settings["data.batch_size"]
+
+
 @dataclass(frozen=True)
 class Budget:
     """How long networks train, unless they stop early, and when they are evaluated.

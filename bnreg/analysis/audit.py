@@ -6,7 +6,7 @@ from statistics import fmean, pstdev
 from typing import Any, Literal
 
 from bnreg.analysis.run_view import RunView
-from bnreg.budget import Budget
+from bnreg.budget import Budget, examples_of
 from bnreg.config.cell_settings import cell_settings
 from bnreg.config.key_paths import Point
 from bnreg.data import num_batches
@@ -205,8 +205,7 @@ def _num_steps(view: RunView, cells: Cells) -> dict[tuple[int, str], int]:
         used = view.info.data.get(settings["data.dataset"])
         if used is None:
             return {}
-        num_train = settings["data.train_size"] or used.num_train - settings["data.validation_size"]
-        batch_size = num_train if settings["data.batch_size"] == "all" else settings["data.batch_size"]
+        num_train, batch_size = examples_of(settings, used.num_train)
         # As in training: batch norm in one arm shortens the epochs of all arms that read the same batches.
         data = _section(settings, "data.")
         drop_single = any(_needs_batch(s) for s in cells.values() if _section(s, "data.") == data)

@@ -5,12 +5,12 @@ from itertools import islice
 
 from bnreg.config.experiment import Cell, Experiment
 from bnreg.config.schema import Data, Model
-from bnreg.data import num_batches
 from bnreg.metrics import METRICS
 from bnreg.nn.architecture import Architecture
 from bnreg.statistics.anytime import smallest_anytime_p_value
 from bnreg.statistics.power import fewest_pairs
 from bnreg.statistics.sign_flip import smallest_p_value
+from bnreg.training.shards import budget_of
 from bnreg.wording import VARIANCE_SHIFT, counted, show, unknown
 
 # From here, a batch norm's momentum was probably meant as Keras's, which is 1 minus torch's; its default is 0.99.
@@ -260,10 +260,9 @@ def _notices_on_momentum(experiment: Experiment, network: Networks) -> Iterator[
 def _notices_on_epochs(experiment: Experiment, num_train: Mapping[str, int]) -> Iterator[str]:
     """Settings that count epochs or evaluations, and lie beyond the last one."""
     for cell in experiment.cells:
-        schedule, training, data = cell.settings.optimizer.schedule, cell.settings.training, cell.settings.data
-        stopping, num_examples = training.early_stopping, num_train[data.dataset]
-        batch_size = data.examples_per_batch(num_examples)
-        budget = training.budget(num_batches(data.num_train(num_examples), batch_size, drop_single=False))
+        schedule, training = cell.settings.optimizer.schedule, cell.settings.training
+        stopping = training.early_stopping
+        budget = budget_of(cell.settings, num_train[cell.settings.data.dataset], drop_single=False)
         epochs = budget.num_steps / budget.steps_per_epoch
         times = [*islice(budget.moments(), stopping.patience + 1)] if stopping else []
         length = counted(training.epochs, "epoch") if training.steps is None else counted(training.steps, "step")

@@ -9,7 +9,7 @@ from bnreg.budget import Budget
 from bnreg.config.cell_settings import plain
 from bnreg.config.experiment import Cell, Experiment
 from bnreg.config.load import load_experiment
-from bnreg.data import DATASETS, Dataset, data_root, load_dataset, locate_dataset, num_batches
+from bnreg.data import DATASETS, Dataset, data_root, load_dataset, locate_dataset
 from bnreg.errors import UserError
 from bnreg.executors.machine import choose_device, memory_bytes, num_cores
 from bnreg.executors.table import DEFAULT_EXECUTOR
@@ -25,6 +25,7 @@ from bnreg.training.shards import (
     SHARD_BYTES,
     Shard,
     architecture,
+    budget_of,
     count_parameters,
     estimate_bytes,
     plan_shards,
@@ -94,11 +95,8 @@ class Plan:
 
     def budget(self, shard: Shard) -> Budget:
         """The length of a shard's training, if nothing stops early."""
-        data = shard.settings.data
-        num_examples = self.num_train[data.dataset]
-        batch_size = data.examples_per_batch(num_examples)
-        steps_per_epoch = num_batches(data.num_train(num_examples), batch_size, drop_single=shard.drop_single)
-        return shard.settings.training.budget(steps_per_epoch)
+        num_examples = self.num_train[shard.settings.data.dataset]
+        return budget_of(shard.settings, num_examples, drop_single=shard.drop_single)
 
     def architecture(self, cell: Cell) -> Architecture:
         """The network of a cell."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bnreg.budget import Budget, Moment
+from bnreg.budget import Budget, Moment, examples_of
 from bnreg.config.cell_settings import arms_of, cell_settings, points_of
 from bnreg.data.order import num_batches
 from bnreg.metrics import LARGEST, metric_of
@@ -144,8 +144,7 @@ def _may_stop(settings: Mapping[str, Any]) -> bool:
 
 def _budgets(settings: Mapping[str, Any], num_examples: int) -> list[Budget]:
     """The lengths that a cell's training may have: a last batch of one example may be left out."""
-    num_train = settings["data.train_size"] or num_examples - settings["data.validation_size"]
-    batch_size = num_train if settings["data.batch_size"] == "all" else settings["data.batch_size"]
+    num_train, batch_size = examples_of(settings, num_examples)
     numbers = {max(1, num_batches(num_train, batch_size, drop_single=drop)) for drop in (False, True)}
     return [Budget.of(settings, number) for number in numbers]
 
@@ -183,10 +182,9 @@ def _long(seeds: int | Sequence[int], most: int) -> Sequence[int]:
 
 def _is_enough(num_examples: int, settings: Mapping[str, Any]) -> bool:
     """Whether so many examples suffice for a batch, and for the training and validation splits."""
+    num_train, batch_size = examples_of(settings, num_examples)
     left: int = num_examples - settings["data.validation_size"]
-    train_size, batch_size = settings["data.train_size"], settings["data.batch_size"]
-    num_train: int = left if train_size is None else train_size
-    return (1 if batch_size == "all" else batch_size) <= num_train <= left
+    return max(1, batch_size) <= num_train <= left
 
 
 def _names(info: RunInfo, table: Columns) -> list[tuple[Any, ...]]:

@@ -8,8 +8,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from bnreg.budget import Budget
 from bnreg.config.experiment import Cell
 from bnreg.config.schema import Settings
+from bnreg.data import num_batches
 from bnreg.nn.activations import ACTIVATIONS
 from bnreg.nn.architecture import Architecture
 from bnreg.streams import stream
@@ -73,6 +75,13 @@ def architecture(settings: Settings, image_shape: tuple[int, int], num_classes: 
         is_standardised=settings.data.standardise != "none",
         dropout_placement=model.dropout_placement,
     )
+
+
+def budget_of(settings: Settings, num_examples: int, *, drop_single: bool) -> Budget:
+    """The length of training, unless it stops early, if the data set's training set has ``num_examples``."""
+    data = settings.data
+    num_train, batch_size = data.num_train(num_examples), data.examples_per_batch(num_examples)
+    return settings.training.budget(num_batches(num_train, batch_size, drop_single=drop_single))
 
 
 def dropout_stream(cell: Cell, seed: int) -> np.random.Generator:
