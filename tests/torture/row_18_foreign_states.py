@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from here import CONFIG, Here, everything_of, is_one_line
+from commands import Done
+from here import CONFIG, Here, Watch, everything_of, is_one_line
+from lab import EPOCHS
 from support.made_runs import shard_of
 from support.states import REFUSED
 from torture import Case
@@ -31,13 +33,32 @@ OTHERS = {
 }
 STATES, RESULTS = "states", "results"
 UNWRITABLE = "an infinite metric"  # JSON has no such number
+OF_TORCH = "another generator"  # the compiled engine has none
 
 Change = Callable[[EngineState], object]
 
 
+class HereWith(Here):
+    """The lab with an engine."""
+
+    def __init__(self, engine: str) -> None:
+        super().__init__()
+        self.engine = engine
+
+    def train(self, root: Path, text: str = CONFIG, *, watch: Watch | None = None) -> Done:
+        """Train the experiment, or another one, with the engine."""
+        return super().train(root, f"{text}engine: {self.engine}\n", watch=watch)
+
+
 def cases(full: bool) -> Iterator[Case]:
     """Each thing that is kept, from each stranger, for each shard; each array and each kind of fact of a state."""
-    with Here() as here:
+    for engine in EPOCHS:
+        for label, case in _cases(engine, full):
+            yield f"{engine}: {label}", case
+
+
+def _cases(engine: str, full: bool) -> Iterator[Case]:
+    with HereWith(engine) as here:
         made = functools.cache(functools.partial(_made, here))
         for other, index in itertools.product(OTHERS if full else ["with another learning rate"], (0, 1)):
             for what, is_newest in ((STATES, False), (STATES, True), (RESULTS, False)):
@@ -51,7 +72,7 @@ def cases(full: bool) -> Iterator[Case]:
                 for names in itertools.combinations(RECORDS, number):
                     yield f"{', '.join(names)} of a run {other}", functools.partial(_records, here, made, other, names)
         for name, index in itertools.product(REFUSED if full else ["other weights"], (0, 1) if full else (0,)):
-            if name != UNWRITABLE:
+            if name != UNWRITABLE and (name, engine) != (OF_TORCH, "compiled"):
                 yield f"{name}, shard {index}", functools.partial(_changed, here, made, REFUSED[name], index)
         for number, name in enumerate(sorted(_newest(made("", STATES), 0).arrays) if full else ()):
             for kind, change in (("without", _removed), ("another shape of", _reshaped), ("another type of", _retyped)):
