@@ -9,7 +9,7 @@ SEED_LIMIT = 2**32
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 # The sections of settings; arms and sweeps may change them. No setting inside them has one of these names.
-SECTIONS = ("data", "model", "optimizer", "training")
+SECTIONS = ("data", "model", "optimizer", "training", "diagnostics")
 
 
 def why_no_file_name(name: str) -> str | None:

@@ -20,8 +20,8 @@ VARIANCE_SHIFT = (
 
 # Name of the treatment of characters that an encoding lacks, see ``codecs``: they are spelled out.
 SPELLED = "bnreg.spelled"
-_IN_ASCII = "- - - ~ | x +- -> <= ' || sqrt _1 ^2 ^3 1/2 alpha beta gamma epsilon lambda pi tau"
-SPELLINGS = dict(zip("─–−…·×±→≤′‖√₁²³½αβγελπτ", _IN_ASCII.split(), strict=True))
+_IN_ASCII = "- - - ~ | x +- -> <= ' || sqrt d/d _1 _x ^2 ^3 1/2 alpha beta gamma Delta epsilon lambda mu pi sigma tau"
+SPELLINGS = dict(zip("─–−…·×±→≤′‖√∇₁ₓ²³½αβγΔελμπστ", _IN_ASCII.split(), strict=True))
 
 MAX_SHOWN = 40  # characters of a value or name in a message
 MAX_CHOICES = 50  # listed in a message

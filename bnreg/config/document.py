@@ -57,6 +57,17 @@ class Document:
         places[path] = place
         return replace(self, content=content, places=places)
 
+    def without(self, path: KeyPath) -> "Document":
+        """The document without the value at a path of mappings, if it has one."""
+        if not self.has(path):
+            return self
+        *outer, name = path
+        inner: Any = self.content
+        for key in outer:
+            inner = inner[key]
+        rest = {key: value for key, value in inner.items() if key != name}
+        return replace(self, content=assign(self.content, tuple(outer), rest) if outer else rest)
+
     def split_key(self, key: str) -> KeyPath:
         """The path of a dotted key, see ``key_paths.split_key``."""
         return split_key(self.content, key)

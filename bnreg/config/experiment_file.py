@@ -110,6 +110,7 @@ class ExperimentFile(Section):
     model: Any = Field(default=None, description="the network")
     optimizer: Any = Field(default=None, description="how gradients update the weights")
     training: Any = Field(default=None, description="how long a network trains")
+    diagnostics: Any = Field(default=None, description="what is watched while it trains")
     arms: dict[Name, dict[str, Any] | None] | None = Field(
         default=None,
         examples=[{"bn": {"model": {"norm": "batch"}}, "plain": {}}],

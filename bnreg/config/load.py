@@ -22,6 +22,9 @@ from bnreg.config.sweep import read_sweep
 from bnreg.rounds import Rounds
 from bnreg.wording import dotted, listed, show, unknown
 
+# Settings that older versions had, with the value that changes nothing: the configs of their runs have it.
+RETIRED: dict[tuple[str, str], object] = {("training", "measure"): ()}
+
 
 def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> Experiment:
     """Load the experiment that a file describes.
@@ -34,7 +37,7 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
     Raises:
         UserError: With one line for each mistake, in the order of the file.
     """
-    document, mistakes = with_overrides(read_document(path), overrides)
+    document, mistakes = with_overrides(_without_retired(read_document(path)), overrides)
     header, header_mistakes = _header(document, path.stem, choices)
     arms = arms_of(document.content)
     sweep, sweep_mistakes = read_sweep(document, arms)
@@ -70,6 +73,14 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
         sweep=sweep,
         rounds=header.seeds if isinstance(header.seeds, Rounds) else None,
     )
+
+
+def _without_retired(document: Document) -> Document:
+    for (section, name), value in RETIRED.items():
+        content = document.content.get(section)
+        if isinstance(content, Mapping) and content.get(name, ...) == value:
+            document = document.without((section, name))
+    return document
 
 
 def _header(document: Document, stem: str, choices: Choices) -> tuple[ExperimentFile | None, list[Mistake]]:

@@ -45,7 +45,7 @@ class Choices:
         engines: Names of the engines.
         datasets: Names of the data sets.
         activations: Names of the activations.
-        measurements: Names of the measurements besides loss and accuracy.
+        diagnostics: Names of the diagnostics.
         models: For each kind of network, its settings that other kinds lack.
         norms: The same for each normalisation, ``none`` among them.
         inits: The same for each initialisation scheme.
@@ -57,7 +57,7 @@ class Choices:
     engines: Collection[str]
     datasets: Collection[str]
     activations: Collection[str]
-    measurements: Collection[str]
+    diagnostics: Collection[str]
     models: Mapping[str, Collection[str]]
     norms: Mapping[str, Collection[str]]
     inits: Mapping[str, Collection[str]]
@@ -434,8 +434,8 @@ class Penalty(Section):
         return self
 
 
-class Evaluate(Section):
-    """The moments at which all networks are evaluated, besides the end of training."""
+class Moments(Section):
+    """The moments at which something is done during training, besides its end."""
 
     at: Literal["regular", "log"] = Field(
         default="regular",
@@ -456,6 +456,27 @@ class Evaluate(Section):
         return value
 
 
+class Evaluate(Moments):
+    """The moments at which all networks are evaluated, besides the end of training."""
+
+
+class Diagnostics(Moments):
+    """What is watched in the networks while they train, in ``diagnostics.csv``; it changes no network."""
+
+    names: tuple[Annotated[str, _known("diagnostic", "diagnostics")], ...] = Field(
+        default=(), examples=[("pre_activations",)], description="what to watch"
+    )
+    every_steps: int | None = Field(
+        default=None, gt=0, le=MAX_STEPS, examples=[100], description="regular: steps between; null: at each evaluation"
+    )
+    probe: int = Field(default=1000, gt=1, le=MAX_EXAMPLES, description="training images to look at")
+
+    @field_validator("names")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _distinct(value)
+
+
 class Training(Section):
     """The length of training, the loss, and what is measured and saved."""
 
@@ -466,26 +487,16 @@ class Training(Section):
     evaluate: Evaluate = Field(default=Evaluate(), description="when networks are evaluated")
     penalty: Penalty = Field(default=Penalty(), description="penalty added to the loss")
     early_stopping: EarlyStopping | None = Field(default=None, description="when to stop early; null: never")
-    measure: tuple[Annotated[str, _known("measurement", "measurements")], ...] = Field(
-        default=(),
-        examples=[("input_gradient",)],
-        description="measurements on the test set after each epoch, besides loss and accuracy",
-    )
     weights: Literal["last", "best", "none"] = Field(
         default="none",
         examples=["last"],
         description="weights to save: of the last epoch, of the best validation epoch, or none",
     )
 
-    def budget(self, steps_per_epoch: int) -> Budget:
-        """The length of training, and the moments of evaluation, for so many batches in an epoch."""
-        evaluate = self.evaluate
-        return Budget(self.epochs, self.steps, evaluate.every_steps, evaluate.at == "log", steps_per_epoch)
-
-    @field_validator("measure")
-    @classmethod
-    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _distinct(value)
+    def budget(self, steps_per_epoch: int, moments: Moments | None = None) -> Budget:
+        """The length of training, and moments, by default those of evaluation, for so many batches in an epoch."""
+        chosen = moments or self.evaluate
+        return Budget(self.epochs, self.steps, chosen.every_steps, chosen.at == "log", steps_per_epoch)
 
     @field_validator("weights")
     @classmethod
@@ -502,6 +513,16 @@ class Settings(Section):
     model: Model = Model()
     optimizer: Optimizer = Optimizer()
     training: Training = Training()
+    diagnostics: Diagnostics = Diagnostics()
+
+    def look_steps(self, steps_per_epoch: int) -> tuple[int, ...]:
+        """The steps at which networks are watched; the first is before training."""
+        chosen = self.diagnostics
+        if not chosen.names:
+            return ()
+        is_own = chosen.every_steps is not None or chosen.at == "log"
+        moments = self.training.budget(steps_per_epoch, chosen if is_own else None).moments()
+        return (0, *(moment.step for moment in moments))
 
     @field_validator("training")
     @classmethod

@@ -206,8 +206,7 @@ def _errors_on_metrics(experiment: Experiment) -> Iterator[str]:
     """A line for each metric that the comparison declares but no network is measured by."""
     settings = [cell.settings for cell in experiment.cells]
     splits = ["train", *(["validation"] if all(each.data.validation_size for each in settings) else []), "test"]
-    extra = [f"test_{name}" for name in settings[0].training.measure]
-    measured = [*(f"{split}_{name}" for split in splits for name in METRICS), *extra]
+    measured = [f"{split}_{name}" for split in splits for name in METRICS]
     compare = experiment.resolved["compare"]
     effects = compare["smallest_effect"]
     names = {"metric": [compare["metric"]], "smallest_effect": [*effects] if isinstance(effects, Mapping) else []}

@@ -21,7 +21,7 @@ def all_choices() -> Choices:
         activations=tuple(name for name, activation in ACTIVATIONS.items() if activation.trainable),
         norms={name: norm.settings if norm else () for name, norm in NORMS.items()},
         inits={name: scheme.settings for name, scheme in INITS.items()},
-        measurements=tuple(DIAGNOSTICS),
+        diagnostics=tuple(DIAGNOSTICS),
         models=MODELS,
         optimizers={name: kind.settings for name, kind in OPTIMIZERS.items()},
         schedules={name: kind.settings for name, kind in SCHEDULES.items()},

@@ -33,6 +33,7 @@ from bnreg.training.shards import (
 from bnreg.wording import counted
 
 PIECE_PRODUCTS = 1e10  # multiplications of the forward passes: some tenths of a second of training
+WATCH_BYTES = 400_000_000  # what diagnostics need in each worker, with torch
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ class Plan:
     def memory_bytes(self) -> int:
         """Rough memory use of all workers together."""
         largest = sorted(map(self.num_bytes, self.shards), reverse=True)[: self.num_workers]
-        return sum(largest) + ENGINES[self.engine].process_bytes * self.num_workers
+        is_watched = any(shard.settings.diagnostics.names for shard in self.shards)
+        process = ENGINES[self.engine].process_bytes + is_watched * WATCH_BYTES
+        return sum(largest) + process * self.num_workers
 
     def describe(self) -> dict[str, Any]:
         """The plan as plain data."""

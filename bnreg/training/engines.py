@@ -86,8 +86,8 @@ class TrainableStack(Protocol):
     def has_norms(self) -> bool:
         """Whether the networks have statistics."""
 
-    def evaluate(self, sets: Mapping[str, Any], *, diagnose: bool = True) -> Evaluated:
-        """Evaluate on each split in eval mode, with the diagnostics that the settings ask for."""
+    def evaluate(self, sets: Mapping[str, Any]) -> Evaluated:
+        """Evaluate on each split in eval mode."""
 
     def metric_names(self, splits: Iterable[str]) -> set[str]:
         """The names of the metrics that ``evaluate`` yields."""
@@ -189,7 +189,7 @@ def _make_stacked(shard: Shard, dataset: Dataset, device: str, state: EngineStat
     from bnreg.training.frame import FramedEngine
     from bnreg.training.stacked.program import StackedProgram
 
-    return FramedEngine(shard, dataset.num_classes, StackedProgram(shard, dataset, device), state)
+    return FramedEngine(shard, dataset, StackedProgram(shard, dataset, device), state, device=device)
 
 
 def _prepare_compiled() -> None:
@@ -203,7 +203,7 @@ def _make_compiled(shard: Shard, dataset: Dataset, _device: str, state: EngineSt
     from bnreg.training.compiled.program import CompiledProgram
     from bnreg.training.frame import FramedEngine
 
-    return FramedEngine(shard, dataset.num_classes, CompiledProgram(shard, dataset), state)
+    return FramedEngine(shard, dataset, CompiledProgram(shard, dataset), state)
 
 
 def _why_not_compiled() -> str | None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from bnreg.budget import Moment
+from bnreg.data import Dataset
 from bnreg.names import ReplicaId
 from bnreg.training.engines import Program
 from bnreg.training.in_training import StackInTraining
@@ -20,17 +21,36 @@ class FramedEngine:
 
     Args:
         shard: The shard to train.
-        num_classes: Number of classes of the data set.
+        dataset: The data.
         program: The networks, untrained.
         state: Where to continue; None starts from the beginning.
+        device: Where to look at networks that are watched.
     """
 
-    def __init__(self, shard: Shard, num_classes: int, program: Program, state: EngineState | None = None) -> None:
+    def __init__(
+        self,
+        shard: Shard,
+        dataset: Dataset,
+        program: Program,
+        state: EngineState | None = None,
+        *,
+        device: str = "cpu",
+    ) -> None:
         self._shard = shard
         self._program = program
-        self._stacks = [StackInTraining(stack, num_classes) for stack in program.stacks]
+        self._stacks = [StackInTraining(stack, dataset.num_classes) for stack in program.stacks]
         self._steps_per_epoch = program.order.num_steps
         self._moments = (*shard.settings.training.budget(self._steps_per_epoch).moments(),)
+        self._looks = shard.settings.look_steps(self._steps_per_epoch)
+        if self._looks:
+            from bnreg.training.watching import watch_over
+
+            for one, watch in zip(
+                self._stacks, watch_over(program.stacks, dataset, program.order, device), strict=True
+            ):
+                one.watch = watch
+        self._num_looks = 0
+        self._seen: list[Row] = []
         self._order_hashes: list[dict[int, str]] = []  # at each evaluation, by seed
         self._steps = 0
         self._rows: list[Row] = []
@@ -59,10 +79,21 @@ class FramedEngine:
         for moment in self._moments[self._num_evaluated :]:
             if all(one.has_stopped for one in self._stacks):
                 return
-            while self._steps < moment.step:
-                yield from self._train_until(moment.step)
+            yield from self._train_and_look_until(moment.step)
             rows = self._evaluate(moment)
             yield EvaluationDone(self._shard.index, moment.epoch, self._steps, rows)
+
+    def _train_and_look_until(self, end: int) -> Iterator[StepsDone]:
+        """The steps up to this one, and the looks at their steps."""
+        while True:
+            look = next(iter(self._looks[self._num_looks :]), None)
+            if look == self._steps:
+                self._seen += [row for one in self._stacks for row in one.look(look, self._steps_per_epoch)]
+                self._num_looks += 1
+            elif self._steps == end:
+                return
+            else:
+                yield from self._train_until(end if look is None else min(end, look))
 
     def _train_until(self, end: int) -> Iterator[StepsDone]:
         """The steps up to this one, as far as they are in the same epoch."""
@@ -88,7 +119,8 @@ class FramedEngine:
 
     def result(self) -> ShardResult:
         """The results of the trained shard; the state does not change."""
-        result = ShardResult(tables={"metrics": self._rows, "summary": []})
+        seen = {"diagnostics": self._seen} if self._looks else {}
+        result = ShardResult(tables={"metrics": self._rows, "summary": [], **seen})
         for one in self._stacks:
             one.add_to(result, self._program.sets, self._order_hashes)
         return result
@@ -102,6 +134,8 @@ class FramedEngine:
             "evaluated": self._num_evaluated,
             "steps": self._steps,
             "rows": [*self._rows],
+            "looks": self._num_looks,
+            "seen": [*self._seen],
             "batch_order": self._batch_order(),
             "stacks": [one.facts() for one in self._stacks],
         }
@@ -130,6 +164,12 @@ class FramedEngine:
         if len(state.facts["stacks"]) != len(self._stacks):
             raise ValueError("it has another number of stacks")
         self._steps, self._rows = steps, [*rows]
+        self._num_looks, self._seen = state.facts["looks"], [*state.facts["seen"]]
+        if self._num_looks not in (
+            sum(look < steps for look in self._looks),
+            sum(look <= steps for look in self._looks),
+        ):
+            raise ValueError("it does not have the looks of its steps")
         for moment in moments:
             self._program.order.begin(moment.epoch)
             self._order_hashes.append(self._program.order.hashes())

@@ -1,7 +1,8 @@
 """A stack with everything that its training needs: records, kept states and timing."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -11,7 +12,13 @@ from bnreg.training.engines import Evaluated, TrainableStack
 from bnreg.training.keeping import Keeper, Sets
 from bnreg.training.messages import Proof, Row, ShardResult
 from bnreg.training.record import ReplicaRecord
+from bnreg.training.schedules import lr_at
 from bnreg.training.shards import count_parameters
+
+if TYPE_CHECKING:
+    from bnreg.diagnostics.watch import Watch
+
+WATCH = "watch/"  # before the names of what a watch remembers
 
 
 class StackInTraining:
@@ -21,6 +28,7 @@ class StackInTraining:
         stack: The stack.
         num_replicas: Number of networks.
         seconds: The time that its steps took.
+        watch: What looks at its networks while they train, if anything does.
 
     Args:
         stack: The stack, freshly initialised.
@@ -31,6 +39,7 @@ class StackInTraining:
         self.stack = stack
         self.num_replicas = len(stack.replicas)
         self.seconds = 0.0
+        self.watch: Watch | None = None
         self._records = [ReplicaRecord(cell, seed, num_classes) for cell, seed in stack.replicas]
         self._keeper = Keeper(stack, self._records)
         self._weight_hashes = stack.weight_hashes()
@@ -44,6 +53,20 @@ class StackInTraining:
         """Make the settings' changes to the network before the first step."""
         if self.stack.settings.model.norm_init == "identity":
             self.stack.correct_statistics(sets["train"], as_identity=True)
+
+    def look(self, step: int, steps_per_epoch: int) -> list[Row]:
+        """Look at all replicas; return a row for each that has not stopped and everything that was found."""
+        assert self.watch is not None
+        settings = (cell.settings for cell, _ in self.stack.replicas)
+        rates = [lr_at(one.optimizer, step, one.training.budget(steps_per_epoch)) for one in settings]
+        states = map(self.stack.state_of, range(self.num_replicas))
+        found = self.watch.look(states, step, rates)
+        return [
+            {**record.replica._asdict(), "step": step, "layer": layer, "name": name, "value": values[replica]}
+            for replica, record in enumerate(self._records)
+            for layer, name, values in found
+            if not record.stopped and math.isfinite(values[replica])
+        ]
 
     def evaluate(self, sets: Sets) -> Evaluated:
         """Evaluate all replicas; nothing is recorded yet, so this may be stopped halfway."""
@@ -79,7 +102,9 @@ class StackInTraining:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays of its state, by name."""
-        return self.stack.state() | self._keeper.state()
+        seen = {} if self.watch is None else self.watch.state()
+        watched = {f"{WATCH}{name}": values for name, values in seen.items()}
+        return self.stack.state() | self._keeper.state() | watched
 
     def facts(self) -> dict[str, Any]:
         """The rest of its state, as JSON data; the records can be made again from the shard's rows."""
@@ -120,4 +145,6 @@ class StackInTraining:
                 raise ValueError("it does not have the rows of its evaluations")
         self._keeper.restore(arrays, sets["test"].indices.shape[1])
         self.stack.restore(arrays, num_steps)
+        if self.watch is not None:
+            self.watch.restore({name.removeprefix(WATCH): arrays[name] for name in arrays if name.startswith(WATCH)})
         self.seconds = float(facts["seconds"])

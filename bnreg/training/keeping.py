@@ -95,7 +95,7 @@ class Keeper:
             return metrics
         with self._stack.preserved():
             self._stack.correct_statistics(sets["train"])
-            return self._stack.evaluate({"test": sets["test"]}, diagnose=False).metrics
+            return self._stack.evaluate({"test": sets["test"]}).metrics
 
     def correct(self) -> dict[ReplicaId, NDArray[np.uint8]]:
         """Flags for the test examples that each final network gets right, eight to a byte; after ``finish``."""

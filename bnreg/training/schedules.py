@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bnreg.budget import Budget
-from bnreg.config.schema import Schedule
+from bnreg.config.schema import Optimizer, Schedule
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ SCHEDULES: dict[str, ScheduleKind] = {
     "cosine": ScheduleKind(_cosine, ("final_factor",)),
     "step": ScheduleKind(_step, ("step_epochs", "step_factor")),
 }
+
+
+def lr_at(settings: Optimizer, step: int, budget: Budget) -> float:
+    """The learning rate at a step; steps count from 0."""
+    return settings.lr * lr_factor(settings.schedule, step, budget)
 
 
 def lr_factor(schedule: Schedule, step: int, budget: Budget) -> float:

@@ -141,9 +141,9 @@ def plan_shards(
 
     def structure(cell: Cell) -> Hashable:
         """The key that all cells of one stack must share; everything else is a number per replica."""
-        model, training = cell.settings.model, cell.settings.training
+        model = cell.settings.model
         shape = architecture(cell.settings, image_shape, num_classes)
-        return shape, model.norm_init, model.inference_statistics, training.measure, cell.settings.optimizer.name
+        return shape, model.norm_init, model.inference_statistics, cell.settings.optimizer.name
 
     shards: list[Shard] = []
     for feed in _grouped(cells, _feed):
@@ -168,7 +168,7 @@ def plan_shards(
 def _feed(cell: Cell) -> Hashable:
     """The key that cells must share to read the same batches for as long, and to be evaluated together."""
     training = cell.settings.training
-    return cell.settings.data, training.epochs, training.steps, training.evaluate
+    return cell.settings.data, training.epochs, training.steps, training.evaluate, cell.settings.diagnostics
 
 
 def _grouped(cells: Iterable[Cell], key: Callable[[Cell], Hashable]) -> list[list[Cell]]:

@@ -32,8 +32,8 @@ optimizer: {lr: 0.01}
 training:
   epochs: 1
   penalty: {kind: elastic, strength: 1e-4, l1_share: 0.3}
-  measure: [input_gradient]
   weights: best
+diagnostics: {names: [pre_activations, input_gradient], probe: 50}
 arms:
   bn: {model: {norm: batch}}
   plain: {}
@@ -69,9 +69,12 @@ def test_one_config_reaches_every_mechanism(bnreg, config, tmp_path):
     assert len(rows) == 8
     for row in rows:
         assert row["status"] == "ok"
-        assert float(row["final_test_input_gradient"]) > 0
         assert bool(row["final_test_accuracy_population"]) is (row["arm"] == "bn")
         assert bool(row["final_test_accuracy_running"]) is (row["arm"] == "bn")
+    with (folder / "diagnostics.csv").open() as file:
+        seen = list(csv.DictReader(file))
+    assert {(row["arm"], row["seed"], row["layer"]) for row in seen} >= {("bn", "0", "1"), ("plain", "1", "2")}
+    assert min(float(row["value"]) for row in seen if row["name"] == "input_gradient") > 0
     replicas = [ReplicaId(point, arm, seed) for point in (0, 1) for arm in ("bn", "plain") for seed in (0, 1)]
     files = [weights_file(replica, 2) for replica in replicas]
     manifest = json.loads((folder / "manifest.json").read_text())["sha256"]

@@ -11,7 +11,10 @@ from bnreg.experiment.choices import all_choices
 from bnreg.names import SECTIONS
 from bnreg.wording import joined, nearest, unknown
 
-NOT_SWEPT = "cannot be swept; sweep settings of data, model, optimizer, training, or of an arm (arms.NAME.model.norm)"
+NOT_SWEPT = (
+    "cannot be swept; sweep settings of data, model, optimizer, training, diagnostics, "
+    "or of an arm (arms.NAME.model.norm)"
+)
 ARMS_EXAMPLE = "for example {bn: {model: {norm: batch}}, plain: {}}"
 MARK = "(a colon and a space after the key)"
 
@@ -82,7 +85,7 @@ AS_OVERRIDE = {
     "hidden=16,16": "unknown key 'hidden'; did you mean 'model.hidden=[16, 16]'?",
     "optimizer.betas=0.9,0.99": "expected a list, got '0.9,0.99'; write [0.9, 0.99]",
     "optimizer.weight_decay_on=weights,norm": "expected a list, got 'weights,norm'; write [weights, norm]",
-    "training.measure=input_gradient": "expected a list, got 'input_gradient'; write [input_gradient]",
+    "diagnostics.names=shift": "expected a list, got 'shift'; write [shift]",
     "seeds=1,2": "expected a number of seeds or a list of seeds, got '1,2'; write [1, 2]",
     "seeds='3'": "expected a number of seeds or a list of seeds, got '3'; write 3",
     "optimizer.lr=0,1": "expected a number, got '0,1'; write 0.1",

@@ -146,9 +146,9 @@ def test_the_resolved_config_is_complete_and_keeps_what_was_written(tmp_path):
             "evaluate": {"at": "regular", "every_steps": None},
             "penalty": {"kind": "none", "strength": 0.0, "on": ["weights"]},
             "early_stopping": None,
-            "measure": [],
             "weights": "none",
         },
+        "diagnostics": {"at": "regular", "every_steps": None, "names": [], "probe": 1000},
         "arms": {"base": {}},
         "baseline": None,
         "seeds": 4,
@@ -231,7 +231,8 @@ def test_an_override_may_add_an_arm_or_a_sweep_or_fill_a_null(tmp_path):
 
 OVERRIDES = {
     "optimiser.lr=1": "override 'optimiser.lr=1': unknown key 'optimiser'; did you mean 'optimizer'? (choices: name, "
-    "data, model, optimizer, training, arms, baseline, seeds, compare, sweep, device, engine, jobs, snapshot_seconds)",
+    "data, model, optimizer, training, diagnostics, arms, baseline, seeds, compare, sweep, device, engine, jobs, "
+    "snapshot_seconds)",
     "optimizer.learning_rate=1": "override 'optimizer.learning_rate=1': optimizer: unknown key 'learning_rate'; did "
     "you mean 'lr'? (choices: name, lr, weight_decay, weight_decay_on, momentum, nesterov, betas, eps, schedule)",
     "optimizer.lr=-1": "override 'optimizer.lr=-1': expected a number greater than 0, got -1",
@@ -391,3 +392,10 @@ def test_an_unreadable_file_is_reported_in_one_line(tmp_path):
     assert lines_of(tmp_path / "empty") == [f"{tmp_path}/empty: is a folder; give one of its files"]
     (tmp_path / "file").touch()
     assert lines_of(tmp_path / "file" / "a.yaml") == [f"{tmp_path}/file/a.yaml: cannot be read (Not a directory)"]
+
+
+def test_the_resolved_config_of_an_older_run_still_loads(tmp_path):
+    """It has settings that are gone, with the value that changed nothing; any other value is a mistake."""
+    assert mistakes(tmp_path, "training: {epochs: 2, measure: []}") == []
+    (line,) = mistakes(tmp_path, "training: {epochs: 2, measure: [input_gradient]}")
+    assert line.startswith("a.yaml:1: training: unknown key 'measure'; did you mean 'diagnostics.names'")

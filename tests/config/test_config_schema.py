@@ -9,7 +9,7 @@ from bnreg.config.schema import Augment, Data, Model, Optimizer, Penalty, Schedu
 from bnreg.names import SECTIONS
 
 ALL_KEYS = (
-    "name, data, model, optimizer, training, arms, baseline, seeds, compare, sweep, device, engine, jobs, "
+    "name, data, model, optimizer, training, diagnostics, arms, baseline, seeds, compare, sweep, device, engine, jobs, "
     "snapshot_seconds"
 )
 OPTIMIZER_KEYS = "name, lr, weight_decay, weight_decay_on, momentum, nesterov, betas, eps, schedule"
@@ -146,7 +146,7 @@ REFUSED = {
     "arms: [a, b]": "arms: expected a mapping, got ['a', 'b']; for example {bn: {model: {norm: batch}}, plain: {}}",
     "arms: {a: 3}": "arms.a: expected a mapping, got 3; for example {model: {norm: batch}}",
     "arms: {a: {modle: {}}}": "arms.a: unknown key 'modle'; did you mean 'model'? "
-    "(choices: data, model, optimizer, training)",
+    "(choices: data, model, optimizer, training, diagnostics)",
     "arms: {a: {seeds: 3}}": "arms.a: unknown key 'seeds'; did you mean 'seeds' at the top level? write 'seeds: 3'",
     "arms: {a: {model: {nrm: batch}}}": "arms.a.model: unknown key 'nrm'; did you mean 'norm'? "
     f"(choices: {MODEL_KEYS})",
@@ -182,10 +182,9 @@ REFUSED = {
     "got 2",
     "training: {penalty: {kind: l1, on: [weights, weights]}}": "training.penalty.on: expected each name once, got "
     "['weights', 'weights']",
-    "training: {measure: [input_grad]}": "training.measure[0]: unknown measurement 'input_grad'; did you mean "
-    "'input_gradient'? (choices: input_gradient)",
-    "training: {measure: [input_gradient, input_gradient]}": "training.measure: expected each name once, got "
-    "['input_gradient', 'input_gradient']",
+    "diagnostics: {names: [shifts]}": "diagnostics.names[0]: unknown diagnostic 'shifts'; did you mean 'shift'? "
+    "(choices: pre_activations, shift)",
+    "diagnostics: {names: [shift, shift]}": "diagnostics.names: expected each name once, got ['shift', 'shift']",
     "training: {weights: all}": "training.weights: expected 'last', 'best' or 'none', got 'all'",
     "training: {weights: best}": "training.weights: needs data.validation_size greater than 0: "
     "the test set selects nothing",
@@ -368,9 +367,9 @@ def test_the_defaults_are_the_documented_ones():
             "evaluate": {"at": "regular", "every_steps": None},
             "penalty": {"kind": "none", "strength": 0.0, "l1_share": 0.5, "on": ("weights",)},
             "early_stopping": None,
-            "measure": (),
             "weights": "none",
         },
+        "diagnostics": {"at": "regular", "every_steps": None, "names": (), "probe": 1000},
     }
 
 

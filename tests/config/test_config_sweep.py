@@ -6,7 +6,10 @@ from support.config_case import PAIR, load, mistakes
 from bnreg.config.cell_settings import plain, points_of
 from bnreg.config.schema import Model
 
-NOT_SWEPT = "cannot be swept; sweep settings of data, model, optimizer, training, or of an arm (arms.NAME.model.norm)"
+NOT_SWEPT = (
+    "cannot be swept; sweep settings of data, model, optimizer, training, diagnostics, "
+    "or of an arm (arms.NAME.model.norm)"
+)
 
 
 def test_a_grid_multiplies_with_its_first_key_slowest(tmp_path):

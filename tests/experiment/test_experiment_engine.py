@@ -27,7 +27,6 @@ seeds: 1
 NOT_COVERED = {
     "model.kind=cnn": "override 'model.kind=cnn': the compiled engine does not cover cnn",
     "data.augment.shift=1": "override 'data.augment.shift=1': data.augment: the compiled engine does not cover",
-    "training.measure=[input_gradient]": "override 'training.measure=[input_gradient]': the compiled engine does not",
 }
 
 pytestmark = pytest.mark.skipif(

@@ -29,6 +29,7 @@ def make_cell(arm="arm", point_index=0, point=None, **sections):
         "model": {"hidden": (8, 6)},
         "optimizer": {"lr": 0.01},
         "training": {"epochs": 2},
+        "diagnostics": {},
     }
     settings = {key: {**base[key], **sections.get(key, {})} for key in base}
     return Cell(point_index=point_index, point=point or {}, arm=arm, settings=Settings.model_validate(settings))

@@ -27,6 +27,7 @@ from bnreg.analysis.run_view import view_of_run
 from bnreg.cli import app
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.schema import Settings
+from bnreg.diagnostics.table import DIAGNOSTICS
 from bnreg.experiment.choices import all_choices
 from bnreg.foreign import usual
 from bnreg.names import SECTIONS
@@ -77,10 +78,19 @@ def settings() -> str:
         "optimizer.name": choices.optimizers,
         "optimizer.schedule.name": choices.schedules,
         "training.penalty.kind": choices.penalties,
-        "training.measure": choices.measurements,
     }
     lines += ["", "| names for | choices |", "|---|---|"]
     lines += [f"| `{key}` | {', '.join(f'`{name}`' for name in names)} |" for key, names in tables.items()]
+    return "\n".join(lines) + "\n"
+
+
+BAR = r"\|"  # a bar that ends no cell
+
+
+def diagnostics() -> str:
+    """What can be watched."""
+    lines = ["| name | what it finds |", "|---|---|"]
+    lines += [f"| `{name}` | {one.help.replace('|', BAR)} |" for name, one in DIAGNOSTICS.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -176,7 +186,7 @@ PAGES: dict[str, tuple[Callable[[], str], ...]] = {
     "bnreg/cli/README.md": (commands,),
     "bnreg/foreign/README.md": (usual_names,),
     "bnreg/statistics/README.md": (verdicts, calibration),
-    "configs/README.md": (settings,),
+    "configs/README.md": (settings, diagnostics),
     "tests/torture/README.md": (promises,),
 }
 

@@ -150,20 +150,6 @@ def test_a_diverged_replica_leaves_no_weights_and_counts_as_a_guess_under_both_s
         assert summaries["wild", 0][name] == 0.25
 
 
-def test_a_diagnostic_is_in_every_row_and_has_no_guess():
-    """M16, set in a config: the norm of the input gradient, epoch by epoch."""
-    cells = [
-        make_cell("arm", model=PLAIN, optimizer={"name": "sgd", "lr": 0.1}, training={"measure": ("input_gradient",)}),
-        make_cell(
-            "wild", model=PLAIN, optimizer={"name": "sgd", "lr": 1e30}, training={"measure": ("input_gradient",)}
-        ),
-    ]
-    rows, summaries, _ = train(cells)
-    assert all(rows["arm", seed, epoch]["test_input_gradient"] > 0 for seed in (0, 1) for epoch in (1, 2))
-    assert summaries["arm", 0]["final_test_input_gradient"] == rows["arm", 0, 2]["test_input_gradient"]
-    assert summaries["wild", 0]["final_test_input_gradient"] is None
-
-
 def test_a_state_of_another_architecture_is_refused():
     networks = [StackedNetwork(architecture(make_cell(model=model).settings, (6, 6), 4), 2) for model in (BN, PLAIN)]
     with pytest.raises(ValueError, match="another architecture"):

@@ -57,7 +57,6 @@ ARMS = [
     make_cell("slow_statistics", model=BN | {"norm_momentum": 0.01, "norm_epsilon": 1e-2}),
     *(make_cell(f"norm_{name}", model=PLAIN | {"norm": name, "norm_groups": 2}) for name in NORMS),
     make_cell("cnn_group", model=CNN | {"norm": "group", "norm_groups": 1}),
-    make_cell("measured", model=BN, training={"measure": ("input_gradient",)}),
 ]
 
 

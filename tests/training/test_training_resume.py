@@ -148,11 +148,12 @@ def test_a_stop_takes_effect_between_two_chunks_of_any_long_loop(tiny, monkeypat
     cell = make_cell(model=BN | {"norm_init": "identity"})
     with pytest.raises(stopping.StoppedError):
         make_engine("torch", shard_of([cell]), tiny, "cpu")
-    stack = make_engine(
-        "torch", shard_of([make_cell(model=BN, training={"measure": ("input_gradient",)})]), tiny, "cpu"
-    )
+    watched = {"names": ("input_gradient",)}
+    engine = make_engine("torch", shard_of([make_cell(model=BN, diagnostics=watched)]), tiny, "cpu")
     with pytest.raises(stopping.StoppedError):
-        stack._evaluate(stack._moments[0])
+        engine._evaluate(engine._moments[0])
+    with pytest.raises(stopping.StoppedError):
+        next(engine._train_and_look_until(0))
 
 
 def test_a_shard_that_another_process_has_finished_meanwhile_is_not_trained_again(tiny, tmp_path):

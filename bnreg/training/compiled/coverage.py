@@ -46,7 +46,7 @@ TRACEABLE = tuple(sorted(filter(_is_traceable, ACTIVATIONS)))
 
 def uncovered(settings: Settings, device: str) -> tuple[str, str] | None:
     """The first setting that this engine does not cover: its dotted key, and its value in words."""
-    model, training = settings.model, settings.training
+    model = settings.model
     if device != "cpu":
         return "device", device
     if model.kind != "mlp":
@@ -59,8 +59,6 @@ def uncovered(settings: Settings, device: str) -> tuple[str, str] | None:
         return "optimizer.name", settings.optimizer.name
     if settings.data.augment.is_on:
         return "data.augment", "moved images"
-    if training.measure:
-        return "training.measure", training.measure[0]
     if others := METRICS.keys() - _METRICS:
         return "training", f"the metric {min(others)}"
     return None

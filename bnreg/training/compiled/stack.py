@@ -21,7 +21,7 @@ from bnreg.training.compiled.network import NETWORK
 from bnreg.training.compiled.updates import ADAM, RULE, SGD
 from bnreg.training.compiled.workspace import Workspace
 from bnreg.training.engines import Evaluated
-from bnreg.training.schedules import lr_factor
+from bnreg.training.schedules import lr_at
 from bnreg.training.shards import dropout_stream
 
 CHUNK = 240  # examples at a time in evaluation: twenty of the tallest tiles
@@ -116,7 +116,7 @@ class CompiledStack:
             rule = rules[:, i]
             optimizer, penalty = cell.settings.optimizer, cell.settings.training.penalty
             budget = cell.settings.training.budget(steps_per_epoch)
-            rule["lr"] = [[optimizer.lr * lr_factor(optimizer.schedule, int(step), budget)] for (step,) in steps]
+            rule["lr"] = [[lr_at(optimizer, int(step), budget)] for (step,) in steps]
             rule["optimizer"] = SGD if optimizer.name == "sgd" else ADAM
             rule["momentum"], rule["nesterov"] = optimizer.momentum, optimizer.nesterov
             rule["beta1"], rule["beta2"] = optimizer.betas
@@ -137,8 +137,8 @@ class CompiledStack:
         """Whether the networks have statistics."""
         return bool(self.layout.statistics)
 
-    def evaluate(self, sets: Mapping[str, Examples], *, diagnose: bool = True) -> Evaluated:  # noqa: ARG002
-        """Evaluate on each split in eval mode; this engine has no diagnostics."""
+    def evaluate(self, sets: Mapping[str, Examples]) -> Evaluated:
+        """Evaluate on each split in eval mode."""
         columns: dict[str, list[float]] = {}
         for split, examples in sets.items():
             losses, correct = self._judge(examples)

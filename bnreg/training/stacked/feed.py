@@ -33,18 +33,10 @@ class Feed:
     def __init__(
         self, dataset: Dataset, settings: Data, seeds: Sequence[int], device: torch.device, *, drop_single: bool
     ) -> None:
-        self.order = order = Order(dataset, settings, seeds, drop_single=drop_single)
+        self.order = Order(dataset, settings, seeds, drop_single=drop_single)
         self._device = device
         self._augmentation = Augmentation(settings.augment, seeds, dataset.train_images.shape[1:], device)
-        images = {"train": self._resident(dataset.train_images), "test": self._resident(dataset.test_images)}
-        self._sets = {
-            split: Examples(
-                images["test" if split == "test" else "train"],
-                torch.from_numpy(order.labels(split)).to(device),
-                torch.from_numpy(indices).to(device),
-            )
-            for split, indices in order.indices().items()
-        }
+        self._sets = examples_of(dataset, self.order, device)
 
     def batches(self, epoch: int, first: int = 0, end: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the epoch's inputs of shape (S, batch, pixels) and labels of shape (S, batch).
@@ -64,7 +56,21 @@ class Feed:
         """The examples of each split; ``validation`` is missing if there is no validation split."""
         return self._sets
 
-    def _resident(self, images: np.ndarray) -> Tensor:
+
+def examples_of(dataset: Dataset, order: Order, device: torch.device) -> dict[str, Examples]:
+    """The examples of each split of a shard, on a device."""
+
+    def resident(images: np.ndarray) -> Tensor:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # it is never written to
-            return torch.from_numpy(images).flatten(1).to(self._device)
+            return torch.from_numpy(images).flatten(1).to(device)
+
+    images = {"train": resident(dataset.train_images), "test": resident(dataset.test_images)}
+    return {
+        split: Examples(
+            images["test" if split == "test" else "train"],
+            torch.from_numpy(order.labels(split)).to(device),
+            torch.from_numpy(indices).to(device),
+        )
+        for split, indices in order.indices().items()
+    }

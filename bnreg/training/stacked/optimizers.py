@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from bnreg.training.schedules import lr_factor
+from bnreg.training.schedules import lr_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -218,9 +218,7 @@ class StackedOptimizer:
     def step(self) -> None:
         """Update the parameters with their gradients, then clear the gradients."""
         for group in self._groups:
-            schedule = group.settings.schedule
-            lr = group.settings.lr * lr_factor(schedule, self.num_steps, self._budget)
-            self._kind.update(group, lr)
+            self._kind.update(group, lr_at(group.settings, self.num_steps, self._budget))
             group.write()
         self.num_steps += 1
         for parameter in self._parameters:

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from bnreg.config.experiment import Cell
 from bnreg.data import Standardisation
-from bnreg.diagnostics.table import DIAGNOSTICS
 from bnreg.metrics import cross_entropy, per_example_measures
 from bnreg.nn.architecture import Architecture
 from bnreg.nn.evaluation import evaluate
@@ -94,14 +93,12 @@ class Stack:
         """Whether the networks have statistics."""
         return bool(self.network.batch_norms)
 
-    def evaluate(self, sets: Mapping[str, Examples], *, diagnose: bool = True) -> Evaluated:
-        """Evaluate on each split, and run the diagnostics that the settings ask for on the test set."""
+    def evaluate(self, sets: Mapping[str, Examples]) -> Evaluated:
+        """Evaluate on each split."""
         columns: dict[str, list[float]] = {}
         found = {split: evaluate(self.network, examples) for split, examples in sets.items()}
         for split, one in found.items():
             columns |= {f"{split}_{name}": means.tolist() for name, means in one.means.items()}
-        for name in self.settings.training.measure if diagnose else ():
-            columns[f"test_{name}"] = DIAGNOSTICS[name](self.network, sets["test"]).tolist()
         return Evaluated.of(columns, found["test"].correct.cpu().numpy())
 
     def correct_statistics(self, examples: Examples, *, as_identity: bool = False) -> None:
@@ -118,8 +115,7 @@ class Stack:
 
     def metric_names(self, splits: Iterable[str]) -> set[str]:
         """The names of the metrics that ``evaluate`` yields."""
-        measures, diagnostics = per_example_measures(), self.settings.training.measure
-        return {f"{split}_{name}" for split in splits for name in measures} | {f"test_{name}" for name in diagnostics}
+        return {f"{split}_{name}" for split in splits for name in per_example_measures()}
 
     def _find_penalised(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Each parameter that some replica penalises, with each replica's strengths of ‖w‖₁ and of ½‖w‖²."""
