@@ -20,6 +20,7 @@ GROUND = {
     "rounds",
     "signals",
     "stopping",
+    "tuning",
     "streams",
     "wording",
 }  # every room may use these

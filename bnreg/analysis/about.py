@@ -7,6 +7,7 @@ from typing import Any
 from bnreg.analysis.audit import audit
 from bnreg.analysis.pairing import prove_pairing
 from bnreg.analysis.run_view import view_of_run
+from bnreg.analysis.tuned import tuned_record
 from bnreg.config.cell_settings import flat_config
 from bnreg.runs import Run
 from bnreg.runs.folder import checked_files
@@ -43,6 +44,7 @@ def about_run(run: Run) -> dict[str, Any]:
         ],
         "sweep": {key: _distinct([point[key] for point in view.points]) for key in view.point_keys},
         "num_points": len(view.points),
+        "tuned": tuned_record(view),
         "seeds": list(view.seeds),
         "looks": list(view.info.looks),
         "extends": view.info.extends,

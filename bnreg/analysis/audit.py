@@ -77,6 +77,27 @@ class RateAtEdge:
 
 
 @dataclass(frozen=True)
+class ChosenAtEdge:
+    """An arm chose the lowest or highest of the values among which it was tuned.
+
+    Attributes:
+        arm: The arm.
+        key: The setting.
+        values: All values that were tried, ascending.
+        chosen: The one that it chose.
+        point: The first point where it did.
+        num_other_points: Number of further points where it chose an outermost value.
+    """
+
+    arm: str
+    key: str
+    values: Sequence[float]
+    chosen: float
+    point: Point
+    num_other_points: int
+
+
+@dataclass(frozen=True)
 class ChoiceByTest:
     """Settings were swept, but there is no validation split to choose a point by.
 
@@ -148,6 +169,7 @@ Finding = (
     UnequalArms
     | UnequalTuning
     | RateAtEdge
+    | ChosenAtEdge
     | ChoiceByTest
     | DropoutBeforeNorm
     | TooFewSeeds
@@ -160,8 +182,8 @@ def audit(view: RunView) -> list[Finding]:
     """Find what is unfair, or seems unfair, in one run.
 
     It looks for: unequal epochs, steps and parameters between the arms; one arm tuned more than another; a best
-    learning rate at the edge of its grid; a sweep of settings where only the test split could
-    choose a point; dropout before a batch norm; too few seeds; skewed differences; a test set with few errors.
+    learning rate, or a value that an arm chose, at the edge of its grid; a sweep of settings where only the test split
+    could choose a point; dropout before a batch norm; too few seeds; skewed differences; a test set with few errors.
 
     It does not check for what cannot happen: a network evaluated in train mode (every evaluation puts the whole stack
     into eval mode), or a test split that stops training or chooses an epoch or weights (a config that asks for either
@@ -180,6 +202,7 @@ def audit(view: RunView) -> list[Finding]:
         *_unequal_parameters(view),
         *_unequal_tuning(view),
         *_rates_at_edges(view, cells),
+        *_chosen_at_edges(view, cells),
         *_choice_by_test(view),
         *_dropout_before_norm(cells),
         *_few_seeds(view),
@@ -228,7 +251,11 @@ def _unequal_parameters(view: RunView) -> list[Finding]:
 
 
 def _unequal_tuning(view: RunView) -> Iterator[Finding]:
-    own = {arm: [key for key in view.point_keys if split_arm(key)[0] == arm] for arm in view.arms}
+    chosen = view.tuned.values if view.tuned else ()  # by all arms among the same values
+    own = {
+        arm: [key for key in view.point_keys if split_arm(key)[0] == arm and split_arm(key)[1] not in chosen]
+        for arm in view.arms
+    }
     tries = {arm: len({tuple(repr(point[key]) for key in keys) for point in view.points}) for arm, keys in own.items()}
     if len(set(tries.values())) > 1:
         yield UnequalTuning(tries, [key for keys in own.values() for key in keys])
@@ -249,6 +276,27 @@ def _rates_at_edges(view: RunView, cells: Cells) -> Iterator[Finding]:
         best = max(by_rate, key=by_rate.__getitem__)
         if best in (rates[0], rates[-1]):
             yield RateAtEdge(arm, split, rates, best)
+
+
+def _chosen_at_edges(view: RunView, cells: Cells) -> Iterator[Finding]:
+    tuned = view.tuned
+    for key, values in tuned.values.items() if tuned else ():
+        if len(values) < 2 or not all(type(value) in (int, float) for value in values):
+            continue
+        numbers = sorted(values)
+        for arm in view.arms:
+            chosen: list[tuple[Point, Any]] = [
+                (point, cells[index, arm].get(key)) for index, point in enumerate(view.points)
+            ]
+            if outermost := [one for one in chosen if one[1] in (numbers[0], numbers[-1])]:
+                (point, value), *others = outermost
+                yield ChosenAtEdge(arm, key, numbers, value, _swept(view, point), len(others))
+
+
+def _swept(view: RunView, point: Point) -> Point:
+    """A point without the values that the arms chose."""
+    chosen = view.tuned.values if view.tuned else ()
+    return {key: value for key, value in point.items() if split_arm(key)[1] not in chosen}
 
 
 def _choice_by_test(view: RunView) -> Iterator[Finding]:

@@ -13,8 +13,10 @@ import numpy.typing as npt
 from bnreg.budget import Budget
 from bnreg.config.cell_settings import cell_settings
 from bnreg.config.key_paths import Point
+from bnreg.names import TUNE, TUNED
 from bnreg.runs import RunInfo, UsedData
 from bnreg.training.messages import Proof
+from bnreg.tuning import Tuned, tuned_of
 from bnreg.wording import counted
 
 if TYPE_CHECKING:
@@ -89,7 +91,14 @@ class RunView:
     @property
     def is_sequential(self) -> bool:
         """Whether its results were looked at before all of its seeds were trained, or might have been."""
-        return len(self.info.looks) > 1 or isinstance(self.config.get("seeds"), Mapping)
+        is_in_rounds = isinstance(self.config.get("seeds"), Mapping) and not self.config.get(TUNE)
+        return len(self.info.looks) > 1 or is_in_rounds
+
+    @property
+    def tuned(self) -> Tuned | None:
+        """How the settings of its arms were chosen before, if they were."""
+        record = self.config.get(TUNED)
+        return tuned_of(record) if record else None
 
     @property
     def point_keys(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bnreg.analysis.run_view import RunView
     from bnreg.experiment.collect import Results
     from bnreg.experiment.plan import Plan
-    from bnreg.runs import UnfinishedRun
+    from bnreg.runs import Run, UnfinishedRun
 
 # What draws and compares a run at its end; with altair, pandas and scipy, it takes a second and more to import.
 NEEDED_AT_THE_END = ("bnreg.report.charts.table", "bnreg.report.comparison.summary", "scipy.special")
@@ -81,6 +81,13 @@ def train(
         if until_decided:
             settings = in_rounds(config, settings, max_seeds)
         plan = plan_experiment(config, settings, data_folder=data_root, log=say, load_data=not dry_run)
+        if plan.experiment.tune and not dry_run:
+            from bnreg.experiment.tuning import FOLDER, chosen_by
+
+            _say_notices(plan, say)
+            tuned = finished(plan, runs / FOLDER, say, progress=progress, data_folder=data_root)
+            chosen = chosen_by(plan.experiment, tuned)
+            plan = plan_experiment(config, settings, data_folder=data_root, log=say, chosen=chosen)
         run = None
     else:
         from bnreg.experiment.beginning import begin_again
@@ -97,10 +104,13 @@ def train(
             conclude(run.final, as_json=json)
             return
         plan = begin_again(run, config, settings, data_folder=data_root, log=say, load_data=not dry_run)
-    for notice in plan.notices:
-        say(f"note: {notice}")
+    _say_notices(plan, say)
     if dry_run:
         print_plan(plan, as_json=json)
+        if plan.experiment.tune:
+            say(
+                f"note: then {_seeds_after(plan)} are trained, each arm with what it chose by {plan.experiment.tune.on}"
+            )
         return
     if run is None:
         from bnreg.experiment.beginning import describe_beginning
@@ -125,7 +135,8 @@ def train_and_watch(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], Non
 
     def watch(plan: "Plan") -> Progress:
         tracks = [Track(s.num_replicas, plan.budget(s)) for s in plan.shards]
-        return Progress(display, plan.experiment.name, plan.experiment.arms, tracks)
+        name = f"tuning {plan.experiment.name}" if plan.experiment.tune else plan.experiment.name
+        return Progress(display, name, plan.experiment.arms, tracks)
 
     def look(results: "Results") -> bool:
         from bnreg.report.looks import look_lines
@@ -142,7 +153,9 @@ def train_and_watch(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], Non
         raise
     except BaseException:
         if run.folder.is_dir():
-            say(f"{run.folder}: the training so far is saved; resume it with `bnreg train --resume {run.final}`")
+            again = f"resume it with `bnreg train --resume {run.final}`"
+            remedy = "the same command goes on with it" if plan.experiment.tune else again
+            say(f"{run.folder}: the training so far is saved; {remedy}")
         raise
 
 
@@ -172,6 +185,41 @@ def _report_complete(run: Path, config: Path | None, settings: Sequence[str], sa
         raise UserError(f"{run}: already complete: {'; '.join(changes)}; to train with other settings, omit --resume")
     else:
         say(f"{run}: already complete, with these settings")
+
+
+def finished(
+    plan: "Plan", root: Path, say: Callable[[str], None], *, progress: bool, data_folder: Path | None
+) -> "Run":
+    """The finished run of a plan in a folder: one that is there, or that is resumed, or trained now."""
+    from bnreg.experiment.beginning import begin_again, describe_beginning
+    from bnreg.experiment.existing import finished_run, stopped_run
+    from bnreg.experiment.story import begin_experiment
+    from bnreg.runs import read_run
+
+    if run := finished_run(plan, root):
+        say(f"note: {run.path}: already trained")
+        return run
+    begun = stopped_run(plan, root)
+    if begun is None:
+        command = ["bnreg", *sys.argv[1:]]
+        begun = begin_experiment(plan, describe_beginning(plan, command=command, data_folder=data_folder), root)
+    else:
+        say(f"note: {begun.final}: resumed")
+        plan = begin_again(begun, None, (), data_folder=data_folder, log=say)
+    return read_run(train_and_watch(plan, begun, say, progress=progress))
+
+
+def _seeds_after(plan: "Plan") -> str:
+    from bnreg.rounds import Rounds
+    from bnreg.wording import counted
+
+    seeds = plan.experiment.then
+    return f"{len(seeds.first)} to {seeds.at_most} seeds" if isinstance(seeds, Rounds) else counted(len(seeds), "seed")
+
+
+def _say_notices(plan: "Plan", say: Callable[[str], None]) -> None:
+    for notice in plan.notices:
+        say(f"note: {notice}")
 
 
 def _report_unfinished(plan: "Plan", root: Path, say: Callable[[str], None]) -> None:

@@ -8,7 +8,8 @@ from itertools import product
 from typing import Any
 
 from bnreg.config.key_paths import Point, assign, split_key
-from bnreg.names import SECTIONS
+from bnreg.names import SECTIONS, SWEEP, TUNE
+from bnreg.tuning import OPTIONS
 
 ONLY_ARM = "base"
 
@@ -58,8 +59,9 @@ def combined(axes: Sequence[Mapping[str, Sequence[Any]]]) -> Iterator[Point]:
 
 def points_of(config: Mapping[str, Any]) -> Iterator[Point]:
     """The points of a resolved config; without a sweep, one point without keys."""
-    sweep = config.get("sweep") or {}
-    return combined([values if key == "zip" else {key: values} for key, values in sweep.items()])
+    sweep, tune = (config.get(section) or {} for section in (SWEEP, TUNE))
+    axes = [values if key == "zip" else {key: values} for key, values in sweep.items()]
+    return combined([*axes, *({key: values} for key, values in tune.items() if key not in OPTIONS)])
 
 
 def flat_config(config: Mapping[str, Any]) -> dict[str, Any]:

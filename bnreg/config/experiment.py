@@ -8,6 +8,7 @@ from bnreg.config.document import Document
 from bnreg.config.schema import Settings
 from bnreg.config.sweep import Sweep, written
 from bnreg.rounds import Rounds
+from bnreg.tuning import Tune
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Experiment:
         document: The content that the user wrote, with the place of each key.
         sweep: The sweep that the points come from.
         rounds: How seeds are added until everything is decided; None if all are trained at once.
+        tune: How each arm chooses settings, if that is what this experiment is for; its values are swept, too.
+        then: The seeds that are trained with what the arms chose.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Experiment:
     document: Document = field(repr=False)
     sweep: Sweep = field(repr=False)
     rounds: Rounds | None = None
+    tune: Tune | None = None
+    then: tuple[int, ...] | Rounds = ()
 
     def locate(self, cell: Cell | None, key: str) -> str:
         """The place where a setting was written, to start a line about it: ``configs/a.yaml:5: data.batch_size``.

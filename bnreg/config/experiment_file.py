@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
 
@@ -12,7 +12,10 @@ from bnreg.config.schema import Section
 from bnreg.metrics import ACCURACY_SMALLEST_EFFECT, TEST_ACCURACY, effect_of
 from bnreg.names import NAME, SEED_LIMIT, why_no_file_name
 from bnreg.rounds import DEFAULT_FROM, MAX_SEEDS, Rounds, rounds_of
+from bnreg.tuning import Tune, Tuned, tune_of, tuned_of
 from bnreg.wording import show, unknown
+
+Read = TypeVar("Read")
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
 
@@ -55,6 +58,26 @@ def _seeds(value: object) -> tuple[int, ...]:
     if repeated := sorted(seed for seed, times in Counter(value).items() if times > 1):
         raise fault(f"repeated seeds: {show(repeated)[1:-1]}")
     return value
+
+
+def _tune(value: object) -> Tune | None:
+    return _read(value, tune_of)
+
+
+def _tuned(value: object) -> Tuned | None:
+    return _read(value, tuned_of)
+
+
+def _read(value: object, read: Callable[[Mapping[str, Any]], Read]) -> Read | None:
+    """What a mapping is read as; null is nothing."""
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise fault(f"expected a mapping, got {show(value)}")
+    try:
+        return read(value)
+    except ValueError as wrong:
+        raise fault(str(wrong)) from None
 
 
 def _valid_device(value: str) -> str:
@@ -127,6 +150,26 @@ class ExperimentFile(Section):
     compare: Compare = Field(default=Compare(), description="settings for comparing the arms")
     sweep: dict[str, Any] | None = Field(
         default=None, examples=[{"optimizer.lr": [0.01, 0.1]}], description="dotted key → list of values to combine"
+    )
+    tune: Annotated[Tune | None, PlainValidator(_tune)] = Field(
+        default=None,
+        examples=[{"optimizer.lr": [0.01, 0.1]}],
+        description="dotted key → list of values among which each arm chooses by itself, `on` a metric of the "
+        "validation split, with `seeds` of their own, before the others are trained",
+    )
+    tuned: Annotated[Tuned | None, PlainValidator(_tuned)] = Field(
+        default=None,
+        examples=[
+            {
+                "run": "my_run-20261127T042153Z-5c0187",
+                "on": "validation_accuracy",
+                "seeds": 3,
+                "networks": 12,
+                "seconds": 9.5,
+                "values": {"optimizer.lr": [0.01, 0.1]},
+            }
+        ],
+        description="written by bnreg: how the arms' settings were chosen",
     )
     device: Annotated[str, AfterValidator(_valid_device)] = Field(
         default="auto", description="auto, cpu, cuda or cuda:N"

@@ -14,7 +14,7 @@ from bnreg.config.key_paths import KeyPath
 from bnreg.config.schema import Settings
 from bnreg.config.strict_yaml import MAX_VALUES
 from bnreg.config.yaml_mistakes import missing_colon
-from bnreg.names import SECTIONS
+from bnreg.names import SECTIONS, SWEEP, TUNE
 from bnreg.wording import dotted, in_config, listed, nearest, show
 
 # What other tools call a setting, and its key here; with a value where theirs would mean something else.
@@ -116,7 +116,7 @@ def unknown_key(document: Document, path: KeyPath, fault: Fault) -> str:
         hint = f"; did you mean {show(target[-1])}?" if target else ""
         return f"unknown key {show(key)}{hint} ({listed(fault.choices)})"
     where = " at the top level" if len(target) == 1 else ""
-    if path[0] == "sweep":  # the value is that of one point, or inside of it
+    if path[0] in (SWEEP, TUNE):  # the value is that of one point, or inside of it
         return f"unknown key {show(key)}; did you mean '{dotted(target)}'{where}?"
     form = _right_form(document, path, target, example or _value_for(target, fault.given))
     if document.place(path).override is not None:

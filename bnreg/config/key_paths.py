@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bnreg.names import split_arm
+from bnreg.names import SWEEP, TUNE, split_arm
 from bnreg.wording import dotted, show
 
 KeyPath = tuple[str | int, ...]
@@ -46,8 +46,10 @@ def assign(mapping: Mapping[str, Any], path: Sequence[str | int], value: Any) ->
 def split_key(content: Mapping[str, Any], key: str) -> KeyPath:
     """The path of a dotted key in a config. Arm names and the keys of a sweep may contain dots themselves."""
     head, _, rest = key.partition(".")
-    if head == "sweep" and rest:
-        return ("sweep", "zip", rest[4:]) if rest.startswith("zip.") else ("sweep", rest)
+    if head == SWEEP and rest.startswith("zip."):
+        return (SWEEP, "zip", rest[4:])
+    if head in (SWEEP, TUNE) and rest:
+        return (head, rest)
     if head == "arms" and rest:
         arm, setting = split_arm(key)
         if arm is None or has(content, ("arms", rest)):

@@ -14,11 +14,13 @@ from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import faults
 from bnreg.config.files import read_document
 from bnreg.config.hints import meant, unknown_key
+from bnreg.config.key_paths import KeyPath
 from bnreg.config.mistakes import Mistake, user_error
 from bnreg.config.overrides import with_overrides
 from bnreg.config.resolved import resolved_config
 from bnreg.config.schema import Choices
 from bnreg.config.sweep import read_sweep
+from bnreg.names import TUNE
 from bnreg.rounds import Rounds
 from bnreg.wording import dotted, listed, show, unknown
 
@@ -26,18 +28,23 @@ from bnreg.wording import dotted, listed, show, unknown
 RETIRED: dict[tuple[str, str], object] = {("training", "measure"): ()}
 
 
-def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> Experiment:
+def load_experiment(
+    path: Path, overrides: Sequence[str], choices: Choices, *, chosen: Mapping[KeyPath, Any] = {}
+) -> Experiment:
     """Load the experiment that a file describes.
 
     Args:
         path: The YAML file.
         overrides: ``KEY=VALUE``, applied in order after the file.
         choices: The names that settings may use.
+        chosen: What replaces ``tune`` once the arms have chosen, by its path.
 
     Raises:
         UserError: With one line for each mistake, in the order of the file.
     """
     document, mistakes = with_overrides(_without_retired(read_document(path)), overrides)
+    for setting, value in chosen.items():
+        document = document.with_value(setting, value, document.place((TUNE,)))
     header, header_mistakes = _header(document, path.stem, choices)
     arms = arms_of(document.content)
     sweep, sweep_mistakes = read_sweep(document, arms)
@@ -56,11 +63,12 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
         raise user_error(mistakes)
     if equal := equal_arms(document, cells):
         raise user_error(equal)
+    seeds = header.seeds.first if isinstance(header.seeds, Rounds) else header.seeds
     return Experiment(
         name=header.name or path.stem,
         arms=tuple(arms),
         baseline=header.baseline,
-        seeds=header.seeds.first if isinstance(header.seeds, Rounds) else header.seeds,
+        seeds=header.tune.seeds(seeds) if header.tune else seeds,
         device=header.device,
         engine=header.engine,
         jobs=header.jobs,
@@ -71,7 +79,9 @@ def load_experiment(path: Path, overrides: Sequence[str], choices: Choices) -> E
         resolved=resolved_config(document.content, header, choices),
         document=document,
         sweep=sweep,
-        rounds=header.seeds if isinstance(header.seeds, Rounds) else None,
+        rounds=header.seeds if isinstance(header.seeds, Rounds) and not header.tune else None,
+        tune=header.tune,
+        then=header.seeds,
     )
 
 

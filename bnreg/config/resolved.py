@@ -50,6 +50,8 @@ def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices:
         "seeds": header.seeds.to_config() if isinstance(header.seeds, Rounds) else short_seeds(header.seeds),
         "compare": header.compare.model_dump(),
         "sweep": content.get("sweep") or {},
+        **({"tune": header.tune.to_config()} if header.tune else {}),
+        **({"tuned": header.tuned.to_config()} if header.tuned else {}),
         "device": header.device,
         "engine": header.engine,
         "jobs": header.jobs,

@@ -1,11 +1,12 @@
-"""A sweep: the values of some keys, combined into points.
+"""A sweep: the values of some keys, combined into points, and those among which each arm chooses.
 
 Lists under dotted keys multiply (the first key varies slowest). The lists under ``zip`` advance together and multiply
-with the others at the position of ``zip``. A setting of a cell is decided by its arm, the sweep or the base.
+with the others at the position of ``zip``. The lists of ``tune`` multiply last. A setting of a cell is decided by its
+arm, the sweep or the base.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +16,8 @@ from bnreg.config.document import Document
 from bnreg.config.hints import swept_form, swept_key
 from bnreg.config.key_paths import KeyPath, Point, assign
 from bnreg.config.mistakes import Mistake
-from bnreg.names import SECTIONS
+from bnreg.names import SECTIONS, SWEEP, TUNE
+from bnreg.tuning import OPTIONS
 from bnreg.wording import dotted, show, unknown
 
 MAX_POINTS = 10_000
@@ -73,14 +75,11 @@ class Sweep:
 
 def read_sweep(document: Document, arms: Mapping[str, Mapping[str, Any]]) -> tuple[Sweep, list[Mistake]]:
     """The sweep in a document, without the keys that cannot be swept, and the mistakes in these keys."""
-    raw = document.content.get("sweep")
     mistakes: list[Mistake] = []
     axes: list[tuple[SweptKey, ...]] = []
-    for key, values in raw.items() if isinstance(raw, Mapping) else ():
-        written = values if key == "zip" else {key: values}
-        source: KeyPath = ("sweep", "zip") if key == "zip" else ("sweep",)
+    for source, written in _written_axes(document.content):
         if not isinstance(written, Mapping):
-            mistakes.append(document.mistake(source, f"expected a mapping of lists, got {show(values)}"))
+            mistakes.append(document.mistake(source, f"expected a mapping of lists, got {show(written)}"))
             continue
         axis: list[SweptKey] = []
         for name, listed in written.items():
@@ -96,6 +95,8 @@ def read_sweep(document: Document, arms: Mapping[str, Mapping[str, Any]]) -> tup
         if len(set(lengths.values())) > 1:
             lengths_listed = ", ".join(f"{dotted([name])} has {length}" for name, length in lengths.items())
             mistakes.append(document.mistake(source, f"expected lists of equal length; {lengths_listed}"))
+        elif repeated := _repeated([swept.values for swept in axis]):
+            mistakes.append(document.mistake(axis[0].source if len(axis) == 1 else source, f"{repeated} is repeated"))
         elif axis:
             axes.append(tuple(axis))
     num_points = math.prod(len(axis[0].values) for axis in axes)
@@ -103,6 +104,27 @@ def read_sweep(document: Document, arms: Mapping[str, Mapping[str, Any]]) -> tup
         mistakes.append(document.mistake(("sweep",), f"{num_points} points; at most {MAX_POINTS} are allowed"))
         return Sweep(), mistakes
     return Sweep(tuple(axes)), mistakes
+
+
+def _written_axes(content: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
+    """Each axis as it was written: the path of its keys, and each key with its values."""
+    for section, options in ((SWEEP, ()), (TUNE, OPTIONS)):
+        raw = content.get(section)
+        for key, values in raw.items() if isinstance(raw, Mapping) else ():
+            if (section, key) == (SWEEP, "zip"):
+                yield (section, "zip"), values
+            elif key not in options:
+                yield (section,), {key: values}
+
+
+def _repeated(columns: Sequence[Sequence[Any]]) -> str | None:
+    """The first values that advance together a second time, as shown to the user, or None."""
+    seen = set()
+    for row in zip(*columns, strict=True):
+        if (key := tuple(map(distinct, row))) in seen:
+            return ", ".join(map(show, row))
+        seen.add(key)
+    return None
 
 
 def distinct(value: Any) -> Any:
@@ -127,11 +149,6 @@ def _problem(
         return (None if is_section else _target_problem(document, swept, arms)) or _no_list(document, swept)
     if not swept.values:
         return "expected at least one value, got []"
-    seen = set()
-    for value in swept.values:
-        if distinct(value) in seen:
-            return f"{show(value)} is repeated"
-        seen.add(distinct(value))
     return _target_problem(document, swept, arms) or _overlap(document, swept, taken, arms)
 
 
@@ -149,6 +166,8 @@ def _no_list(document: Document, swept: SweptKey) -> str:
 def _target_problem(document: Document, swept: SweptKey, arms: Mapping[str, Mapping[str, Any]]) -> str | None:
     """The reason why a key's target cannot be swept, or None; unknown settings are found later, with all others."""
     arm, setting = _scope(swept.target)
+    if arm is not None and swept.source[0] == TUNE:
+        return f"all arms choose among the same values; write {dotted(setting)}"
     if arm is not None and arm not in arms:
         return unknown("arm", arm, list(arms))
     if len(setting) < 2 or "" in setting or setting[0] not in SECTIONS:

@@ -6,6 +6,7 @@ from itertools import islice
 from bnreg.config.experiment import Cell, Experiment
 from bnreg.config.schema import Data, Model
 from bnreg.metrics import METRICS
+from bnreg.names import TUNE
 from bnreg.nn.architecture import Architecture
 from bnreg.statistics.anytime import smallest_anytime_p_value
 from bnreg.statistics.power import fewest_pairs
@@ -43,6 +44,7 @@ def check_experiment(
         *_errors_on_shapes(experiment, network),
         *_errors_on_metrics(experiment),
         *_errors_on_rounds(experiment),
+        *_errors_on_tuning(experiment),
     ]
     if errors:
         return list(dict.fromkeys(errors)), []
@@ -191,7 +193,8 @@ def _notices_on_pairs(experiment: Experiment, *, is_extended: bool) -> Iterator[
     anytime = is_extended or num_pairs > len(experiment.seeds)  # there is a look before the last seeds
     family_size = (len(experiment.arms) - 1) * len(experiment.points)
     enough = fewest_pairs(family_size, anytime=anytime)
-    if experiment.baseline is None or not family_size or (enough is not None and num_pairs >= enough):
+    is_compared = experiment.baseline is not None and family_size and not experiment.tune
+    if not is_compared or (enough is not None and num_pairs >= enough):
         return
     smallest = min(1.0, (smallest_anytime_p_value if anytime else smallest_p_value)(num_pairs) * family_size)
     corrected = f" after Holm for {family_size} comparisons" if family_size > 1 else ""
@@ -220,6 +223,13 @@ def _errors_on_rounds(experiment: Experiment) -> Iterator[str]:
     """A line if seeds would be added until something is decided, and nothing is compared."""
     if experiment.rounds and (experiment.baseline is None or len(experiment.arms) < 2):
         yield f"{experiment.locate(None, 'seeds')}: nothing to decide: there are no two arms; give a number of seeds"
+
+
+def _errors_on_tuning(experiment: Experiment) -> Iterator[str]:
+    """A line if arms would choose on a validation split that they do not have."""
+    if experiment.tune and not all(cell.settings.data.validation_size for cell in experiment.cells):
+        place = experiment.locate(None, TUNE)
+        yield f"{place}: {experiment.tune.on} needs a validation split; set data.validation_size, such as 5000"
 
 
 def _errors_on_shapes(experiment: Experiment, network: Networks) -> Iterator[str]:

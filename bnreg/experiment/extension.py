@@ -10,6 +10,7 @@ from bnreg.errors import UserError
 from bnreg.experiment.beginning import SEEDS, require_conditions, require_versions
 from bnreg.experiment.choices import all_choices
 from bnreg.experiment.plan import Plan, plan_experiment
+from bnreg.names import TUNE
 from bnreg.rounds import DEFAULT_MOST, Rounds, short_seeds
 from bnreg.runs import CONFIG, Run
 from bnreg.wording import counted
@@ -27,7 +28,9 @@ def in_rounds(config: Path, overrides: Sequence[str], max_seeds: int | None) -> 
         UserError: For mistakes in the config or the number.
     """
     experiment = load_experiment(config, overrides, all_choices())
-    rounds = experiment.rounds or Rounds(experiment.seeds, at_most=max(DEFAULT_MOST, len(experiment.seeds)))
+    rounds = experiment.then
+    if not isinstance(rounds, Rounds):
+        rounds = Rounds(rounds, at_most=max(DEFAULT_MOST, len(rounds)))
     if max_seeds is not None:
         rounds = replace(rounds, at_most=max_seeds)
         if max_seeds < len(rounds.first):
@@ -62,6 +65,8 @@ def plan_extension(
     """
     if not run.info.config:
         raise UserError(f"{run.path}: cannot be extended: it recorded no config")
+    if run.info.config.get(TUNE):
+        raise UserError(f"{run.path}: cannot be extended: its arms only chose settings; extend the run that has them")
     run.verified([CONFIG])
     config, own = run.path / CONFIG, run.info.seeds
     refusal = f"{run.path}: cannot be extended"

@@ -8,6 +8,7 @@ from typing import Any
 from bnreg.budget import Budget
 from bnreg.config.cell_settings import plain
 from bnreg.config.experiment import Cell, Experiment
+from bnreg.config.key_paths import KeyPath
 from bnreg.config.load import load_experiment
 from bnreg.data import DATASETS, Dataset, data_root, load_dataset, locate_dataset
 from bnreg.errors import UserError
@@ -168,6 +169,7 @@ def plan_experiment(
     cut_for: int | None = None,
     trained: Sequence[int] = (),
     begun_with: str | None = None,
+    chosen: Mapping[KeyPath, Any] = {},
 ) -> Plan:
     """Read a config and decide everything that training needs; nothing is written except downloaded data.
 
@@ -181,11 +183,12 @@ def plan_experiment(
             run keeps its shards.
         trained: Seeds of the experiment that need not be trained: a run that is extended has them.
         begun_with: The engine of a run that goes on; None to choose one.
+        chosen: What replaces ``tune`` once the arms have chosen, see ``tuning.chosen_by``.
 
     Raises:
         UserError: With a line for each mistake.
     """
-    experiment = load_experiment(config, overrides, all_choices())
+    experiment = load_experiment(config, overrides, all_choices(), chosen=chosen)
     errors: list[str] = []
     device, engine, slower = "cpu", "torch", None
     try:

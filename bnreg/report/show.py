@@ -13,6 +13,7 @@ from bnreg.analysis.pairing import PairingProof
 from bnreg.report.comparison.findings import finding_text
 from bnreg.report.comparison.numbers import seeds_text
 from bnreg.report.listing import minutes, size
+from bnreg.report.tuning import tuning_text
 from bnreg.wording import as_written, counted, point_label
 
 SHORT_HASH = 8
@@ -64,6 +65,8 @@ def _sections(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     if record["sweep"]:
         swept = [f"{key}: {', '.join(map(as_written, values))}" for key, values in record["sweep"].items()]
         yield "sweep", [counted(record["num_points"], "point"), *swept]
+    if record["tuned"]:
+        yield "tuned", [tuning_text(record["tuned"])]
     yield "pairing", record["pairing"]
     yield "diverged", [_replica(one) for one in record["diverged"]] or ["none"]
     yield "audit", record["audit"] or ["nothing found"]

@@ -5,7 +5,7 @@ from bnreg.runs.consistency import point_cell
 from bnreg.runs.correctness import correct_bytes, read_correct
 from bnreg.runs.folder import SCHEMA_VERSION, DamagedError, Draft, new_folder
 from bnreg.runs.info import Beginning, RunInfo, UsedData
-from bnreg.runs.names import CONFIG, CORRECT, RUN, table_file
+from bnreg.runs.names import CONFIG, CORRECT, RUN, runs_named, table_file
 from bnreg.runs.read import Run, expand_runs, read_run
 from bnreg.runs.shard import ShardPlace
 from bnreg.runs.unfinished import Hold, UnfinishedRun, begin_run, find_unfinished, unfinished_runs
@@ -38,6 +38,7 @@ __all__ = [
     "read_correct",
     "read_run",
     "read_weights",
+    "runs_named",
     "table_file",
     "unfinished_runs",
     "weights_bytes",

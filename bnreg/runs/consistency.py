@@ -17,6 +17,7 @@ from bnreg.config.cell_settings import arms_of, cell_settings, points_of
 from bnreg.data.order import num_batches
 from bnreg.metrics import LARGEST, metric_of
 from bnreg.metrics import METRICS as KNOWN_METRICS
+from bnreg.names import TUNE, TUNED
 from bnreg.rounds import rounds_of, short_seeds
 from bnreg.runs.correctness import unpack_correct
 from bnreg.runs.info import (
@@ -32,6 +33,7 @@ from bnreg.runs.info import (
     replicas_of,
 )
 from bnreg.runs.names import CORRECT, METRICS, RUN, SUMMARY
+from bnreg.tuning import tune_of, tuned_of
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -101,8 +103,10 @@ def _wrong_settings(info: RunInfo) -> str | None:
         return None
     try:
         said = _facts_of(config, info)
+        if config.get(TUNED) is not None:
+            tuned_of(config[TUNED])
     except (ValueError, TypeError, AttributeError):
-        return "its config has no possible sweep or seeds"
+        return "its config has no possible sweep, seeds or tuning"
     if unlike := next((name for name, fact in _facts(info).items() if fact != said[name]), None):
         return f"its {unlike} and its config disagree"
     for place, (point, arm) in enumerate(product(info.points, info.arms)):
@@ -163,7 +167,10 @@ def _facts(info: RunInfo) -> dict[str, Any]:
 def _facts_of(config: Mapping[str, Any], info: RunInfo) -> dict[str, Any]:
     """The same facts of a resolved config; of its points no more than are needed to see that they are too many."""
     seeds = config.get("seeds")
-    if isinstance(seeds, Mapping):
+    if tune := config.get(TUNE):
+        others = seeds["from"] if isinstance(seeds, Mapping) else seeds or 0
+        seeds = [*tune_of(tune).seeds(range(others) if isinstance(others, int) else others)]
+    elif isinstance(seeds, Mapping):
         rounds = rounds_of(seeds, _long(seeds["from"], most=len(info.seeds)))
         seeds = short_seeds([*rounds.seeds(len(info.seeds))])
     return {

@@ -104,6 +104,38 @@ def test_a_setting_that_no_config_has_ends_no_command_in_a_traceback(run, bnreg,
         assert done.code == 0 or (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
 
 
+TUNED = {"run": "a", "on": "loss", "seeds": 1, "networks": 1, "seconds": 1, "values": {"optimizer.lr": [1, 2]}}
+
+
+@pytest.mark.parametrize("key", ["tune", "tuned"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        3,
+        "x",
+        [None],
+        {"a": 1},
+        {"on": "test_loss"},
+        {"optimizer.lr": 3},
+        {"optimizer.lr": [1, 2], "seeds": 10**9},
+        TUNED,
+        TUNED | {"run": "\x1b[2J"},
+        TUNED | {"seeds": "many"},
+        TUNED | {"seconds": 1e300},
+        TUNED | {"values": {"no.setting": [1, 2], "data": [{}]}},
+        TUNED | {"values": 3},
+    ],
+)
+def test_a_tuning_of_any_shape_ends_no_command_in_a_traceback(run, bnreg, key, value):
+    in_both_configs(lambda config: config | {key: value})(run)
+    for command in ("compare", "show"):
+        done = bnreg(command, run)
+        if (key, value) == ("tuned", TUNED):
+            assert done.code == 0, done.err
+        assert done.code == 0 or (done.code, done.out, len(done.err.splitlines())) == (2, "", 1), done.err
+        assert "\x1b" not in done.out + done.err
+
+
 @pytest.mark.parametrize(
     "name", ["././run.json", "../lift/run.json", "/etc/passwd", "a//b", "a/../b", "a\\b", "a\nb", "", ".", ".hidden"]
 )

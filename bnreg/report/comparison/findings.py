@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from bnreg.analysis.audit import (
     ChoiceByTest,
+    ChosenAtEdge,
     DropoutBeforeNorm,
     FewErrors,
     Finding,
@@ -38,6 +39,14 @@ def finding_text(finding: Finding) -> str:
             return (
                 f"the best learning rate of {finding.arm} by {finding.split} accuracy, {best}, is the {edge} of "
                 f"{len(finding.rates)} tried ({low} to {high}): a better one may be outside this range"
+            )
+        case ChosenAtEdge():
+            low, high, best = map(as_written, (finding.values[0], finding.values[-1], finding.chosen))
+            others = f" and at {counted(finding.num_other_points, 'other point')}" if finding.num_other_points else ""
+            where = f" at {point_label(finding.point)}{others}" if finding.point else ""
+            return (
+                f"{finding.arm} chose {finding.key} {best}{where}, the {'lowest' if best == low else 'highest'} of "
+                f"{len(finding.values)} tried ({low} to {high}): a better one may be outside this range"
             )
         case ChoiceByTest():
             return (

@@ -11,9 +11,11 @@ from bnreg.analysis.groups import distinct, varying_keys
 from bnreg.analysis.judged import Comparison, Side
 from bnreg.analysis.power import too_few_pairs
 from bnreg.analysis.replicas import DATASET_KEY
+from bnreg.analysis.tuned import tuned_record
 from bnreg.metrics import Metric, label_of, metric_of
 from bnreg.report.comparison.findings import finding_text
 from bnreg.report.comparison.numbers import p_text, seeds_text, shares_text
+from bnreg.report.tuning import tuning_text
 from bnreg.wording import as_written, counted, point_label
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def notes_on(block: Block) -> list[str]:
         *_on_replicas(block),
         *_on_pairing(block),
         *power_notes(block.judged, _command_that_adds_seeds(block)),
+        *_on_tuning(block),
         *_on_fairness(block),
         *_on_effects(block),
         *method_notes(block.judged),
@@ -183,6 +186,11 @@ def foreseen(forecasts: Sequence["Forecast"]) -> str:
         return f"{min(lows)} seeds or more would decide it, perhaps more than {forecasts[0].most}"
     least, most = min(lows), max(highs)
     return f"{f'{least} to {most}' if least < most else least} seeds would decide it in 8 of 10 cases"
+
+
+def _on_tuning(block: Block) -> list[str]:
+    """What the arms of each tuned run chose before."""
+    return [tuning_text(record) for record in map(tuned_record, block.views) if record]
 
 
 def _on_fairness(block: Block) -> list[str]:
