@@ -135,11 +135,14 @@ class Program(Protocol):
 
     @property
     def sets(self) -> Mapping[str, Any]:
-        """The examples of each split, for the stacks' ``evaluate``."""
+        """The examples of each split, as the stacks read them."""
 
     @property
     def order(self) -> Order:
         """The order of the examples."""
+
+    def evaluate(self) -> list[Evaluated]:
+        """Evaluate each stack on all splits in eval mode."""
 
     def train(self, epoch: int, first: int, end: int) -> Iterator[StepsTrained]:
         """Train all stacks on some of an epoch's batches, and stop for a moment after some steps.

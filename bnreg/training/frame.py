@@ -110,7 +110,7 @@ class FramedEngine:
 
     def _evaluate(self, moment: Moment) -> list[Row]:
         """Evaluate all replicas, and record the results only when all are done."""
-        evaluated = [one.evaluate(self._program.sets) for one in self._stacks]
+        evaluated = self._program.evaluate()
         self._order_hashes.append(self._program.order.hashes())
         noted = [one.note(moment, found) for one, found in zip(self._stacks, evaluated, strict=True)]
         rows = [row for of_stack in noted for row in of_stack]

@@ -68,10 +68,6 @@ class StackInTraining:
             if not record.stopped and math.isfinite(values[replica])
         ]
 
-    def evaluate(self, sets: Sets) -> Evaluated:
-        """Evaluate all replicas; nothing is recorded yet, so this may be stopped halfway."""
-        return self.stack.evaluate(sets)
-
     def note(self, moment: Moment, evaluated: Evaluated) -> list[Row]:
         """Record an evaluation; return a row for each replica that has not stopped."""
         noted = (record.add(moment, one) for record, one in zip(self._records, evaluated.metrics, strict=True))

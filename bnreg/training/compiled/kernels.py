@@ -92,13 +92,14 @@ def evaluate(
     indices: Any,
     rows_at_a_time: int,
     operations: Any,
+    parts: Any,
     networks: Any,
     panels: Any,
     scratch: Any,
     losses: Any,
     correct: Any,
 ) -> None:
-    """Evaluate networks of one structure on examples that they share.
+    """Evaluate networks on examples that they share.
 
     Args:
         images: Structured as ``images.IMAGES``.
@@ -106,7 +107,8 @@ def evaluate(
         label_rows: The row of labels that each of the R networks reads.
         indices: The examples, shape (n,).
         rows_at_a_time: Number of examples at a time.
-        operations: Those of each network, shape (R, operations).
+        operations: Those of all networks.
+        parts: For each network: its first operation, and the one after its last.
         networks: The addresses of their vectors, shape (R,).
         panels: As in ``train``.
         scratch: As in ``train``.
@@ -120,8 +122,9 @@ def evaluate(
         chunk = indices[first : first + rows_at_a_time]
         gather(images, chunk, batch)
         for r in range(len(networks)):
-            forward(operations[r], networks[r], batch, len(chunk), -1, scratch)
-            last = operations[r, operations.shape[1] - 1]
+            own = operations[parts[r, 0] : parts[r, 1]]
+            forward(own, networks[r], batch, len(chunk), -1, scratch)
+            last = own[len(own) - 1]
             logits = batch + last.result * len(chunk) * ROW_BYTES
             right = correct[r, first : first + rows_at_a_time]
             losses[r] += judge(logits, last.outputs, scratch.padding, labels[label_rows[r]], chunk, right)

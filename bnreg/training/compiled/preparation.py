@@ -44,5 +44,6 @@ def prepare_process() -> None:
             np.zeros(1, AHEAD)[0],
             integers,
         )
-        kernels.evaluate(images, rows, integers, integers, 1, of_each, networks, panels, scratch, np.zeros(0), flags)
+        judged = np.zeros(0), flags
+        kernels.evaluate(images, rows, integers, integers, 1, operations, rows, networks, panels, scratch, *judged)
         kernels.add_moments(images, integers, of_each, networks, 0, panels, scratch, 1, table, table)

@@ -2,36 +2,20 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bnreg.data import Dataset, standardisation_of
 from bnreg.training.compiled import kernels
 from bnreg.training.compiled.images import Images
-from bnreg.training.compiled.stack import CompiledStack, Examples
+from bnreg.training.compiled.stack import CompiledStack, Examples, Networks, evaluate_together
 from bnreg.training.compiled.workspace import Workspace
-from bnreg.training.engines import StepsTrained
+from bnreg.training.engines import Evaluated, StepsTrained
 from bnreg.training.order import Order
 from bnreg.training.shards import Shard, architecture
 
 PRODUCTS_BETWEEN_REPORTS = 2e10  # multiplications of all networks: less than half a second
 PRODUCTS_PER_UPDATE = 20  # what the update of a parameter takes, in multiplications
-
-
-class Networks(NamedTuple):
-    """The arms of a seed, as ``kernels.train`` takes them.
-
-    Attributes:
-        operations: Those of all arms.
-        arms: For each arm: its first operation, and the one after its last.
-        addresses: Those of each arm's vectors.
-    """
-
-    operations: NDArray[Any]
-    arms: NDArray[np.int64]
-    addresses: NDArray[Any]
 
 
 class CompiledProgram:
@@ -60,19 +44,10 @@ class CompiledProgram:
         ]
         rows = min(self.order.batch_size, self.sets["train"].indices.shape[1])
         self._workspace = Workspace([stack.layout for stack in self.stacks], num_classes, rows)
-        self._seeds = [self._networks_of(seed, len(shard.seeds)) for seed in range(len(shard.seeds))]
+        num_seeds = len(shard.seeds)
+        self._seeds = [Networks.of(self.stacks, slice(seed, None, num_seeds)) for seed in range(num_seeds)]
         parameters = sum(stack.layout.num_parameters * len(stack.replicas) for stack in self.stacks)
         self._steps_per_report = max(1, int(PRODUCTS_BETWEEN_REPORTS / parameters / (3 * rows + PRODUCTS_PER_UPDATE)))
-
-    def _networks_of(self, seed: int, num_seeds: int) -> Networks:
-        """The arms of the seed at this place among all seeds."""
-        operations = [own for stack in self.stacks for own in stack.operations[seed::num_seeds]]
-        ends = np.cumsum([len(own) for own in operations])
-        return Networks(
-            np.concatenate(operations),
-            np.stack([ends - [len(own) for own in operations], ends], axis=1),
-            np.concatenate([stack.networks[seed::num_seeds] for stack in self.stacks]),
-        )
 
     def train(self, epoch: int, first: int, end: int) -> Iterator[StepsTrained]:
         """Train on some of an epoch's batches, and stop for a moment after some steps; see ``engines.Program``."""
@@ -105,3 +80,7 @@ class CompiledProgram:
         seconds = (time.perf_counter() - start) * cycles / cycles.sum()
         ends = np.cumsum([len(stack.cells) for stack in self.stacks])
         return [float(part.sum()) for part in np.split(seconds, ends[:-1])]
+
+    def evaluate(self) -> list[Evaluated]:
+        """Evaluate each stack on all splits."""
+        return evaluate_together(self.stacks, self.sets)

@@ -80,7 +80,6 @@ class CompiledStack:
         num_replicas = len(self.replicas)
         self._parameters, *self._moments = (zeros(num_replicas, self.layout.num_parameters) for _ in range(3))
         self._statistics = zeros(num_replicas, self.layout.num_statistics)
-        self._workspace = Workspace([self.layout], architecture.num_classes, CHUNK)
         self.operations = np.stack([self.layout.operations] * num_replicas)
         self.networks = np.zeros(num_replicas, NETWORK)
         for name, vectors in zip(
@@ -139,38 +138,7 @@ class CompiledStack:
 
     def evaluate(self, sets: Mapping[str, Examples]) -> Evaluated:
         """Evaluate on each split in eval mode."""
-        columns: dict[str, list[float]] = {}
-        for split, examples in sets.items():
-            losses, correct = self._judge(examples)
-            columns |= {f"{split}_loss": losses.tolist(), f"{split}_accuracy": correct.mean(1).tolist()}
-        return Evaluated.of(columns, correct)  # of the last split, the test set
-
-    def _judge(self, examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Each replica's mean loss, and whether it classifies each example correctly, shape (R, n)."""
-        num_replicas, num_examples = len(self.replicas), examples.indices.shape[1]
-        losses, correct = np.zeros(num_replicas), np.zeros((num_replicas, num_examples), np.bool_)
-        label_rows = np.arange(num_replicas) % len(examples.labels)
-        for replicas, indices in self._readers(examples):
-            operations, networks = self.operations[replicas], self.networks[replicas]
-            for first in unless_stopped(range(0, num_examples, EXAMPLES_PER_CALL)):
-                some = indices[first : first + EXAMPLES_PER_CALL]
-                added, right = np.zeros(len(networks)), np.zeros((len(networks), len(some)), np.bool_)
-                kernels.evaluate(
-                    examples.images.addresses,
-                    examples.labels,
-                    label_rows[replicas],
-                    some,
-                    CHUNK,
-                    operations,
-                    networks,
-                    self._workspace.panels,
-                    self._workspace.scratch,
-                    added,
-                    right,
-                )
-                losses[replicas] += added
-                correct[replicas, first : first + EXAMPLES_PER_CALL] = right
-        return losses / num_examples, correct
+        return evaluate_together([self], sets)[0]
 
     def _readers(self, examples: Examples) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """The replicas that read each row of indices, with this row."""
@@ -202,6 +170,7 @@ class CompiledStack:
         num_replicas, num_examples = len(self.replicas), examples.indices.shape[1]
         operation = self.layout.operations[place]
         means, squares = (np.zeros((num_replicas, operation["inputs"])) for _ in range(2))
+        workspace = Workspace([self.layout], self.architecture.num_classes, CHUNK)
         for replicas, indices in self._readers(examples):
             mine = means[replicas], squares[replicas]
             before, networks = np.ascontiguousarray(self.operations[replicas, :place]), self.networks[replicas]
@@ -212,8 +181,8 @@ class CompiledStack:
                     before,
                     networks,
                     int(operation["source"]),
-                    self._workspace.panels,
-                    self._workspace.scratch,
+                    workspace.panels,
+                    workspace.scratch,
                     first,
                     *mine,
                 )
@@ -270,3 +239,73 @@ class CompiledStack:
                 for digest, weight in zip(hashes, tensor.read(self._parameters), strict=True):
                     digest.update(weight.tobytes())
         return [digest.hexdigest() for digest in hashes]
+
+
+class Networks(NamedTuple):
+    """Networks of one or several stacks, as the programs take them.
+
+    Attributes:
+        operations: Those of all networks.
+        parts: For each network: its first operation, and the one after its last.
+        addresses: Those of each network's vectors.
+    """
+
+    operations: NDArray[Any]
+    parts: NDArray[np.int64]
+    addresses: NDArray[Any]
+
+    @classmethod
+    def of(cls, stacks: Sequence[CompiledStack], chosen: slice) -> "Networks":
+        """The chosen replicas of each stack."""
+        operations = [own for stack in stacks for own in stack.operations[chosen]]
+        ends = np.cumsum([len(own) for own in operations])
+        return cls(
+            np.concatenate(operations),
+            np.stack([ends - [len(own) for own in operations], ends], axis=1),
+            np.concatenate([stack.networks[chosen] for stack in stacks]),
+        )
+
+
+def evaluate_together(stacks: Sequence[CompiledStack], sets: Mapping[str, Examples]) -> list[Evaluated]:
+    """Evaluate stacks on each split in eval mode: all networks read some images while these are in the cache."""
+    columns: list[dict[str, list[float]]] = [{} for _ in stacks]
+    for split, examples in sets.items():
+        answers = _judge(stacks, examples)
+        for of_stack, (losses, correct) in zip(columns, answers, strict=True):
+            of_stack |= {f"{split}_loss": losses.tolist(), f"{split}_accuracy": correct.mean(1).tolist()}
+    # The last split is the test set.
+    return [Evaluated.of(of_stack, correct) for of_stack, (_, correct) in zip(columns, answers, strict=True)]
+
+
+def _judge(stacks: Sequence[CompiledStack], examples: Examples) -> list[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+    """For each stack: each replica's mean loss, and whether it classifies each example correctly, shape (R, n)."""
+    (num_rows, num_examples), numbers = examples.indices.shape, [len(stack.replicas) for stack in stacks]
+    found = [(np.zeros(number), np.zeros((number, num_examples), np.bool_)) for number in numbers]
+    workspace = Workspace([stack.layout for stack in stacks], stacks[0].architecture.num_classes, CHUNK)
+    for row, indices in enumerate(examples.indices):
+        readers = slice(row, None, num_rows)
+        networks = Networks.of(stacks, readers)
+        label_rows = np.concatenate([np.arange(number)[readers] for number in numbers]) % len(examples.labels)
+        losses, correct = np.zeros(len(label_rows)), np.zeros((len(label_rows), num_examples), np.bool_)
+        for first in unless_stopped(range(0, num_examples, EXAMPLES_PER_CALL)):
+            some = slice(first, first + EXAMPLES_PER_CALL)
+            right = np.zeros((len(label_rows), len(indices[some])), np.bool_)
+            kernels.evaluate(
+                examples.images.addresses,
+                examples.labels,
+                label_rows,
+                indices[some],
+                CHUNK,
+                *networks,
+                workspace.panels,
+                workspace.scratch,
+                losses,
+                right,
+            )
+            correct[:, some] = right
+        first = 0
+        for of_losses, of_correct in found:
+            of_stack = slice(first, first + len(of_losses[readers]))
+            of_losses[readers], of_correct[readers] = losses[of_stack] / num_examples, correct[of_stack]
+            first = of_stack.stop
+    return found

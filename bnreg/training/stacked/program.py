@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 
 from bnreg.data import Dataset, standardisation_of
-from bnreg.training.engines import StepsTrained
+from bnreg.training.engines import Evaluated, StepsTrained
 from bnreg.training.shards import Shard, architecture
 from bnreg.training.stacked.feed import Feed
 from bnreg.training.stacked.stack import Stack
@@ -38,6 +38,10 @@ class StackedProgram:
             )
             for cells in shard.stacks
         ]
+
+    def evaluate(self) -> list[Evaluated]:
+        """Evaluate each stack on all splits."""
+        return [stack.evaluate(self.sets) for stack in self.stacks]
 
     def train(self, epoch: int, first: int, end: int) -> Iterator[StepsTrained]:
         """Train on some of an epoch's batches, and stop for a moment after each; see ``engines.Program``."""
