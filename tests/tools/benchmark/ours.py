@@ -23,6 +23,7 @@ from bnreg.training.shards import Shard
 
 CONFIG = ROOT / "configs" / "bn_vs_plain.yaml"
 NUM_EVALUATIONS = 3
+MANY = 24  # of so many networks, one evaluation takes long enough to be timed well
 
 
 def plan_of(settings: Mapping[str, object]) -> Plan:
@@ -65,7 +66,8 @@ def _of_shard(name: str, shard: Shard, dataset: Dataset, device: str, epochs: in
     engine = ENGINES[name].make(shard, dataset, device, None)
     seconds, last = _epochs(engine, epochs)
     state = before_evaluation(engine.state(), last.steps // last.epoch)
-    evaluations = [_epochs(ENGINES[name].make(shard, dataset, device, state), 1)[0][0] for _ in range(NUM_EVALUATIONS)]
+    times = NUM_EVALUATIONS if shard.num_replicas < MANY else 1
+    evaluations = [_epochs(ENGINES[name].make(shard, dataset, device, state), 1)[0][0] for _ in range(times)]
     evaluation, shuffling = statistics.median(evaluations), _shuffling(shard, dataset)
     start = time.perf_counter()
     engine.result()
