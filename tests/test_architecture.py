@@ -19,6 +19,7 @@ GROUND = {
     "search_path",
     "rounds",
     "signals",
+    "standard_streams",
     "stopping",
     "tuning",
     "streams",

@@ -13,8 +13,8 @@ import typer
 
 from bnreg import signals
 from bnreg.cli.options import Command, examples_epilog
-from bnreg.cli.output import lasting_streams
 from bnreg.errors import RunError, UserError
+from bnreg.standard_streams import lasting_streams
 from bnreg.wording import printable
 
 # The panels of ``bnreg --help``, in this order; within each, the commands by name.

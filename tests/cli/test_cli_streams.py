@@ -16,8 +16,8 @@ from rich.console import Console
 from support.command_line import EXPERIMENT, command_line
 
 from bnreg import cli
-from bnreg.cli.output import lasting_streams
 from bnreg.report.grid import Grid
+from bnreg.standard_streams import lasting_streams
 from bnreg.wording import SPELLED, SPELLINGS
 
 SMALL = ("seeds=1", "training.epochs=1")
