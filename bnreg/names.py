@@ -11,7 +11,7 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECAS
 # The sections of settings; arms and sweeps may change them. No setting inside them has one of these names.
 SECTIONS = ("data", "model", "optimizer", "training", "diagnostics")
 SWEEP, TUNE = "sweep", "tune"  # here settings are keys, with lists of values
-TUNED = "tuned"
+TUNED, CLAIM = "tuned", "claim"
 
 
 def why_no_file_name(name: str) -> str | None:

@@ -4,6 +4,7 @@ Each test puts an entry into a table as a developer would, changes nothing else,
 """
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import altair as alt
@@ -13,6 +14,7 @@ import torch
 from support.small_runs import in_this_process, train_here, train_plan
 from torch import nn
 
+from bnreg.claims.measures import MEASURES, Measure
 from bnreg.cli import add_commands, build_app
 from bnreg.data.datasets import DATASETS
 from bnreg.diagnostics.table import DIAGNOSTICS, Diagnostic
@@ -100,6 +102,18 @@ def test_a_diagnostic_is_one_entry(train, monkeypatch):
     monkeypatch.setitem(DIAGNOSTICS, "added", Diagnostic("weights.weights", "the same under another name"))
     run = train("{diagnostics: {names: [added]}}")
     assert {*run.table("diagnostics")["arm"]} == {"one"}
+
+
+def test_a_measure_of_a_claim_is_one_entry(bnreg, monkeypatch):
+    letters = Measure(lambda view, arm: dict.fromkeys(view.seeds, len(arm)), "letters of the arm's name")
+    monkeypatch.setitem(MEASURES, "added", letters)
+    monkeypatch.setitem(EXECUTORS, "processes", in_this_process)
+    test = "{measure: added, more: plain, against: one, smallest_effect: 1}"
+    claim = f"claim: {{id: X, statement: Its name is longer., tests: [{test}]}}\n"
+    text = EXPERIMENT.replace("{CHANGES}", "{model: {norm: batch}}").replace("seeds: 2", "seeds: 6")
+    Path("added.yaml").write_text(text + claim)
+    done = bnreg("claims", "added.yaml", "--runs", "runs", "--no-progress")
+    assert done.out.startswith("X  supported  +2.000 [+2.000, +2.000]")
 
 
 def test_a_chart_is_one_entry(train, monkeypatch, bnreg):

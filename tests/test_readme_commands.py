@@ -37,6 +37,7 @@ NOT_RUN = {
 ADDED = {
     "bnreg rm": ["--yes"],
     "bnreg extend": ["--dry-run"],
+    "bnreg claims": ["--list"],
     "bnreg train configs": ["--dry-run", "data.dataset=mnist_5k", "data.train_size=200"],
 }
 
@@ -78,6 +79,7 @@ def shared(tmp_path_factory):
     (folder / "wide.csv").write_text(wide())
     (folder / "benchmark.csv").write_text(data_sets())
     (folder / "configs").symlink_to(ROOT / "configs")
+    (folder / "my_claims").symlink_to(ROOT / "configs" / "lecture")
     return folder
 
 

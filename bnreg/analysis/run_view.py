@@ -42,7 +42,8 @@ class RunView:
         info: What the run recorded about itself.
         summary: Column → one value per replica; diverged replicas have chance values.
         config: The resolved config; empty if the run recorded none.
-        load_metrics: Returns one row per replica and evaluation; NaN from the one where a replica diverged.
+        load_table: Returns a table by its name, such as ``metrics``: one row per replica and evaluation, with NaN from
+            the one where a replica diverged.
         load_correct: Returns for each point which test examples are classified correctly, shape (arms, seeds,
             examples).
     """
@@ -50,13 +51,17 @@ class RunView:
     info: RunInfo
     summary: Mapping[str, list[Any]]
     config: Mapping[str, Any]
-    load_metrics: Callable[[], "pd.DataFrame"]
+    load_table: Callable[[str], "pd.DataFrame"]
     load_correct: Callable[[], Correct] = nothing_correct
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
         """One row per replica and evaluation; NaN from the one where a replica diverged."""
-        return self.load_metrics()
+        return self.load_table("metrics")
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """A table of the run."""
+        return self.metrics if name == "metrics" else self.load_table(name)
 
     @cached_property
     def correct(self) -> Correct:
@@ -197,7 +202,7 @@ class RunView:
 
 def view_of(
     info: RunInfo,
-    metrics: "pd.DataFrame",
+    tables: Mapping[str, "pd.DataFrame"],
     summary: Mapping[str, list[Any]],
     load_correct: Callable[[], Correct] = nothing_correct,
 ) -> RunView:
@@ -205,15 +210,15 @@ def view_of(
 
     Args:
         info: What the run recorded about itself.
-        metrics: One row per replica and evaluation.
+        tables: Its tables by name; in ``metrics`` one row per replica and evaluation.
         summary: Column → one value per replica.
         load_correct: See ``RunView``.
     """
-    return RunView(info, summary, info.config or {}, lambda: metrics, load_correct)
+    return RunView(info, summary, info.config or {}, tables.__getitem__, load_correct)
 
 
 def view_of_run(run: "Run") -> RunView:
     """A view of a run's folder; large files are read only when they are needed."""
     from bnreg.runs import read_correct
 
-    return RunView(run.info, run.summary, run.config, lambda: run.metrics, lambda: read_correct(run))
+    return RunView(run.info, run.summary, run.config, run.table, lambda: read_correct(run))

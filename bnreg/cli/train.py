@@ -80,14 +80,10 @@ def train(
 
         if until_decided:
             settings = in_rounds(config, settings, max_seeds)
-        plan = plan_experiment(config, settings, data_folder=data_root, log=say, load_data=not dry_run)
-        if plan.experiment.tune and not dry_run:
-            from bnreg.experiment.tuning import FOLDER, chosen_by
-
-            _say_notices(plan, say)
-            tuned = finished(plan, runs / FOLDER, say, progress=progress, data_folder=data_root)
-            chosen = chosen_by(plan.experiment, tuned)
-            plan = plan_experiment(config, settings, data_folder=data_root, log=say, chosen=chosen)
+        if dry_run:
+            plan = plan_experiment(config, settings, data_folder=data_root, log=say, load_data=False)
+        else:
+            plan = tuned_plan(config, settings, runs, say, progress=progress, data_folder=data_root)
         run = None
     else:
         from bnreg.experiment.beginning import begin_again
@@ -122,8 +118,14 @@ def train(
     conclude(train_and_watch(plan, run, say, progress=progress), as_json=json)
 
 
-def train_and_watch(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], None], *, progress: bool) -> Path:
-    """Train a run with a progress display, and say what becomes of it; return its folder."""
+def train_and_watch(
+    plan: "Plan", run: "UnfinishedRun", say: Callable[[str], None], *, progress: bool, num_others: int = 0
+) -> Path:
+    """Train a run with a progress display, and say what becomes of it; return its folder.
+
+    Seeds that are added until everything is decided are added until the experiment's claim is, if it has one; there are
+    ``num_others`` further claims in its family.
+    """
     from rich.console import Console
 
     from bnreg.errors import UserError
@@ -139,9 +141,16 @@ def train_and_watch(plan: "Plan", run: "UnfinishedRun", say: Callable[[str], Non
         return Progress(display, name, plan.experiment.arms, tracks)
 
     def look(results: "Results") -> bool:
-        from bnreg.report.looks import look_lines
+        view = _view_of(results)
+        if plan.experiment.claim:
+            from bnreg.claims.claim import claim_of
+            from bnreg.report.claims import claim_lines
 
-        lines, decided = look_lines(_view_of(results))
+            lines, decided = claim_lines(claim_of(plan.experiment), view, num_others)
+        else:
+            from bnreg.report.looks import look_lines
+
+            lines, decided = look_lines(view)
         for line in lines:
             say(line)
         return decided
@@ -187,8 +196,36 @@ def _report_complete(run: Path, config: Path | None, settings: Sequence[str], sa
         say(f"{run}: already complete, with these settings")
 
 
+def tuned_plan(
+    config: Path,
+    settings: Sequence[str],
+    root: Path,
+    say: Callable[[str], None],
+    *,
+    progress: bool,
+    data_folder: Path | None,
+) -> "Plan":
+    """The plan of an experiment; if its arms choose settings first, that is trained, and they have chosen."""
+    from bnreg.experiment.plan import plan_experiment
+    from bnreg.experiment.tuning import FOLDER, chosen_by
+
+    plan = plan_experiment(config, settings, data_folder=data_folder, log=say)
+    if not plan.experiment.tune:
+        return plan
+    _say_notices(plan, say)
+    tuning = finished(plan, root / FOLDER, say, progress=progress, data_folder=data_folder)
+    chosen = chosen_by(plan.experiment, tuning)
+    return plan_experiment(config, settings, data_folder=data_folder, log=say, chosen=chosen)
+
+
 def finished(
-    plan: "Plan", root: Path, say: Callable[[str], None], *, progress: bool, data_folder: Path | None
+    plan: "Plan",
+    root: Path,
+    say: Callable[[str], None],
+    *,
+    progress: bool,
+    data_folder: Path | None,
+    num_others: int = 0,
 ) -> "Run":
     """The finished run of a plan in a folder: one that is there, or that is resumed, or trained now."""
     from bnreg.experiment.beginning import begin_again, describe_beginning
@@ -206,7 +243,7 @@ def finished(
     else:
         say(f"note: {begun.final}: resumed")
         plan = begin_again(begun, None, (), data_folder=data_folder, log=say)
-    return read_run(train_and_watch(plan, begun, say, progress=progress))
+    return read_run(train_and_watch(plan, begun, say, progress=progress, num_others=num_others))
 
 
 def _seeds_after(plan: "Plan") -> str:
@@ -247,9 +284,9 @@ def _view_of(results: "Results") -> "RunView":
 
     from bnreg.analysis.run_view import view_of
 
-    metrics, summary = (pd.DataFrame(results.tables[name]) for name in ("metrics", "summary"))
-    columns = {str(name): column.tolist() for name, column in summary.items()}
-    return view_of(results.info, metrics, columns, results.flags)
+    tables = {name: pd.DataFrame(rows) for name, rows in results.tables.items()}
+    summary = {str(name): column.tolist() for name, column in tables["summary"].items()}
+    return view_of(results.info, tables, summary, results.flags)
 
 
 def print_plan(plan: "Plan", *, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bnreg.config.document import Document
+from bnreg.config.experiment_file import ClaimFile
 from bnreg.config.schema import Settings
 from bnreg.config.sweep import Sweep, written
 from bnreg.rounds import Rounds
@@ -51,6 +52,7 @@ class Experiment:
         rounds: How seeds are added until everything is decided; None if all are trained at once.
         tune: How each arm chooses settings, if that is what this experiment is for; its values are swept, too.
         then: The seeds that are trained with what the arms chose.
+        claim: What the experiment may support, if it was made for that.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Experiment:
     rounds: Rounds | None = None
     tune: Tune | None = None
     then: tuple[int, ...] | Rounds = ()
+    claim: ClaimFile | None = None
 
     def locate(self, cell: Cell | None, key: str) -> str:
         """The place where a setting was written, to start a line about it: ``configs/a.yaml:5: data.batch_size``.

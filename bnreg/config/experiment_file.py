@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, model_validator
 
 from bnreg.config.faults import fault
 from bnreg.config.schema import Section
@@ -123,6 +123,44 @@ class Compare(Section):
 Name = Annotated[str, AfterValidator(_valid_name)]
 
 
+EXAMPLE = {"measure": "final", "of": {"metric": "test_accuracy"}, "more": "bn", "smallest_effect": "0.3pp"}
+Arms = str | tuple[str, ...] | None
+
+
+class ClaimTest(Section):
+    """One test of a claim: a measure of an arm is larger than, or equals, that of another arm, or zero."""
+
+    measure: str = Field(examples=["final"], description="what is measured of each arm in each seed")
+    of: dict[str, Any] = Field(default={}, examples=[{"metric": "test_accuracy"}], description="the measure's options")
+    more: Arms = Field(
+        default=None, examples=["bn"], description="the arm that is predicted to have more; of several, the best"
+    )
+    equal: Arms = Field(default=None, examples=["bn"], description="the arm that is predicted to have as much")
+    against: Arms = Field(default=None, examples=["plain"], description="the other arm or arms; null: zero")
+    smallest_effect: float | str = Field(
+        examples=["0.3pp"], description="smallest difference that matters: a number, 0.3pp or 1.25x"
+    )
+
+    @model_validator(mode="after")
+    def _one_prediction(self) -> "ClaimTest":
+        if (self.more is None) == (self.equal is None):
+            raise fault("give one of more and equal")
+        return self
+
+
+class ClaimFile(Section):
+    """A statement that an experiment can support or not, fixed before it is trained."""
+
+    id: Name = Field(examples=["X1"], description="its name")
+    statement: str = Field(examples=["Batch norm helps."], description="what it says, in a sentence")
+    lecture: str = Field(default="", examples=["BN"], description="where the lecture says it")
+    literature: str = Field(default="", examples=["Ioffe 2015"], description="what others found")
+    tests: tuple[ClaimTest, ...] = Field(min_length=1, examples=[(EXAMPLE,)], description="all must hold")
+    quick: dict[str, Any] = Field(
+        default={}, examples=[{"seeds": 6}], description="dotted key → setting of a quick, provisional run"
+    )
+
+
 class ExperimentFile(Section):
     """The keys of an experiment's file. The four sections are checked as ``Settings``, cell by cell."""
 
@@ -170,6 +208,11 @@ class ExperimentFile(Section):
             }
         ],
         description="written by bnreg: how the arms' settings were chosen",
+    )
+    claim: ClaimFile | None = Field(
+        default=None,
+        examples=[{"id": "X1", "statement": "Batch norm helps.", "tests": (EXAMPLE,)}],
+        description="what `bnreg claims` decides by this experiment",
     )
     device: Annotated[str, AfterValidator(_valid_device)] = Field(
         default="auto", description="auto, cpu, cuda or cuda:N"

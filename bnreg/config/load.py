@@ -64,11 +64,12 @@ def load_experiment(
     if equal := equal_arms(document, cells):
         raise user_error(equal)
     seeds = header.seeds.first if isinstance(header.seeds, Rounds) else header.seeds
+    all_seeds = header.seeds.seeds(header.seeds.at_most) if isinstance(header.seeds, Rounds) else seeds
     return Experiment(
         name=header.name or path.stem,
         arms=tuple(arms),
         baseline=header.baseline,
-        seeds=header.tune.seeds(seeds) if header.tune else seeds,
+        seeds=header.tune.seeds(all_seeds) if header.tune else seeds,
         device=header.device,
         engine=header.engine,
         jobs=header.jobs,
@@ -82,6 +83,7 @@ def load_experiment(
         rounds=header.seeds if isinstance(header.seeds, Rounds) and not header.tune else None,
         tune=header.tune,
         then=header.seeds,
+        claim=header.claim,
     )
 
 

@@ -52,6 +52,7 @@ def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices:
         "sweep": content.get("sweep") or {},
         **({"tune": header.tune.to_config()} if header.tune else {}),
         **({"tuned": header.tuned.to_config()} if header.tuned else {}),
+        **({"claim": header.claim.model_dump(exclude_defaults=True)} if header.claim else {}),
         "device": header.device,
         "engine": header.engine,
         "jobs": header.jobs,

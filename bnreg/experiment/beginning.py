@@ -23,8 +23,8 @@ from bnreg.runs import CONFIG, SCHEMA_VERSION, Beginning, RunInfo, UnfinishedRun
 from bnreg.training.engines import ENGINES
 
 RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair", "numba", "llvmlite")
-# Settings that no result depends on: with less memory, a user may want to resume with fewer processes.
-INDIFFERENT = ("jobs", "snapshot_seconds")
+# What no result depends on: with less memory, a user may want to resume with fewer processes.
+INDIFFERENT = ("jobs", "snapshot_seconds", "claim")
 SEEDS = "seeds"
 # An absolute path in a word of the command line: the word itself, or a value of an option, an override or a mapping.
 _ABSOLUTE = re.compile(r"""(?:^|(?<=[=\s"'\[{,]))/[^"'\]},]*""")

@@ -221,7 +221,8 @@ def _errors_on_metrics(experiment: Experiment) -> Iterator[str]:
 
 def _errors_on_rounds(experiment: Experiment) -> Iterator[str]:
     """A line if seeds would be added until something is decided, and nothing is compared."""
-    if experiment.rounds and (experiment.baseline is None or len(experiment.arms) < 2):
+    is_compared = experiment.baseline is not None and len(experiment.arms) > 1
+    if experiment.rounds and not is_compared and not experiment.claim:
         yield f"{experiment.locate(None, 'seeds')}: nothing to decide: there are no two arms; give a number of seeds"
 
 

@@ -18,7 +18,7 @@ from bnreg.data.order import num_batches
 from bnreg.metrics import LARGEST, metric_of
 from bnreg.metrics import METRICS as KNOWN_METRICS
 from bnreg.names import TUNE, TUNED
-from bnreg.rounds import rounds_of, short_seeds
+from bnreg.rounds import MAX_SEEDS, rounds_of, short_seeds
 from bnreg.runs.correctness import unpack_correct
 from bnreg.runs.info import (
     MAX_COUNT,
@@ -168,7 +168,10 @@ def _facts_of(config: Mapping[str, Any], info: RunInfo) -> dict[str, Any]:
     """The same facts of a resolved config; of its points no more than are needed to see that they are too many."""
     seeds = config.get("seeds")
     if tune := config.get(TUNE):
-        others = seeds["from"] if isinstance(seeds, Mapping) else seeds or 0
+        if isinstance(seeds, Mapping):
+            rounds = rounds_of(seeds, _long(seeds["from"], most=MAX_SEEDS))
+            seeds = rounds.seeds(rounds.at_most)
+        others = seeds or 0
         seeds = [*tune_of(tune).seeds(range(others) if isinstance(others, int) else others)]
     elif isinstance(seeds, Mapping):
         rounds = rounds_of(seeds, _long(seeds["from"], most=len(info.seeds)))

@@ -9,8 +9,8 @@ from bnreg.config.schema import Augment, Data, Model, Optimizer, Penalty, Schedu
 from bnreg.names import SECTIONS
 
 ALL_KEYS = (
-    "name, data, model, optimizer, training, diagnostics, arms, baseline, seeds, compare, sweep, tune, tuned, device, "
-    "engine, jobs, snapshot_seconds"
+    "name, data, model, optimizer, training, diagnostics, arms, baseline, seeds, compare, sweep, tune, tuned, claim, "
+    "device, engine, jobs, snapshot_seconds"
 )
 OPTIMIZER_KEYS = "name, lr, weight_decay, weight_decay_on, momentum, nesterov, betas, eps, schedule"
 MODEL_KEYS = (

@@ -172,7 +172,7 @@ def test_settings_that_override_the_config_are_shown():
     command = ["bnreg", "train", "configs/x.yaml", "--runs=a=b", "optimizer.lr=0.01", "arms.bn.model.norm=null"]
     plain = make_view()
     info = replace(plain.info, name="x", id="x-1", command=tuple(command))
-    view = view_of(info, plain.metrics, plain.summary)
+    view = view_of(info, {"metrics": plain.metrics}, plain.summary)
     title = "mnist, 5 epochs, 10 seeds, cpu, 41 s, optimizer.lr=0.01, arms.bn.model.norm=null\n"
     assert render([view], 1000).startswith(f"x-1: {title}")
     assert markdown_of(view).startswith(f"**x**: {title}")

@@ -66,11 +66,14 @@ class MadeRun:
     summary: list[dict[str, Any]]
     flags: Any
 
-    def view(self, metrics=None):
-        """The run as an analysis sees it, without a folder."""
+    def view(self, metrics=None, **tables):
+        """The run as an analysis sees it, without a folder, with further tables as lists of rows."""
         summary = pd.DataFrame(self.summary).to_dict("list")
-        rows = self.metrics if metrics is None else metrics
-        return RunView(self.info, summary, self.info.config or {}, lambda: pd.DataFrame(rows))
+        rows = {"metrics": self.metrics if metrics is None else metrics, **tables}
+        correct = {} if self.flags is None else {0: self.flags}
+        return RunView(
+            self.info, summary, self.info.config or {}, lambda name: pd.DataFrame(rows[name]), lambda: correct
+        )
 
     def write(self, root, *, files=None, has_config=True, num_examples=NUM_EXAMPLES, **info):
         """Write the run as a folder with its name; ``info`` replaces fields of run.json."""

@@ -9,8 +9,9 @@ import html
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer.main
 from pydantic import BaseModel
@@ -24,13 +25,18 @@ from torture import read_results, rows
 
 from bnreg.analysis.comparison import compare_views
 from bnreg.analysis.run_view import view_of_run
+from bnreg.claims.claim import claim_of
+from bnreg.claims.measures import MEASURES
+from bnreg.claims.verdict import Decided, Word, decide_claims
 from bnreg.cli import app
 from bnreg.config.experiment_file import ExperimentFile
+from bnreg.config.load import load_experiment
 from bnreg.config.schema import Settings
 from bnreg.diagnostics.table import DIAGNOSTICS
 from bnreg.experiment.choices import all_choices
 from bnreg.foreign import usual
 from bnreg.names import SECTIONS
+from bnreg.report.claims import claims_markdown
 from bnreg.report.comparison.tables import block_markdown
 from bnreg.runs import read_run
 
@@ -85,6 +91,41 @@ def settings() -> str:
 
 
 BAR = r"\|"  # a bar that ends no cell
+LECTURE = "lecture"  # below configs/ the claims, and below runs/ the runs by which they were decided
+
+
+@cache
+def decided() -> list[Decided]:
+    """The verdicts on the lecture's claims, from the committed runs; of a claim without a run there is none."""
+    found = []
+    for file in sorted((ROOT / "configs" / LECTURE).glob("*.yaml")):
+        claim = claim_of(load_experiment(file, [], all_choices()))
+        for run in sorted((ROOT / "runs" / LECTURE).glob(f"{file.stem}-*")):
+            found.append((claim, view_of_run(read_run(run))))
+    return decide_claims(found)
+
+
+def claims() -> str:
+    """The verdict on each of the lecture's claims."""
+    return f"{claims_markdown(decided())}\n" if decided() else "Not decided yet.\n"
+
+
+def claims_in_short() -> str:
+    """The lecture's claims by verdict."""
+    lines = ["| verdict | claims of the lecture |", "|---|---|"]
+    for word in get_args(Word):
+        said = [f"{one.claim.id}: {one.claim.statement}" for one in decided() if one.word == word]
+        lines += [f"| {word} | {'<br>'.join(said)} |"] if said else []
+    return "\n".join(lines) + "\n"
+
+
+def measures() -> str:
+    """What a claim can be decided by."""
+    lines = ["| measure | what it is | options |", "|---|---|---|"]
+    for name, one in MEASURES.items():
+        options = ", ".join(f"`{option}`" for option in one.options.model_fields)
+        lines.append(f"| `{name}` | {one.help} | {options} |")
+    return "\n".join(lines) + "\n"
 
 
 def diagnostics() -> str:
@@ -181,12 +222,13 @@ def speed() -> str:
 
 # Page → its generated parts, in order.
 PAGES: dict[str, tuple[Callable[[], str], ...]] = {
-    "README.md": (result, figure),
+    "README.md": (result, figure, claims_in_short),
     "bnreg/README.md": (speed,),
     "bnreg/cli/README.md": (commands,),
     "bnreg/foreign/README.md": (usual_names,),
     "bnreg/statistics/README.md": (verdicts, calibration),
     "configs/README.md": (settings, diagnostics),
+    "configs/lecture/README.md": (claims, measures),
     "tests/torture/README.md": (promises,),
 }
 
