@@ -1,6 +1,5 @@
 """``bnreg extend``: add seeds to a finished run."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -51,11 +50,9 @@ def extend(
     from dataclasses import replace
 
     from bnreg.analysis.run_view import view_of_run
-    from bnreg.cli.train import conclude, print_plan, train_and_watch
+    from bnreg.cli.train import begin, conclude, print_plan, say_notices, train_and_watch
     from bnreg.errors import UserError
-    from bnreg.experiment.beginning import describe_beginning
     from bnreg.experiment.extension import is_of_seeds, plan_extension
-    from bnreg.experiment.story import begin_experiment
     from bnreg.report.looks import look_lines
 
     say = line_printer()
@@ -81,11 +78,8 @@ def extend(
         log=say,
         load_data=not dry_run,
     )
-    for notice in plan.notices:
-        say(f"note: {notice}")
+    say_notices(plan, say)
     if dry_run:
         print_plan((plan.next_round() if until_decided else None) or plan, as_json=json)
         return
-    beginning = describe_beginning(plan, command=["bnreg", *sys.argv[1:]], data_folder=data_root, extends=base.info)
-    unfinished = begin_experiment(plan, beginning, runs, base)
-    conclude(train_and_watch(plan, unfinished, say, progress=progress), as_json=json)
+    conclude(train_and_watch(plan, begin(plan, runs, data_root, base), say, progress=progress), as_json=json)

@@ -100,7 +100,7 @@ def train(
             conclude(run.final, as_json=json)
             return
         plan = begin_again(run, config, settings, data_folder=data_root, log=say, load_data=not dry_run)
-    _say_notices(plan, say)
+    say_notices(plan, say)
     if dry_run:
         print_plan(plan, as_json=json)
         if plan.experiment.tune:
@@ -109,13 +109,19 @@ def train(
             )
         return
     if run is None:
-        from bnreg.experiment.beginning import describe_beginning
-        from bnreg.experiment.story import begin_experiment
-
         _report_unfinished(plan, runs, say)
-        beginning = describe_beginning(plan, command=["bnreg", *sys.argv[1:]], data_folder=data_root)
-        run = begin_experiment(plan, beginning, runs)
+        run = begin(plan, runs, data_root)
     conclude(train_and_watch(plan, run, say, progress=progress), as_json=json)
+
+
+def begin(plan: "Plan", root: Path, data_folder: Path | None, base: "Run | None" = None) -> "UnfinishedRun":
+    """Create the folder of a run by the command that was typed; ``base`` is the run that it extends."""
+    from bnreg.experiment.beginning import describe_beginning
+    from bnreg.experiment.story import begin_experiment
+
+    command, extends = ["bnreg", *sys.argv[1:]], base.info if base else None
+    beginning = describe_beginning(plan, command=command, data_folder=data_folder, extends=extends)
+    return begin_experiment(plan, beginning, root, base)
 
 
 def train_and_watch(
@@ -212,7 +218,7 @@ def tuned_plan(
     plan = plan_experiment(config, settings, data_folder=data_folder, log=say)
     if not plan.experiment.tune:
         return plan
-    _say_notices(plan, say)
+    say_notices(plan, say)
     tuning = finished(plan, root / FOLDER, say, progress=progress, data_folder=data_folder)
     chosen = chosen_by(plan.experiment, tuning)
     return plan_experiment(config, settings, data_folder=data_folder, log=say, chosen=chosen)
@@ -228,9 +234,8 @@ def finished(
     num_others: int = 0,
 ) -> "Run":
     """The finished run of a plan in a folder: one that is there, or that is resumed, or trained now."""
-    from bnreg.experiment.beginning import begin_again, describe_beginning
+    from bnreg.experiment.beginning import begin_again
     from bnreg.experiment.existing import finished_run, stopped_run
-    from bnreg.experiment.story import begin_experiment
     from bnreg.runs import read_run
 
     if run := finished_run(plan, root):
@@ -238,8 +243,7 @@ def finished(
         return run
     begun = stopped_run(plan, root)
     if begun is None:
-        command = ["bnreg", *sys.argv[1:]]
-        begun = begin_experiment(plan, describe_beginning(plan, command=command, data_folder=data_folder), root)
+        begun = begin(plan, root, data_folder)
     else:
         say(f"note: {begun.final}: resumed")
         plan = begin_again(begun, None, (), data_folder=data_folder, log=say)
@@ -254,7 +258,8 @@ def _seeds_after(plan: "Plan") -> str:
     return f"{len(seeds.first)} to {seeds.at_most} seeds" if isinstance(seeds, Rounds) else counted(len(seeds), "seed")
 
 
-def _say_notices(plan: "Plan", say: Callable[[str], None]) -> None:
+def say_notices(plan: "Plan", say: Callable[[str], None]) -> None:
+    """Say what the user should know before a plan is trained."""
     for notice in plan.notices:
         say(f"note: {notice}")
 
