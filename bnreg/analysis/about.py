@@ -1,10 +1,10 @@
 """Everything about one run: how it was made, what was trained, whether the comparison is fair, and its files."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from bnreg.analysis.audit import audit
+from bnreg.analysis.groups import distinct_values
 from bnreg.analysis.pairing import prove_pairing
 from bnreg.analysis.run_view import view_of_run
 from bnreg.analysis.tuned import tuned_record
@@ -42,7 +42,7 @@ def about_run(run: Run) -> dict[str, Any]:
             }
             for arm in view.arms
         ],
-        "sweep": {key: _distinct([point[key] for point in view.points]) for key in view.point_keys},
+        "sweep": {key: distinct_values([point[key] for point in view.points]) for key in view.point_keys},
         "num_points": len(view.points),
         "tuned": tuned_record(view),
         "seeds": list(view.seeds),
@@ -57,7 +57,3 @@ def about_run(run: Run) -> dict[str, Any]:
         "audit": audit(view),
         "files": files,
     }
-
-
-def _distinct(values: Sequence[Any]) -> list[Any]:
-    return [value for index, value in enumerate(values) if value not in values[:index]]

@@ -251,11 +251,8 @@ def _unequal_parameters(view: RunView) -> list[Finding]:
 
 
 def _unequal_tuning(view: RunView) -> Iterator[Finding]:
-    chosen = view.tuned.values if view.tuned else ()  # by all arms among the same values
-    own = {
-        arm: [key for key in view.point_keys if split_arm(key)[0] == arm and split_arm(key)[1] not in chosen]
-        for arm in view.arms
-    }
+    swept = _swept(view)
+    own = {arm: [key for key in swept if split_arm(key)[0] == arm] for arm in view.arms}
     tries = {arm: len({tuple(repr(point[key]) for key in keys) for point in view.points}) for arm, keys in own.items()}
     if len(set(tries.values())) > 1:
         yield UnequalTuning(tries, [key for keys in own.values() for key in keys])
@@ -290,13 +287,14 @@ def _chosen_at_edges(view: RunView, cells: Cells) -> Iterator[Finding]:
             ]
             if outermost := [one for one in chosen if one[1] in (numbers[0], numbers[-1])]:
                 (point, value), *others = outermost
-                yield ChosenAtEdge(arm, key, numbers, value, _swept(view, point), len(others))
+                swept = {key: point[key] for key in _swept(view)}
+                yield ChosenAtEdge(arm, key, numbers, value, swept, len(others))
 
 
-def _swept(view: RunView, point: Point) -> Point:
-    """A point without the values that the arms chose."""
+def _swept(view: RunView) -> list[str]:
+    """The swept keys, without those whose values the arms chose, all among the same."""
     chosen = view.tuned.values if view.tuned else ()
-    return {key: value for key, value in point.items() if split_arm(key)[1] not in chosen}
+    return [key for key in view.point_keys if split_arm(key)[1] not in chosen]
 
 
 def _choice_by_test(view: RunView) -> Iterator[Finding]:

@@ -183,3 +183,8 @@ def changed_keys(cells: Sequence[Mapping[str, Any]]) -> list[str]:
 def distinct(names: Iterable[str]) -> list[str]:
     """Each name once, in the order of appearance."""
     return [*dict.fromkeys(names)]
+
+
+def distinct_values(values: Sequence[Any]) -> list[Any]:
+    """Each value once, in the order of appearance; a value may be a list."""
+    return [value for index, value in enumerate(values) if value not in values[:index]]

@@ -99,7 +99,7 @@ class RunView:
         is_in_rounds = isinstance(self.config.get("seeds"), Mapping) and not self.config.get(TUNE)
         return len(self.info.looks) > 1 or is_in_rounds
 
-    @property
+    @cached_property
     def tuned(self) -> Tuned | None:
         """How the settings of its arms were chosen before, if they were."""
         record = self.config.get(TUNED)

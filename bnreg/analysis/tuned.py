@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bnreg.analysis.groups import distinct_values
 from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import cell_settings
 
@@ -13,10 +14,7 @@ def tuned_record(view: RunView) -> dict[str, Any] | None:
         return None
     settings = {arm: [cell_settings(view.config, arm, point) for point in view.points] for arm in view.arms}
     chosen = {
-        arm: {key: _distinct([one.get(key) for one in ones]) for key in tuned.values} for arm, ones in settings.items()
+        arm: {key: distinct_values([one.get(key) for one in ones]) for key in tuned.values}
+        for arm, ones in settings.items()
     }
     return tuned.to_config() | {"chosen": chosen}
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    return [value for index, value in enumerate(values) if value not in values[:index]]
