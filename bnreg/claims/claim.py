@@ -94,17 +94,16 @@ def claim_of(experiment: Experiment) -> Claim:
 
 def _read(test: ClaimTest) -> Test:
     measure = MEASURES[test.measure]
-    effect = _effect(test.smallest_effect, _unit(measure, test.of))
-    expected: Expected = "more" if test.more else "equal"
+    unit = _unit(measure, test.of)
     return Test(
         test.measure,
         measure,
-        _unit(measure, test.of),
+        unit,
         test.of,
         _names(test.more or test.equal),
         _names(test.against),
-        expected,
-        effect,
+        "more" if test.more else "equal",
+        _effect(test.smallest_effect, unit),
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import signature
 from statistics import fmean
 from typing import Any, Literal, get_type_hints
@@ -41,7 +42,7 @@ class Measure:
     best_is_highest: bool = False
     least_values: int = 1
 
-    @property
+    @cached_property
     def options(self) -> type[Section]:
         """A model of its options."""
         types = get_type_hints(self.function)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from bnreg.diagnostics.sight import Found, Sight, as_a_batch
+from bnreg.diagnostics.weights import norm_of
 from bnreg.metrics import cross_entropy
 from bnreg.nn.examples import for_replicas
 from bnreg.nn.network import Affine
@@ -40,9 +41,8 @@ def internal_covariate_shift(sight: Sight) -> Iterator[Found]:
             if depth > 1:
                 with _moved(parameters, [-sight.lr if number in below else None for number in place.values()], before):
                     _, (after,) = _loss_and_gradients(sight, [layer.weight])
-                one, other = before[own].flatten(1), after.flatten(1)
-                yield Found(depth, "ics", torch.linalg.vector_norm(one - other, dim=1))
-                yield Found(depth, "ics_cosine", torch.cosine_similarity(one, other, dim=1))
+                yield Found(depth, "ics", norm_of(before[own] - after))
+                yield Found(depth, "ics_cosine", torch.cosine_similarity(before[own].flatten(1), after.flatten(1)))
         below += [place[id(parameter)] for parameter in layer.parameters(recurse=False)]
 
 

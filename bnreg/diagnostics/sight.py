@@ -1,6 +1,6 @@
 """What diagnostics see of a stack at one step: what it computes from some training images, each quantity once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -94,12 +94,12 @@ class Sight:
         return self._passed[2]
 
     @property
-    def gradients(self) -> Mapping[int, Tensor]:
-        """For each layer with weights, by its place, the gradient of the probe's mean loss by its weights."""
+    def gradients(self) -> Sequence[Tensor]:
+        """For each layer with weights, the gradient of the probe's mean loss by its weights."""
         return self._passed[1]
 
     @cached_property
-    def _passed(self) -> tuple[list[Tensor], dict[int, Tensor], list[tuple[nn.Module, Tensor]]]:
+    def _passed(self) -> tuple[list[Tensor], Sequence[Tensor], list[tuple[nn.Module, Tensor]]]:
         """All three from one pass forward and backward."""
         kept: list[tuple[nn.Module, Tensor]] = []
         watched = [one for one in self.network.layers if isinstance(one, StackedActivation) or hasattr(one, "gamma")]
@@ -116,7 +116,7 @@ class Sight:
                 hook.remove()
         pre_activations = [read for layer, read in kept if isinstance(layer, StackedActivation)]
         normed = [(layer, read) for layer, read in kept if not isinstance(layer, StackedActivation)]
-        return pre_activations, dict(enumerate(gradients)), normed
+        return pre_activations, gradients, normed
 
     def remembered(self) -> Before:
         """What the next look may need."""

@@ -269,19 +269,21 @@ class Networks(NamedTuple):
 def evaluate_together(stacks: Sequence[CompiledStack], sets: Mapping[str, Examples]) -> list[Evaluated]:
     """Evaluate stacks on each split in eval mode: all networks read some images while these are in the cache."""
     columns: list[dict[str, list[float]]] = [{} for _ in stacks]
+    workspace = Workspace([stack.layout for stack in stacks], stacks[0].architecture.num_classes, CHUNK)
     for split, examples in sets.items():
-        answers = _judge(stacks, examples)
+        answers = _judge(stacks, examples, workspace)
         for of_stack, (losses, correct) in zip(columns, answers, strict=True):
             of_stack |= {f"{split}_loss": losses.tolist(), f"{split}_accuracy": correct.mean(1).tolist()}
     # The last split is the test set.
     return [Evaluated.of(of_stack, correct) for of_stack, (_, correct) in zip(columns, answers, strict=True)]
 
 
-def _judge(stacks: Sequence[CompiledStack], examples: Examples) -> list[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+def _judge(
+    stacks: Sequence[CompiledStack], examples: Examples, workspace: Workspace
+) -> list[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
     """For each stack: each replica's mean loss, and whether it classifies each example correctly, shape (R, n)."""
     (num_rows, num_examples), numbers = examples.indices.shape, [len(stack.replicas) for stack in stacks]
     found = [(np.zeros(number), np.zeros((number, num_examples), np.bool_)) for number in numbers]
-    workspace = Workspace([stack.layout for stack in stacks], stacks[0].architecture.num_classes, CHUNK)
     for row, indices in enumerate(examples.indices):
         readers = slice(row, None, num_rows)
         networks = Networks.of(stacks, readers)
