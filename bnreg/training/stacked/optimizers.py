@@ -64,6 +64,8 @@ class ParameterGroup:
         padded: The views that are padded copies.
         moments: The optimiser's memory of past gradients: one list per moment, one tensor per view.
         num_steps: The number of updates, one scalar per view, as torch's functions expect it.
+        lr: The learning rate of the next update.
+        lr_on_device: The same on a CUDA device, where a captured update reads it.
     """
 
     settings: Optimizer
@@ -74,6 +76,8 @@ class ParameterGroup:
     padded: list[PaddedView] = field(default_factory=list)
     moments: list[list[Tensor]] = field(default_factory=list)
     num_steps: list[Tensor] = field(default_factory=list)
+    lr: float = 0.0
+    lr_on_device: Tensor | None = None
 
     def add(self, parameter: Tensor, rows: slice, num_moments: int) -> None:
         """Add some rows of a parameter."""
@@ -83,6 +87,8 @@ class ParameterGroup:
             own, view = view.flatten(1), view.new_zeros(len(view), size + -size % AT_A_TIME)
             gradient = view.new_zeros(view.shape)
             self.padded.append(PaddedView(len(self.views), own, view[:, :size], gradient[:, :size], gradient))
+        if self.lr_on_device is None and parameter.device.type == "cuda":
+            self.lr_on_device = parameter.new_zeros(()).float()
         self.parameters.append(parameter)
         self.rows.append(rows)
         self.views.append(view)
@@ -90,6 +96,12 @@ class ParameterGroup:
         self.moments = self.moments or [[] for _ in range(num_moments)]
         for moment in self.moments:
             moment.append(view.new_zeros(view.shape))
+
+    def set_lr(self, lr: float) -> None:
+        """Set the learning rate of the next update."""
+        if lr != self.lr and self.lr_on_device is not None:
+            self.lr_on_device.fill_(lr)
+        self.lr = lr
 
     def gradients(self) -> list[Tensor]:
         """The gradients of the views; the padded views become those of the current parameters."""
@@ -114,17 +126,17 @@ class OptimizerKind:
     """One kind of optimiser.
 
     Attributes:
-        update: (group, learning rate): updates the group's views with their gradients.
+        update: Updates a group's views with their gradients.
         num_moments: Number of tensors that it remembers per parameter.
         settings: The settings that this kind takes in addition to lr and weight_decay.
     """
 
-    update: Callable[[ParameterGroup, float], None]
+    update: Callable[[ParameterGroup], None]
     num_moments: int
     settings: tuple[str, ...]
 
 
-def _sgd(group: ParameterGroup, lr: float) -> None:
+def _sgd(group: ParameterGroup) -> None:
     from torch.optim.sgd import sgd
 
     (momenta,) = group.moments
@@ -133,7 +145,7 @@ def _sgd(group: ParameterGroup, lr: float) -> None:
         group.gradients(),
         list(momenta),
         fused=True,
-        lr=lr,
+        lr=group.lr if group.lr_on_device is None else group.lr_on_device,
         weight_decay=group.weight_decay,
         momentum=group.settings.momentum,
         nesterov=group.settings.nesterov,
@@ -142,7 +154,7 @@ def _sgd(group: ParameterGroup, lr: float) -> None:
     )
 
 
-def _adam(group: ParameterGroup, lr: float, *, decoupled: bool = False) -> None:
+def _adam(group: ParameterGroup, *, decoupled: bool = False) -> None:
     from torch.optim.adam import adam
 
     beta1, beta2 = group.settings.betas
@@ -155,7 +167,7 @@ def _adam(group: ParameterGroup, lr: float, *, decoupled: bool = False) -> None:
         [],
         group.num_steps,
         fused=True,
-        lr=lr,
+        lr=group.lr if group.lr_on_device is None else group.lr_on_device,
         weight_decay=group.weight_decay,
         decoupled_weight_decay=decoupled,
         beta1=beta1,
@@ -166,8 +178,8 @@ def _adam(group: ParameterGroup, lr: float, *, decoupled: bool = False) -> None:
     )
 
 
-def _adamw(group: ParameterGroup, lr: float) -> None:
-    _adam(group, lr, decoupled=True)
+def _adamw(group: ParameterGroup) -> None:
+    _adam(group, decoupled=True)
 
 
 OPTIMIZERS: dict[str, OptimizerKind] = {
@@ -215,11 +227,16 @@ class StackedOptimizer:
                 found |= {f"{i}/{kind}/{j}": values for j, values in enumerate(kept)}
         return found
 
-    def step(self) -> None:
+    def prepare(self) -> None:
+        """Set the learning rates of the next update, and count it."""
+        for group in self._groups:
+            group.set_lr(lr_at(group.settings, self.num_steps, self._budget))
+        self.num_steps += 1
+
+    def update(self) -> None:
         """Update the parameters with their gradients, then clear the gradients."""
         for group in self._groups:
-            self._kind.update(group, lr_at(group.settings, self.num_steps, self._budget))
+            self._kind.update(group)
             group.write()
-        self.num_steps += 1
         for parameter in self._parameters:
             parameter.grad = None

@@ -4,12 +4,16 @@ import time
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from bnreg.data import Dataset, standardisation_of
 from bnreg.training.engines import Evaluated, StepsTrained
 from bnreg.training.shards import Shard, architecture
+from bnreg.training.stacked.capture import SideBySide
 from bnreg.training.stacked.feed import Feed
 from bnreg.training.stacked.stack import Stack
+
+Batches = Iterator[tuple[Tensor, Tensor]]
 
 
 class StackedProgram:
@@ -38,6 +42,7 @@ class StackedProgram:
             )
             for cells in shard.stacks
         ]
+        self._side_by_side = SideBySide(self.stacks) if self._device.type == "cuda" else None
 
     def evaluate(self) -> list[Evaluated]:
         """Evaluate each stack on all splits."""
@@ -45,17 +50,24 @@ class StackedProgram:
 
     def train(self, epoch: int, first: int, end: int) -> Iterator[StepsTrained]:
         """Train on some of an epoch's batches, and stop for a moment after each; see ``engines.Program``."""
-        is_timed = self._device.type == "cpu"  # elsewhere a step returns before it is done
-        start = time.perf_counter()
-        for x, y in self._feed.batches(epoch, first, end):
+        batches = self._feed.batches(epoch, first, end)
+        if self._side_by_side is not None:
+            yield from self._train_side_by_side(self._side_by_side, batches)
+            return
+        for x, y in batches:
             seconds = []
             for stack in self.stacks:
                 before = time.perf_counter()
                 stack.step(x, y)
-                seconds.append((time.perf_counter() - before) * is_timed)
+                seconds.append(time.perf_counter() - before)
             yield StepsTrained(1, seconds)
-        if not is_timed:  # only the epoch is timed, and then divided
-            torch.cuda.synchronize(self._device)
-            numbers = [len(stack.replicas) for stack in self.stacks]
-            each = (time.perf_counter() - start) / sum(numbers)
-            yield StepsTrained(0, [each * number for number in numbers])
+
+    def _train_side_by_side(self, stacks: SideBySide, batches: Batches) -> Iterator[StepsTrained]:
+        start = time.perf_counter()
+        for x, y in batches:
+            stacks.step(x, y)
+            yield StepsTrained(1, [0.0] * len(self.stacks))
+        torch.cuda.synchronize(self._device)  # a step returns before it is done: all are timed, and then divided
+        numbers = [len(stack.replicas) for stack in self.stacks]
+        each = (time.perf_counter() - start) / sum(numbers)
+        yield StepsTrained(0, [each * number for number in numbers])

@@ -78,7 +78,12 @@ class Stack:
         )
 
     def step(self, x: Tensor, y: Tensor) -> None:
-        """Train on one batch: x of shape (S, batch, pixels), y of shape (S, batch).
+        """Train on one batch: x of shape (S, batch, pixels), y of shape (S, batch)."""
+        self.optimizer.prepare()
+        self.descend(x, y)
+
+    def descend(self, x: Tensor, y: Tensor) -> None:
+        """What a step computes, once the optimiser is prepared for it; a CUDA device can repeat it without Python.
 
         The replicas' mean losses are summed before differentiating, so each replica gets exactly its own gradient.
         """
@@ -86,7 +91,13 @@ class Stack:
         if self._penalised:
             loss = loss + penalty(self._penalised).sum()
         loss.backward()  # type: ignore[no-untyped-call] # torch's own
-        self.optimizer.step()
+        self.optimizer.update()
+
+    @property
+    def generators(self) -> list[torch.Generator]:
+        """The generators that a step draws from."""
+        drawn = [one for layer in self.network.layers for one in getattr(layer, "generators", ())]
+        return [*dict.fromkeys(drawn)]
 
     @property
     def has_norms(self) -> bool:
