@@ -106,6 +106,31 @@ def _shuffling(shard: Shard, dataset: Dataset) -> float:
     return time.perf_counter() - start
 
 
+def on_cuda(*, engine: str, epochs: int, settings: Mapping[str, object], is_captured: bool) -> dict[str, object]:
+    """Train some epochs on a CUDA device, after a first one.
+
+    Returns:
+        ``seconds`` of each epoch's steps, without the shuffling of the examples; and of an ``evaluation`` on both sets.
+    """
+    from bnreg.training.stacked import capture
+    from bnreg.training.stacked.program import StackedProgram
+
+    if not is_captured:
+        capture.NUM_EAGER = sys.maxsize
+    ((shard, dataset, device),) = _shards(settings | {"engine": engine, "device": "cuda"})
+    program = StackedProgram(shard, dataset, device)
+    seconds = []
+    for epoch in range(1, epochs + 2):
+        program.order.begin(epoch)
+        start = time.perf_counter()
+        list(program.train(epoch, 0, program.order.num_steps))  # it waits for the device at the end
+        seconds.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        program.evaluate()
+        evaluation = time.perf_counter() - start
+    return {"seconds": seconds[1:], "evaluation": evaluation}
+
+
 def keeping(*, engine: str, settings: Mapping[str, object]) -> dict[str, float]:
     """Seconds that a worker of the default job takes to save a shard: a snapshot, and its commit."""
     plan = plan_of(settings | {"seeds": 5, "engine": engine})
@@ -128,9 +153,9 @@ def keeping(*, engine: str, settings: Mapping[str, object]) -> dict[str, float]:
 
 
 def in_a_worker(*, engine: str, what: str = "measure", **arguments: Any) -> dict[str, Any]:
-    """``measure`` or ``keeping`` in a process that is set up as a worker is."""
+    """``measure``, ``on_cuda`` or ``keeping`` in a process that is set up as a worker is."""
     ENGINES[engine].prepare_process()
-    return {"measure": measure, "keeping": keeping}[what](engine=engine, **arguments)
+    return {"measure": measure, "on_cuda": on_cuda, "keeping": keeping}[what](engine=engine, **arguments)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ Contender = Callable[[], Measured]
 COMPILED = "compiled"
 CORES = (0, 1)
 WIDE = 512
+NUM_ON_CUDA = 1024
+ON_CUDA = {"torch": True, "eager": False}  # contender → whether its steps are captured
 
 
 @dataclass(frozen=True)
@@ -135,16 +137,22 @@ def around(sizes: Sizes) -> Answers:
 
 
 def cuda(sizes: Sizes) -> Answers:
-    """The torch engine on a CUDA device."""
+    """The torch engine on a CUDA device, with captured steps and without, and the textbook's loop; on any core."""
     import torch
 
     if not torch.cuda.is_available():
         return {"torch": "skipped: no CUDA device"}
-    contenders = {
-        f"torch {number}": partial(ask, "ours", **_training("torch", number, sizes, {"device": "cuda"}))
-        for number in (*sizes.epochs, 1024)
-    }
-    return in_turn(contenders, sizes.rounds)
+    numbers = (*sizes.epochs, NUM_ON_CUDA)
+    with tempfile.TemporaryDirectory() as name:
+        root = str(_extracted_mnist(Path(name)))
+        contenders: dict[str, Contender] = {
+            "textbook 2": lambda: end(begin("textbook", root=root, num_examples=sizes.examples, device="cuda"))
+        }
+        for (contender, is_captured), number in product(ON_CUDA.items(), numbers):
+            asked = _training("torch", number, sizes) | {"what": "on_cuda", "is_captured": is_captured}
+            asked |= {} if is_captured else {"epochs": 1}  # one takes seconds
+            contenders[f"{contender} {number}"] = lambda asked=asked: end(begin("ours", **asked))
+        return in_turn(contenders, sizes.rounds)
 
 
 PARTS: dict[str, Callable[[Sizes], Answers]] = {one.__name__: one for one in (train, wide, command, many, around, cuda)}

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from tools.benchmark.limit import necessary
-from tools.benchmark.parts import COMPILED, WIDE, Answers, Sizes
+from tools.benchmark.parts import COMPILED, NUM_ON_CUDA, WIDE, Answers, Sizes
 from tools.benchmark.peers import NAMES, REQUIREMENT
 from tools.calibration.tables import MISS, Table, markdown_of
 
 RESULTS = Path(__file__).parent / "results.json"
 TORCH, LIMIT, BATCH = "torch", "limit", 100
+MANY_ON_CUDA = 128
 NONE = "–"
 
 Result = Mapping[str, Any]  # a part's sizes, machine, versions, date and answers
@@ -98,6 +99,7 @@ def tables(results: Mapping[str, Result]) -> list[Table]:
     """All tables that the measured parts give."""
     figures = [figure for name, result in results.items() for figure in FIGURES.get(name, _no_figures)(result)]
     found = [_rates(Training(results["train"]))] if "train" in results else []
+    found += [_cuda_rates(results["cuda"])] if "device" in results.get("cuda", {}) else []
     if figures:
         columns = ["figure", "medians", "fastest", "target"]
         found.append(Table("Targets", columns, [figure.row() for figure in figures]))
@@ -202,11 +204,52 @@ def _many_figures(result: Result) -> list[Figure]:
     ]
 
 
+def _cuda_rate(result: Result, contender: str, number: int) -> float | str:
+    """Networks × epochs per second on a CUDA device, or why there are none."""
+    seconds = _median(result, f"{contender} {number}", lambda one: statistics.median(one["seconds"]))
+    return seconds if isinstance(seconds, str) else number / seconds
+
+
+def _cuda_rates(result: Result) -> Table:
+    names = {
+        "the textbook's loop": "textbook",
+        "bnreg, torch engine, steps not captured": "eager",
+        "bnreg, torch engine": TORCH,
+    }
+    numbers = _cuda_numbers(result)
+    rows = [
+        [name, *(_three_digits(_cuda_rate(result, contender, number)) for number in numbers)]
+        for name, contender in names.items()
+    ]
+    columns = [f"training on one {result['device']}, networks × epochs per second"]
+    return Table("CUDA", columns + [f"{n:,} networks" for n in numbers], rows)
+
+
+def _cuda_numbers(result: Result) -> list[int]:
+    return [*map(int, result["sizes"]["epochs"]), NUM_ON_CUDA]
+
+
+def _cuda_figures(result: Result) -> list[Figure]:
+    if "device" not in result:
+        return []
+    numbers = _cuda_numbers(result)
+    ratios = [_cuda_rate(result, TORCH, number) / _cuda_rate(result, "eager", number) for number in numbers]
+    gain = f"training of {_joined(map(str, numbers))} networks on CUDA, × the rate without captured steps"
+    found = [Figure(gain, ratios, (1.5,) * len(numbers), _times)]
+    if MANY_ON_CUDA in numbers:
+        rate = _cuda_rate(result, TORCH, MANY_ON_CUDA)
+        found.append(
+            Figure(f"training of {MANY_ON_CUDA} networks on CUDA, networks × epochs per second", [rate], [2000], _whole)
+        )
+    return found
+
+
 FIGURES: dict[str, Callable[[Result], list[Figure]]] = {
     "train": _training_figures,
     "wide": _wide_figures,
     "command": _command_figures,
     "many": _many_figures,
+    "cuda": _cuda_figures,
 }
 
 
@@ -249,16 +292,16 @@ def _around_seconds(result: Result) -> list[list[str]]:
     return rows
 
 
-def _cuda_rows(result: Result) -> list[list[str]]:
-    """The seconds of an epoch of one network, so that all rows are of one unit."""
+def _cuda_seconds(result: Result) -> list[list[str]]:
+    if "device" not in result:
+        return [["an epoch on CUDA", *result["answers"].values()]]
     return [
         [
-            f"an epoch of {name.split()[1]} networks on CUDA",
-            f"{_median(result, name, lambda one: one['seconds'][-1]):.3f}",
+            f"evaluation of {number:,} networks on 70,000 images, CUDA",
+            f"{_median(result, f'{TORCH} {number}', lambda one: one['evaluation']):.3f}",
         ]
-        for name, rounds in result["answers"].items()
-        if not isinstance(rounds, str)
-    ] or [["an epoch on CUDA", *result["answers"].values()]]
+        for number in _cuda_numbers(result)
+    ]
 
 
 SECONDS: dict[str, Callable[[Result], list[list[str]]]] = {
@@ -266,7 +309,7 @@ SECONDS: dict[str, Callable[[Result], list[list[str]]]] = {
     "command": _command_seconds,
     "many": _many_seconds,
     "around": _around_seconds,
-    "cuda": _cuda_rows,
+    "cuda": _cuda_seconds,
 }
 
 
@@ -317,6 +360,14 @@ def _percent(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
+def _three_digits(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{float(f'{value:.3g}'):,g}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
 def _seconds(value: float) -> str:
     return f"{value:.1f} s"
 
@@ -333,14 +384,22 @@ def as_result(answers: Answers, sizes: Sizes) -> Result:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
+    device = {"device": _cuda_device()} if any(name.startswith("eager") for name in answers) else {}
     result = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
+        **device,
         "versions": versions | {"jax": REQUIREMENT.partition("==")[2]},
         "sizes": asdict(sizes),
         "answers": answers,
     }
     return dict(json.loads(json.dumps(result)))
+
+
+def _cuda_device() -> str:
+    import torch
+
+    return torch.cuda.get_device_name()
 
 
 def machine() -> str:

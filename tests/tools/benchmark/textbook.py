@@ -9,12 +9,13 @@ from tools.benchmark.processes import answer
 BATCH = 100
 
 
-def textbook(*, root: str, num_examples: int) -> dict[str, Any]:
+def textbook(*, root: str, num_examples: int, device: str = "cpu") -> dict[str, Any]:
     """Seconds of one epoch on one thread, and of evaluating both sets after it.
 
     Args:
         root: A folder with the extracted files of MNIST, for torchvision.
         num_examples: How many of each set to use.
+        device: Where the networks are, and each batch is sent.
     """
     import torch
     from torch import nn
@@ -37,13 +38,13 @@ def textbook(*, root: str, num_examples: int) -> dict[str, Any]:
         nn.ReLU(),
         nn.Linear(32, 10),
     )
-    networks = [(one, torch.optim.Adam(one.parameters(), lr=1e-3)) for one in (bn, plain)]
+    networks = [(one, torch.optim.Adam(one.to(device).parameters(), lr=1e-3)) for one in (bn, plain)]
     start = time.perf_counter()
     for images, labels in loader(train=True, shuffle=True):
-        x = images.view(-1, 784)
+        x, y = images.view(-1, 784).to(device), labels.to(device)
         for network, optimizer in networks:
             optimizer.zero_grad()
-            nn.functional.cross_entropy(network(x), labels).backward()
+            nn.functional.cross_entropy(network(x), y).backward()
             optimizer.step()
     trained = time.perf_counter()
     with torch.no_grad():
@@ -51,11 +52,11 @@ def textbook(*, root: str, num_examples: int) -> dict[str, Any]:
             network.eval()
         for train in (True, False):
             for images, labels in loader(train=train):
-                x = images.view(-1, 784)
+                x, y = images.view(-1, 784).to(device), labels.to(device)
                 for network, _ in networks:
                     logits = network(x)
-                    nn.functional.cross_entropy(logits, labels, reduction="sum").item()
-                    (logits.argmax(1) == labels).sum().item()
+                    nn.functional.cross_entropy(logits, y, reduction="sum").item()
+                    (logits.argmax(1) == y).sum().item()
     return {"seconds": [trained - start], "evaluation": time.perf_counter() - trained}
 
 
