@@ -23,7 +23,8 @@ def move(images, *, seeds=(0,), epoch=1, device=CPU, **settings):
     """Move images of shape (n, height, width), the same for each seed; returns shape (S, n, height, width)."""
     num_images, *shape = images.shape
     x = torch.tensor(images, dtype=torch.get_default_dtype()).flatten(1).expand(len(seeds), -1, -1).to(device)
-    moved = Augmentation(Augment(**settings), seeds, tuple(shape), device).for_epoch(epoch)(x)
+    augmentation = Augmentation(Augment(**settings), seeds, tuple(shape), device)
+    moved = augmentation.moved(x, augmentation.for_epoch(epoch)(num_images))
     return moved.view(len(seeds), num_images, *shape).cpu().numpy()
 
 
@@ -136,11 +137,8 @@ def test_every_seed_epoch_and_image_has_its_own_moves(kind):
 def test_the_moves_do_not_depend_on_the_batch_size(device):
     images = np.random.default_rng(1).uniform(size=(40, *SHAPE))
     x = torch.from_numpy(images).flatten(1)[None].to(device)
-    augment = Augmentation(Augment(**ALL), (0,), SHAPE, device).for_epoch(1)
-    in_parts = torch.cat([augment(part) for part in torch.split(x, 15, dim=1)], dim=1)
+    augmentation = Augmentation(Augment(**ALL), (0,), SHAPE, device)
+    draw = augmentation.for_epoch(1)
+    parts = [augmentation.moved(part, draw(part.shape[1])) for part in torch.split(x, 15, dim=1)]
+    in_parts = torch.cat(parts, dim=1)
     np.testing.assert_allclose(in_parts.view(40, *SHAPE).cpu(), move(images, device=device, **ALL)[0], atol=1e-12)
-
-
-def test_without_augmentation_the_batch_itself_is_returned():
-    x = torch.rand(2, 3, 16 * 22)
-    assert Augmentation(Augment(), (0, 1), SHAPE, CPU).for_epoch(1)(x) is x

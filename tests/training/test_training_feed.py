@@ -111,9 +111,9 @@ def test_every_epoch_is_moved_by_its_own_augmentation(tiny, device):
     for epochs in ((1, 2), (2,)):
         still, moving = (make_feed(tiny, device=device, augment=a) for a in ({}, MOVED))
         for epoch in epochs:
-            augment = augmentation.for_epoch(epoch)
+            draw = augmentation.for_epoch(epoch)
             for (x, _), (moved, _) in zip(still.batches(epoch), moving.batches(epoch), strict=True):
-                assert torch.equal(moved, augment(x))
+                assert torch.equal(moved, augmentation.moved(x, draw(x.shape[1])))
 
 
 @pytest.mark.usefixtures("float64")

@@ -52,27 +52,28 @@ class Augmentation:
         self._image_shape = image_shape
         self._functions = _functions(image_shape, distorted=settings.elastic > 0).to(device)
 
-    def for_epoch(self, epoch: int, *, skip: int = 0) -> Callable[[Tensor], Tensor]:
-        """The function that moves an epoch's batches; call it with each batch in turn.
+    def for_epoch(self, epoch: int, *, skip: int = 0) -> Callable[[int], Tensor]:
+        """The function that draws how an epoch's images are moved; call it with the size of each batch in turn.
 
-        It takes inputs of shape (S, batch, pixels) and returns moved inputs of the same shape. If augmentation is off,
-        it returns its inputs.
+        It returns what ``moved`` expects, on the device.
 
         Args:
             epoch: Counted from 1.
             skip: Number of images of each seed to skip because they were moved before.
         """
-        if not self._settings.is_on:
-            return lambda x: x
         kinds = ("shift", "rotate", "elastic")
         streams = {kind: [stream(seed, "augment", kind, epoch) for seed in self._seeds] for kind in kinds}
         if skip:
             self._coefficients(streams, num_images=skip)
-        return lambda x: self._moved(x, streams)
 
-    def _moved(self, x: Tensor, streams: Streams) -> Tensor:
-        drawn = torch.from_numpy(self._coefficients(streams, num_images=x.shape[1])).to(x.dtype)
-        coefficients = drawn.to(x.device, non_blocking=True)  # no need to wait for a CUDA device
+        def draw(num_images: int) -> Tensor:
+            drawn = torch.from_numpy(self._coefficients(streams, num_images)).to(self._functions.dtype)
+            return drawn.to(self._functions.device, non_blocking=True)  # no need to wait for a CUDA device
+
+        return draw
+
+    def moved(self, x: Tensor, coefficients: Tensor) -> Tensor:
+        """Move inputs of shape (S, batch, pixels) as it was drawn for a batch of this size."""
         places = (coefficients.flatten(0, 2) @ self._functions).view(-1, 2, *self._image_shape)
         moved = functional.grid_sample(
             x.reshape(-1, 1, *self._image_shape),

@@ -35,11 +35,16 @@ class Feed:
     ) -> None:
         self.order = Order(dataset, settings, seeds, drop_single=drop_single)
         self._device = device
-        self._augmentation = Augmentation(settings.augment, seeds, dataset.train_images.shape[1:], device)
+        augment, image_shape = settings.augment, dataset.train_images.shape[1:]
+        self._augmentation = Augmentation(augment, seeds, image_shape, device) if augment.is_on else None
         self._sets = examples_of(dataset, self.order, device)
 
     def batches(self, epoch: int, first: int = 0, end: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the epoch's inputs of shape (S, batch, pixels) and labels of shape (S, batch).
+        """Yield the epoch's batches, see ``draws`` and ``batch``."""
+        return (self.batch(*drawn) for drawn in self.draws(epoch, first, end))
+
+    def draws(self, epoch: int, first: int = 0, end: int | None = None) -> Iterator[tuple[Tensor, ...]]:
+        """Yield what is drawn for each batch: its examples' indices, shape (S, batch), and, if they are moved, how.
 
         Args:
             epoch: Counted from 1.
@@ -47,10 +52,19 @@ class Feed:
             end: The batch after the last; None for all.
         """
         order = torch.from_numpy(self.order.of_epoch(epoch)).to(self._device)
-        augment = self._augmentation.for_epoch(epoch, skip=min(first * self.order.batch_size, order.shape[1]))
-        for indices in torch.split(order, self.order.batch_size, dim=1)[first:end]:
-            x, y = self._sets["train"].batch(indices)
-            yield augment(x), y
+        chosen = torch.split(order, self.order.batch_size, dim=1)[first:end]
+        if self._augmentation is None:
+            yield from ((indices,) for indices in chosen)
+            return
+        draw = self._augmentation.for_epoch(epoch, skip=min(first * self.order.batch_size, order.shape[1]))
+        yield from ((indices, draw(indices.shape[1])) for indices in chosen)
+
+    def batch(self, indices: Tensor, moves: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The inputs of shape (S, batch, pixels) and labels of shape (S, batch) that were drawn."""
+        x, y = self._sets["train"].batch(indices)
+        if self._augmentation is not None and moves is not None:
+            x = self._augmentation.moved(x, moves)
+        return x, y
 
     def evaluation_sets(self) -> dict[str, Examples]:
         """The examples of each split; ``validation`` is missing if there is no validation split."""

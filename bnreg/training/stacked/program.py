@@ -13,8 +13,6 @@ from bnreg.training.stacked.capture import SideBySide
 from bnreg.training.stacked.feed import Feed
 from bnreg.training.stacked.stack import Stack
 
-Batches = Iterator[tuple[Tensor, Tensor]]
-
 
 class StackedProgram:
     """The stacks of a shard, and the batches that they read; see ``engines.Program``.
@@ -42,7 +40,7 @@ class StackedProgram:
             )
             for cells in shard.stacks
         ]
-        self._side_by_side = SideBySide(self.stacks) if self._device.type == "cuda" else None
+        self._side_by_side = SideBySide(self.stacks, self._feed) if self._device.type == "cuda" else None
 
     def evaluate(self) -> list[Evaluated]:
         """Evaluate each stack on all splits."""
@@ -50,11 +48,10 @@ class StackedProgram:
 
     def train(self, epoch: int, first: int, end: int) -> Iterator[StepsTrained]:
         """Train on some of an epoch's batches, and stop for a moment after each; see ``engines.Program``."""
-        batches = self._feed.batches(epoch, first, end)
         if self._side_by_side is not None:
-            yield from self._train_side_by_side(self._side_by_side, batches)
+            yield from self._train_side_by_side(self._side_by_side, self._feed.draws(epoch, first, end))
             return
-        for x, y in batches:
+        for x, y in self._feed.batches(epoch, first, end):
             seconds = []
             for stack in self.stacks:
                 before = time.perf_counter()
@@ -62,10 +59,10 @@ class StackedProgram:
                 seconds.append(time.perf_counter() - before)
             yield StepsTrained(1, seconds)
 
-    def _train_side_by_side(self, stacks: SideBySide, batches: Batches) -> Iterator[StepsTrained]:
+    def _train_side_by_side(self, stacks: SideBySide, draws: Iterator[tuple[Tensor, ...]]) -> Iterator[StepsTrained]:
         start = time.perf_counter()
-        for x, y in batches:
-            stacks.step(x, y)
+        for drawn in draws:
+            stacks.step(drawn)
             yield StepsTrained(1, [0.0] * len(self.stacks))
         torch.cuda.synchronize(self._device)  # a step returns before it is done: all are timed, and then divided
         numbers = [len(stack.replicas) for stack in self.stacks]
