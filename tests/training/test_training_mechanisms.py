@@ -237,7 +237,7 @@ def test_m8_population_statistics_are_exact(device):
 
 def test_m8_population_statistics_are_accumulated_in_float64(tiny, monkeypatch):
     """400 updates with one example each: float32 would lose digits."""
-    monkeypatch.setattr(evaluation, "CHUNK", 1)
+    monkeypatch.setitem(evaluation.CHUNK, "cpu", 1)
     cell = make_cell(model=BN | {"norm_placement": "input"})
     network = make_stack([cell], (0,), steps_per_epoch=1, device=CPU).network
     examples = make_feed(tiny, cell, (0,)).evaluation_sets()["train"]

@@ -46,7 +46,7 @@ def test_evaluation_in_many_chunks_equals_evaluation_in_one(tiny, monkeypatch):
     stack = make_stack([make_cell(model=BN)], (0, 1), steps_per_epoch=12, device=CPU)
     sets = Feed(tiny, make_cell().settings.data, (0, 1), CPU, drop_single=True).evaluation_sets()
     whole, correct = stack.evaluate(sets)
-    monkeypatch.setattr(evaluation, "CHUNK", 64)
+    monkeypatch.setitem(evaluation.CHUNK, "cpu", 64)
     chunked, correct_in_chunks = stack.evaluate(sets)
     assert np.array_equal(correct_in_chunks, correct)
     for one, other in zip(whole, chunked, strict=True):
