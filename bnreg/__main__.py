@@ -4,7 +4,18 @@ from bnreg import search_path
 
 search_path.leave_current_folder()
 
-from bnreg.cli import main  # noqa: E402 # everything else is imported without the current folder on the path
+
+def main() -> None:
+    """Run the command line, and leave with its exit code."""
+    # Here, without the current folder on the path; and a worker, which imports this module first, needs none of it.
+    from bnreg.cli import main
+    from bnreg.standard_streams import leave
+
+    try:
+        main()
+    except SystemExit as end:
+        leave(int(end.code or 0))
+
 
 if __name__ == "__main__":
     main()

@@ -8,7 +8,6 @@ import functools
 import multiprocessing
 import os
 import signal
-import sys
 import time
 import traceback
 from collections import Counter, deque
@@ -22,8 +21,10 @@ from types import FrameType
 from typing import Any, cast
 
 from bnreg import signals, stopping
+from bnreg.data import Dataset, attach, share, sharing_folder
 from bnreg.errors import RunError
 from bnreg.search_path import environment_of_children
+from bnreg.standard_streams import leave
 from bnreg.training.engines import ENGINES
 from bnreg.training.messages import Progressed, ShardDone
 from bnreg.training.shard_job import Job, train_and_keep
@@ -66,7 +67,7 @@ class _Worker:
 
 def train_shards(
     jobs: Sequence[Job],
-    data_folders: Mapping[str, Path],
+    datasets: Mapping[str, Dataset],
     *,
     engine: str,
     device: str,
@@ -82,7 +83,7 @@ def train_shards(
 
     Args:
         jobs: Shards to train, each with the store for its state and results.
-        data_folders: Name of a data set in the config → folder that ``data.attach`` reads.
+        datasets: The data, by its name in the config.
         engine: A name in ``ENGINES``.
         device: ``cpu`` or ``cuda:N``.
         num_workers: Maximum number of processes.
@@ -92,15 +93,34 @@ def train_shards(
     Raises:
         RunError: At the end, if shards could not be trained: a line for each.
     """
+    with sharing_folder() as root:
+        folders = {name: root / name for name in datasets}
+        start = functools.partial(_start, folders, engine, device, snapshot_seconds)
+        yield from _train(jobs, num_workers, start, functools.partial(_share, datasets, folders), log)
+
+
+def _train(
+    jobs: Sequence[Job],
+    num_workers: int,
+    start: Callable[[], tuple[Connection, BaseProcess]],
+    share_data: Callable[[], None],
+    log: Callable[[str], None],
+) -> Generator[Progressed, None, None]:
     waiting = deque(jobs)
     num_attempts: Counter[int] = Counter()
     failures: list[str] = []
+    idle: dict[Connection, BaseProcess] = {}
     workers: dict[Connection, _Worker] = {}
     try:
+        for _ in range(min(num_workers, len(jobs))):  # they load their engine while the data are shared
+            with signals.held_back():  # every process that is started is registered, so it will be ended
+                connection, process = start()
+                idle[connection] = process
+        share_data()
         while waiting or workers:
             while waiting and len(workers) < num_workers:
-                with signals.held_back():  # every process that is started is registered, so it will be ended
-                    connection, process = _start(dict(data_folders), engine, device, snapshot_seconds)
+                with signals.held_back():
+                    connection, process = idle.popitem() if idle else start()
                     workers[connection] = _assign(connection, process, waiting.popleft())
             for connection in cast("list[Connection]", wait(list(workers))):
                 worker = workers[connection]
@@ -134,9 +154,18 @@ def train_shards(
                             connection.send(None)
                         worker.process.join()
     finally:
-        _end(workers)
+        _end(idle | {connection: worker.process for connection, worker in workers.items()})
     if failures:
         raise RunError("\n".join(failures))
+
+
+def _share(datasets: Mapping[str, Dataset], folders: Mapping[str, Path]) -> None:
+    for name, dataset in datasets.items():
+        try:
+            share(dataset, folders[name])
+        except OSError as error:
+            reason = f"the data cannot be shared with the workers: {error.strerror}"
+            raise RunError(f"{folders[name].parent}: {reason}; set TMPDIR to a folder with more space") from error
 
 
 def _start(
@@ -175,17 +204,17 @@ def _assign(connection: Connection, process: BaseProcess, job: Job) -> _Worker:
     return _Worker(process, job)
 
 
-def _end(workers: Mapping[Connection, _Worker]) -> None:
+def _end(workers: Mapping[Connection, BaseProcess]) -> None:
     """Make the workers save their states; one that is too slow is killed and only has its last snapshot."""
-    for connection, worker in workers.items():
+    for connection, process in workers.items():
         connection.close()  # so that no worker blocks on a send
-        worker.process.terminate()
+        process.terminate()
     deadline = time.monotonic() + STOP_SECONDS
-    for worker in workers.values():
-        worker.process.join(max(0.0, deadline - time.monotonic()))
-        if worker.process.is_alive():
-            worker.process.kill()
-            worker.process.join()
+    for process in workers.values():
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+            process.join()
 
 
 def _obituary(worker: _Worker) -> str:
@@ -202,10 +231,7 @@ def _leave_after(work: Callable[..., None], *arguments: Any) -> None:
     registers nothing to be done at its exit. A process that an error ends leaves as usual, with its traceback.
     """
     work(*arguments)
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError, ValueError):  # it is None, cannot be written to, or is closed
-            stream.flush()
-    os._exit(0)
+    leave(0)
 
 
 def _work(
@@ -220,8 +246,6 @@ def _work(
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, stopping.StoppedError):
         is_loaded = False
         try:
-            from bnreg.data import attach
-
             ENGINES[engine].prepare_process()
             is_loaded = True
             attached = functools.cache(attach)  # so that what is computed of the data is computed once

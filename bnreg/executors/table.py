@@ -1,9 +1,9 @@
 """The table of executors, which train shards."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from pathlib import Path
 from typing import Protocol
 
+from bnreg.data import Dataset
 from bnreg.executors import processes
 from bnreg.training.messages import Progressed
 from bnreg.training.shard_job import Job
@@ -15,7 +15,7 @@ class Executor(Protocol):
     def __call__(
         self,
         jobs: Sequence[Job],
-        data_folders: Mapping[str, Path],
+        datasets: Mapping[str, Dataset],
         *,
         engine: str,
         device: str,

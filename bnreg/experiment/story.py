@@ -1,14 +1,13 @@
 """The story of an experiment: plan → unfinished run → workers → shards → run folder."""
 
-from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable, Container, Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
 from bnreg import signals
-from bnreg.data import Dataset, share, sharing_folder
 from bnreg.errors import RunError
 from bnreg.executors.table import EXECUTORS
 from bnreg.experiment.collect import Results, collect, place_of, write_results
@@ -121,31 +120,17 @@ def _train(
             jobs.append((shard, place_of(run, shard)))
     if jobs and (said := ENGINES[plan.engine].first_use()):
         log(f"note: {said}")
-    with _shared(plan.datasets if jobs else {}) as folders:
-        messages = EXECUTORS[plan.executor](
-            jobs,
-            folders,
-            engine=plan.engine,
-            device=plan.device,
-            num_workers=plan.num_workers,
-            snapshot_seconds=plan.experiment.snapshot_seconds,
-            log=log,
-        )
-        with closing(messages):  # no worker outlives this block, however it ends
-            for message in messages:
-                signals.raise_received()
-                hold.raise_if_gone()
-                watch(message)
-
-
-@contextmanager
-def _shared(datasets: Mapping[str, Dataset]) -> Iterator[dict[str, Path]]:
-    with sharing_folder() as folder:
-        folders = {requested: folder / requested for requested in datasets}
-        try:
-            for requested, dataset in datasets.items():
-                share(dataset, folders[requested])
-        except OSError as error:
-            reason = f"the data cannot be shared with the workers: {error.strerror}"
-            raise RunError(f"{folder}: {reason}; set TMPDIR to a folder with more space") from error
-        yield folders
+    messages = EXECUTORS[plan.executor](
+        jobs,
+        plan.datasets,
+        engine=plan.engine,
+        device=plan.device,
+        num_workers=plan.num_workers,
+        snapshot_seconds=plan.experiment.snapshot_seconds,
+        log=log,
+    )
+    with closing(messages):  # no worker outlives this block, however it ends
+        for message in messages:
+            signals.raise_received()
+            hold.raise_if_gone()
+            watch(message)

@@ -34,9 +34,9 @@ class Nowhere:
 JOBS = [(Shard(index, (index,), (), drop_single=False), Nowhere()) for index in range(3)]
 
 
-def train(jobs, *, num_workers=1, folders=(), log=pytest.fail):
+def train(jobs, *, num_workers=1, log=pytest.fail):
     return workers.train_shards(
-        jobs, dict(folders), engine="torch", device="cpu", num_workers=num_workers, snapshot_seconds=30.0, log=log
+        jobs, {}, engine="torch", device="cpu", num_workers=num_workers, snapshot_seconds=30.0, log=log
     )
 
 
@@ -128,9 +128,9 @@ def test_a_worker_that_an_error_ends_says_so(monkeypatch, capfd):
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
-def test_an_unexpected_error_in_a_worker_comes_with_its_traceback(tmp_path):
+def test_an_unexpected_error_in_a_worker_comes_with_its_traceback():
     with pytest.raises(RunError, match=r"(?s)Traceback.*training of seed 0 failed: IndexError"):
-        list(train(JOBS[:1], folders={"mnist": tmp_path}))
+        list(train(JOBS[:1]))
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_worker_that_is_stopped_in_a_long_epoch_keeps_its_state_at_the_next_me
     saved = []
     kind = EngineKind(prepare_process=lambda: None, make=lambda *_: Slow())
     monkeypatch.setitem(workers.ENGINES, "slow", kind)
-    monkeypatch.setattr("bnreg.data.attach", lambda _: None)
+    monkeypatch.setattr(workers, "attach", lambda _: None)
     job = Shard(0, (0,), ((make_cell(),),), drop_single=False), Kept()
     monkeypatch.setattr(workers, "_next_job", lambda _: job)
     ours, theirs = multiprocessing.Pipe()

@@ -4,7 +4,6 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 
-from bnreg.data import attach
 from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS
 from bnreg.experiment.beginning import describe_beginning
 from bnreg.experiment.plan import plan_experiment
@@ -14,10 +13,10 @@ from bnreg.report.charts.rendering import RENDERERS
 from bnreg.training.shard_job import train_and_keep
 
 
-def in_this_process(jobs, data_folders, *, engine, device, snapshot_seconds, log, **_):
+def in_this_process(jobs, datasets, *, engine, device, snapshot_seconds, log, **_):
     """An executor without its own processes."""
     for shard, place in jobs:
-        dataset = attach(data_folders[shard.settings.data.dataset])
+        dataset = datasets[shard.settings.data.dataset]
         options = {"engine": engine, "device": device, "snapshot_seconds": snapshot_seconds, "log": log}
         yield from train_and_keep(shard, place, dataset, **options)
 

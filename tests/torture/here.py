@@ -20,7 +20,6 @@ from commands import Done, bnreg
 from lab import results_of, tiny
 
 from bnreg.cli import train
-from bnreg.data import attach
 from bnreg.data.datasets import DATASETS
 from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS
 from bnreg.runs import UnfinishedRun, unfinished_runs
@@ -139,14 +138,14 @@ class Here:
             self._watch = before
 
     def _in_turns(
-        self, jobs: Any, data_folders: Any, *, engine: str, device: str, snapshot_seconds: float, log: Any, **_: Any
+        self, jobs: Any, datasets: Any, *, engine: str, device: str, snapshot_seconds: float, log: Any, **_: Any
     ) -> Iterator[Progressed]:
         """An executor without its own processes."""
         options = {"engine": engine, "device": device, "snapshot_seconds": snapshot_seconds, "log": log}
         with ExitStack() as stack:
             training = [
                 stack.enter_context(
-                    closing(train_and_keep(shard, place, attach(data_folders[shard.settings.data.dataset]), **options))
+                    closing(train_and_keep(shard, place, datasets[shard.settings.data.dataset], **options))
                 )
                 for shard, place in jobs
             ]
