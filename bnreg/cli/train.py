@@ -3,8 +3,9 @@
 import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bnreg.experiment.collect import Results
     from bnreg.experiment.plan import Plan
     from bnreg.runs import Run, UnfinishedRun
+    from bnreg.training.messages import Progressed
 
 # What draws and compares a run at its end; with altair, pandas and scipy, it takes a second and more to import.
 NEEDED_AT_THE_END = ("bnreg.report.charts.table", "bnreg.report.comparison.summary", "scipy.special")
@@ -138,13 +140,34 @@ def train_and_watch(
     from bnreg.experiment.standing import Track
     from bnreg.experiment.story import run_experiment
     from bnreg.report.progress import Progress
+    from bnreg.training.messages import ShardDone
 
     display = Console(stderr=True, highlight=False, quiet=not progress)
 
-    def watch(plan: "Plan") -> Progress:
+    at_the_end = ExitStack()
+
+    @cache
+    def get_ready() -> None:
+        with suppress(Exception):  # that nothing can be drawn is reported when it is needed
+            from bnreg.report.charts.drawing import ready_to_draw
+
+            at_the_end.enter_context(ready_to_draw("svg"))
+
+    @contextmanager
+    def watch(plan: "Plan") -> Iterator[Callable[["Progressed"], None]]:
         tracks = [Track(s.num_replicas, plan.budget(s)) for s in plan.shards]
         name = f"tuning {plan.experiment.name}" if plan.experiment.tune else plan.experiment.name
-        return Progress(display, name, plan.experiment.arms, tracks)
+        num_left = len(tracks)
+
+        def take(message: "Progressed") -> None:
+            nonlocal num_left
+            show(message)
+            num_left -= isinstance(message, ShardDone)
+            if num_left < plan.num_workers:  # one has nothing left to do, so a core is free
+                get_ready()
+
+        with Progress(display, name, plan.experiment.arms, tracks) as show:
+            yield take
 
     def look(results: "Results") -> bool:
         view = _view_of(results)
@@ -163,7 +186,8 @@ def train_and_watch(
 
     Thread(target=_load_for_the_end).start()  # while the workers load torch and train
     try:
-        return run_experiment(plan, run, watch=watch, look=look, draw=_draw_curves, log=say)
+        with at_the_end:
+            return run_experiment(plan, run, watch=watch, look=look, draw=_draw_curves, log=say)
     except UserError:
         raise
     except BaseException:

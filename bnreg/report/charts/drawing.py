@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,6 +65,8 @@ SHAPES = {"train": "square", "validation": "triangle-up", "test": "circle"}
 
 MAX_LEGEND_ROWS = 25  # longer legends have columns
 MAX_SECONDS = 120  # for drawing a chart; the largest take a few
+VEGA_LITE = "_".join(alt.SCHEMA_VERSION.split(".")[:2])  # its version
+_ready: dict[tuple[str, str], subprocess.Popen[bytes]] = {}  # by format and version, processes that wait for a chart
 
 FONT = "Helvetica, Arial, sans-serif"
 
@@ -99,29 +102,49 @@ def render_chart(chart: alt.TopLevelMixin, chart_format: str) -> bytes:
     """
     with alt.data_transformers.enable("default"), alt.data_transformers.disable_max_rows():
         description = json.dumps(chart.to_dict(context={"pre_transform": False}))
-    version = "_".join(alt.SCHEMA_VERSION.split(".")[:2])
-    return draw_in_a_process(description, chart_format, version)
+    return draw_in_a_process(description, chart_format, VEGA_LITE)
+
+
+@contextmanager
+def ready_to_draw(chart_format: str) -> Iterator[None]:
+    """Within this block, a process waits that draws the next chart in this format; it is ready in most of a second."""
+    with suppress(OSError):  # it is tried again, and fails, when there is something to draw
+        _ready[chart_format, VEGA_LITE] = _start(chart_format, VEGA_LITE)
+    try:
+        yield
+    finally:
+        if process := _ready.pop((chart_format, VEGA_LITE), None):
+            process.kill()
+            process.communicate()
+
+
+def _start(chart_format: str, version: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", rendering.__file__, chart_format, version],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | environment_of_children(),
+    )
 
 
 def draw_in_a_process(description: str, chart_format: str, version: str) -> bytes:
     """Draw in another process, because without enough memory the drawing engine kills the process that it runs in."""
-    try:
-        return subprocess.run(
-            [sys.executable, "-P", rendering.__file__, chart_format, version],
-            input=description.encode(),
-            capture_output=True,
-            timeout=MAX_SECONDS,
-            check=True,
-            env=os.environ | environment_of_children(),
-        ).stdout
-    except subprocess.TimeoutExpired as error:
-        raise RunError(f"drawing a chart took more than {MAX_SECONDS} seconds") from error
-    except subprocess.CalledProcessError as error:
-        reason = "; the usual cause is a limit on memory, such as `ulimit -v`"
-        if error.returncode > 0:
-            lines: list[str] = error.stderr.decode(errors="replace").splitlines()
-            reason = f": {printable(lines[-1])}" if lines else ""
-        raise RunError(f"the process that draws charts {ended(error.returncode)}{reason}") from error
+    process = _ready.pop((chart_format, version), None) or _start(chart_format, version)
+    with process:
+        try:
+            content, errors = process.communicate(description.encode(), timeout=MAX_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise RunError(f"drawing a chart took more than {MAX_SECONDS} seconds") from error
+        finally:
+            process.kill()
+    if not process.returncode:
+        return content
+    reason = "; the usual cause is a limit on memory, such as `ulimit -v`"
+    if process.returncode > 0:
+        lines = errors.decode(errors="replace").splitlines()
+        reason = f": {printable(lines[-1])}" if lines else ""
+    raise RunError(f"the process that draws charts {ended(process.returncode)}{reason}")
 
 
 def check_chart_path(path: Path) -> None:
