@@ -1,6 +1,7 @@
 """Charts are drawn by another process, whose death costs nothing but the chart."""
 
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from support.made_runs import make_view
 
 from bnreg.report.charts import drawing, rendering
 from bnreg.report.charts.curves import curves
-from bnreg.report.charts.drawing import draw_in_a_process, render_chart
+from bnreg.report.charts.drawing import draw_in_a_process, ready_to_draw, render_chart
 
 KILLED = (
     "the process that draws charts was killed by signal 6; the usual cause is a limit on memory, such as `ulimit -v`"
@@ -36,6 +37,25 @@ def test_another_process_draws_the_same(monkeypatch):
     here = render_chart(chart, "svg")
     monkeypatch.setattr(drawing, "draw_in_a_process", draw_in_a_process)
     assert render_chart(chart, "svg") == here
+
+
+def test_a_process_that_is_ready_draws_the_next_chart_and_is_ended_if_there_is_none(drawing_program, monkeypatch):
+    chart = curves(make_view(num_epochs=1))
+    drawing_program("import os, sys; sys.stdin.read(); print(os.getpid())")
+    with ready_to_draw("svg"):
+        (process,) = drawing._ready.values()
+        assert int(render_chart(chart, "svg")) == process.pid
+        assert int(render_chart(chart, "svg")) != process.pid
+    with ready_to_draw("svg"):
+        (process,) = drawing._ready.values()
+    assert process.returncode == -signal.SIGKILL
+    monkeypatch.setattr(drawing, "_start", no_process)
+    with ready_to_draw("svg"):  # which is not needed yet
+        assert not drawing._ready
+
+
+def no_process(*_):
+    raise OSError
 
 
 @pytest.mark.usefixtures("without_workers")

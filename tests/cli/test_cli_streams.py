@@ -55,6 +55,22 @@ def test_a_mistake_has_its_exit_code_even_if_it_cannot_be_reported(bnreg, monkey
     assert bnreg("train", "no.yaml").code == 2
 
 
+@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["train", "no.yaml"], 2)])
+def test_a_command_leaves_with_its_exit_code_without_taking_its_modules_apart(arguments, code):
+    """That takes libraries such as pandas most of half a second; nothing that was printed is lost."""
+    program = """
+import atexit
+from bnreg.__main__ import main
+
+atexit.register(print, "taken apart")
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    said = done.stderr if code else done.stdout
+    assert (done.returncode, len(said.splitlines())) == (code, 1)
+    assert done.stdout + done.stderr == said
+
+
 def test_a_question_without_an_input_is_a_mistake(bnreg, monkeypatch):
     (Path("runs") / "a-20261125T001805Z-926f74").mkdir(parents=True)
     monkeypatch.setattr(sys, "stdin", None)

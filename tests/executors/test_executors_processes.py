@@ -1,5 +1,6 @@
 """Worker processes that die at awkward moments: no finished work is lost, and the others continue."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -189,6 +190,24 @@ def test_a_worker_without_a_shard_obeys_a_stop_request(monkeypatch):
     ours, theirs = multiprocessing.Pipe()
     with ours, theirs, pytest.raises(workers.stopping.StoppedError):
         workers._next_job(theirs)
+
+
+def test_workers_load_their_engine_while_the_data_are_shared_and_none_outlives_a_failure(monkeypatch, tiny):
+    def share(*_):
+        seen.append(len(multiprocessing.active_children()))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    seen = []
+    monkeypatch.setattr(workers, "share", share)
+    monkeypatch.setattr(workers, "_work", talk_without_end)
+    monkeypatch.setattr(workers, "STOP_SECONDS", 0.2)
+    options = {"engine": "torch", "device": "cpu", "num_workers": 2, "snapshot_seconds": 30.0, "log": pytest.fail}
+    with pytest.raises(
+        RunError, match="the data cannot be shared with the workers: No space left on device; set TMPDIR"
+    ):
+        list(workers.train_shards(JOBS, {"tiny": tiny}, **options))
+    assert seen == [2]
+    assert not multiprocessing.active_children()
 
 
 def spend_all_cpu_time(pipe, *_):

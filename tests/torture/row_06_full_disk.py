@@ -2,14 +2,18 @@
 
 import contextlib
 import functools
+import multiprocessing
 import os
 import resource
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lab import Lab
 from torture import Case
+
+from bnreg.executors import processes
 
 TITLE = "disks and files too small by any amount, a read-only folder"
 PROMISE = "A full disk ends the command with one line; with more space, the run can be resumed."
@@ -60,15 +64,14 @@ def _small_files(lab: Lab, num_bytes: int) -> None:
 
 
 def _limit_files(num_bytes: int) -> None:
-    from bnreg.experiment import story
+    real = processes.share
 
-    real = story.share
-
-    def share(*arguments: object) -> None:  # the data for the workers is not in the run folder
+    def share(*arguments: Any) -> None:  # the data for the workers is not in the run folder
         real(*arguments)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, resource.RLIM_INFINITY))
+        for process in (os.getpid(), *(one.pid for one in multiprocessing.active_children() if one.pid)):
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (num_bytes, resource.RLIM_INFINITY))
 
-    story.share = share
+    processes.share = share
 
 
 def _can_mount(folder: Path) -> bool:
