@@ -8,16 +8,23 @@ import typer
 from bnreg.cli.options import DrawingFile, OneRun, RunsRoot, read_one_run
 
 PANEL = "Compare"
-EXAMPLES = ("bnreg plot verdicts -o curves.png",)
+EXAMPLES = (
+    "bnreg plot verdicts -o curves.png",
+    "bnreg plot c14_capacity --runs runs/lecture --chart response -o capacity.svg",
+)
 
 
 def plot(
     run: OneRun,
     output: DrawingFile = Path("curves.svg"),
-    chart: Annotated[str, typer.Option(metavar="NAME", help="Which chart.")] = "curves",
+    chart: Annotated[str, typer.Option(metavar="NAME", help="Which chart; see below.")] = "curves",
     root: RunsRoot = Path("runs"),
 ) -> None:
-    """Draw loss and accuracy of all arms over the epochs or steps: the mean over the seeds and their range."""
+    """Draw a chart of a run: what its arms did, in the mean over the seeds, with their range.
+
+    The charts are curves: loss and accuracy over the epochs or steps; distributions: what each layer reads over the
+    steps, of a run that watched pre_activations; response: final loss and accuracy against a swept number.
+    """
     from bnreg.analysis.run_view import view_of_run
     from bnreg.errors import UserError
     from bnreg.report.charts.drawing import save_chart
@@ -27,5 +34,5 @@ def plot(
     if chart not in CHARTS:
         raise UserError(f"--chart: {unknown('chart', chart, sorted(CHARTS))}")
     view = view_of_run(read_one_run(run, "give one to draw", root))
-    save_chart(CHARTS[chart](view), output)
+    save_chart(CHARTS[chart].draw(view), output)
     typer.echo(output)

@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 import pytest
-from support.made_runs import make_view
+from support.made_runs import make_view, watched_view
 
 from bnreg.errors import UserError
 from bnreg.report.charts.curves import MAX_POINTS, curves
@@ -33,8 +33,8 @@ def titles(view):
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_every_chart_names_the_run_and_the_data_that_were_really_used(name):
-    view = make_view(dataset="mnist_5k", requested_dataset="mnist")
-    assert "bn_vs_plain: mnist_5k (requested mnist)" in render_chart(CHARTS[name](view), "svg").decode()
+    view = watched_view(dataset="mnist_5k", requested_dataset="mnist", sweep={"optimizer.lr": [0.1, 1.0]})
+    assert "bn_vs_plain: mnist_5k (requested mnist)" in render_chart(CHARTS[name].draw(view), "svg").decode()
 
 
 def test_the_curves_are_loss_and_accuracy_side_by_side():

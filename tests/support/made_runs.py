@@ -7,8 +7,9 @@ import hashlib
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -281,6 +282,19 @@ def _flags(accuracy, random):
     """Answers of which this share is right, in any order."""
     right = np.arange(NUM_EXAMPLES) < round(accuracy * NUM_EXAMPLES)
     return np.packbits(random.permutation(right))
+
+
+def watched_view(*, num_layers: int = 2, steps: Sequence[int] = (0, 10, 20), **made: Any) -> RunView:
+    """A run that watched the pre-activations: percentile p of layer l is p + l + seed + 10 · arm, at all steps."""
+    view = make_view(**{"config": CONFIG | {"diagnostics": {"names": ["pre_activations"]}}, **made})
+    places = product(view.points, enumerate(view.arms), view.seeds, steps, range(1, num_layers + 1), (15, 50, 85))
+    rows = [
+        {**point, "arm": arm, "seed": seed, "step": step, "layer": layer, "name": f"p{p}", "value": value}
+        for point, (place, arm), seed, step, layer, p in places
+        for value in [p + layer + seed + 10 * place]
+    ]
+    tables = {"metrics": view.metrics, "diagnostics": pd.DataFrame(rows)}
+    return replace(view, load_table=tables.__getitem__)
 
 
 def make_view(

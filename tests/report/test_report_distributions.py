@@ -1,0 +1,52 @@
+"""The chart of what layers read while they train."""
+
+import pandas as pd
+import pytest
+from support.made_runs import make_view, watched_view
+
+from bnreg.errors import UserError
+from bnreg.report.charts.distributions import distributions
+
+
+def rows_of(view):
+    """For each row of panels: each panel's title and what it draws."""
+    spec = distributions(view).to_dict()
+    return [
+        {
+            panel["title"]["text"]: pd.DataFrame(spec["datasets"][(panel | panel["layer"][0])["data"]["name"]])
+            for panel in panels
+        }
+        for panels in (row["hconcat"] for row in spec["vconcat"])
+    ]
+
+
+def test_each_layer_has_the_mean_percentiles_of_each_arm():
+    (row,) = rows_of(watched_view(num_seeds=3))
+    assert [*row] == ["layer 1", "layer 2"]
+    second = row["layer 2"].set_index(["arm", "step"])
+    assert len(second) == 2 * 3
+    assert second.loc[("bn", 10)].to_dict() == {"low": 18.0, "middle": 53.0, "high": 88.0}  # p + 2 + the mean seed
+    assert second.loc[("plain", 20)].to_dict() == {"low": 28.0, "middle": 63.0, "high": 98.0}
+
+
+def test_of_many_layers_the_first_the_last_and_four_between_are_drawn():
+    (row,) = rows_of(watched_view(num_layers=20, num_seeds=1))
+    assert [*row] == [f"layer {number}" for number in (1, 5, 9, 12, 16, 20)]
+
+
+def test_of_many_points_the_first_four_are_drawn():
+    view = watched_view(sweep={"optimizer.lr": [1, 2, 3, 4, 5]}, num_seeds=1)
+    assert len(rows_of(view)) == 4
+    assert distributions(view).to_dict()["title"]["subtitle"][-1] == "the first 4 of 5 points"
+
+
+def test_looks_that_grow_are_drawn_on_a_logarithmic_axis():
+    for steps, kind in (((0, 10, 20, 30), "linear"), ((0, 1, 10, 100), "symlog"), ((0,), "linear")):
+        panel = distributions(watched_view(steps=steps, num_seeds=1)).to_dict()["vconcat"][0]["hconcat"][0]
+        assert panel["layer"][0]["encoding"]["x"]["scale"]["type"] == kind
+
+
+def test_a_run_that_watched_nothing_is_refused_with_the_remedy():
+    remedy = r"no distributions to draw: they were not watched; train it with diagnostics.names='\[pre_activations\]'"
+    with pytest.raises(UserError, match=remedy):
+        distributions(make_view())

@@ -1,0 +1,62 @@
+"""The chart of final results against a swept number."""
+
+import pandas as pd
+import pytest
+from support.made_runs import make_view
+
+from bnreg.errors import UserError
+from bnreg.report.charts.response import response
+
+
+def rows_of(view):
+    """For each row of panels: its title, and what its panel of accuracy draws."""
+    spec = response(view).to_dict()
+    rows = []
+    for row in spec["vconcat"]:
+        panel = row["hconcat"][1]
+        name = panel["layer"][0].get("data", panel.get("data"))["name"]
+        rows.append((row.get("title", {}).get("text", ""), pd.DataFrame(spec["datasets"][name])))
+    return rows
+
+
+def test_a_line_is_the_mean_over_the_seeds_and_its_band_their_range():
+    view = make_view(sweep={"optimizer.lr": [0.1, 1.0]}, num_seeds=3)
+    ((title, drawn),) = rows_of(view)
+    assert title == ""
+    assert {*zip(drawn["arm"], drawn["split"], drawn["x"], strict=True)} == {
+        (arm, split, x) for arm in ("bn", "plain") for split in ("train", "test") for x in (0.1, 1.0)
+    }
+    summary = pd.DataFrame(view.summary)
+    chosen = (summary["arm"] == "bn") & (summary["optimizer.lr"].astype(float) == 1.0)
+    values = 100 * summary[chosen]["final_test_accuracy"].astype(float)
+    line = drawn[(drawn["arm"] == "bn") & (drawn["split"] == "test") & (drawn["x"] == 1.0)]
+    found = line[["mean", "low", "high"]].iloc[0].tolist()
+    assert found == pytest.approx([values.mean(), values.min(), values.max()], abs=1e-4)
+
+
+def test_the_axis_is_the_key_with_the_most_numbers_and_the_others_have_a_row_each():
+    view = make_view(sweep={"data.label_noise": [0.0, 0.2], "model.hidden": [[4], [8, 8], [32]]}, num_seeds=2)
+    rows = rows_of(view)
+    assert [title for title, _ in rows] == ["label_noise=0", "label_noise=0.2"]
+    assert all(sorted({*drawn["x"]}) == [4, 16, 32] for _, drawn in rows)
+
+
+def test_of_many_combinations_the_first_six_are_drawn():
+    view = make_view(sweep={"optimizer.lr": [0.1, 1.0], "model.activation": [*"abcdefgh"]}, num_seeds=1)
+    assert len(rows_of(view)) == 6
+    assert response(view).to_dict()["title"]["subtitle"][-1] == "the first 6 of 8 combinations of the other settings"
+
+
+@pytest.mark.parametrize(
+    "sweep", [{}, {"model.norm": ["none", "batch"]}, {"model.activation": [True, 1.0]}, {"optimizer.lr": [0.1]}]
+)
+def test_without_swept_numbers_there_is_no_response(sweep):
+    with pytest.raises(UserError, match="no response to draw: it sweeps no numbers; another chart is --chart curves"):
+        response(make_view(sweep=sweep))
+
+
+def test_the_axis_is_logarithmic_where_a_linear_one_would_crowd_the_values():
+    for values, kind in (([1, 19], None), ([1, 20], "log"), ([0, 20], None)):
+        spec = response(make_view(sweep={"optimizer.lr": values}, num_seeds=1)).to_dict()
+        axis = spec["vconcat"][0]["hconcat"][0]["layer"][0]["encoding"]["x"]
+        assert (axis["scale"].get("type"), axis["axis"]["values"]) == (kind, values)
