@@ -16,7 +16,7 @@ from support.made_runs import made_name, make_run, write_run
 from support.pages import MAIN_JOB, OVERRIDES, PASTED, TEXT, shown_commands
 from support.small_runs import train_here
 from support.tables import data_sets, wide
-from tools.readme import ROOT, committed_run
+from tools.readme import PICTURES, ROOT, committed_run, run_of
 
 from bnreg.report.charts import drawing
 
@@ -62,6 +62,8 @@ def shared(tmp_path_factory):
     train_here(folder, TRAINED)
     for experiment in ("bn_vs_plain", "verdicts"):
         shutil.copytree(committed_run(experiment), folder / "runs" / committed_run(experiment).name)
+    for experiment, _ in PICTURES.values():
+        shutil.copytree(run_of(experiment), folder / "runs" / "lecture" / run_of(experiment).name)
     # After a demo without network, some runs of an experiment used the fallback.
     for i, (lr, dataset) in enumerate([(0.001, "mnist"), (0.01, "mnist"), (0.01, "mnist_5k")]):
         write_run(

@@ -56,13 +56,15 @@ class Decided:
         claim: The claim.
         view: The run that it was decided by.
         tested: Its tests.
-        corrected_p: The largest p of its tests, after Holm's correction over all claims.
+        family_size: The number of claims over which p is corrected.
+        corrected_p: The largest p of its tests, after Holm's correction over these claims.
         word: The verdict: supported if every test supports it, not supported if one contradicts it.
     """
 
     claim: Claim
     view: RunView
     tested: tuple[Tested, ...]
+    family_size: int
     corrected_p: float = 1.0
     word: Word = "inconclusive"
 
@@ -72,7 +74,9 @@ class Decided:
         return max(self.tested, key=lambda one: (one.word(self.corrected_p) == "not supported", one.p_value))
 
 
-def decide_claims(claims: Sequence[tuple[Claim, RunView]], *, num_others: int = 0) -> list[Decided]:
+def decide_claims(
+    claims: Sequence[tuple[Claim, RunView]], *, num_others: int = 0, is_family: bool = True
+) -> list[Decided]:
     """Decide claims by their runs.
 
     A claim whose tests must all hold is as uncertain as the weakest of them, so its p is the largest (Berger,
@@ -81,10 +85,12 @@ def decide_claims(claims: Sequence[tuple[Claim, RunView]], *, num_others: int = 
     Args:
         claims: Each with its run.
         num_others: Number of further claims of the family, of which nothing is known yet.
+        is_family: Whether p is corrected for the number of claims; otherwise each is decided for itself.
     """
-    decided = [Decided(claim, view, tuple(_tested(test, view) for test in claim.tests)) for claim, view in claims]
+    size = len(claims) + num_others if is_family else 1
+    decided = [Decided(claim, view, tuple(_tested(test, view) for test in claim.tests), size) for claim, view in claims]
     p_values = [max(one.p_value for one in claim.tested) for claim in decided]
-    corrected = holm([*p_values, *[1.0] * num_others])[: len(decided)].tolist()
+    corrected = holm([*p_values, *[1.0] * num_others])[: len(decided)].tolist() if is_family else p_values
     return [_with_word(claim, p) for claim, p in zip(decided, corrected, strict=True)]
 
 

@@ -41,7 +41,8 @@ def claims(
     """Decide claims: supported, not supported or inconclusive, with an interval.
 
     A claim is an experiment's file with a `claim:` block. What was trained before, with the same config, data and
-    versions, is not trained again, and what was stopped is resumed. All claims that are asked for are one family.
+    versions, is not trained again, and what was stopped is resumed. All claims that are asked for are one family, but
+    for `--quick`, which has too few seeds for that.
     """
     from bnreg.analysis.run_view import view_of_run
     from bnreg.claims.verdict import decide_claims
@@ -55,13 +56,14 @@ def claims(
         print_parts(claims_list([claim for _, claim in chosen]))
         return
     root = runs.parent / f"{runs.resolve().name}-quick" if quick else runs
-    notes = ["provisional: --quick trains fewer networks, or for less long, than the claims say"] if quick else []
+    quickly = "--quick trains fewer networks, or for less long, than the claims say, and decides each claim for itself"
+    notes = [f"provisional: {quickly}"] if quick else []
     decided = []
     for file, claim in chosen:
         settings = [f"{key}={json_format.dumps(value)}" for key, value in claim.quick.items()] if quick else []
         settings += [f"jobs={jobs}"] if jobs is not None else []
         plan = tuned_plan(file, settings, root, say, progress=progress, data_folder=data_root)
-        others = len(chosen) - 1
+        others = 0 if quick else len(chosen) - 1
         run = finished(plan, root, say, progress=progress, data_folder=data_root, num_others=others)
         view = view_of_run(run)
         if view.used_fallback:
@@ -69,7 +71,7 @@ def claims(
         if view.config.get(CLAIM) != plain(plan.experiment.resolved[CLAIM]):
             notes.append(f"{claim.id}: not decided beforehand: the claim was changed after its networks were trained")
         decided.append((claim, view))
-    verdicts = decide_claims(decided)
+    verdicts = decide_claims(decided, is_family=not quick)
     if json:
         print_json(claims_record(verdicts) | {"notes": notes})
     elif markdown:

@@ -132,6 +132,9 @@ def _test_record(tested: Tested, corrected_p: float) -> Mapping[str, Any]:
 def _reading(decided: Sequence[Decided]) -> list[str]:
     several = ", ".join(f"{one.claim.id} {len(one.tested)}" for one in decided if len(one.tested) > 1)
     lines = [f"tests that must all hold, of which the weakest is shown: {several}"] if several else []
-    corrected = f"p after Holm for {counted(len(decided), 'claim')}"
+    size = max(one.family_size for one in decided)
+    corrected = (
+        f"p after Holm for {counted(size, 'claim')}" if size > 1 or len(decided) == 1 else "p of each claim alone"
+    )
     excluded = "not supported: the 95 % interval excludes the smallest effect"
     return [*lines, f"{corrected}; {excluded}; intervals over seeds, for this test set"]

@@ -70,6 +70,16 @@ def test_a_quick_run_is_marked_and_kept_apart(bnreg):
     assert "| X1 | A network that trains is better than one that does not. | supported |" in markdown
 
 
+def test_quick_verdicts_are_not_corrected_for_the_number_of_claims(bnreg):
+    """With six seeds the smallest p is 0.031, so of two claims neither could be supported."""
+    for name in ("x1", "x3"):
+        Path(f"{name}.yaml").write_text(CLAIM.replace("X1", name).replace("seeds: 7", "seeds: 6"))
+    for options, word, how in ((["--quick"], "supported", "p of each claim alone"), ([], "inconclusive", "after Holm")):
+        done = bnreg("claims", "x1.yaml", "x3.yaml", *options, "--json", *QUIET)
+        assert [claim["verdict"] for claim in json.loads(done.out)["claims"]] == [word, word]
+        assert how in " ".join(bnreg("claims", "x1.yaml", "x3.yaml", *options, *QUIET).out.split())
+
+
 def test_a_claim_that_was_stopped_goes_on(bnreg, monkeypatch):
     from bnreg.experiment import story
 

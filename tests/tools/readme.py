@@ -7,6 +7,7 @@ Each part is between two marker comments; ``test_readme.py`` checks that the pag
 
 import html
 import re
+import statistics
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -24,11 +25,13 @@ from tools.calibration.tables import results_markdown
 from torture import read_results, rows
 
 from bnreg.analysis.comparison import compare_views
-from bnreg.analysis.run_view import view_of_run
+from bnreg.analysis.replicas import replicas_of
+from bnreg.analysis.run_view import RunView, view_of_run
 from bnreg.claims.claim import claim_of
 from bnreg.claims.measures import MEASURES
 from bnreg.claims.verdict import Decided, Word, decide_claims
 from bnreg.cli import app
+from bnreg.config.cell_settings import cell_settings
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.load import load_experiment
 from bnreg.config.schema import Settings
@@ -36,9 +39,12 @@ from bnreg.diagnostics.table import DIAGNOSTICS
 from bnreg.experiment.choices import all_choices
 from bnreg.foreign import usual
 from bnreg.names import SECTIONS
+from bnreg.report.charts.drawing import render_chart
+from bnreg.report.charts.table import CHARTS
 from bnreg.report.claims import claims_markdown
 from bnreg.report.comparison.tables import block_markdown
 from bnreg.runs import read_run
+from bnreg.wording import as_written
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -110,6 +116,28 @@ def claims() -> str:
     return f"{claims_markdown(decided())}\n" if decided() else "Not decided yet.\n"
 
 
+def costs() -> str:
+    """What the claims' networks cost together, and those of a sweep of learning rates, which train as one stack."""
+    costs = {one.claim.id: _cost(one.view) for one in decided()}
+    total = [*map(sum, zip(*costs.values(), strict=True))]
+    return f"Together, on two cores: {_spent(*total)}. C9 alone, 14 learning rates: {_spent(*costs['C9'])}.\n"
+
+
+def _spent(networks: float, epochs: float, seconds: float) -> str:
+    rates = f"{networks / seconds:.1f} and {epochs / seconds:.1f} per second"
+    return f"{networks:,.0f} networks and {epochs:,.0f} networks × epochs of 60,000 images in {seconds:,.0f} s, {rates}"
+
+
+def _cost(view: RunView) -> tuple[float, float, float]:
+    """The number of a run's networks, the epochs of all of them together, and the seconds that it took."""
+    examples = 0
+    for steps, proof in zip(view.summary["final_step"], view.pairing, strict=True):
+        settings = cell_settings(view.config, proof.replica.arm, view.points[proof.replica.point_index])
+        size = settings["data.batch_size"]
+        examples += steps * (settings["data.train_size"] if size == "all" else size)
+    return len(view.pairing), examples / 60_000, view.info.seconds
+
+
 def claims_in_short() -> str:
     """The lecture's claims by verdict."""
     lines = ["| verdict | claims of the lecture |", "|---|---|"]
@@ -117,6 +145,62 @@ def claims_in_short() -> str:
         said = [f"{one.claim.id}: {one.claim.statement}" for one in decided() if one.word == word]
         lines += [f"| {word} | {'<br>'.join(said)} |"] if said else []
     return "\n".join(lines) + "\n"
+
+
+def run_of(experiment: str) -> Path:
+    """The committed run of one of the lecture's experiments."""
+    (run,) = (ROOT / "runs" / LECTURE).glob(f"{experiment}-*")
+    return run
+
+
+# Of a published notebook that trained each network once: activation, σ, learning rate → per cent without and with BN.
+NOTEBOOK = {
+    ("sigmoid", 0.05, 0.01): ("83.4", "97.6"),
+    ("sigmoid", 0.05, 1): ("97.8", "98.4"),
+    ("sigmoid", 5, 0.01): ("22.0", "85.9"),
+    ("relu", 0.05, 1): ("9.6", "98.4"),
+}
+
+
+def published() -> str:
+    """The network of the original paper in twelve set-ups, beside the figures that others published."""
+    view = view_of_run(read_run(run_of("published_network")))
+    accuracies: dict[tuple[Any, ...], dict[str, list[float]]] = {}
+    for one in replicas_of(view, ["test_accuracy"], "last=5"):
+        point = tuple(view.points[one.id.point_index].values())
+        accuracies.setdefault(point, {}).setdefault(one.id.arm, []).append(100 * one.values["test_accuracy"])
+    lines = [
+        "| activation | σ | learning rate | plain, % | with BN, % | a notebook: plain | with BN |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for point, by_arm in accuracies.items():
+        ours = [f"{statistics.mean(by_arm[arm]):.1f} ± {statistics.stdev(by_arm[arm]):.1f}" for arm in ("plain", "bn")]
+        lines.append(f"| {' | '.join([*map(as_written, point), *ours, *NOTEBOOK.get(point, ('–', '–'))])} |")
+    source = f"{view.num_seeds} seeds each; mean ± standard deviation of the last 5 of 10 evaluations"
+    return "\n".join(lines) + f"\n\n{source}; from `{view.info.id}`.\n"
+
+
+# Picture → the experiment of the lecture whose run it shows, and the chart.
+PICTURES = {"distributions.svg": ("distributions", "distributions"), "capacity.svg": ("c14_capacity", "response")}
+
+
+def pictures() -> str:
+    """The lecture's figures, and what they show."""
+    captions = {
+        f"../../{committed_run('bn_vs_plain').relative_to(ROOT).as_posix()}/curves.svg": "loss and accuracy of both "
+        "networks of the lecture, 784-32-32-10, over the epochs",
+        "distributions.svg": "what the layers of the original paper's network read while it trains, as in its figure 1",
+        "capacity.svg": "capacity: networks that are too narrow underfit; wider ones fit the training images, and with "
+        "noisy labels their test loss rises, then falls again",
+    }
+    return "\n\n".join(f"![{caption}]({path})\n\n{caption}" for path, caption in captions.items()) + "\n"
+
+
+def draw_pictures() -> None:
+    """Draw the pictures of the committed runs."""
+    for name, (experiment, chart) in PICTURES.items():
+        drawn = CHARTS[chart].draw(view_of_run(read_run(run_of(experiment))))
+        (ROOT / "configs" / LECTURE / name).write_bytes(render_chart(drawn, "svg"))
 
 
 def measures() -> str:
@@ -228,7 +312,7 @@ PAGES: dict[str, tuple[Callable[[], str], ...]] = {
     "bnreg/foreign/README.md": (usual_names,),
     "bnreg/statistics/README.md": (verdicts, calibration),
     "configs/README.md": (settings, diagnostics),
-    "configs/lecture/README.md": (claims, measures),
+    "configs/lecture/README.md": (claims, costs, measures, published, pictures),
     "tests/torture/README.md": (promises,),
 }
 
@@ -247,6 +331,7 @@ def regenerated(page: str) -> str:
 
 
 if __name__ == "__main__":
+    draw_pictures()
     for page in PAGES:
         content = regenerated(page)
         (ROOT / page).write_text(content, encoding="utf-8")

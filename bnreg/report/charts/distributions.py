@@ -64,12 +64,13 @@ def _row(view: RunView, point: Point, seen: pd.DataFrame) -> alt.HConcatChart:
 
 def _panel(view: RunView, seen: pd.DataFrame, title: str) -> alt.LayerChart | alt.FacetChart:
     steps = sorted(set(seen["step"]))
-    is_even = len(steps) < 3 or steps[-1] - steps[-2] == steps[2] - steps[1]
+    is_even = len(steps) < 3 or steps[-1] - steps[-2] <= 2 * (steps[2] - steps[1])
+    decades = [0, *(10**power for power in range(len(str(steps[-1]))))]
     columns = ["arm", "step", *NAMES.values()]
     chart = alt.Chart(seen[columns].round(4)).encode(
         x=alt.X(
             "step:Q",
-            axis=alt.Axis(format="~s", grid=False, tickCount=5),
+            axis=alt.Axis(format="~s", grid=False, **({"tickCount": 5} if is_even else {"values": decades})),
             scale=alt.Scale(type="linear" if is_even else "symlog", nice=False),
         ),
         color=arm_color(told_apart(view.arms)),
