@@ -34,5 +34,5 @@ def plot(
     if chart not in CHARTS:
         raise UserError(f"--chart: {unknown('chart', chart, sorted(CHARTS))}")
     view = view_of_run(read_one_run(run, "give one to draw", root))
-    save_chart(CHARTS[chart].draw(view), output)
+    save_chart(CHARTS[chart](view), output)
     typer.echo(output)

@@ -305,7 +305,7 @@ def _draw_curves(results: "Results") -> Mapping[str, bytes]:
     from bnreg.report.charts.drawing import render_chart
     from bnreg.report.charts.table import CHARTS
 
-    return {"curves.svg": render_chart(CHARTS["curves"].draw(_view_of(results)), "svg")}
+    return {"curves.svg": render_chart(CHARTS["curves"](_view_of(results)), "svg")}
 
 
 def _view_of(results: "Results") -> "RunView":

@@ -93,6 +93,8 @@ def train_shards(
     Raises:
         RunError: At the end, if shards could not be trained: a line for each.
     """
+    if not jobs:
+        return
     with sharing_folder() as root:
         folders = {name: root / name for name in datasets}
         start = functools.partial(_start, folders, engine, device, snapshot_seconds)

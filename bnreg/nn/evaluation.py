@@ -41,6 +41,9 @@ def chunks(network: StackedNetwork, examples: Tensor, *, dim: int) -> tuple[Tens
     device = examples.device.type
     is_exact = device == "cpu" and not network.architecture.channels
     num_values = (USUAL_REPLICAS if is_exact else network.num_replicas) * network.architecture.most_values
+    if device != "cpu":  # where more examples at a time than a thousand make their pixels count
+        height, width = network.architecture.image_shape
+        num_values = max(num_values, (examples.shape[0] if dim == 1 else 1) * height * width)
     return torch.split(examples, max(1, min(CHUNK[device], CHUNK_VALUES[device] // num_values)), dim=dim)
 
 

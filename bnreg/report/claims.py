@@ -90,6 +90,7 @@ def claims_record(decided: Sequence[Decided]) -> dict[str, Any]:
             "literature": one.claim.literature,
             "verdict": one.word,
             "corrected_p": one.corrected_p,
+            "family_size": one.family_size,
             "run": one.view.id,
             "seeds": list(one.view.seeds),
             "seconds": one.view.info.seconds,

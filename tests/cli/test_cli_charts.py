@@ -49,6 +49,11 @@ def test_a_process_that_is_ready_draws_the_next_chart_and_is_ended_if_there_is_n
     with ready_to_draw("svg"):
         (process,) = drawing._ready.values()
     assert process.returncode == -signal.SIGKILL
+    with ready_to_draw("svg"):
+        (process,) = drawing._ready.values()
+        process.kill()  # as by a system without memory
+        process.wait()
+        assert int(render_chart(chart, "svg")) != process.pid
     monkeypatch.setattr(drawing, "_start", no_process)
     with ready_to_draw("svg"):  # which is not needed yet
         assert not drawing._ready

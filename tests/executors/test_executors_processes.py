@@ -208,6 +208,8 @@ def test_workers_load_their_engine_while_the_data_are_shared_and_none_outlives_a
         list(workers.train_shards(JOBS, {"tiny": tiny}, **options))
     assert seen == [2]
     assert not multiprocessing.active_children()
+    assert list(workers.train_shards([], {"tiny": tiny}, **options)) == []  # nothing is shared if nothing is to be done
+    assert seen == [2]
 
 
 def spend_all_cpu_time(pipe, *_):

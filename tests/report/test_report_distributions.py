@@ -46,6 +46,11 @@ def test_looks_that_grow_are_drawn_on_a_logarithmic_axis():
         assert panel["layer"][0]["encoding"]["x"]["scale"]["type"] == kind
 
 
+def test_a_single_look_is_a_point():
+    panel = distributions(watched_view(steps=(0,), num_seeds=1)).to_dict()["vconcat"][0]["hconcat"][0]
+    assert [layer["mark"].get("point") for layer in panel["layer"]] == [None, True]
+
+
 def test_a_run_that_watched_nothing_is_refused_with_the_remedy():
     remedy = r"no distributions to draw: they were not watched; train it with diagnostics.names='\[pre_activations\]'"
     with pytest.raises(UserError, match=remedy):

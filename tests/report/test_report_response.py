@@ -1,5 +1,7 @@
 """The chart of final results against a swept number."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from support.made_runs import make_view
@@ -48,15 +50,48 @@ def test_of_many_combinations_the_first_six_are_drawn():
 
 
 @pytest.mark.parametrize(
-    "sweep", [{}, {"model.norm": ["none", "batch"]}, {"model.activation": [True, 1.0]}, {"optimizer.lr": [0.1]}]
+    "sweep",
+    [
+        {},
+        {"model.norm": ["none", "batch"]},
+        {"model.activation": [True, 1.0]},
+        {"optimizer.lr": [0.1]},
+        {"data.train_size": [100, 300, None]},
+        {"model.hidden": [[64], [32, 32], [128]]},  # as sums, two of them would be one
+    ],
 )
-def test_without_swept_numbers_there_is_no_response(sweep):
-    with pytest.raises(UserError, match="no response to draw: it sweeps no numbers; another chart is --chart curves"):
+def test_without_distinct_swept_numbers_there_is_no_response(sweep):
+    reason = "no setting is swept over distinct numbers alone; another chart is --chart curves"
+    with pytest.raises(UserError, match=f"no response to draw: {reason}"):
         response(make_view(sweep=sweep))
 
 
+def test_settings_that_are_zipped_with_the_key_make_no_rows():
+    view = make_view(sweep={"optimizer.lr": [0.1, 1.0, 2.0], "data.train_size": [100]}, num_seeds=1)
+    points = tuple(point | {"data.train_size": 100 * size} for size, point in enumerate(view.points, 1))
+    view = replace(view, info=replace(view.info, points=points))
+    ((title, drawn),) = rows_of(view)
+    assert (title, sorted({*drawn["x"]})) == ("", [0.1, 1.0, 2.0])
+
+
+def test_diverged_networks_are_left_out_and_counted():
+    sweep = {"optimizer.lr": [0.1, 1.0]}
+    view = make_view(sweep=sweep, num_seeds=3, diverged=(("bn", 1),))
+    ((_, drawn),) = rows_of(view)
+    assert drawn["low"].min() > 50  # a guess is right in 10 of 100 cases
+    assert response(view).to_dict()["title"]["subtitle"][-1] == "2 diverged replicas: left out"
+    with pytest.raises(UserError, match="nothing to draw: every replica diverged"):
+        response(make_view(arms=("bn",), baseline=None, sweep=sweep, num_seeds=1, diverged=(("bn", 0),)))
+
+
 def test_the_axis_is_logarithmic_where_a_linear_one_would_crowd_the_values():
-    for values, kind in (([1, 19], None), ([1, 20], "log"), ([0, 20], None)):
+    for values, kind in (
+        ([1, 19], None),
+        ([1, 20], "log"),
+        ([0, 20], None),
+        ([0, 1, 20], "symlog"),
+        ([-1, 1, 20], None),
+    ):
         spec = response(make_view(sweep={"optimizer.lr": values}, num_seeds=1)).to_dict()
         axis = spec["vconcat"][0]["hconcat"][0]["layer"][0]["encoding"]["x"]
         assert (axis["scale"].get("type"), axis["axis"]["values"]) == (kind, values)

@@ -22,6 +22,7 @@ from bnreg.training.shards import Shard, architecture, estimate_bytes, plan_shar
 from bnreg.training.stacked import capture
 from bnreg.training.stacked.feed import Feed
 from bnreg.training.stacked.optimizers import OPTIMIZERS
+from bnreg.training.stacked.process import prepare_process
 
 TORCH_OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
@@ -438,7 +439,9 @@ def test_a_shard_survives_the_transfer_to_a_worker():
 @pytest.mark.cuda
 def test_a_captured_step_is_an_eager_one_to_the_bit(tiny, monkeypatch):
     """For every layer, optimiser and penalty, and for an epoch's last and smaller batch."""
+    prepare_process()
     cells = [*ARMS, *PERCEPTRONS[len(ARMS) :]]
+    monkeypatch.setattr(capture, "NUM_EAGER", 1)  # the smaller batch comes once in an epoch
     captured = run(tiny, cells, (0, 1), device=torch.device("cuda"))
     monkeypatch.setattr(capture, "NUM_EAGER", 10**9)
     eager = run(tiny, cells, (0, 1), device=torch.device("cuda"))

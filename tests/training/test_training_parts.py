@@ -41,6 +41,16 @@ def test_every_epoch_has_its_own_order(tiny):
     assert torch.equal(first.sort().values, second.sort().values)
 
 
+def test_on_a_gpu_the_pixels_of_a_chunk_are_limited_too(monkeypatch):
+    """Each seed with its own examples has its own pixels; on a CPU a chunk has at most a thousand examples."""
+    monkeypatch.setitem(evaluation.CHUNK, "meta", 1 << 20)
+    monkeypatch.setitem(evaluation.CHUNK_VALUES, "meta", 10_000)
+    network = make_stack([make_cell(model=BN)], (0, 1), steps_per_epoch=1, device=CPU).network
+    for num_rows, at_a_time in ((1, 10_000 // 36), (30, 10_000 // (30 * 36))):
+        indices = torch.zeros((num_rows, 400), dtype=torch.int64, device="meta")
+        assert evaluation.chunks(network, indices, dim=1)[0].shape == (num_rows, at_a_time)
+
+
 def test_evaluation_in_many_chunks_equals_evaluation_in_one(tiny, monkeypatch):
     """200 test examples in chunks of 64; the last chunk is smaller."""
     stack = make_stack([make_cell(model=BN)], (0, 1), steps_per_epoch=12, device=CPU)

@@ -35,18 +35,23 @@ def curves(view: RunView) -> alt.VConcatChart:
         raise UserError(f"{view.id}: nothing to draw: every replica diverged before its first evaluation")
     shown = points[:MAX_POINTS]
     figure = alt.vconcat(*(_row(view, point, spreads) for point, spreads in shown), spacing=28)
-    return themed(figure, f"{view.name}: {view.dataset_label}", _reading_notes(view, len(shown), len(points)))
+    notes = reading_notes(view, "; band: lowest to highest seed", diverged="drawn while finite")
+    if len(shown) < len(points):
+        notes.append(f"the first {len(shown)} of {len(points)} points")
+    return themed(figure, f"{view.name}: {view.dataset_label}", notes)
 
 
-def _reading_notes(view: RunView, num_shown: int, num_points: int) -> list[str]:
-    num_seeds = view.num_seeds
-    notes = ["one seed"] if num_seeds == 1 else [f"mean of {num_seeds} seeds; band: lowest to highest seed"]
+def reading_notes(view: RunView, band: str, *, diverged: str) -> list[str]:
+    """How to read a chart: over how many seeds its lines are averaged, and what becomes of diverged networks.
+
+    Args:
+        view: The run.
+        band: What the band is, after the number of seeds, if there are several.
+        diverged: What the chart does with diverged networks.
+    """
+    notes = ["one seed"] if view.num_seeds == 1 else [f"mean of {view.num_seeds} seeds{band}"]
     num_diverged = view.summary["status"].count("diverged")
-    if num_diverged:
-        notes.append(f"{counted(num_diverged, 'diverged replica')}: drawn while finite")
-    if num_shown < num_points:
-        notes.append(f"the first {num_shown} of {num_points} points")
-    return notes
+    return [*notes, *([f"{counted(num_diverged, 'diverged replica')}: {diverged}"] if num_diverged else [])]
 
 
 def _row(view: RunView, point: Point, spreads: pd.DataFrame) -> alt.HConcatChart:

@@ -3,17 +3,15 @@
 import altair as alt
 import pandas as pd
 
+from bnreg.analysis.distributions import PERCENTILES, distributions_of
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
-from bnreg.errors import UserError
+from bnreg.report.charts.curves import reading_notes
 from bnreg.report.charts.drawing import arm_color, themed
-from bnreg.statistics.points import each_point
 from bnreg.wording import counted, point_label, told_apart
 
 MAX_POINTS = 4
 MAX_LAYERS = 6
-DIAGNOSTIC = "pre_activations"
-NAMES = {"p15": "low", "p50": "middle", "p85": "high"}
 
 
 def distributions(view: RunView) -> alt.VConcatChart:
@@ -28,31 +26,17 @@ def distributions(view: RunView) -> alt.VConcatChart:
     References:
         Ioffe & Szegedy, Batch Normalization, arXiv:1502.03167, figure 1 b and c
     """
-    watched = _watched(view)
-    points = [*each_point(watched, view.point_keys)]
+    points = distributions_of(view)
     rows = (_row(view, point, seen) for point, seen in points[:MAX_POINTS])
     notes = ["pre-activations by layer: the median, and from the 15th to the 85th percentile"]
-    notes.append("one seed" if view.num_seeds == 1 else f"mean of {view.num_seeds} seeds")
+    notes += reading_notes(view, "", diverged="seen while finite")
     if len(points) > MAX_POINTS:
         notes.append(f"the first {MAX_POINTS} of {counted(len(points), 'point')}")
     return themed(alt.vconcat(*rows, spacing=28), f"{view.name}: {view.dataset_label}", notes)
 
 
-def _watched(view: RunView) -> pd.DataFrame:
-    """One row per point, arm, layer and step, with the three percentiles as columns."""
-    if DIAGNOSTIC not in view.config.get("diagnostics", {}).get("names", ()):
-        remedy = f"train it with diagnostics.names='[{DIAGNOSTIC}]'"
-        raise UserError(f"{view.id}: no distributions to draw: they were not watched; {remedy}")
-    seen = view.table("diagnostics")
-    seen = seen[seen["name"].isin(NAMES)]
-    seen = seen.assign(arm=seen["arm"].map(dict(zip(view.arms, told_apart(view.arms), strict=True))))
-    place = [*view.point_keys, "arm", "layer", "step"]
-    means = seen.groupby([*place, "name"], sort=False, dropna=False)["value"].mean().unstack("name").reset_index()
-    return means.rename(columns=NAMES)
-
-
 def _row(view: RunView, point: Point, seen: pd.DataFrame) -> alt.HConcatChart:
-    layers = sorted(set(seen["layer"]))
+    layers = sorted({*seen["layer"]})
     step = max(1.0, (len(layers) - 1) / (MAX_LAYERS - 1))
     shown = dict.fromkeys(layers[round(number * step)] for number in range(min(MAX_LAYERS, len(layers))))
     panels = (_panel(view, seen[seen["layer"] == layer], f"layer {layer}") for layer in shown)
@@ -63,20 +47,23 @@ def _row(view: RunView, point: Point, seen: pd.DataFrame) -> alt.HConcatChart:
 
 
 def _panel(view: RunView, seen: pd.DataFrame, title: str) -> alt.LayerChart | alt.FacetChart:
-    steps = sorted(set(seen["step"]))
+    steps = sorted({*seen["step"]})
     is_even = len(steps) < 3 or steps[-1] - steps[-2] <= 2 * (steps[2] - steps[1])
     decades = [0, *(10**power for power in range(len(str(steps[-1]))))]
-    columns = ["arm", "step", *NAMES.values()]
-    chart = alt.Chart(seen[columns].round(4)).encode(
+    data = seen[["arm", "step", *PERCENTILES.values()]].round(4)
+    data["arm"] = data["arm"].map(dict(zip(view.arms, told_apart(view.arms), strict=True)))
+    chart = alt.Chart(data).encode(
         x=alt.X(
             "step:Q",
-            axis=alt.Axis(format="~s", grid=False, **({"tickCount": 5} if is_even else {"values": decades})),
+            axis=alt.Axis(
+                format=",d", grid=False, **({"tickCount": 5, "tickMinStep": 1} if is_even else {"values": decades})
+            ),
             scale=alt.Scale(type="linear" if is_even else "symlog", nice=False),
         ),
         color=arm_color(told_apart(view.arms)),
     )
     y = alt.Y("low:Q", title="pre-activation")
     band = chart.mark_area(opacity=0.2, aria=False).encode(y=y, y2="high:Q")
-    line = chart.mark_line(strokeWidth=2).encode(y=alt.Y("middle:Q", title="pre-activation"))
+    line = chart.mark_line(strokeWidth=2, point=len(steps) == 1).encode(y=alt.Y("middle:Q", title="pre-activation"))
     heading = alt.TitleParams(title, anchor="start", fontSize=13)
     return alt.layer(band, line).properties(width=230, height=210, title=heading)

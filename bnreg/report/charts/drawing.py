@@ -130,8 +130,11 @@ def _start(chart_format: str, version: str) -> subprocess.Popen[bytes]:
 
 def draw_in_a_process(description: str, chart_format: str, version: str) -> bytes:
     """Draw in another process, because without enough memory the drawing engine kills the process that it runs in."""
-    process = _ready.pop((chart_format, version), None) or _start(chart_format, version)
-    with process:
+    process = _ready.pop((chart_format, version), None)
+    if process is not None and process.poll() is not None:  # it was killed while it waited
+        process.communicate()
+        process = None
+    with process or _start(chart_format, version) as process:
         try:
             content, errors = process.communicate(description.encode(), timeout=MAX_SECONDS)
         except subprocess.TimeoutExpired as error:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from bnreg.training.schedules import lr_at
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bnreg.nn.network import StackedNetwork
 
 
+Rate: TypeAlias = "float | Tensor"
 AT_A_TIME = 16  # floats in the widest register of a CPU
 
 
@@ -126,17 +127,17 @@ class OptimizerKind:
     """One kind of optimiser.
 
     Attributes:
-        update: Updates a group's views with their gradients.
+        update: (group, learning rate): updates the group's views with their gradients.
         num_moments: Number of tensors that it remembers per parameter.
         settings: The settings that this kind takes in addition to lr and weight_decay.
     """
 
-    update: Callable[[ParameterGroup], None]
+    update: Callable[[ParameterGroup, Rate], None]
     num_moments: int
     settings: tuple[str, ...]
 
 
-def _sgd(group: ParameterGroup) -> None:
+def _sgd(group: ParameterGroup, lr: Rate) -> None:
     from torch.optim.sgd import sgd
 
     (momenta,) = group.moments
@@ -145,7 +146,7 @@ def _sgd(group: ParameterGroup) -> None:
         group.gradients(),
         list(momenta),
         fused=True,
-        lr=group.lr if group.lr_on_device is None else group.lr_on_device,
+        lr=lr,
         weight_decay=group.weight_decay,
         momentum=group.settings.momentum,
         nesterov=group.settings.nesterov,
@@ -154,7 +155,7 @@ def _sgd(group: ParameterGroup) -> None:
     )
 
 
-def _adam(group: ParameterGroup, *, decoupled: bool = False) -> None:
+def _adam(group: ParameterGroup, lr: Rate, *, decoupled: bool = False) -> None:
     from torch.optim.adam import adam
 
     beta1, beta2 = group.settings.betas
@@ -167,7 +168,7 @@ def _adam(group: ParameterGroup, *, decoupled: bool = False) -> None:
         [],
         group.num_steps,
         fused=True,
-        lr=group.lr if group.lr_on_device is None else group.lr_on_device,
+        lr=lr,
         weight_decay=group.weight_decay,
         decoupled_weight_decay=decoupled,
         beta1=beta1,
@@ -178,8 +179,8 @@ def _adam(group: ParameterGroup, *, decoupled: bool = False) -> None:
     )
 
 
-def _adamw(group: ParameterGroup) -> None:
-    _adam(group, decoupled=True)
+def _adamw(group: ParameterGroup, lr: Rate) -> None:
+    _adam(group, lr, decoupled=True)
 
 
 OPTIMIZERS: dict[str, OptimizerKind] = {
@@ -236,7 +237,7 @@ class StackedOptimizer:
     def update(self) -> None:
         """Update the parameters with their gradients, then clear the gradients."""
         for group in self._groups:
-            self._kind.update(group)
+            self._kind.update(group, group.lr if group.lr_on_device is None else group.lr_on_device)
             group.write()
         for parameter in self._parameters:
             parameter.grad = None

@@ -233,7 +233,9 @@ def _cuda_figures(result: Result) -> list[Figure]:
     if "device" not in result:
         return []
     numbers = _cuda_numbers(result)
-    ratios = [_cuda_rate(result, TORCH, number) / _cuda_rate(result, "eager", number) for number in numbers]
+    pairs = [[_cuda_rate(result, contender, number) for contender in (TORCH, "eager")] for number in numbers]
+    reason = next((rate for pair in pairs for rate in pair if isinstance(rate, str)), None)
+    ratios = reason or [captured / eager for captured, eager in pairs]
     gain = f"training of {_joined(map(str, numbers))} networks on CUDA, × the rate without captured steps"
     found = [Figure(gain, ratios, (1.5,) * len(numbers), _times)]
     if MANY_ON_CUDA in numbers:
