@@ -212,7 +212,10 @@ def test_plot_draws_by_extension(bnreg, make_run, suffix, start):
     [
         (["-o", "curves.pdf"], "unknown chart format '.pdf'"),
         (["-o", "nowhere/curves.svg"], "folder nowhere does not exist"),
-        (["--chart", "curvs"], "unknown chart 'curvs'; did you mean 'curves'? (choices: curves, distributions, response)"),
+        (
+            ["--chart", "curvs"],
+            "unknown chart 'curvs'; did you mean 'curves'? (choices: curves, distributions, response)",
+        ),
     ],
     ids=["format", "folder", "chart"],
 )

@@ -106,6 +106,13 @@ def _shuffling(shard: Shard, dataset: Dataset) -> float:
     return time.perf_counter() - start
 
 
+def whole_epochs(*, engine: str, epochs: int, settings: Mapping[str, object]) -> dict[str, list[float]]:
+    """``seconds`` of each epoch, with everything that belongs to it: shuffling, looks at the networks, evaluation."""
+    shards = _shards(settings | {"engine": engine, "training.epochs": epochs})
+    found = [_epochs(ENGINES[engine].make(*shard, None), epochs)[0] for shard in shards]
+    return {"seconds": np.sum(found, axis=0).tolist()}
+
+
 def on_cuda(*, engine: str, epochs: int, settings: Mapping[str, object], is_captured: bool) -> dict[str, object]:
     """Train some epochs on a CUDA device, after a first one.
 
@@ -153,9 +160,9 @@ def keeping(*, engine: str, settings: Mapping[str, object]) -> dict[str, float]:
 
 
 def in_a_worker(*, engine: str, what: str = "measure", **arguments: Any) -> dict[str, Any]:
-    """``measure``, ``on_cuda`` or ``keeping`` in a process that is set up as a worker is."""
+    """``measure`` or another function of this module in a process that is set up as a worker is."""
     ENGINES[engine].prepare_process()
-    return {"measure": measure, "on_cuda": on_cuda, "keeping": keeping}[what](engine=engine, **arguments)
+    return {one.__name__: one for one in (measure, whole_epochs, on_cuda, keeping)}[what](engine=engine, **arguments)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,10 @@ Contender = Callable[[], Measured]
 COMPILED = "compiled"
 CORES = (0, 1)
 WIDE = 512
+WATCHED = {
+    "unwatched": {},
+    "watched": {"diagnostics.names": "[pre_activations, shift]", "diagnostics.every_steps": 100},
+}
 NUM_ON_CUDA = 1024
 ON_CUDA = {"torch": True, "eager": False}  # contender → whether its steps are captured
 
@@ -121,7 +125,7 @@ def many(sizes: Sizes) -> Answers:
 
 
 def around(sizes: Sizes) -> Answers:
-    """What is around the training: saving, help, and the comparison of a run."""
+    """What is around the training: saving, watching, help, and the comparison of a run."""
     with tempfile.TemporaryDirectory() as name:
         runs = ("--runs", f"{name}/runs")
         with on_cores(*CORES):
@@ -133,6 +137,10 @@ def around(sizes: Sizes) -> Answers:
         settings = {"training.epochs": 1, "data.train_size": sizes.examples}
         for engine in ENGINES:
             contenders[f"keeping, {engine}"] = partial(ask, "ours", what="keeping", engine=engine, settings=settings)
+        engine = COMPILED if COMPILED in ENGINES else "torch"
+        for contender, diagnostics in WATCHED.items():
+            asked = _training(engine, 20, sizes, diagnostics) | {"what": "whole_epochs"}
+            contenders[contender] = partial(ask, "ours", **asked)
         return in_turn(contenders, sizes.rounds)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.benchmark.limit import necessary
-from tools.benchmark.parts import COMPILED, NUM_ON_CUDA, WIDE, Answers, Sizes
+from tools.benchmark.parts import COMPILED, NUM_ON_CUDA, WATCHED, WIDE, Answers, Sizes
 from tools.benchmark.peers import NAMES, REQUIREMENT
 from tools.calibration.tables import MISS, Table, markdown_of
 
@@ -288,6 +288,10 @@ def _many_seconds(result: Result) -> list[list[str]]:
 def _around_seconds(result: Result) -> list[list[str]]:
     rows = []
     for name, rounds in result["answers"].items():
+        if name in WATCHED:
+            seconds = _median(result, name, lambda one: statistics.median(one["seconds"]))
+            rows.append([f"an epoch of 20 networks with its evaluation, {name}", f"{seconds:.2f}"])
+            continue
         for key in rounds[0]:
             what = {"help": "`bnreg --help`", "compare": "`bnreg compare` of one run"}.get(name, f"{name}: a {key}")
             rows.append([what, f"{_median(result, name, lambda one, key=key: one[key]):.3f}"])
