@@ -30,7 +30,7 @@ CORES = (0, 1)
 WIDE = 512
 WATCHED = {
     "unwatched": {},
-    "watched": {"diagnostics.names": "[pre_activations, shift]", "diagnostics.every_steps": 100},
+    "watched every 100 steps": {"diagnostics.names": "[pre_activations, shift]", "diagnostics.every_steps": 100},
 }
 NUM_ON_CUDA = 1024
 ON_CUDA = {"torch": True, "eager": False}  # contender → whether its steps are captured
