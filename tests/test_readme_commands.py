@@ -62,7 +62,7 @@ def shared(tmp_path_factory):
     train_here(folder, TRAINED)
     for experiment in ("bn_vs_plain", "verdicts"):
         shutil.copytree(committed_run(experiment), folder / "runs" / committed_run(experiment).name)
-    for experiment, _ in PICTURES.values():
+    for experiment, *_ in PICTURES.values():
         shutil.copytree(run_of(experiment), folder / "runs" / "lecture" / run_of(experiment).name)
     # After a demo without network, some runs of an experiment used the fallback.
     for i, (lr, dataset) in enumerate([(0.001, "mnist"), (0.01, "mnist"), (0.01, "mnist_5k")]):

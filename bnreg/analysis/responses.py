@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from bnreg.analysis.curves import SPREAD
+from bnreg.analysis.groups import distinct_values
 from bnreg.analysis.replicas import metric_names, replicas_of
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
@@ -46,7 +47,7 @@ def responses(view: RunView, key: str) -> list[tuple[Point, pd.DataFrame]]:
     }
     free = [other for other in view.point_keys if len(pairs[other]) > num_values]
     others = [{other: point[other] for other in free} for point in view.points]
-    combinations = [point for number, point in enumerate(others) if point not in others[:number]]
+    combinations = distinct_values(others)
     rows = []
     for one in replicas_of(view, names):
         point = one.id.point_index

@@ -74,9 +74,7 @@ class Decided:
         return max(self.tested, key=lambda one: (one.word(self.corrected_p) == "not supported", one.p_value))
 
 
-def decide_claims(
-    claims: Sequence[tuple[Claim, RunView]], *, num_others: int = 0, is_family: bool = True
-) -> list[Decided]:
+def decide_claims(claims: Sequence[tuple[Claim, RunView]], *, num_others: int = 0) -> list[Decided]:
     """Decide claims by their runs.
 
     A claim whose tests must all hold is as uncertain as the weakest of them, so its p is the largest (Berger,
@@ -85,12 +83,11 @@ def decide_claims(
     Args:
         claims: Each with its run.
         num_others: Number of further claims of the family, of which nothing is known yet.
-        is_family: Whether p is corrected for the number of claims; otherwise each is decided for itself.
     """
-    size = len(claims) + num_others if is_family else 1
+    size = len(claims) + num_others
     decided = [Decided(claim, view, tuple(_tested(test, view) for test in claim.tests), size) for claim, view in claims]
     p_values = [max(one.p_value for one in claim.tested) for claim in decided]
-    corrected = holm([*p_values, *[1.0] * num_others])[: len(decided)].tolist() if is_family else p_values
+    corrected = holm([*p_values, *[1.0] * num_others])[: len(decided)].tolist()
     return [_with_word(claim, p) for claim, p in zip(decided, corrected, strict=True)]
 
 

@@ -71,7 +71,8 @@ def claims(
         if view.config.get(CLAIM) != plain(plan.experiment.resolved[CLAIM]):
             notes.append(f"{claim.id}: not decided beforehand: the claim was changed after its networks were trained")
         decided.append((claim, view))
-    verdicts = decide_claims(decided, is_family=not quick)
+    families = [[one] for one in decided] if quick else [decided]
+    verdicts = [verdict for family in families for verdict in decide_claims(family)]
     if json:
         print_json(claims_record(verdicts) | {"notes": notes})
     elif markdown:

@@ -33,7 +33,7 @@ def training_here():
 def drawing_here():
     """Within it, charts are drawn in this process: the drawing engine takes most of a second to start."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "draw_in_a_process", lambda chart, name, version: RENDERERS[name](chart, version))
+        patch.setattr(drawing, "draw_in_a_process", lambda chart, name: RENDERERS[name](chart, drawing.VEGA_LITE))
         patch.setattr(drawing, "ready_to_draw", lambda _: nullcontext())
         yield
 

@@ -181,26 +181,38 @@ def published() -> str:
     return "\n".join(lines) + f"\n\n{source}; from `{view.info.id}`.\n"
 
 
-# Picture → the experiment of the lecture whose run it shows, and the chart.
-PICTURES = {"distributions.svg": ("distributions", "distributions"), "capacity.svg": ("c14_capacity", "response")}
+# Picture → the experiment of the lecture whose run it shows, the chart, and what it shows.
+PICTURES = {
+    "distributions.svg": (
+        "distributions",
+        "distributions",
+        (
+            "What the layers of the original paper's network read while it trains, as in its figure 1: without "
+            "batch norm hardly more than zero for half of the training; with it, it changes little."
+        ),
+    ),
+    "capacity.svg": (
+        "c14_capacity",
+        "response",
+        (
+            "Capacity: networks that are too narrow underfit; wider ones fit the training images. With "
+            "noisy labels their test loss rises, then falls again."
+        ),
+    ),
+}
 
 
 def pictures() -> str:
     """The lecture's figures, and what they show."""
     curves = f"../../{committed_run('bn_vs_plain').relative_to(ROOT).as_posix()}/curves.svg"
-    captions = {
-        curves: "Loss and accuracy of the lecture's two networks, 784-32-32-10, over the epochs.",
-        "distributions.svg": "What the layers of the original paper's network read while it trains, as in its figure "
-        "1: without batch norm hardly more than zero for half of the training; with it, it changes little.",
-        "capacity.svg": "Capacity: networks that are too narrow underfit; wider ones fit the training images. With "
-        "noisy labels their test loss rises, then falls again.",
-    }
+    captions = {curves: "Loss and accuracy of the lecture's two networks, 784-32-32-10, over the epochs."}
+    captions |= {name: caption for name, (_, _, caption) in PICTURES.items()}
     return "\n\n".join(f"![{caption}]({path})\n\n{caption}" for path, caption in captions.items()) + "\n"
 
 
 def draw_pictures() -> None:
     """Draw the pictures of the committed runs."""
-    for name, (experiment, chart) in PICTURES.items():
+    for name, (experiment, chart, _) in PICTURES.items():
         drawn = CHARTS[chart](view_of_run(read_run(run_of(experiment))))
         (ROOT / "configs" / LECTURE / name).write_bytes(render_chart(drawn, "svg"))
 

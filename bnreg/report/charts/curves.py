@@ -12,8 +12,17 @@ from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
 from bnreg.errors import UserError
 from bnreg.metrics import METRICS
-from bnreg.report.charts.drawing import DASHES, SHAPES, arm_color, themed
-from bnreg.wording import counted, point_label, told_apart
+from bnreg.report.charts.drawing import (
+    DASHES,
+    SHAPES,
+    arm_color,
+    measure_title,
+    reading_notes,
+    row_of,
+    split_dash,
+    themed,
+)
+from bnreg.wording import told_apart
 
 MAX_POINTS = 12
 MAX_TIMES_WITH_MARKS = 12
@@ -41,24 +50,8 @@ def curves(view: RunView) -> alt.VConcatChart:
     return themed(figure, f"{view.name}: {view.dataset_label}", notes)
 
 
-def reading_notes(view: RunView, band: str, *, diverged: str) -> list[str]:
-    """How to read a chart: over how many seeds its lines are averaged, and what becomes of diverged networks.
-
-    Args:
-        view: The run.
-        band: What the band is, after the number of seeds, if there are several.
-        diverged: What the chart does with diverged networks.
-    """
-    notes = ["one seed"] if view.num_seeds == 1 else [f"mean of {view.num_seeds} seeds{band}"]
-    num_diverged = view.summary["status"].count("diverged")
-    return [*notes, *([f"{counted(num_diverged, 'diverged replica')}: {diverged}"] if num_diverged else [])]
-
-
 def _row(view: RunView, point: Point, spreads: pd.DataFrame) -> alt.HConcatChart:
-    row = alt.hconcat(*(_panel(view, spreads, measure) for measure in METRICS), spacing=32)
-    if point:
-        row.title = alt.TitleParams(point_label(point), anchor="start", fontSize=14)
-    return row
+    return row_of((_panel(view, spreads, measure) for measure in METRICS), point, spacing=32)
 
 
 def _panel(view: RunView, spreads: pd.DataFrame, measure: str) -> alt.LayerChart | alt.FacetChart:
@@ -66,8 +59,7 @@ def _panel(view: RunView, spreads: pd.DataFrame, measure: str) -> alt.LayerChart
     data[SPREAD] = data[SPREAD] * METRICS[measure].scale
     names = dict(zip(view.arms, told_apart(view.arms), strict=True))
     data["arm"] = data["arm"].map(names)
-    unit = METRICS[measure].unit
-    title = f"{measure}, {unit}" if unit else measure
+    title = measure_title(measure)
     smallest, largest = data["mean"][data["mean"] > 0].min(), data["mean"].max()
     if not METRICS[measure].is_share and largest > MAX_LINEAR_RATIO * smallest:
         data[SPREAD] = data[SPREAD].clip(lower=smallest / 2).map(lambda value: float(f"{value:.6g}"))  # 0 has no log
@@ -107,7 +99,7 @@ def _lines(view: RunView, data: pd.DataFrame) -> list[alt.Chart]:
         decades = range(math.ceil(math.log10(times[-1])))
         ticks = {"values": [factor * 10**power for power in decades for factor in (1, 3)]}
     x = alt.X("time:Q", title=view.clock, axis=alt.Axis(format=",d", grid=False, **ticks), scale=scale)
-    dash = alt.StrokeDash("split:N", scale=_split_scale(view, DASHES), legend=alt.Legend(symbolSize=350))
+    dash = split_dash(_split_scale(view, DASHES))
     marked = data if has_few else data[data["num_times"] == 1]
     chart = alt.Chart(data.drop(columns="num_times")).encode(x=x)
     marks = alt.Chart(marked.drop(columns="num_times")).encode(x=x, detail="split:N")

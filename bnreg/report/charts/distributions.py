@@ -6,9 +6,8 @@ import pandas as pd
 from bnreg.analysis.distributions import PERCENTILES, distributions_of
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
-from bnreg.report.charts.curves import reading_notes
-from bnreg.report.charts.drawing import arm_color, themed
-from bnreg.wording import counted, point_label, told_apart
+from bnreg.report.charts.drawing import arm_color, reading_notes, row_of, themed
+from bnreg.wording import counted, told_apart
 
 MAX_POINTS = 4
 MAX_LAYERS = 6
@@ -40,9 +39,7 @@ def _row(view: RunView, point: Point, seen: pd.DataFrame) -> alt.HConcatChart:
     step = max(1.0, (len(layers) - 1) / (MAX_LAYERS - 1))
     shown = dict.fromkeys(layers[round(number * step)] for number in range(min(MAX_LAYERS, len(layers))))
     panels = (_panel(view, seen[seen["layer"] == layer], f"layer {layer}") for layer in shown)
-    row: alt.HConcatChart = alt.hconcat(*panels, spacing=24).resolve_scale(y="shared")
-    if point:
-        row.title = alt.TitleParams(point_label(point), anchor="start", fontSize=14)
+    row: alt.HConcatChart = row_of(panels, point, spacing=24).resolve_scale(y="shared")
     return row
 
 

@@ -7,19 +7,22 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import altair as alt
 
+from bnreg.analysis.run_view import RunView
+from bnreg.config.key_paths import Point
 from bnreg.errors import RunError, UserError
+from bnreg.metrics import METRICS
 from bnreg.report.charts import rendering
 from bnreg.report.charts.rendering import RENDERERS
 from bnreg.runs.folder import refuse_existing, write_file
 from bnreg.search_path import environment_of_children
-from bnreg.wording import ended, printable, unknown
+from bnreg.wording import counted, ended, point_label, printable, unknown
 
 Figure = TypeVar("Figure", alt.VConcatChart, alt.HConcatChart, alt.ConcatChart)
 
@@ -66,9 +69,41 @@ SHAPES = {"train": "square", "validation": "triangle-up", "test": "circle"}
 MAX_LEGEND_ROWS = 25  # longer legends have columns
 MAX_SECONDS = 120  # for drawing a chart; the largest take a few
 VEGA_LITE = "_".join(alt.SCHEMA_VERSION.split(".")[:2])  # its version
-_ready: dict[tuple[str, str], subprocess.Popen[bytes]] = {}  # by format and version, processes that wait for a chart
+_ready: dict[str, subprocess.Popen[bytes]] = {}  # by format, processes that wait for a chart
 
 FONT = "Helvetica, Arial, sans-serif"
+
+
+def row_of(panels: Iterable[alt.LayerChart | alt.FacetChart], point: Point, *, spacing: int) -> alt.HConcatChart:
+    """Panels side by side, under the point of a sweep that they show, if there is one."""
+    row = alt.hconcat(*panels, spacing=spacing)
+    if point:
+        row.title = alt.TitleParams(point_label(point), anchor="start", fontSize=14)
+    return row
+
+
+def measure_title(measure: str) -> str:
+    """The title of an axis: a measure with its unit."""
+    unit = METRICS[measure].unit
+    return f"{measure}, {unit}" if unit else measure
+
+
+def split_dash(scale: alt.Scale) -> alt.StrokeDash:
+    """The line of each split, and its legend."""
+    return alt.StrokeDash("split:N", scale=scale, legend=alt.Legend(symbolSize=350))
+
+
+def reading_notes(view: RunView, band: str, *, diverged: str) -> list[str]:
+    """How to read a chart: over how many seeds its lines are averaged, and what becomes of diverged networks.
+
+    Args:
+        view: The run.
+        band: What the band is, after the number of seeds, if there are several.
+        diverged: What the chart does with diverged networks.
+    """
+    notes = ["one seed"] if view.num_seeds == 1 else [f"mean of {view.num_seeds} seeds{band}"]
+    num_diverged = view.summary["status"].count("diverged")
+    return [*notes, *([f"{counted(num_diverged, 'diverged replica')}: {diverged}"] if num_diverged else [])]
 
 
 def themed(figure: Figure, title: str, subtitle: Sequence[str]) -> Figure:
@@ -102,25 +137,25 @@ def render_chart(chart: alt.TopLevelMixin, chart_format: str) -> bytes:
     """
     with alt.data_transformers.enable("default"), alt.data_transformers.disable_max_rows():
         description = json.dumps(chart.to_dict(context={"pre_transform": False}))
-    return draw_in_a_process(description, chart_format, VEGA_LITE)
+    return draw_in_a_process(description, chart_format)
 
 
 @contextmanager
 def ready_to_draw(chart_format: str) -> Iterator[None]:
     """Within this block, a process waits that draws the next chart in this format; it is ready in most of a second."""
     with suppress(OSError):  # it is tried again, and fails, when there is something to draw
-        _ready[chart_format, VEGA_LITE] = _start(chart_format, VEGA_LITE)
+        _ready[chart_format] = _start(chart_format)
     try:
         yield
     finally:
-        if process := _ready.pop((chart_format, VEGA_LITE), None):
+        if process := _ready.pop(chart_format, None):
             process.kill()
             process.communicate()
 
 
-def _start(chart_format: str, version: str) -> subprocess.Popen[bytes]:
+def _start(chart_format: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-P", rendering.__file__, chart_format, version],
+        [sys.executable, "-P", rendering.__file__, chart_format, VEGA_LITE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -128,13 +163,13 @@ def _start(chart_format: str, version: str) -> subprocess.Popen[bytes]:
     )
 
 
-def draw_in_a_process(description: str, chart_format: str, version: str) -> bytes:
+def draw_in_a_process(description: str, chart_format: str) -> bytes:
     """Draw in another process, because without enough memory the drawing engine kills the process that it runs in."""
-    process = _ready.pop((chart_format, version), None)
+    process = _ready.pop(chart_format, None)
     if process is not None and process.poll() is not None:  # it was killed while it waited
         process.communicate()
         process = None
-    with process or _start(chart_format, version) as process:
+    with process or _start(chart_format) as process:
         try:
             content, errors = process.communicate(description.encode(), timeout=MAX_SECONDS)
         except subprocess.TimeoutExpired as error:

@@ -11,9 +11,8 @@ from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
 from bnreg.errors import UserError
 from bnreg.metrics import METRICS
-from bnreg.report.charts.curves import reading_notes
-from bnreg.report.charts.drawing import DASHES, arm_color, themed
-from bnreg.wording import counted, point_label, told_apart
+from bnreg.report.charts.drawing import DASHES, arm_color, measure_title, reading_notes, row_of, split_dash, themed
+from bnreg.wording import counted, told_apart
 
 MAX_ROWS = 6
 MIN_RATIO_FOR_LOG = 20  # on a linear axis, values that grow this much crowd at one end
@@ -40,10 +39,7 @@ def response(view: RunView) -> alt.VConcatChart:
 
 
 def _row(view: RunView, key: str, point: Point, spreads: pd.DataFrame) -> alt.HConcatChart:
-    row = alt.hconcat(*(_panel(view, key, spreads, measure) for measure in METRICS), spacing=32)
-    if point:
-        row.title = alt.TitleParams(point_label(point), anchor="start", fontSize=14)
-    return row
+    return row_of((_panel(view, key, spreads, measure) for measure in METRICS), point, spacing=32)
 
 
 def _panel(view: RunView, key: str, spreads: pd.DataFrame, measure: str) -> alt.LayerChart | alt.FacetChart:
@@ -57,14 +53,9 @@ def _panel(view: RunView, key: str, spreads: pd.DataFrame, measure: str) -> alt.
         zero = {"type": "symlog", "constant": positive[0]} if values[0] == 0 else {"type": "log"}
         scale = alt.Scale(**zero, nice=False, padding=8)
     axis = alt.Axis(format=".4~g", grid=False, values=values, labelOverlap="greedy")
-    unit = METRICS[measure].unit
     splits = [split for split in DASHES if split in set(data["split"])]
-    dash = alt.StrokeDash(
-        "split:N",
-        scale=alt.Scale(domain=splits, range=[DASHES[split] for split in splits]),
-        legend=alt.Legend(symbolSize=350),
-    )
-    y: dict[str, Any] = {"title": f"{measure}, {unit}" if unit else measure, "scale": alt.Scale(zero=False)}
+    dash = split_dash(alt.Scale(domain=splits, range=[DASHES[split] for split in splits]))
+    y: dict[str, Any] = {"title": measure_title(measure), "scale": alt.Scale(zero=False)}
     chart = alt.Chart(data).encode(
         x=alt.X("x:Q", title=key, axis=axis, scale=scale), color=arm_color(told_apart(view.arms))
     )

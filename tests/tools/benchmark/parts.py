@@ -26,6 +26,7 @@ Answers = dict[str, list[Measured] | str]  # contender → its rounds, or why it
 Contender = Callable[[], Measured]
 
 COMPILED = "compiled"
+FASTEST = COMPILED if COMPILED in ENGINES else "torch"
 CORES = (0, 1)
 WIDE = 512
 WATCHED = {
@@ -120,8 +121,7 @@ def many(sizes: Sizes) -> Answers:
                 seconds, most = seconds_and_worker_bytes("train", str(CONFIG), *settings, *options)
             return {"seconds": seconds, "worker_bytes": most}
 
-        engine = COMPILED if COMPILED in ENGINES else "torch"
-        return in_turn({str(number): partial(trained, engine, number) for number in sizes.many}, sizes.rounds)
+        return in_turn({str(number): partial(trained, FASTEST, number) for number in sizes.many}, sizes.rounds)
 
 
 def around(sizes: Sizes) -> Answers:
@@ -137,9 +137,8 @@ def around(sizes: Sizes) -> Answers:
         settings = {"training.epochs": 1, "data.train_size": sizes.examples}
         for engine in ENGINES:
             contenders[f"keeping, {engine}"] = partial(ask, "ours", what="keeping", engine=engine, settings=settings)
-        engine = COMPILED if COMPILED in ENGINES else "torch"
         for contender, diagnostics in WATCHED.items():
-            asked = _training(engine, 20, sizes, diagnostics) | {"what": "whole_epochs"}
+            asked = _training(FASTEST, 20, sizes, diagnostics) | {"what": "whole_epochs"}
             contenders[contender] = partial(ask, "ours", **asked)
         return in_turn(contenders, sizes.rounds)
 

@@ -241,7 +241,12 @@ def _cuda_figures(result: Result) -> list[Figure]:
     if MANY_ON_CUDA in numbers:
         rate = _cuda_rate(result, TORCH, MANY_ON_CUDA)
         found.append(
-            Figure(f"training of {MANY_ON_CUDA} networks on CUDA, networks × epochs per second", [rate], [2000], _whole)
+            Figure(
+                f"training of {MANY_ON_CUDA} networks on CUDA, networks × epochs per second",
+                [rate],
+                [2000],
+                "{:,.0f}".format,
+            )
         )
     return found
 
@@ -368,10 +373,6 @@ def _percent(value: float) -> str:
 
 def _three_digits(value: float | str) -> str:
     return value if isinstance(value, str) else f"{float(f'{value:.3g}'):,g}"
-
-
-def _whole(value: float) -> str:
-    return f"{value:,.0f}"
 
 
 def _seconds(value: float) -> str:
