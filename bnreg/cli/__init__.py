@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from bnreg import signals
-from bnreg.cli.options import Command, examples_epilog
+from bnreg.cli.common.options import Command, examples_epilog
 from bnreg.errors import RunError, UserError
 from bnreg.standard_streams import lasting_streams
 from bnreg.wording import printable

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import typer
 
-from bnreg.cli.options import DrawingFile, Json
-from bnreg.cli.printing import print_json, print_parts
+from bnreg.cli.common.options import DrawingFile, Json
+from bnreg.cli.common.printing import print_json, print_parts
 
 PANEL = "The lecture"
 EXAMPLES = ("bnreg activations -o activations.png",)

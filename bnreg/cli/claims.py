@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.options import OUTPUT, DataRoot, Jobs, Json, RunsRoot, ShowProgress
-from bnreg.cli.printing import line_printer, print_json, print_parts
+from bnreg.cli.common.options import OUTPUT, DataRoot, Jobs, Json, RunsRoot, ShowProgress
+from bnreg.cli.common.printing import line_printer, print_json, print_parts
 from bnreg.names import CLAIM
 from bnreg.wording import natural_order
 

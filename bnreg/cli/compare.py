@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.options import (
+from bnreg.cli.common.options import (
     OUTPUT,
     SELECTION,
     VERDICT,
@@ -20,7 +20,7 @@ from bnreg.cli.options import (
     Width,
     read_effects,
 )
-from bnreg.cli.printing import as_json
+from bnreg.cli.common.printing import as_json
 
 if TYPE_CHECKING:
     from rich.console import Console, Group

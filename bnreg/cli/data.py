@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import Command, DataRoot, Json, examples_epilog
-from bnreg.cli.printing import print_json, print_parts
+from bnreg.cli.common.options import Command, DataRoot, Json, examples_epilog
+from bnreg.cli.common.printing import print_json, print_parts
 
 PANEL = "Data"
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import Json, Metrics, OneRun, RunsRoot, SmallestEffects, Width, read_effects
-from bnreg.cli.printing import print_json, print_parts
+from bnreg.cli.common.options import Json, Metrics, OneRun, RunsRoot, SmallestEffects, Width, read_effects
+from bnreg.cli.common.printing import print_json, print_parts
 
 PANEL = "Compare"
 EXAMPLES = ("bnreg diff bn_vs_plain-20261127 verdicts --smallest-effect 0.002",)

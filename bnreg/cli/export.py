@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import OUTPUT, SELECTION, DataRoot, RunsRoot, TrainedRun, read_one_run
+from bnreg.cli.common.options import OUTPUT, SELECTION, DataRoot, RunsRoot, TrainedRun, read_one_run
 
 PANEL = "Trained networks"
 EXAMPLES = ("bnreg export trained --format onnx --arm bn --seed 3",)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import (
+from bnreg.cli.common.options import (
     DataRoot,
     DryRun,
     Jobs,
@@ -17,7 +17,7 @@ from bnreg.cli.options import (
     UntilDecided,
     read_one_run,
 )
-from bnreg.cli.printing import line_printer
+from bnreg.cli.common.printing import line_printer
 
 PANEL = "Train"
 EXAMPLES = (

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import OUTPUT, DataRoot, Json, OnlyArm, OnlyPoint, RunsRoot, TrainedRun, read_one_run
-from bnreg.cli.printing import print_json, print_parts
+from bnreg.cli.common.options import OUTPUT, DataRoot, Json, OnlyArm, OnlyPoint, RunsRoot, TrainedRun, read_one_run
+from bnreg.cli.common.printing import print_json, print_parts
 
 PANEL = "Trained networks"
 EXAMPLES = ("bnreg fold trained -o folded",)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from bnreg.cli.common.options import OUTPUT, SELECTION, VERDICT, FailIf, Json, Width
+from bnreg.cli.common.printing import print_json, print_parts
 from bnreg.cli.compare import all_matches, end_by
-from bnreg.cli.options import OUTPUT, SELECTION, VERDICT, FailIf, Json, Width
-from bnreg.cli.printing import print_json, print_parts
 
 PANEL = "Compare"
 EXAMPLES = (

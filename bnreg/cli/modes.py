@@ -4,8 +4,8 @@ from pathlib import Path
 
 import typer
 
-from bnreg.cli.options import DataRoot, DrawingFile, Json, OnlyArm, OnlyPoint, RunsRoot, TrainedRun, read_one_run
-from bnreg.cli.printing import print_json, print_parts
+from bnreg.cli.common.options import DataRoot, DrawingFile, Json, OnlyArm, OnlyPoint, RunsRoot, TrainedRun, read_one_run
+from bnreg.cli.common.printing import print_json, print_parts
 
 PANEL = "Trained networks"
 EXAMPLES = ("bnreg modes trained -o modes.png",)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import DrawingFile, OneRun, RunsRoot, read_one_run
+from bnreg.cli.common.options import DrawingFile, OneRun, RunsRoot, read_one_run
 
 PANEL = "Compare"
 EXAMPLES = (

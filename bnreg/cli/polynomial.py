@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import DrawingFile, Json
-from bnreg.cli.printing import print_json, print_parts
+from bnreg.cli.common.options import DrawingFile, Json
+from bnreg.cli.common.printing import print_json, print_parts
 from bnreg.errors import UserError
 
 PANEL = "The lecture"

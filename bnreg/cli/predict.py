@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import Json, OnlyArm, OnlyPoint, RunsRoot, TrainedRun, read_one_run
-from bnreg.cli.printing import print_json, print_parts
+from bnreg.cli.common.options import Json, OnlyArm, OnlyPoint, RunsRoot, TrainedRun, read_one_run
+from bnreg.cli.common.printing import print_json, print_parts
 
 PANEL = "Trained networks"
 EXAMPLES = ("bnreg predict trained five.png --invert",)

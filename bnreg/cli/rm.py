@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import ManyRuns, RunsRoot
+from bnreg.cli.common.options import ManyRuns, RunsRoot
 
 PANEL = "Runs"
 EXAMPLES = ("bnreg rm 'my_sweep-*'",)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.options import SELECTION, Json, RunsRoot
-from bnreg.cli.printing import print_json, print_parts
+from bnreg.cli.common.options import SELECTION, Json, RunsRoot
+from bnreg.cli.common.printing import print_json, print_parts
 
 PANEL = "Runs"
 EXAMPLES = ("bnreg runs 'bn_*' --state complete --sort accuracy",)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bnreg.cli.options import Json, OneRun, RunsRoot, read_one_run
-from bnreg.cli.printing import print_json, print_parts
+from bnreg.cli.common.options import Json, OneRun, RunsRoot, read_one_run
+from bnreg.cli.common.printing import print_json, print_parts
 
 PANEL = "Runs"
 EXAMPLES = ("bnreg show verdicts",)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.options import DataRoot, DryRun, Jobs, MaxSeeds, ResultJson, RunsRoot, ShowProgress, UntilDecided
-from bnreg.cli.printing import line_printer, print_json, print_parts
+from bnreg.cli.common.options import DataRoot, DryRun, Jobs, MaxSeeds, ResultJson, RunsRoot, ShowProgress, UntilDecided
+from bnreg.cli.common.printing import line_printer, print_json, print_parts
 
 if TYPE_CHECKING:
     from bnreg.analysis.run_view import RunView
