@@ -6,7 +6,7 @@ from typing import Any
 from bnreg.analysis.audit import audit
 from bnreg.analysis.groups import distinct_values
 from bnreg.analysis.pairing import prove_pairing
-from bnreg.analysis.run_view import view_of_run
+from bnreg.analysis.run_view import RunView, view_of_run
 from bnreg.analysis.tuned import tuned_record
 from bnreg.config.cell_settings import flat_config
 from bnreg.runs import Run
@@ -15,14 +15,21 @@ from bnreg.runs.folder import checked_files
 
 def about_run(run: Run) -> dict[str, Any]:
     """Everything about one run as plain data; each file is checked against its checksum."""
-    info, view = run.info, view_of_run(run)
     files = checked_files(run.path)
-    summary = run.summary
-    sizes = {*zip(summary["arm"], summary["num_parameters"], strict=True)}
     return {
         "name": run.path.absolute().name,  # the name of the current folder, too
         "path": str(run.path),
         "state": "complete" if all(file["state"] == "whole" for file in files) else "damaged",
+        **about_view(view_of_run(run)),
+        "files": files,
+    }
+
+
+def about_view(view: RunView) -> dict[str, Any]:
+    """The same without its folder and files."""
+    info, summary = view.info, view.summary
+    sizes = {*zip(summary["arm"], summary["num_parameters"], strict=True)}
+    return {
         "started": info.started,
         "seconds": info.seconds,
         "command": list(info.command),
@@ -37,7 +44,7 @@ def about_run(run: Run) -> dict[str, Any]:
         "arms": [
             {
                 "name": arm,
-                "changes": flat_config((run.config.get("arms") or {}).get(arm) or {}),
+                "changes": flat_config((view.config.get("arms") or {}).get(arm) or {}),
                 "num_parameters": sorted({number for name, number in sizes if name == arm}),
             }
             for arm in view.arms
@@ -46,8 +53,8 @@ def about_run(run: Run) -> dict[str, Any]:
         "num_points": len(view.points),
         "tuned": tuned_record(view),
         "seeds": list(view.seeds),
-        "looks": list(view.info.looks),
-        "extends": view.info.extends,
+        "looks": list(info.looks),
+        "extends": info.extends,
         "pairing": prove_pairing(view.pairing),
         "diverged": [
             {"arm": proof.replica.arm, "seed": proof.replica.seed, "point": view.points[proof.replica.point_index]}
@@ -55,5 +62,4 @@ def about_run(run: Run) -> dict[str, Any]:
             if status == "diverged"
         ],
         "audit": audit(view),
-        "files": files,
     }

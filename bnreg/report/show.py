@@ -24,7 +24,7 @@ def run_record(about: Mapping[str, Any]) -> dict[str, Any]:
     """The facts about a run, with its pairing and the audit's findings in words.
 
     Args:
-        about: The return value of ``about_run``.
+        about: The return value of ``about_run`` or ``about_view``.
     """
     return {
         **about,
@@ -42,14 +42,20 @@ def run_page(record: Mapping[str, Any]) -> Group:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for label, lines in _sections(record):
+    for label, lines in facts(record):
         for index, line in enumerate(lines):
             table.add_row(Text("" if index else label, "dim"), Text(line))
     return Group(Text(record["name"], "bold", overflow="fold"), "", table)
 
 
-def _sections(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    yield "state", [_state(record)]
+def facts(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """A label and some lines for each fact; those about its folder are missing if the record has none.
+
+    Args:
+        record: The return value of ``run_record``.
+    """
+    if "state" in record:
+        yield "state", [_state(record)]
     yield "started", [_when(record)]
     yield "command", [" ".join(record["command"])]
     workers = f", {counted(record['num_workers'], 'worker')}" if record["num_workers"] else ""
@@ -70,7 +76,8 @@ def _sections(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "pairing", record["pairing"]
     yield "diverged", [_replica(one) for one in record["diverged"]] or ["none"]
     yield "audit", record["audit"] or ["nothing found"]
-    yield "files", _files(record["files"])
+    if "files" in record:
+        yield "files", _files(record["files"])
 
 
 def _state(record: Mapping[str, Any]) -> str:

@@ -41,6 +41,14 @@ def _svg(description: str, version: str) -> bytes:
 RENDERERS: dict[str, Callable[[str, str], bytes]] = {"html": _html, "png": _png, "svg": _svg}
 
 
+def _libraries(_description: str, version: str) -> bytes:
+    return vl_convert.javascript_bundle(vl_version=version).encode()  # type: ignore[call-arg] # the snippet is optional
+
+
 if __name__ == "__main__":
-    _svg('{"mark": "point"}', sys.argv[2])
-    sys.stdout.buffer.write(RENDERERS[sys.argv[1]](sys.stdin.buffer.read().decode(), sys.argv[2]))
+    if sys.argv[1] == "libraries":
+        render = _libraries
+    else:
+        render = RENDERERS[sys.argv[1]]
+        _svg('{"mark": "point"}', sys.argv[2])
+    sys.stdout.buffer.write(render(sys.stdin.buffer.read().decode(), sys.argv[2]))

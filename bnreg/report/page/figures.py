@@ -1,0 +1,66 @@
+"""Charts as a page holds them: their words as text of the page, and their description in the colours of the page."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from bnreg.analysis.run_view import RunView
+from bnreg.errors import UserError
+from bnreg.report.charts.table import CHARTS
+
+# What a chart has of a picture's own, and a page replaces: its heading is text, its colours follow light and dark.
+_OF_A_PICTURE = ("$schema", "config", "background", "padding", "title", "usermeta")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart in a page.
+
+    Attributes:
+        name: Its name in ``CHARTS``.
+        title: What it shows: the finding.
+        notes: How to read it.
+        alt: The same in words, for those who do not see it.
+        description: What Vega-Lite draws, as JSON that may stand in a script.
+    """
+
+    name: str
+    title: str
+    notes: tuple[str, ...]
+    alt: str
+    description: str
+
+
+def figures(view: RunView) -> Iterator[Figure]:
+    """The charts that a run has what it takes for."""
+    for name, chart in CHARTS.items():
+        if chart.lacking(view) is None:
+            try:
+                yield figure(name, chart.draw(view))
+            except UserError:  # there is nothing to be seen, as when every network diverged
+                continue
+
+
+def figure(name: str, chart: alt.TopLevelMixin) -> Figure:
+    """A chart as a page holds it."""
+    with alt.data_transformers.enable("default"), alt.data_transformers.disable_max_rows():
+        described: dict[str, Any] = chart.to_dict(context={"pre_transform": False})
+    heading = described.get("title") or {}
+    alone = {key: value for key, value in described.items() if key not in _OF_A_PICTURE}
+    title = str(heading.get("text", name))
+    return Figure(
+        name=name,
+        title=title,
+        notes=tuple(heading.get("subtitle", ())),
+        alt=str(described.get("description", title)),
+        description=script_json(alone),
+    )
+
+
+def script_json(content: Any) -> str:
+    """JSON that may stand in a script: nothing in it can end the script, or begin a comment."""
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
