@@ -1,9 +1,10 @@
-"""A table of text: for the terminal, in Markdown and in LaTeX, with the same words and numbers."""
+"""A table of text: for the terminal, in Markdown, in HTML and in LaTeX, with the same words and numbers."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from markupsafe import Markup
 from rich.cells import cell_len, chop_cells
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
@@ -17,6 +18,13 @@ MAX_WHOLE_WORD = 12
 _BREAKS = re.compile(r"(?<=\w-)(?<!\de-)(?=\w)"), re.compile(r"(?<=\d{8})(?=T\d{6}Z)")
 INDENT = 2
 GAP = 2
+# A verdict's word → its sign and its word in HTML, where colour alone would not tell every reader.
+MARKS = {
+    "helped": ("▲", "helped"),
+    "hurt": ("▼", "hurt"),
+    "equivalent": ("＝", "equivalent"),
+    "~": ("~", "inconclusive"),
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,44 @@ def markdown(grid: Grid) -> str:
 def escaped(text: str) -> str:
     """Escape text so that GitHub shows it as it is; safe characters, like an underscore between letters, are kept."""
     return re.sub(r"[\\`*|~]|<(?! )|\](?=\()|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
+
+
+def html(grid: Grid, caption: str = "") -> Markup:
+    """The table in HTML, whose classes begin with ``bnreg-``; nothing in its cells can be taken for HTML.
+
+    Args:
+        grid: The table. In a grid with styles, the last column of names holds verdicts.
+        caption: What it shows; it may be HTML itself, as ``Markup``.
+    """
+    num_headings = grid.num_names - bool(grid.styles)
+
+    def cell(index: int, text: str) -> Markup:
+        if index < num_headings:
+            return Markup('<th scope="row">{}</th>').format(text)
+        if index < grid.num_names:
+            return Markup("<td>{}</td>").format(_chip(text))
+        return Markup('<td class="bnreg-number">{}</td>').format(text.strip())
+
+    kinds = ["" if index < grid.num_names else " bnreg-number" for index in range(len(grid.headers))]
+    heads = [
+        Markup('<th scope="col" class="bnreg-head{}">{}</th>').format(kind, header)
+        for kind, header in zip(kinds, grid.headers, strict=True)
+    ]
+    rows = [[cell(index, text) for index, text in enumerate(row)] for row in grid.rows]
+    header, *body = [Markup("<tr>{}</tr>").format(Markup("").join(row)) for row in (heads, *rows)]
+    table = '<table class="bnreg-table">\n{}<thead>{}</thead>\n<tbody>\n{}\n</tbody>\n</table>'
+    shown = Markup("<caption>{}</caption>\n").format(caption) if caption else ""
+    return Markup(table).format(shown, header, Markup("\n").join(body))
+
+
+def _chip(text: str) -> Markup:
+    """A verdict's sign and word, and after it what follows the word."""
+    word, _, rest = text.partition(";")
+    if word not in MARKS:
+        return Markup("{}").format(text)
+    sign, name = MARKS[word]
+    chip = '<span class="bnreg-chip bnreg-{}"><span aria-hidden="true">{}</span> {}</span>{}'
+    return Markup(chip).format(name, sign, name, rest)
 
 
 def latex(grid: Grid, caption: str, label: str) -> str:

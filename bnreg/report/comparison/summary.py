@@ -33,18 +33,23 @@ def summary(blocks: Sequence[Block]) -> Group | None:
 
     A run without a baseline has a line that says so. The notes are only added if there is one block.
     """
-    metrics = distinct(one.metric for block in blocks for one in block.judged)
-    grids = [_grid(blocks, metric, metric == metrics[0]) for metric in metrics]
-    if not grids or len(grids[0].rows) < 2:
+    grids = summary_grids(blocks)
+    if not grids or len(next(iter(grids.values())).rows) < 2:
         return None
     parts: list[RenderableType] = []
     if len(blocks) == 1:
         parts += [title(blocks[0]), ""]
-    for metric, grid in zip(metrics, grids, strict=True):
-        parts += [*([Text(f"{label_of(metric)}:")] if len(metrics) > 1 else []), grid, ""]
+    for metric, grid in grids.items():
+        parts += [*([Text(f"{label_of(metric)}:")] if len(grids) > 1 else []), grid, ""]
     if len(blocks) == 1:
         parts += [Text("\n".join([*notes_on(blocks[0]), ""]))]
     return Group(*parts)
+
+
+def summary_grids(blocks: Sequence[Block]) -> dict[str, Grid]:
+    """Metric → a row for each comparison by it; a run without a baseline has a row in the first."""
+    metrics = distinct(one.metric for block in blocks for one in block.judged)
+    return {metric: _grid(blocks, metric, metric == metrics[0]) for metric in metrics}
 
 
 def _grid(blocks: Sequence[Block], metric: str, with_uncompared: bool) -> Grid:

@@ -1,4 +1,4 @@
-"""A comparison as tables for the terminal, in Markdown and in LaTeX.
+"""A comparison as tables for the terminal, in Markdown and in LaTeX; ``report/page`` has them in HTML.
 
 All come from the same grids of text, so they always agree in every number and word.
 """
@@ -70,7 +70,7 @@ def block_tables(blocks: Sequence[Block]) -> Group:
     parts: list[RenderableType] = []
     for block in blocks:
         parts += [title(block), ""]
-        for heading, _, grid in _tables(block):
+        for heading, _, grid in tables_of(block):
             parts += [*([Text(heading)] if heading else []), grid, ""]
         notes = notes_on(block)
         parts += [Text("\n".join([*notes, ""]))] if notes else []
@@ -81,9 +81,9 @@ def block_markdown(blocks: Sequence[Block]) -> str:
     """The tables in GitHub's Markdown."""
     parts = []
     for block in blocks:
-        name, facts = _name(block), ", ".join(_facts(block))
+        name, facts = name_of(block), ", ".join(facts_of(block))
         parts.append(f"**{escaped(name)}**: {escaped(facts)}")
-        for heading, _, grid in _tables(block):
+        for heading, _, grid in tables_of(block):
             parts += [*([escaped(heading)] if heading else []), markdown(grid)]
         parts += map(escaped, notes_on(block))
     return "\n\n".join(parts) + "\n"
@@ -93,18 +93,18 @@ def block_latex(blocks: Sequence[Block]) -> str:
     """The tables in LaTeX, each with a caption and a label, with titles and notes as comments."""
     parts = []
     for block in blocks:
-        title = f"{_name(block)}: {', '.join(_facts(block))}"
+        title = f"{name_of(block)}: {', '.join(facts_of(block))}"
         parts.append(f"% {title}")
-        place = block.views[0].id if len(block.views) == 1 else _name(block)
-        for table in _tables(block):
-            caption = title if table.shows == "arms" else f"{_name(block)}: {table.shows}, against {block.baseline}"
+        place = block.views[0].id if len(block.views) == 1 else name_of(block)
+        for table in tables_of(block):
+            caption = title if table.shows == "arms" else f"{name_of(block)}: {caption_of(block, table)}"
             label = re.sub(r"[^A-Za-z0-9_.:-]+", "-", f"tab:{place}-{table.shows}")
             parts.append(latex(table.grid, caption, label))
         parts += ["\n".join(f"% {note}" for note in notes)] if (notes := notes_on(block)) else []
     return "\n\n".join(parts) + "\n"
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
     """One table of a block, with a heading if it needs one; LaTeX's captions and labels say what it shows."""
 
     heading: str
@@ -112,30 +112,34 @@ class _Table(NamedTuple):
     grid: Grid
 
 
-def _tables(block: Block) -> list[_Table]:
+def tables_of(block: Block) -> list[Table]:
     """The tables of a block."""
-    tables = [_Table("", "arms", _seed_grid(block) if block.question.seeds else _arm_grid(block))]
+    tables = [Table("", "arms", _seed_grid(block) if block.question.seeds else _arm_grid(block))]
     by_metric = distinct(one.metric for one in block.judged)
     for metric in by_metric:
         judged = [one for one in block.judged if one.metric == metric]
         heading, of_metric = (f"{label_of(metric)}:", f" on {label_of(metric)}") if len(by_metric) > 1 else ("", "")
         tables.append(
-            _Table(
-                heading, f"verdicts{of_metric}", comparison_grid(judged, *_names(block, [one.arm for one in judged]))
-            )
+            Table(heading, f"verdicts{of_metric}", comparison_grid(judged, *_names(block, [one.arm for one in judged])))
         )
         if interactions := interactions_of(block, metric):
             tables.append(
-                _Table("", f"interactions{of_metric}", interactions_grid(interactions, metric, VERDICT_STYLES))
+                Table("", f"interactions{of_metric}", interactions_grid(interactions, metric, VERDICT_STYLES))
             )
         if block.question.tests:
             tables.append(
-                _Table("", f"tests{of_metric}", tests_grid(judged, *_names(block, [one.arm for one in judged])))
+                Table("", f"tests{of_metric}", tests_grid(judged, *_names(block, [one.arm for one in judged])))
             )
     return tables
 
 
-def _name(block: Block) -> str:
+def caption_of(block: Block, table: Table) -> str:
+    """What a table shows: ``verdicts, against plain``."""
+    return table.shows if table.shows == "arms" else f"{table.shows}, against {block.baseline}"
+
+
+def name_of(block: Block) -> str:
+    """The run's experiment, or the number of runs."""
     return block.views[0].name if len(block.views) == 1 else counted(len(block.views), "run")
 
 
@@ -144,12 +148,12 @@ def title(block: Block) -> RenderableType:
     view = block.views[0]
     suffix = view.id.removeprefix(view.name) if len(block.views) == 1 else ""
     fallback = len(block.views) == 1 and view.used_fallback
-    first, *facts = _facts(block)
+    first, *facts = facts_of(block)
     texts = [Text(first, "bold yellow" if fallback else ""), *map(Text, facts)]
     *but_last, last = texts
     return _Phrases(
         [
-            Text.assemble((_name(block), "bold"), (suffix, "dim"), ":"),
+            Text.assemble((name_of(block), "bold"), (suffix, "dim"), ":"),
             *(Text.assemble(text, ",") for text in but_last),
             last,
         ]
@@ -164,7 +168,8 @@ def _lengths(views: Sequence[RunView]) -> str:
     return ", ".join(distinct(view.length for view in views))
 
 
-def _facts(block: Block) -> list[str]:
+def facts_of(block: Block) -> list[str]:
+    """What a reader must know about the runs: data, length, number of seeds and the like."""
     datasets = distinct(view.dataset_label for view in block.views)
     seeds = {replica.seed for group in block.groups for replica in group.replicas}
     facts = [
