@@ -102,7 +102,7 @@ def html(grid: Grid, caption: str = "") -> Markup:
         if index < num_headings:
             return Markup('<th scope="row">{}</th>').format(text)
         if index < grid.num_names:
-            return Markup("<td>{}</td>").format(_chip(text))
+            return Markup("<td>{}</td>").format(chip(text))
         return Markup('<td class="bnreg-number">{}</td>').format(text.strip())
 
     kinds = ["" if index < grid.num_names else " bnreg-number" for index in range(len(grid.headers))]
@@ -117,7 +117,7 @@ def html(grid: Grid, caption: str = "") -> Markup:
     return Markup(table).format(shown, header, Markup("\n").join(body))
 
 
-def _chip(text: str) -> Markup:
+def chip(text: str) -> Markup:
     """A verdict's sign and word, and after it what follows the word."""
     word, _, rest = text.partition(";")
     if word not in MARKS:

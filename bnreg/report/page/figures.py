@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+from markupsafe import Markup
 
 from bnreg.analysis.run_view import RunView
 from bnreg.errors import UserError
@@ -31,7 +32,7 @@ class Figure:
     title: str
     notes: tuple[str, ...]
     alt: str
-    description: str
+    description: Markup
 
 
 def figures(view: RunView) -> Iterator[Figure]:
@@ -60,7 +61,7 @@ def figure(name: str, chart: alt.TopLevelMixin) -> Figure:
     )
 
 
-def script_json(content: Any) -> str:
+def script_json(content: Any) -> Markup:
     """JSON that may stand in a script: nothing in it can end the script, or begin a comment."""
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))

@@ -1,0 +1,85 @@
+"""Writing pages, and what they need beside the runs."""
+
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from bnreg.errors import UserError
+
+if TYPE_CHECKING:
+    from bnreg.analysis.run_view import RunView
+    from bnreg.report.page.digits import TestImages
+
+OURS = b'<meta name="generator" content="bnreg '
+HEAD_BYTES = 1000
+
+
+def check_page_path(path: Path, *, force: bool) -> None:
+    """Check that a page can be written there, before computing anything for it.
+
+    Raises:
+        UserError: If its folder does not exist, or something is there that is no page of bnreg, unless ``force``.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"{path}: a report is HTML; give a name that ends in .html")
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: folder {path.parent} does not exist; create it first")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; give a file")
+    if not force and (path.is_symlink() or path.exists()) and not _is_page(path):
+        raise UserError(f"{path}: is no report of bnreg and will not be replaced; choose another file, or --force")
+
+
+def _is_page(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return OURS in file.read(HEAD_BYTES)
+    except OSError:
+        return False
+
+
+def save_page(path: Path, content: bytes) -> None:
+    """Write a page, in place of one that is there.
+
+    Raises:
+        UserError: If it cannot be written there.
+    """
+    from bnreg.runs import disk
+
+    try:
+        disk.replace(path, content)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}; choose another file with --output") from error
+
+
+def open_page(path: Path) -> None:
+    """Open a page in the user's browser, if there is one."""
+    if not webbrowser.open(path.resolve().as_uri()):
+        typer.echo(f"note: no browser was found; open {path}", err=True)
+
+
+def test_images(data_folder: Path | None) -> "Callable[[RunView], TestImages | None]":
+    """How to find the test images of a run: only in what is on this machine, and only the very data it was tested on.
+
+    Args:
+        data_folder: The data root, if the user chose one.
+    """
+    from bnreg.data import data_root, load_dataset, locate_dataset
+    from bnreg.report.page.digits import TestImages
+
+    def find(view: "RunView") -> "TestImages | None":
+        (used, *others) = view.info.data.values()
+        try:
+            root = data_root(data_folder, (view.config.get("data") or {}).get("root"))
+            if others or not locate_dataset(used.name, root):
+                return None
+            dataset = load_dataset(used.name, root, log=lambda _: None)
+        except UserError:
+            return None
+        is_same = dataset.fingerprint == used.fingerprint
+        return TestImages(dataset.test_images, dataset.test_labels) if is_same else None
+
+    return find

@@ -1,0 +1,67 @@
+"""``bnreg report``: one page about runs, or about the lecture's claims."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnreg.cli.common.options import OUTPUT, DataRoot, RunsRoot
+
+PANEL = "Compare"
+EXAMPLES = (
+    "bnreg report runs/*",
+    "bnreg report verdicts -o verdicts.html --open",
+    "bnreg report --claims -o lecture.html",
+)
+
+
+def report(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RUN", help="Run folders, patterns, or names of runs.", show_default=False),
+    ] = None,
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The page's file.", rich_help_panel=OUTPUT)
+    ] = Path("report.html"),
+    claims: Annotated[
+        bool, typer.Option("--claims", help="The page of the lecture's claims, from their runs in runs/lecture.")
+    ] = False,
+    opened: Annotated[
+        bool, typer.Option("--open", help="Open the page in a browser.", rich_help_panel=OUTPUT)
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is no report.", rich_help_panel=OUTPUT)
+    ] = False,
+    root: RunsRoot = Path("runs"),
+    data_root: DataRoot = None,
+) -> None:
+    """Write one page that states the finding: self-contained HTML, to be opened, printed, sent or handed out.
+
+    For each run: the answer, its charts and numbers, test images about which arms disagree, whether the comparison is
+    fair, and where it comes from. The page needs no network. A report that exists is replaced.
+    """
+    from bnreg.cli.common.pages import check_page_path, open_page, save_page, test_images
+    from bnreg.errors import UserError
+
+    if claims == bool(runs):
+        raise UserError("report: give runs, such as runs/*, or --claims" + (", not both" if claims else ""))
+    check_page_path(output, force=force)
+    if claims:
+        from bnreg.cli.claims import decided_runs
+        from bnreg.report.page.lecture import claims_page
+
+        lecture = root / "lecture" if root == Path("runs") else root
+        content = claims_page(*decided_runs(lecture))
+    else:
+        from bnreg.analysis.comparison import compare_views
+        from bnreg.cli.compare import read_views
+        from bnreg.report.comparison.summary import newest_last
+        from bnreg.report.page.page import runs_page
+
+        views, left_out = read_views(runs or [], root)
+        content = runs_page(newest_last(compare_views(views)), test_images(data_root), left_out)
+    save_page(output, content)
+    typer.echo(output)
+    if opened:
+        open_page(output)

@@ -1,0 +1,78 @@
+"""The page about any number of runs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from bnreg import __version__
+from bnreg.analysis.comparison import Block
+from bnreg.analysis.run_view import RunView
+from bnreg.metrics import label_of
+from bnreg.report.comparison.summary import summary_grids
+from bnreg.report.grid import html
+from bnreg.report.page.article import article, question
+from bnreg.report.page.digits import TestImages
+from bnreg.report.page.libraries import libraries
+from bnreg.report.page.summary import STYLE
+from bnreg.wording import counted
+
+FOLDER = Path(__file__).parent
+
+
+def runs_page(
+    blocks: Sequence[Block], images: Callable[[RunView], TestImages | None], left_out: Sequence[str] = ()
+) -> bytes:
+    """The page about some runs: one file that needs no network.
+
+    Args:
+        blocks: The comparison of each run's arms.
+        images: Returns the test images of a run, None if they are not at hand.
+        left_out: A line for each run that could not be read.
+
+    Raises:
+        RunError: If the libraries that draw its charts cannot be put together.
+    """
+    articles = [article(block, images) for block in blocks]
+    overview = summary_grids(blocks) if len(blocks) > 1 else {}
+    return rendered(
+        "page.html",
+        {
+            "title": question(blocks[0]) if len(blocks) == 1 else counted(len(blocks), "run"),
+            "articles": articles,
+            "left_out": left_out,
+            "overview": Markup("\n").join(
+                html(grid, f"verdicts on {label_of(metric)}") for metric, grid in overview.items()
+            ),
+        },
+    )
+
+
+def rendered(template: str, content: Mapping[str, Any]) -> bytes:
+    """A page of its own from a template, with the style, the script and the libraries that draw charts."""
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            content,
+            version=__version__,
+            style=Markup(f"{STYLE}\n{(FOLDER / 'page.css').read_text(encoding='utf-8')}"),
+            script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),
+            libraries=Markup(libraries()),
+        )
+        .encode()
+    )
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
