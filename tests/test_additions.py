@@ -25,7 +25,7 @@ from bnreg.nn.activations import ACTIVATIONS, Activation
 from bnreg.nn.init import INITS, InitScheme
 from bnreg.nn.norms import NORMS, Norm
 from bnreg.nn.penalties import PENALTIES, PenaltyKind
-from bnreg.report.charts.table import CHARTS
+from bnreg.report.charts.table import CHARTS, Chart
 from bnreg.runs import read_run
 from bnreg.training.engines import ENGINES, EngineKind
 from bnreg.training.schedules import SCHEDULES, ScheduleKind
@@ -119,7 +119,8 @@ def test_a_measure_of_a_claim_is_one_entry(bnreg, monkeypatch):
 def test_a_chart_is_one_entry(train, monkeypatch, bnreg):
     run = train("{model: {norm: batch}}")
     mark = alt.Chart(alt.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q")
-    monkeypatch.setitem(CHARTS, "added", lambda view: mark.properties(title=view.name))
+    added = Chart("a point", lambda _: None, lambda view: mark.properties(title=view.name))
+    monkeypatch.setitem(CHARTS, "added", added)
     assert bnreg("plot", run.path, "--chart", "added", "-o", "added.svg").code == 0
 
 

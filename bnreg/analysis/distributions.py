@@ -4,11 +4,17 @@ import pandas as pd
 
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
-from bnreg.errors import UserError
 from bnreg.statistics.points import each_point
 
 DIAGNOSTIC = "pre_activations"
 PERCENTILES = {"p15": "low", "p50": "middle", "p85": "high"}
+
+
+def unwatched(view: RunView, diagnostic: str) -> str | None:
+    """That a run did not watch a diagnostic, with the remedy; None if it did."""
+    if diagnostic in (view.config.get("diagnostics") or {}).get("names", ()):
+        return None
+    return f"{diagnostic} was not watched; train with diagnostics.names='[{diagnostic}]'"
 
 
 def distributions_of(view: RunView) -> list[tuple[Point, pd.DataFrame]]:
@@ -17,13 +23,7 @@ def distributions_of(view: RunView) -> list[tuple[Point, pd.DataFrame]]:
     Returns:
         For each point, one row per arm, layer and step: the 15th, 50th and 85th percentile as ``low``, ``middle`` and
         ``high``, each in the mean over the seeds.
-
-    Raises:
-        UserError: If the run did not watch its pre-activations.
     """
-    if DIAGNOSTIC not in view.config.get("diagnostics", {}).get("names", ()):
-        remedy = f"train it with diagnostics.names='[{DIAGNOSTIC}]'"
-        raise UserError(f"{view.id}: no distributions to draw: they were not watched; {remedy}")
     seen = view.table("diagnostics")
     seen = seen[seen["name"].isin(PERCENTILES)]
     place = [*view.point_keys, "arm", "layer", "step"]

@@ -9,26 +9,18 @@ from bnreg.analysis.groups import distinct_values
 from bnreg.analysis.replicas import metric_names, replicas_of
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
-from bnreg.errors import UserError
 from bnreg.metrics import METRICS
 from bnreg.wording import as_written
 
 
-def response_key(view: RunView) -> str:
-    """The swept key with the most values, all of them distinct numbers; a list of widths counts as its sum.
-
-    Raises:
-        UserError: If there is none.
-    """
+def response_key(view: RunView) -> str | None:
+    """The swept key with the most values, all of them distinct numbers; a list of widths counts as its sum."""
     counts = {}
     for key in view.point_keys:
         numbers = {as_written(point[key]): _number(point[key]) for point in view.points}
         if None not in numbers.values() and len({*numbers.values()}) == len(numbers) > 1:
             counts[key] = len(numbers)
-    if not counts:
-        reason = "no setting is swept over distinct numbers alone; another chart is --chart curves"
-        raise UserError(f"{view.id}: no response to draw: {reason}")
-    return max(counts, key=counts.__getitem__)
+    return max(counts, key=counts.__getitem__) if counts else None
 
 
 def responses(view: RunView, key: str) -> list[tuple[Point, pd.DataFrame]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bnreg.training.messages import Progressed
 
 # What draws and compares a run at its end; with altair, pandas and scipy, it takes a second and more to import.
-NEEDED_AT_THE_END = ("bnreg.report.charts.table", "bnreg.report.comparison.summary", "scipy.special")
+NEEDED_AT_THE_END = ("bnreg.report.charts.curves", "bnreg.report.comparison.summary", "scipy.special")
 
 PANEL = "Train"
 EXAMPLES = (
@@ -305,7 +305,7 @@ def _draw_curves(results: "Results") -> Mapping[str, bytes]:
     from bnreg.report.charts.drawing import render_chart
     from bnreg.report.charts.table import CHARTS
 
-    return {"curves.svg": render_chart(CHARTS["curves"](_view_of(results)), "svg")}
+    return {"curves.svg": render_chart(CHARTS["curves"].draw(_view_of(results)), "svg")}
 
 
 def _view_of(results: "Results") -> "RunView":

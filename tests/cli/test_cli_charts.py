@@ -11,7 +11,7 @@ from support.command_line import EXPERIMENT
 from support.made_runs import make_view
 
 from bnreg.report.charts import drawing, rendering
-from bnreg.report.charts.curves import curves
+from bnreg.report.charts.curves import draw
 from bnreg.report.charts.drawing import draw_in_a_process, ready_to_draw, render_chart
 
 KILLED = (
@@ -33,14 +33,14 @@ def drawing_program(monkeypatch, tmp_path):
 
 
 def test_another_process_draws_the_same(monkeypatch):
-    chart = curves(make_view(num_epochs=1))
+    chart = draw(make_view(num_epochs=1))
     here = render_chart(chart, "svg")
     monkeypatch.setattr(drawing, "draw_in_a_process", draw_in_a_process)
     assert render_chart(chart, "svg") == here
 
 
 def test_a_process_that_is_ready_draws_the_next_chart_and_is_ended_if_there_is_none(drawing_program, monkeypatch):
-    chart = curves(make_view(num_epochs=1))
+    chart = draw(make_view(num_epochs=1))
     drawing_program("import os, sys; sys.stdin.read(); print(os.getpid())")
     with ready_to_draw("svg"):
         (process,) = drawing._ready.values()

@@ -6,13 +6,12 @@ import pandas as pd
 import pytest
 from support.made_runs import make_view
 
-from bnreg.errors import UserError
-from bnreg.report.charts.response import response
+from bnreg.report.charts.response import draw, lacking
 
 
 def rows_of(view):
     """For each row of panels: its title, and what its panel of accuracy draws."""
-    spec = response(view).to_dict()
+    spec = draw(view).to_dict()
     rows = []
     for row in spec["vconcat"]:
         panel = row["hconcat"][1]
@@ -46,7 +45,7 @@ def test_the_axis_is_the_key_with_the_most_numbers_and_the_others_have_a_row_eac
 def test_of_many_combinations_the_first_six_are_drawn():
     view = make_view(sweep={"optimizer.lr": [0.1, 1.0], "model.activation": [*"abcdefgh"]}, num_seeds=1)
     assert len(rows_of(view)) == 6
-    assert response(view).to_dict()["title"]["subtitle"][-1] == "the first 6 of 8 combinations of the other settings"
+    assert draw(view).to_dict()["title"]["subtitle"][-1] == "the first 6 of 8 combinations of the other settings"
 
 
 @pytest.mark.parametrize(
@@ -60,10 +59,8 @@ def test_of_many_combinations_the_first_six_are_drawn():
         {"model.hidden": [[64], [32, 32], [128]]},  # as sums, two of them would be one
     ],
 )
-def test_without_distinct_swept_numbers_there_is_no_response(sweep):
-    reason = "no setting is swept over distinct numbers alone; another chart is --chart curves"
-    with pytest.raises(UserError, match=f"no response to draw: {reason}"):
-        response(make_view(sweep=sweep))
+def test_without_distinct_swept_numbers_there_is_no_draw(sweep):
+    assert lacking(make_view(sweep=sweep)) == "no setting is swept over distinct numbers"
 
 
 def test_settings_that_are_zipped_with_the_key_make_no_rows():
@@ -79,9 +76,9 @@ def test_diverged_networks_are_left_out_and_counted():
     view = make_view(sweep=sweep, num_seeds=3, diverged=(("bn", 1),))
     ((_, drawn),) = rows_of(view)
     assert drawn["low"].min() > 50  # a guess is right in 10 of 100 cases
-    assert response(view).to_dict()["title"]["subtitle"][-1] == "2 diverged replicas: left out"
-    with pytest.raises(UserError, match="nothing to draw: every replica diverged"):
-        response(make_view(arms=("bn",), baseline=None, sweep=sweep, num_seeds=1, diverged=(("bn", 0),)))
+    assert draw(view).to_dict()["title"]["subtitle"][-1] == "2 diverged replicas: left out"
+    view = make_view(arms=("bn",), baseline=None, sweep=sweep, num_seeds=1, diverged=(("bn", 0),))
+    assert lacking(view) == "every replica diverged"
 
 
 def test_the_axis_is_logarithmic_where_a_linear_one_would_crowd_the_values():
@@ -92,6 +89,6 @@ def test_the_axis_is_logarithmic_where_a_linear_one_would_crowd_the_values():
         ([0, 1, 20], "symlog"),
         ([-1, 1, 20], None),
     ):
-        spec = response(make_view(sweep={"optimizer.lr": values}, num_seeds=1)).to_dict()
+        spec = draw(make_view(sweep={"optimizer.lr": values}, num_seeds=1)).to_dict()
         axis = spec["vconcat"][0]["hconcat"][0]["layer"][0]["encoding"]["x"]
         assert (axis["scale"].get("type"), axis["axis"]["values"]) == (kind, values)

@@ -213,7 +213,7 @@ def pictures() -> str:
 def draw_pictures() -> None:
     """Draw the pictures of the committed runs."""
     for name, (experiment, chart, _) in PICTURES.items():
-        drawn = CHARTS[chart](view_of_run(read_run(run_of(experiment))))
+        drawn = CHARTS[chart].draw(view_of_run(read_run(run_of(experiment))))
         (ROOT / "configs" / LECTURE / name).write_bytes(render_chart(drawn, "svg"))
 
 

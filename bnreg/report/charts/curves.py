@@ -10,7 +10,6 @@ import pandas as pd
 from bnreg.analysis.curves import SPREAD, learning_curves
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
-from bnreg.errors import UserError
 from bnreg.metrics import METRICS
 from bnreg.report.charts.drawing import (
     DASHES,
@@ -30,18 +29,18 @@ MAX_LINEAR_RATIO = 1e4  # on a linear axis, curves farther apart than this lie o
 MAX_DECADES = 8  # ticks on a logarithmic axis
 
 
-def curves(view: RunView) -> alt.VConcatChart:
+def lacking(view: RunView) -> str | None:
+    """What the run lacks for this chart: something that could be measured."""
+    return None if learning_curves(view) else "every replica diverged before its first evaluation"
+
+
+def draw(view: RunView) -> alt.VConcatChart:
     """The lecture's figure: loss and accuracy by epoch or step for each arm, on each split.
 
     A line is the mean over the seeds; its band reaches from the lowest seed to the highest. A sweep has a row of
     panels for each of its first 12 points.
-
-    Raises:
-        UserError: If all replicas diverged before anything could be measured.
     """
     points = learning_curves(view)
-    if not points:
-        raise UserError(f"{view.id}: nothing to draw: every replica diverged before its first evaluation")
     shown = points[:MAX_POINTS]
     figure = alt.vconcat(*(_row(view, point, spreads) for point, spreads in shown), spacing=28)
     notes = reading_notes(view, "; band: lowest to highest seed", diverged="drawn while finite")

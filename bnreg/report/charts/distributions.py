@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from bnreg.analysis.distributions import PERCENTILES, distributions_of
+from bnreg.analysis.distributions import DIAGNOSTIC, PERCENTILES, distributions_of, unwatched
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
 from bnreg.report.charts.drawing import arm_color, reading_notes, row_of, themed
@@ -13,14 +13,16 @@ MAX_POINTS = 4
 MAX_LAYERS = 6
 
 
-def distributions(view: RunView) -> alt.VConcatChart:
+def lacking(view: RunView) -> str | None:
+    """What the run lacks for this chart: the diagnostic that it draws."""
+    return unwatched(view, DIAGNOSTIC)
+
+
+def draw(view: RunView) -> alt.VConcatChart:
     """The pre-activations of a fixed probe of images over the steps, a panel for each layer.
 
     A line is the median, and its band reaches from the 15th to the 85th percentile, each in the mean over the seeds. Of
     more than six layers, the first, the last, and four between them are drawn; of a sweep, the first four points.
-
-    Raises:
-        UserError: If the run did not watch its pre-activations.
 
     References:
         Ioffe & Szegedy, Batch Normalization, arXiv:1502.03167, figure 1 b and c

@@ -9,7 +9,6 @@ from bnreg.analysis.curves import SPREAD
 from bnreg.analysis.responses import response_key, responses
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
-from bnreg.errors import UserError
 from bnreg.metrics import METRICS
 from bnreg.report.charts.drawing import DASHES, arm_color, measure_title, reading_notes, row_of, split_dash, themed
 from bnreg.wording import counted, told_apart
@@ -18,19 +17,23 @@ MAX_ROWS = 6
 MIN_RATIO_FOR_LOG = 20  # on a linear axis, values that grow this much crowd at one end
 
 
-def response(view: RunView) -> alt.VConcatChart:
+def lacking(view: RunView) -> str | None:
+    """What the run lacks for this chart: a swept number, or results."""
+    key = response_key(view)
+    if key is None:
+        return "no setting is swept over distinct numbers"
+    return None if responses(view, key) else "every replica diverged"
+
+
+def draw(view: RunView) -> alt.VConcatChart:
     """Final loss and accuracy against the swept setting that has the most numbers, for each arm and split.
 
     A line is the mean over the seeds; its band reaches from the lowest seed to the highest. A list of widths counts as
     its sum. The other settings of a sweep have a row of panels for each of their first 6 combinations.
-
-    Raises:
-        UserError: If no numbers are swept, or every network diverged.
     """
     key = response_key(view)
+    assert key is not None
     found = responses(view, key)
-    if not found:
-        raise UserError(f"{view.id}: nothing to draw: every replica diverged")
     figure = alt.vconcat(*(_row(view, key, point, spreads) for point, spreads in found[:MAX_ROWS]), spacing=28)
     notes = reading_notes(view, "; band: lowest to highest seed", diverged="left out")
     if len(found) > MAX_ROWS:

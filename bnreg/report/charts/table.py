@@ -1,17 +1,56 @@
-"""The table of charts."""
+"""The table of charts; reading it imports no chart."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-import altair as alt
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from bnreg.analysis.run_view import RunView
-from bnreg.report.charts.curves import curves
-from bnreg.report.charts.distributions import distributions
-from bnreg.report.charts.response import response
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-# Name → function that draws a run; it raises ``UserError`` if the run lacks what is drawn.
-CHARTS: dict[str, Callable[[RunView], alt.TopLevelMixin]] = {
-    "curves": curves,
-    "distributions": distributions,
-    "response": response,
+    import altair as alt
+
+    from bnreg.analysis.run_view import RunView
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One kind of chart.
+
+    Attributes:
+        help: What it shows, in a line.
+        lacking: Run → what it lacks for this chart, in words; None if it can be drawn.
+        draw: Run → the chart, if the run lacks nothing.
+    """
+
+    help: str
+    lacking: Callable[[RunView], str | None]
+    draw: Callable[[RunView], alt.TopLevelMixin]
+
+
+def _chart(module: str, help: str) -> Chart:  # noqa: A002 # as the field
+    """The chart whose functions are in a module of this folder, which is imported when one of them is called."""
+
+    def lacking(view: RunView) -> str | None:
+        reason: str | None = import_module(place).lacking(view)
+        return reason
+
+    def draw(view: RunView) -> alt.TopLevelMixin:
+        drawn: alt.TopLevelMixin = import_module(place).draw(view)
+        return drawn
+
+    place = f"{__package__}.{module}"
+    return Chart(help, lacking, draw)
+
+
+CHARTS: dict[str, Chart] = {
+    "curves": _chart("curves", "loss and accuracy over the epochs or steps"),
+    "distributions": _chart("distributions", "what each layer reads over the steps"),
+    "response": _chart("response", "final loss and accuracy against a swept number"),
 }
+
+
+def charts_of(view: RunView) -> list[str]:
+    """The names of the charts that a run can have."""
+    return [name for name, chart in CHARTS.items() if chart.lacking(view) is None]
