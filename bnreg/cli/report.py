@@ -1,11 +1,14 @@
 """``bnreg report``: one page about runs, or about the lecture's claims."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.common.options import OUTPUT, DataRoot, RunsRoot
+from bnreg.cli.common.options import OUTPUT, DataRoot, OpenPage, RunsRoot
+
+if TYPE_CHECKING:
+    from bnreg.runs import Run
 
 PANEL = "Compare"
 EXAMPLES = (
@@ -27,9 +30,7 @@ def report(
     claims: Annotated[
         bool, typer.Option("--claims", help="The page of the lecture's claims, from their runs in runs/lecture.")
     ] = False,
-    opened: Annotated[
-        bool, typer.Option("--open", help="Open the page in a browser.", rich_help_panel=OUTPUT)
-    ] = False,
+    opened: OpenPage = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a file that is no report.", rich_help_panel=OUTPUT)
     ] = False,
@@ -48,11 +49,16 @@ def report(
         raise UserError("report: give runs, such as runs/*, or --claims" + (", not both" if claims else ""))
     check_page_path(output, force=force)
     if claims:
-        from bnreg.cli.claims import decided_runs
+        from bnreg.claims.recorded import recorded_claims
+        from bnreg.claims.verdict import decide_claims
         from bnreg.report.page.lecture import claims_page
 
-        lecture = root / "lecture" if root == Path("runs") else root
-        content = claims_page(*decided_runs(lecture))
+        folder = root / "lecture" if root == Path("runs") else root
+        found, left_out = _runs_in(folder)
+        decided = decide_claims(recorded_claims(found))
+        if not decided:
+            raise UserError(f"{folder}: no run that was trained for a claim; train them with `bnreg claims`", *left_out)
+        content = claims_page(decided, [f"left out: {line}" for line in left_out])
     else:
         from bnreg.analysis.comparison import compare_views
         from bnreg.cli.compare import read_views
@@ -65,3 +71,20 @@ def report(
     typer.echo(output)
     if opened:
         open_page(output)
+
+
+def _runs_in(folder: Path) -> "tuple[list[Run], list[str]]":
+    """The complete runs in a folder, and a line for each other run."""
+    from bnreg.runs import expand_runs, read_run
+    from bnreg.runs.read import FolderOfRunsError, UnreadableRunError
+
+    runs: list[Run] = []
+    left_out: list[str] = []
+    for path in expand_runs([str(folder / "*")]):
+        try:
+            runs.append(read_run(path, only_results=True))
+        except FolderOfRunsError:
+            continue
+        except UnreadableRunError as error:
+            left_out += error.lines
+    return runs, left_out

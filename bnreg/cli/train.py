@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.common.options import DataRoot, DryRun, Jobs, MaxSeeds, ResultJson, RunsRoot, ShowProgress, UntilDecided
+from bnreg.cli.common.options import (
+    DataRoot,
+    DryRun,
+    Jobs,
+    MaxSeeds,
+    OpenPage,
+    ResultJson,
+    RunsRoot,
+    ShowProgress,
+    UntilDecided,
+)
 from bnreg.cli.common.printing import line_printer, print_json, print_parts
 
 if TYPE_CHECKING:
@@ -23,7 +33,7 @@ if TYPE_CHECKING:
     from bnreg.training.messages import Progressed
 
 # What draws and compares a run at its end; with altair, pandas and scipy, it takes a second and more to import.
-NEEDED_AT_THE_END = ("bnreg.report.charts.curves", "bnreg.report.comparison.summary", "scipy.special")
+NEEDED_AT_THE_END = ("bnreg.report.page.page", "bnreg.report.comparison.summary", "scipy.special")
 
 PANEL = "Train"
 EXAMPLES = (
@@ -57,6 +67,7 @@ def train(
     until_decided: UntilDecided = False,
     max_seeds: MaxSeeds = None,
     progress: ShowProgress = True,
+    opened: OpenPage = False,
     json: ResultJson = False,
     runs: RunsRoot = Path("runs"),
     data_root: DataRoot = None,
@@ -99,7 +110,7 @@ def train(
         if run.final.is_dir():
             _report_complete(run.final, config, settings, say)
             run.discard()
-            conclude(run.final, as_json=json)
+            conclude(run.final, as_json=json, opened=opened)
             return
         plan = begin_again(run, config, settings, data_folder=data_root, log=say, load_data=not dry_run)
     say_notices(plan, say)
@@ -113,7 +124,7 @@ def train(
     if run is None:
         _report_unfinished(plan, runs, say)
         run = begin(plan, runs, data_root)
-    conclude(train_and_watch(plan, run, say, progress=progress), as_json=json)
+    conclude(train_and_watch(plan, run, say, progress=progress), as_json=json, opened=opened)
 
 
 def begin(plan: "Plan", root: Path, data_folder: Path | None, base: "Run | None" = None) -> "UnfinishedRun":
@@ -184,10 +195,13 @@ def train_and_watch(
             say(line)
         return decided
 
+    def draw(results: "Results") -> Mapping[str, bytes]:
+        return _draw_curves(results) | (_write_page(plan, results, say) if plan.experiment.report else {})
+
     Thread(target=_load_for_the_end).start()  # while the workers load torch and train
     try:
         with at_the_end:
-            return run_experiment(plan, run, watch=watch, look=look, draw=_draw_curves, log=say)
+            return run_experiment(plan, run, watch=watch, look=look, draw=draw, log=say)
     except UserError:
         raise
     except BaseException:
@@ -204,13 +218,19 @@ def _load_for_the_end() -> None:
             importlib.import_module(name)
 
 
-def conclude(folder: Path, *, as_json: bool) -> None:
-    """Print the comparison of a run and its folder."""
+def conclude(folder: Path, *, as_json: bool, opened: bool = False) -> None:
+    """Print the comparison of a run and its folder, and open the page about it."""
+    from bnreg.cli.common.pages import open_page
     from bnreg.cli.compare import print_comparison
+    from bnreg.runs.names import PAGE
 
     print_comparison([folder], json=as_json)
     if not as_json:
         typer.echo(f"{folder}{os.sep}")
+    if opened and (folder / PAGE).is_file():
+        open_page(folder / PAGE)
+    elif opened:
+        line_printer()(f"note: {folder} has no {PAGE}; write one with `bnreg report {folder}`")
 
 
 def _report_complete(run: Path, config: Path | None, settings: Sequence[str], say: Callable[[str], None]) -> None:
@@ -301,11 +321,29 @@ def _report_unfinished(plan: "Plan", root: Path, say: Callable[[str], None]) -> 
                 say(f"note: {run.final.name} is {state} ({progress}); {remedy}")
 
 
-def _draw_curves(results: "Results") -> Mapping[str, bytes]:
+def _draw_curves(results: "Results") -> dict[str, bytes]:
     from bnreg.report.charts.drawing import render_chart
     from bnreg.report.charts.table import CHARTS
 
     return {"curves.svg": render_chart(CHARTS["curves"].draw(_view_of(results)), "svg")}
+
+
+def _write_page(plan: "Plan", results: "Results", say: Callable[[str], None]) -> dict[str, bytes]:
+    """The page about the run; like that of a chart, its failure costs the user nothing else."""
+    from bnreg.analysis.comparison import compare_views
+    from bnreg.report.page.digits import TestImages
+    from bnreg.report.page.page import runs_page
+    from bnreg.runs.names import PAGE
+
+    def images(view: "RunView") -> TestImages:
+        dataset, *_ = plan.datasets.values()
+        return TestImages(dataset.test_images, dataset.test_labels)
+
+    try:
+        return {PAGE: runs_page(compare_views([_view_of(results)]), images)}
+    except Exception as error:
+        say(f"warning: no report was written: {error}")
+        return {}
 
 
 def _view_of(results: "Results") -> "RunView":

@@ -41,6 +41,7 @@ class Experiment:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         engine: Name of the engine that trains, or ``auto``.
         jobs: Number of parallel processes; None to choose it for the machine.
+        report: Whether the run's folder gets a page about it.
         snapshot_seconds: Time between two snapshots.
         points: The points of the sweep, in order; one empty point without a sweep.
         point_keys: The swept keys in the order written.
@@ -62,6 +63,7 @@ class Experiment:
     device: str
     engine: str
     jobs: int | None
+    report: bool
     snapshot_seconds: float
     points: tuple[Mapping[str, Any], ...]
     point_keys: tuple[str, ...]

@@ -225,6 +225,7 @@ class ExperimentFile(Section):
     jobs: int | None = Field(
         default=None, gt=0, examples=[2], description="parallel processes; null: chosen for the machine"
     )
+    report: bool = Field(default=True, description="whether the run's folder gets a page about it, report.html")
     snapshot_seconds: float = Field(
         default=30.0, gt=0, description="time between two snapshots; a stopped run resumes from the last one"
     )

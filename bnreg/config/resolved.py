@@ -56,6 +56,7 @@ def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices:
         "device": header.device,
         "engine": header.engine,
         "jobs": header.jobs,
+        "report": header.report,
         "snapshot_seconds": header.snapshot_seconds,
     }
     return {key: _plain(value) for key, value in resolved.items()}

@@ -24,7 +24,7 @@ from bnreg.training.engines import ENGINES
 
 RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair", "numba", "llvmlite")
 # What no result depends on: with less memory, a user may want to resume with fewer processes.
-INDIFFERENT = ("jobs", "snapshot_seconds", "claim")
+INDIFFERENT = ("jobs", "snapshot_seconds", "claim", "report")
 SEEDS = "seeds"
 # An absolute path in a word of the command line: the word itself, or a value of an option, an override or a mapping.
 _ABSOLUTE = re.compile(r"""(?:^|(?<=[=\s"'\[{,]))/[^"'\]},]*""")

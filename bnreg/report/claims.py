@@ -22,7 +22,7 @@ STYLES = {"supported": "green", "not supported": "red", "inconclusive": "yellow"
 
 def claims_table(decided: Sequence[Decided], notes: Iterable[str] = ()) -> Group:
     """For each claim the verdict with its numbers in aligned columns, then its statement; below, how to read them."""
-    names, words, *numbers = (list(column) for column in zip(*map(_facts, decided), strict=True))
+    names, words, *numbers = (list(column) for column in zip(*map(claim_facts, decided), strict=True))
     columns = [*(_filled(texts) for texts in (names, words)), *map(padded, numbers)]
     blocks: list[RenderableType] = []
     for one, row in zip(decided, zip(*columns, strict=True), strict=True):
@@ -32,7 +32,7 @@ def claims_table(decided: Sequence[Decided], notes: Iterable[str] = ()) -> Group
             Padding(Text(line, style), (0, 0, 0, len(row[0]) + 2))
             for line, style in zip(said, ("", "dim"), strict=False)
         ]
-    return Group(*blocks, "", *(Text(line) for line in [*notes, *_reading(decided)]))
+    return Group(*blocks, "", *(Text(line) for line in [*notes, *reading(decided)]))
 
 
 def claim_lines(claim: Claim, view: RunView, num_others: int) -> tuple[list[str], bool]:
@@ -56,10 +56,10 @@ def claims_markdown(decided: Sequence[Decided], notes: Iterable[str] = ()) -> st
     """A row for each claim, in Markdown, and how to read the table."""
     rows = []
     for one in decided:
-        identity, word, *numbers = _facts(one)
+        identity, word, *numbers = claim_facts(one)
         rows.append([identity, one.claim.statement, word, one.claim.literature, *numbers])
     table = markdown(Grid(["claim", "statement", "verdict", "others found", *NUMBERS], rows, 4))
-    return "\n\n".join([table, *(f"{line[0].upper()}{line[1:]}." for line in [*notes, *_reading(decided)])])
+    return "\n\n".join([table, *(f"{line[0].upper()}{line[1:]}." for line in [*notes, *reading(decided)])])
 
 
 def _filled(texts: list[str]) -> list[str]:
@@ -67,7 +67,7 @@ def _filled(texts: list[str]) -> list[str]:
     return [text.ljust(max(map(len, texts))) for text in texts]
 
 
-def _facts(one: Decided) -> list[str]:
+def claim_facts(one: Decided) -> list[str]:
     """A claim's id, verdict, effect, p, number of seeds and of looks, and seconds."""
     looks = one.view.info.looks
     return [
@@ -130,7 +130,8 @@ def _test_record(tested: Tested, corrected_p: float) -> Mapping[str, Any]:
     }
 
 
-def _reading(decided: Sequence[Decided]) -> list[str]:
+def reading(decided: Sequence[Decided]) -> list[str]:
+    """How to read the verdicts, one line each."""
     several = ", ".join(f"{one.claim.id} {len(one.tested)}" for one in decided if len(one.tested) > 1)
     lines = [f"tests that must all hold, of which the weakest is shown: {several}"] if several else []
     size = max(one.family_size for one in decided)

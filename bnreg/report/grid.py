@@ -22,7 +22,7 @@ GAP = 2
 MARKS = {
     "helped": ("▲", "helped"),
     "hurt": ("▼", "hurt"),
-    "equivalent": ("＝", "equivalent"),
+    "equivalent": ("=", "equivalent"),
     "~": ("~", "inconclusive"),
 }
 

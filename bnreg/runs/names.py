@@ -12,7 +12,7 @@ from bnreg.errors import UserError
 from bnreg.runs.folder import MANIFEST
 from bnreg.wording import natural_order, nearest
 
-RUN, CONFIG = "run.json", "config.yaml"
+RUN, CONFIG, PAGE = "run.json", "config.yaml", "report.html"
 UNFINISHED = ".unfinished"
 MAX_SHOWN = 4
 YEARS = range(1970, 9999)  # in which a run can begin; the first and last years have moments that no local time has

@@ -1,7 +1,6 @@
 """Writing pages, and what they need beside the runs."""
 
 import webbrowser
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,8 @@ import typer
 from bnreg.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bnreg.analysis.run_view import RunView
     from bnreg.report.page.digits import TestImages
 

@@ -46,9 +46,7 @@ def _libraries(_description: str, version: str) -> bytes:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "libraries":
-        render = _libraries
-    else:
-        render = RENDERERS[sys.argv[1]]
+    if sys.argv[1] in RENDERERS:
         _svg('{"mark": "point"}', sys.argv[2])
-    sys.stdout.buffer.write(render(sys.stdin.buffer.read().decode(), sys.argv[2]))
+    program = (RENDERERS | {"libraries": _libraries})[sys.argv[1]]
+    sys.stdout.buffer.write(program(sys.stdin.buffer.read().decode(), sys.argv[2]))

@@ -129,9 +129,13 @@ def _answers(block: Block) -> list[Answer]:
     judged = [one for one in block.judged if one.metric == block.compared[0]]
     if len(judged) > MAX_ANSWERS:
         return []
-    effects = differences(
-        judged[0].shown, [one.evidence.difference for one in judged], [one.evidence.interval for one in judged]
-    ) if judged else []
+    effects = (
+        differences(
+            judged[0].shown, [one.evidence.difference for one in judged], [one.evidence.interval for one in judged]
+        )
+        if judged
+        else []
+    )
     return [
         Answer(
             chip=chip(verdict(one.evidence)),

@@ -39,12 +39,12 @@ class Digit:
     Attributes:
         source: The picture, as a data URL.
         label: What it is.
-        text: How many networks of each arm get it right.
+        counts: How many networks of each arm get it right, a line each.
     """
 
     source: str
     label: int
-    text: str
+    counts: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,7 @@ def digits(block: Block, images: Callable[[RunView], TestImages | None]) -> list
         return Digit(
             source=_data_url(test.images[example.index]),
             label=int(test.labels[example.index]),
-            text=f"{test.labels[example.index]}: {arm} {example.arm_right}/{of}, "
-            f"{block.baseline} {example.baseline_right}/{of}",
+            counts=(f"{arm} {example.arm_right}/{of}", f"{block.baseline} {example.baseline_right}/{of}"),
         )
 
     return [

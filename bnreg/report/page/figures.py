@@ -1,7 +1,6 @@
 """Charts as a page holds them: their words as text of the page, and their description in the colours of the page."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +8,10 @@ import altair as alt
 from markupsafe import Markup
 
 from bnreg.analysis.run_view import RunView
-from bnreg.errors import UserError
-from bnreg.report.charts.table import CHARTS
+from bnreg.report.charts.table import CHARTS, charts_of
 
+# The charts that answer a question, the most telling first.
+MAIN_CHARTS = ("response", "heat", "distributions", "differences", "curves")
 # What a chart has of a picture's own, and a page replaces: its heading is text, its colours follow light and dark.
 _OF_A_PICTURE = ("$schema", "config", "background", "padding", "title", "usermeta")
 
@@ -35,14 +35,16 @@ class Figure:
     description: Markup
 
 
-def figures(view: RunView) -> Iterator[Figure]:
-    """The charts that a run has what it takes for."""
-    for name, chart in CHARTS.items():
-        if chart.lacking(view) is None:
-            try:
-                yield figure(name, chart.draw(view))
-            except UserError:  # there is nothing to be seen, as when every network diverged
-                continue
+def figures(view: RunView) -> list[Figure]:
+    """The charts that a run can have."""
+    return [figure(name, CHARTS[name].draw(view)) for name in charts_of(view)]
+
+
+def main_figure(view: RunView) -> Figure | None:
+    """The chart that says most about a run, None if it can have none of them."""
+    possible = charts_of(view)
+    name = next((name for name in MAIN_CHARTS if name in possible), None)
+    return figure(name, CHARTS[name].draw(view)) if name else None
 
 
 def figure(name: str, chart: alt.TopLevelMixin) -> Figure:

@@ -39,7 +39,7 @@ def runs_page(
     articles = [article(block, images) for block in blocks]
     overview = summary_grids(blocks) if len(blocks) > 1 else {}
     return rendered(
-        "page.html",
+        "runs.html",
         {
             "title": question(blocks[0]) if len(blocks) == 1 else counted(len(blocks), "run"),
             "articles": articles,
