@@ -24,6 +24,7 @@ _IN_ASCII = "- - - ~ | x +- -> <= ' || sqrt d/d _1 _x ^2 ^3 1/2 alpha beta gamma
 SPELLINGS = dict(zip("─–−…·×±→≤′‖√∇₁ₓ²³½αβγΔελμπστ", _IN_ASCII.split(), strict=True))
 
 MAX_SHOWN = 40  # characters of a value or name in a message
+MAX_REPEATED = 3  # equal values in a list, before they are counted instead
 MAX_CHOICES = 50  # listed in a message
 MIN_STEM = 3  # too many words start with a shorter choice by chance
 
@@ -173,6 +174,17 @@ def point_label(point: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in zip(short_names([*point]), values, strict=True))
 
 
+def brief_label(point: Mapping[str, Any]) -> str:
+    """The same with lists of equal values shortened: ``hidden=[10 × 32]``."""
+    return point_label({key: _brief(value) for key, value in point.items()})
+
+
+def _brief(value: Any) -> Any:
+    if isinstance(value, list | tuple) and len(value) > MAX_REPEATED and len({*map(as_written, value)}) == 1:
+        return f"[{len(value)} × {as_written(value[0])}]"
+    return value
+
+
 def nearest(given: str, choices: Collection[str]) -> str | None:
     """The choice that the user probably meant, if any is close; case and the marks between words do not matter."""
     given = given[:80].casefold()
@@ -211,6 +223,12 @@ def listed(choices: Collection[str]) -> str:
     names = [printable(choice[:MAX_SHOWN]) for choice in islice(choices, MAX_CHOICES)]
     more = ["…"] if len(choices) > MAX_CHOICES else []
     return f"choices: {', '.join(names + more)}" if names else "no choices"
+
+
+def listing(parts: Sequence[str]) -> str:
+    """``a``, ``a and b``, or ``a, b and c``."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _initials(name: str) -> str:

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from bnreg.analysis.groups import ReplicaGroup, changed_keys, distinct, mixed_data, pooled_groups, run_groups
@@ -58,6 +59,13 @@ class Block:
     judged: list[Judged]
     columns: tuple[str, ...]
     question: Question
+
+
+@lru_cache(maxsize=8)
+def block_of(view: RunView) -> Block:
+    """The comparison of a run as its config asks for it, computed once for all that is shown of the run."""
+    (block,) = compare_views([view])
+    return block
 
 
 def compare_views(views: Sequence[RunView], question: Question | None = None) -> list[Block]:

@@ -235,8 +235,8 @@ def test_an_unknown_chart_is_answered_with_all_charts(bnreg, make_run):
 def test_a_chart_that_a_run_cannot_have_is_refused_with_those_that_it_can_have(bnreg, make_run):
     run = make_run("lift")
     done = bnreg("plot", run, "--chart", "response")
-    assert done.err.startswith(f"{run.name}: no response to draw: no setting is swept over distinct numbers; ")
-    assert (done.code, "it can have --chart curves" in done.err, "distributions" in done.err) == (2, True, False)
+    assert ": no response to draw: no setting is swept over distinct numbers; it can have --chart curves" in done.err
+    assert (done.code, "distributions" in done.err) == (2, False)
 
 
 def test_plot_of_no_run_says_so(bnreg):

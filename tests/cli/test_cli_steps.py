@@ -6,7 +6,7 @@ import pytest
 from support.small_runs import train_here
 
 from bnreg.analysis.run_view import view_of_run
-from bnreg.report.charts.curves import curves
+from bnreg.report.charts.curves import draw
 from bnreg.runs import read_run
 
 CONFIG = """\
@@ -57,7 +57,7 @@ def test_a_moment_without_an_evaluation_is_a_mistake(bnreg, by_steps, at, said):
 def test_tables_and_charts_count_steps(bnreg, by_steps):
     assert "mnist_5k, 12 steps, 2 seeds" in bnreg("compare", by_steps, "--width", "120").out
     assert "mean of the last 2 evaluations" in bnreg("compare", by_steps, "--at", "last=2", "--width", "120").out
-    chart = json.dumps(curves(view_of_run(read_run(by_steps))).to_dict())
+    chart = json.dumps(draw(view_of_run(read_run(by_steps))).to_dict())
     assert '"title": "step"' in chart
     assert '"title": "epoch"' not in chart
 

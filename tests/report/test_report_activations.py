@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from bnreg.lecture.activations import ActivationView, activation_views
-from bnreg.report.charts.drawing import PALETTE
+from bnreg.report.charts.style import PALETTE
 from bnreg.report.lecture.activations import (
     activation_figure,
     activation_note,

@@ -9,8 +9,9 @@ from support.made_runs import make_view, watched_view
 
 from bnreg.errors import UserError
 from bnreg.report.charts.curves import MAX_POINTS, draw, lacking
-from bnreg.report.charts.drawing import PALETTE, render_chart, save_chart
+from bnreg.report.charts.drawing import render_chart, save_chart
 from bnreg.report.charts.rendering import RENDERERS
+from bnreg.report.charts.style import PALETTE
 from bnreg.report.charts.table import CHARTS
 
 

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bnreg.report.charts.drawing import PALETTE, render_chart
+from bnreg.report.charts.drawing import render_chart
+from bnreg.report.charts.style import PALETTE
 from bnreg.report.lecture.modes import MAX_POINTS, modes_chart, modes_tables
 
 SIZES = [2, 8, 32, 128, 512, "all"]

@@ -6,7 +6,7 @@ import pandas as pd
 from bnreg.analysis.distributions import DIAGNOSTIC, PERCENTILES, distributions_of, unwatched
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
-from bnreg.report.charts.drawing import arm_color, reading_notes, row_of, themed
+from bnreg.report.charts.style import arm_color, reading_notes, row_of, themed
 from bnreg.wording import counted, told_apart
 
 MAX_POINTS = 4

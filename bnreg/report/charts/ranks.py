@@ -5,7 +5,7 @@ from typing import Any, Literal
 import altair as alt
 
 from bnreg.foreign.judging import Judgement
-from bnreg.report.charts.drawing import themed
+from bnreg.report.charts.style import themed
 from bnreg.report.comparison.numbers import number, p_text
 from bnreg.wording import counted, told_apart
 

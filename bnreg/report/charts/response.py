@@ -10,7 +10,7 @@ from bnreg.analysis.responses import response_key, responses
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
 from bnreg.metrics import METRICS
-from bnreg.report.charts.drawing import DASHES, arm_color, measure_title, reading_notes, row_of, split_dash, themed
+from bnreg.report.charts.style import DASHES, arm_color, measure_title, reading_notes, row_of, split_dash, themed
 from bnreg.wording import counted, told_apart
 
 MAX_ROWS = 6

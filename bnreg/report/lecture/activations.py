@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bnreg.lecture.activations import ActivationView
-from bnreg.report.charts.drawing import PALETTE, themed
+from bnreg.report.charts.style import PALETTE, themed
 
 COLUMNS = 4
 LEGEND = alt.Legend(orient="top", symbolSize=350)

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bnreg.report.charts.drawing import arm_color, themed
+from bnreg.report.charts.style import arm_color, themed
 from bnreg.wording import counted, point_label, told_apart
 
 Records = Sequence[Mapping[str, Any]]

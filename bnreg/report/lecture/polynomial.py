@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bnreg.lecture.polynomial import DEGREES, PolynomialStudy, curve, true_function
-from bnreg.report.charts.drawing import DASHES, PALETTE, SHAPES, themed
+from bnreg.report.charts.style import DASHES, PALETTE, SHAPES, themed
 
 WIDTH, HEIGHT = 380, 280
 TRUE = "sin 2πx"
