@@ -175,11 +175,13 @@ def point_label(point: Mapping[str, Any]) -> str:
 
 
 def brief_label(point: Mapping[str, Any]) -> str:
-    """The same with lists of equal values shortened: ``hidden=[10 × 32]``."""
+    """The same with numbers rounded to four digits and lists of equal values shortened: ``hidden=[10 × 32]``."""
     return point_label({key: _brief(value) for key, value in point.items()})
 
 
 def _brief(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
     if isinstance(value, list | tuple) and len(value) > MAX_REPEATED and len({*map(as_written, value)}) == 1:
         return f"[{len(value)} × {as_written(value[0])}]"
     return value

@@ -33,7 +33,7 @@ SHAPES = {"train": "square", "validation": "triangle-up", "test": "circle"}
 MAX_LEGEND_ROWS = 25  # longer legends have columns
 FADED = 8  # the factor by which arms fade that are not chosen in the legend
 FONT = "Helvetica, Arial, sans-serif"
-TITLE_WIDTH = 96  # characters
+TITLE_WIDTH = 110  # characters
 
 
 def arm_color(arms: Sequence[str], **legend: Any) -> alt.Color:

@@ -46,6 +46,8 @@ def _chart(module: str, help: str) -> Chart:  # noqa: A002 # as the field
 
 CHARTS: dict[str, Chart] = {
     "curves": _chart("curves", "loss and accuracy over the epochs or steps"),
+    "differences": _chart("differences", "paired differences from the baseline, a dot for each seed"),
+    "forest": _chart("forest", "differences from the baseline at each point of a sweep"),
     "distributions": _chart("distributions", "what each layer reads over the steps"),
     "response": _chart("response", "final loss and accuracy against a swept number"),
 }
