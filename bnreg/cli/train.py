@@ -335,7 +335,7 @@ def _write_page(plan: "Plan", results: "Results", say: Callable[[str], None]) ->
     from bnreg.report.page.page import runs_page
     from bnreg.runs.names import PAGE
 
-    def images(view: "RunView") -> TestImages:
+    def images(_view: "RunView") -> TestImages:
         dataset, *_ = plan.datasets.values()
         return TestImages(dataset.test_images, dataset.test_labels)
 

@@ -54,6 +54,7 @@ class Article:
         facts: Its data, length, seeds and so on.
         answers: The comparisons on its declared metric, unless there are too many.
         sentence: The same in a sentence.
+        about: Its name and data, as its charts have them.
         figures: Its charts: those of the answer, and the others.
         tables: All numbers.
         notes: How to read them.
@@ -69,6 +70,7 @@ class Article:
     facts: Sequence[str]
     answers: Sequence[Answer]
     sentence: str
+    about: str
     figures: tuple[Sequence[Figure], Sequence[Figure]]
     tables: Markup
     notes: Sequence[str]
@@ -98,6 +100,7 @@ def article(block: Block, images: Callable[[RunView], TestImages | None]) -> Art
         facts=facts_of(block),
         answers=_answers(block),
         sentence=finding(block),
+        about=f"{view.name}: {view.dataset_label}",
         figures=(
             [one for one in shown if one.name in CHARTS_OF_THE_ANSWER],
             [one for one in shown if one.name not in CHARTS_OF_THE_ANSWER],

@@ -22,7 +22,8 @@ class Figure:
 
     Attributes:
         name: Its name in ``CHARTS``.
-        title: What it shows: the finding.
+        title: What it shows.
+        finding: What was found.
         notes: How to read it.
         alt: The same in words, for those who do not see it.
         description: What Vega-Lite draws, as JSON that may stand in a script.
@@ -30,6 +31,7 @@ class Figure:
 
     name: str
     title: str
+    finding: str
     notes: tuple[str, ...]
     alt: str
     description: Markup
@@ -37,28 +39,35 @@ class Figure:
 
 def figures(view: RunView) -> list[Figure]:
     """The charts that a run can have."""
-    return [figure(name, CHARTS[name].draw(view)) for name in charts_of(view)]
+    return [_figure_of(name, view) for name in charts_of(view)]
 
 
 def main_figure(view: RunView) -> Figure | None:
     """The chart that says most about a run, None if it can have none of them."""
     possible = charts_of(view)
     name = next((name for name in MAIN_CHARTS if name in possible), None)
-    return figure(name, CHARTS[name].draw(view)) if name else None
+    return _figure_of(name, view) if name else None
 
 
-def figure(name: str, chart: alt.TopLevelMixin) -> Figure:
+def _figure_of(name: str, view: RunView) -> Figure:
+    chart = CHARTS[name]
+    return figure(name, f"{chart.help[0].upper()}{chart.help[1:]}", chart.draw(view))
+
+
+def figure(name: str, title: str, chart: alt.TopLevelMixin) -> Figure:
     """A chart as a page holds it."""
     with alt.data_transformers.enable("default"), alt.data_transformers.disable_max_rows():
         described: dict[str, Any] = chart.to_dict(context={"pre_transform": False})
     heading = described.get("title") or {}
     alone = {key: value for key, value in described.items() if key not in _OF_A_PICTURE}
-    title = str(heading.get("text", name))
+    text = heading.get("text", name)
+    finding = text if isinstance(text, str) else " ".join(text)
     return Figure(
         name=name,
         title=title,
+        finding=finding,
         notes=tuple(heading.get("subtitle", ())),
-        alt=str(described.get("description", title)),
+        alt=str(described.get("description", finding)),
         description=script_json(alone),
     )
 

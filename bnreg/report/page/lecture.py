@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from bnreg.claims.verdict import Decided
+from bnreg.report.charts.claim import claim_chart
 from bnreg.report.claims import NUMBERS, claim_facts, reading
-from bnreg.report.page.figures import Figure, main_figure
+from bnreg.report.page.figures import Figure, figure, main_figure
 from bnreg.report.page.page import rendered
 from bnreg.wording import counted
 
@@ -27,7 +28,7 @@ class Card:
         literature: What others found.
         chip: The verdict.
         facts: Label and text of each number.
-        figure: What shows it best, if its run has such a chart.
+        figures: Its tests, and the chart that says most about its run.
         run: The name of its run.
     """
 
@@ -37,7 +38,7 @@ class Card:
     literature: str
     chip: Markup
     facts: Sequence[tuple[str, str]]
-    figure: Figure | None
+    figures: Sequence[Figure]
     run: str
 
 
@@ -68,14 +69,15 @@ def claims_page(decided: Sequence[Decided], notes: Sequence[str] = ()) -> bytes:
 
 
 def _card(one: Decided) -> Card:
+    tests, run = figure("tests", "What was tested", claim_chart(one)), main_figure(one.view)
     return Card(
         id=one.claim.id,
         statement=one.claim.statement,
         lecture=one.claim.lecture,
         literature=one.claim.literature,
         chip=chip_of(one.word),
-        facts=[*zip(NUMBERS, claim_facts(one)[2:], strict=True)],
-        figure=main_figure(one.view),
+        facts=[(label, text.removeprefix("p ")) for label, text in zip(NUMBERS, claim_facts(one)[2:], strict=True)],
+        figures=[tests, *([run] if run else [])],
         run=one.view.id,
     )
 

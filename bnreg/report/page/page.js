@@ -107,16 +107,21 @@ async function loadLibraries() {
   document.head.append(script);
 }
 
+const OPTIONS = {
+  mode: "vega-lite", renderer: "svg", config: CONFIG, hover: true,
+  actions: { export: true, source: false, compiled: false, editor: false },
+};
+
 async function draw(place) {
   const spec = JSON.parse(document.getElementById(place.dataset.spec).textContent);
-  const view = await vegaEmbed(place, fitted(spec, place.clientWidth), {
-    mode: "vega-lite", renderer: "svg", config: CONFIG, hover: true,
-    actions: { export: true, source: false, compiled: false, editor: false },
-  });
+  const room = place.clientWidth;
+  await vegaEmbed(place, fitted(spec, room), OPTIONS);
+  const excess = place.querySelector("svg.marks").width.baseVal.value - room;
+  if (excess > 1) await vegaEmbed(place, fitted(spec, room - excess), OPTIONS); // labels beside the panels took room
   const svg = place.querySelector("svg.marks");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", place.dataset.alt);
-  return view;
+  place.querySelector("summary")?.setAttribute("aria-label", "Save this chart");
 }
 
 async function drawAll() {
