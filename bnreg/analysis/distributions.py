@@ -10,13 +10,6 @@ DIAGNOSTIC = "pre_activations"
 PERCENTILES = {"p15": "low", "p50": "middle", "p85": "high"}
 
 
-def unwatched(view: RunView, diagnostic: str) -> str | None:
-    """That a run did not watch a diagnostic, with the remedy; None if it did."""
-    if diagnostic in (view.config.get("diagnostics") or {}).get("names", ()):
-        return None
-    return f"{diagnostic} was not watched; train with diagnostics.names='[{diagnostic}]'"
-
-
 def distributions_of(view: RunView) -> list[tuple[Point, pd.DataFrame]]:
     """The percentiles of the pre-activations at each point of the sweep.
 

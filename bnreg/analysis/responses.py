@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from bnreg.analysis.best import best_of, choosing_metric
+from bnreg.analysis.comparison import declared_metric
 from bnreg.analysis.curves import SPREAD
 from bnreg.analysis.groups import distinct_values
 from bnreg.analysis.replicas import metric_names, replicas_of
@@ -30,7 +32,8 @@ def responses(view: RunView, key: str) -> list[tuple[Point, pd.DataFrame]]:
 
     Returns:
         For each combination, one row per measure, split, arm and value of the key, ``x``: the mean and the lowest and
-        highest value over the seeds, without diverged networks.
+        highest value over the seeds, without diverged networks; and ``is_best``: whether the arm's declared metric is
+        best there, see ``choosing_metric``.
     """
     names = [name for name in metric_names(view) if name.partition("_")[2] in METRICS]
     num_values = len({as_written(point[key]) for point in view.points})
@@ -48,9 +51,21 @@ def responses(view: RunView, key: str) -> list[tuple[Point, pd.DataFrame]]:
     columns = ["combination", "arm", "x", "split", "measure"]
     found = pd.DataFrame(rows, columns=[*columns, "value"]).dropna()
     values = found.groupby(columns, sort=False)["value"].agg(mean="mean", low="min", high="max")
-    spreads = values[SPREAD].reset_index()
+    spreads = _with_best(values[SPREAD].reset_index(), view)
     each = ((point, spreads[spreads["combination"] == number]) for number, point in enumerate(combinations))
     return [(point, of_point.drop(columns="combination")) for point, of_point in each if len(of_point)]
+
+
+def _with_best(spreads: pd.DataFrame, view: RunView) -> pd.DataFrame:
+    """Whether a row is the declared metric at the best value of the key, for each combination and arm."""
+    choosing, declared = (name.split("_", 1) for name in (choosing_metric(view), declared_metric(view)))
+    line = ["combination", "arm"]
+    by = spreads[(spreads["split"] == choosing[0]) & (spreads["measure"] == choosing[1])]
+    by = by[[*line, "x", "mean"]].rename(columns={"mean": "chosen_by"})
+    merged = spreads.merge(by, how="left", on=[*line, "x"])
+    is_declared = (merged["split"] == declared[0]) & (merged["measure"] == declared[1])
+    best = best_of(merged[is_declared], line, declared_metric(view))
+    return spreads.assign(is_best=best.reindex(spreads.index, fill_value=False))
 
 
 def _number(value: Any) -> float | None:

@@ -8,17 +8,18 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from bnreg.analysis.comparison import declared_metric
 from bnreg.analysis.curves import SPREAD, learning_curves, seed_curves
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
-from bnreg.metrics import ACCURACY, METRICS, measure_of
+from bnreg.metrics import METRICS
 from bnreg.report.charts.labels import can_label, end_labels
 from bnreg.report.charts.style import (
     DASHES,
     SHAPES,
     arm_color,
     arm_toggle,
+    decades,
+    drawn_measure,
     evenly,
     faded,
     headed,
@@ -33,7 +34,6 @@ MAX_TIMES_WITH_MARKS = 12
 MAX_HOVERED = 300  # invisible marks of a panel, which have the numbers
 MAX_SEED_LINES = 30
 MAX_LINEAR_RATIO = 1e4  # on a linear axis, curves farther apart than this lie on the axis
-MAX_DECADES = 8  # ticks on a logarithmic axis
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ def draw(view: RunView) -> alt.VConcatChart:
     if len(points) == 1:
         figure, what = alt.vconcat(_pair(view, points[0][1], toggle)), " and ".join(METRICS).capitalize()
     else:
-        measure = measure_of(declared_metric(view))
-        measure = measure if measure in METRICS else ACCURACY
+        measure = drawn_measure(view)
         figure, what = alt.vconcat(_grid(view, evenly(points, MAX_POINTS), measure, toggle)), measure.capitalize()
         notes.append(f"{measure} at {_which(len(points))}")
     return headed(figure, view, f"{what} over the {view.clock}s, a line for each arm.", notes)
@@ -136,18 +135,11 @@ def _y_axis(data: pd.DataFrame, measure: str) -> tuple[dict[str, Any], tuple[flo
     smallest, largest = data["mean"][data["mean"] > 0].min(), data["mean"].max()
     if not METRICS[measure].is_share and largest > MAX_LINEAR_RATIO * smallest:
         data[SPREAD] = data[SPREAD].clip(lower=smallest / 2).map(lambda value: float(f"{value:.6g}"))  # 0 has no log
-        y = {"title": f"{title}, logarithmic", "scale": alt.Scale(type="log"), "axis": _decades(smallest, largest)}
+        y = {"title": f"{title}, logarithmic", "scale": {"type": "log"}, "axis": decades(smallest, largest)}
     else:
         data[SPREAD] = data[SPREAD].round(5)
-        y = {"title": title, "scale": alt.Scale(zero=False)}
+        y = {"title": title, "scale": {"zero": False}}
     return y, (float(data[SPREAD].min().min()), float(data[SPREAD].max().max()))
-
-
-def _decades(smallest: float, largest: float) -> alt.Axis:
-    """Ticks at powers of ten, not more than fit."""
-    first, last = math.floor(math.log10(smallest)), math.ceil(math.log10(largest))
-    step = -(-(last - first) // MAX_DECADES)
-    return alt.Axis(format=",~g", values=[10.0**power for power in range(first, last + 1, step)])
 
 
 def _is_single(view: RunView) -> bool:
@@ -218,20 +210,20 @@ def _time_axis(view: RunView) -> alt.X:
     ticks: dict[str, Any] = {"tickMinStep": 1, "tickCount": 5}
     if len(times) <= MAX_TIMES_WITH_MARKS and view.is_by_epochs:
         ticks = {"values": times}
-    scale = alt.Scale(domain=[times[0], times[-1]], nice=False, padding=8)
+    scale = {"domain": [times[0], times[-1]], "nice": False, "padding": 8}
     if view.is_logarithmic:
-        scale.type = "log"
+        scale["type"] = "log"
         decades = range(math.ceil(math.log10(times[-1])))
         ticks = {"values": [factor * 10**power for power in decades for factor in (1, 3)]}
-    return alt.X("time:Q", title=view.clock, axis=alt.Axis(format=",d", grid=False, **ticks), scale=scale)
+    return alt.X("time:Q", title=view.clock, axis={"format": ",d", "grid": False, **ticks}, scale=scale)
 
 
 def _bar_axis(view: RunView) -> alt.X:
-    return alt.X("time:O", title=view.clock, axis=alt.Axis(labelAngle=0))
+    return alt.X("time:O", title=view.clock, axis={"labelAngle": 0})
 
 
-def _split_scale(view: RunView, looks: Mapping[str, Any]) -> alt.Scale:
+def _split_scale(view: RunView, looks: Mapping[str, Any]) -> dict[str, Any]:
     """The run's splits, the same for all panels even if a panel lacks one, because they share a legend."""
     measured = view.metrics.dropna(axis="columns", how="all").columns
     splits = [split for split in looks if any(f"{split}_{measure}" in measured for measure in METRICS)]
-    return alt.Scale(domain=splits, range=[looks[split] for split in splits])
+    return {"domain": splits, "range": [looks[split] for split in splits]}

@@ -61,7 +61,7 @@ def _label(one: Judged, arm: str, one_arm: bool) -> str:
 
 def row_axis(rows: Sequence[Row]) -> alt.Y:
     """One row under the other, in their order."""
-    axis = alt.Axis(labelLimit=0, domain=False, ticks=False, labelPadding=8)
+    axis = {"labelLimit": 0, "domain": False, "ticks": False, "labelPadding": 8}
     return alt.Y("row:N", title=None, sort=[row.label for row in rows], axis=axis)
 
 
@@ -69,7 +69,7 @@ def difference_axis(field: str, judged: Judged) -> alt.X:
     """The axis of a difference in the unit in which it is shown."""
     unit = f", {judged.shown.difference_unit}" if judged.shown.difference_unit else ""
     title = f"difference of {label_of(judged.metric)} from {judged.baseline.side}{unit}"
-    return alt.X(f"{field}:Q", title=title, axis=alt.Axis(format="~r", grid=True, tickCount=7))
+    return alt.X(f"{field}:Q", title=title, axis={"format": "~r", "grid": True, "tickCount": 7})
 
 
 def background(judged: Judged, *, horizontal: bool = False) -> list[alt.Chart]:

@@ -1,15 +1,17 @@
 """What all charts look like: colours, fonts, legends and headings."""
 
+import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import altair as alt
 
-from bnreg.analysis.comparison import block_of
+from bnreg.analysis.best import choosing_metric
+from bnreg.analysis.comparison import block_of, declared_metric
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
-from bnreg.metrics import METRICS
+from bnreg.metrics import ACCURACY, METRICS, label_of, measure_of
 from bnreg.report.finding import finding
 from bnreg.wording import brief_label, counted
 
@@ -31,6 +33,7 @@ DASHES: dict[str, list[float]] = {"train": [5, 4], "validation": [1.5, 2.5], "te
 SHAPES = {"train": "square", "validation": "triangle-up", "test": "circle"}
 
 MAX_LEGEND_ROWS = 25  # longer legends have columns
+MAX_DECADES = 8  # ticks on a logarithmic axis
 FADED = 8  # the factor by which arms fade that are not chosen in the legend
 FONT = "Helvetica, Arial, sans-serif"
 TITLE_WIDTH = 110  # characters
@@ -47,21 +50,21 @@ def arm_color(arms: Sequence[str], **legend: Any) -> alt.Color:
         "arm:N",
         sort=None,
         scale=arm_scale(arms),
-        legend=alt.Legend(
-            symbolType="stroke",
-            symbolOpacity=1,
-            symbolStrokeWidth=4,
-            symbolLimit=0,
-            columns=-(-len(arms) // MAX_LEGEND_ROWS),
+        legend={
+            "symbolType": "stroke",
+            "symbolOpacity": 1,
+            "symbolStrokeWidth": 4,
+            "symbolLimit": 0,
+            "columns": -(-len(arms) // MAX_LEGEND_ROWS),
             **legend,
-        ),
+        },
     )
 
 
-def arm_scale(arms: Sequence[str]) -> alt.Scale:
+def arm_scale(arms: Sequence[str]) -> dict[str, Any]:
     """The colour of each arm."""
     colors = [*PALETTE, *map(_paler, PALETTE)] if len(arms) > len(PALETTE) else PALETTE
-    return alt.Scale(domain=list(arms), range=colors)
+    return {"domain": list(arms), "range": colors}
 
 
 def _paler(color: str) -> str:
@@ -90,8 +93,19 @@ def row_of(panels: Iterable[alt.LayerChart | alt.FacetChart], point: Point, *, s
     """Panels side by side, under the point of a sweep that they show, if there is one."""
     row = alt.hconcat(*panels, spacing=spacing)
     if point:
-        row.title = alt.TitleParams(brief_label(point), anchor="start", fontSize=14)
+        row.title = heading(brief_label(point))
     return row
+
+
+def heading(text: str) -> dict[str, Any]:
+    """The heading of a part of a chart."""
+    return {"text": text, "anchor": "start", "fontSize": 14}
+
+
+def drawn_measure(view: RunView) -> str:
+    """What is drawn where there is room for one measure: that of the declared metric, or else the accuracy."""
+    measure = measure_of(declared_metric(view))
+    return measure if measure in METRICS else ACCURACY
 
 
 def measure_title(measure: str) -> str:
@@ -100,9 +114,16 @@ def measure_title(measure: str) -> str:
     return f"{measure}, {unit}" if unit else measure
 
 
-def split_dash(scale: alt.Scale) -> alt.StrokeDash:
+def decades(smallest: float, largest: float) -> dict[str, Any]:
+    """Ticks at powers of ten, not more than fit."""
+    first, last = math.floor(math.log10(smallest)), math.ceil(math.log10(largest))
+    step = -(-(last - first) // MAX_DECADES)
+    return {"format": ",~g", "values": [10.0**power for power in range(first, last + 1, step)]}
+
+
+def split_dash(scale: dict[str, Any]) -> alt.StrokeDash:
     """The line of each split, and its legend."""
-    return alt.StrokeDash("split:N", scale=scale, legend=alt.Legend(symbolSize=350))
+    return alt.StrokeDash("split:N", scale=scale, legend={"symbolSize": 350})
 
 
 def reading_notes(view: RunView, band: str, *, diverged: str) -> list[str]:
@@ -118,6 +139,13 @@ def reading_notes(view: RunView, band: str, *, diverged: str) -> list[str]:
     return [*notes, *([f"{counted(num_diverged, 'diverged replica')}: {diverged}"] if num_diverged else [])]
 
 
+def best_note(view: RunView, mark: str) -> str:
+    """What marks an arm's best point, and by which split it is the best."""
+    by = choosing_metric(view)
+    honest = ", which flatters it: the same images choose and judge" if by.startswith("test_") else ""
+    return f"{mark}: the best by {label_of(by)}{honest}"
+
+
 def headed(figure: Figure, view: RunView, what: str, notes: Sequence[str], *, width: int = TITLE_WIDTH) -> Figure:
     """A chart of a run under what the run found, with this and what is drawn as its text for readers who cannot see it.
 
@@ -131,35 +159,44 @@ def headed(figure: Figure, view: RunView, what: str, notes: Sequence[str], *, wi
     found = finding(block_of(view))
     about = f"{view.name}: {view.dataset_label}"
     subtitle = [one for one in (about, *notes) if one != found]
-    return themed(figure, found, subtitle, width=width).properties(description=f"{found}. {what}")
+    return themed(figure, found, subtitle, f"{found}. {what}", width=width)
 
 
-def themed(figure: Figure, title: str, subtitle: Sequence[str], *, width: int = TITLE_WIDTH) -> Figure:
+def themed(
+    figure: Figure, title: str, subtitle: Sequence[str], description: str = "", *, width: int = TITLE_WIDTH
+) -> Figure:
     """The figure with its heading, in the common style of all figures.
 
     Args:
         figure: Panels, not yet configured.
         title: What is drawn, in one line.
         subtitle: How to read it, one line each.
+        description: The text for readers who cannot see it; the title if there is none.
         width: Characters in a line of the title.
     """
     lines = textwrap.wrap(title, width)
-    heading = alt.TitleParams(
-        lines if len(lines) > 1 else title,
-        subtitle=list(subtitle),
-        anchor="start",
-        fontSize=17,
-        subtitleFontSize=13,
-        offset=14,
+    heading = {
+        "text": lines if len(lines) > 1 else title,
+        "subtitle": list(subtitle),
+        "anchor": "start",
+        "fontSize": 17,
+        "subtitleFontSize": 13,
+        "offset": 14,
+    }
+    config = {
+        "font": FONT,
+        "view": {"stroke": None},
+        "axis": {"labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal", "gridColor": "#e4e4e4"},
+        "axisY": {"titlePadding": 10},
+        "header": {"labelFontSize": 13, "labelAnchor": "start", "labelLimit": 0, "title": None},
+        "legend": {
+            "labelFontSize": 13,
+            "titleFontSize": 13,
+            "titleFontWeight": "normal",
+            "labelLimit": 0,
+            "symbolStrokeWidth": 2,
+        },
+    }
+    return figure.properties(
+        description=description or title, title=heading, background="white", padding=16, config=config
     )
-    config = alt.Config(
-        font=FONT,
-        view=alt.ViewConfig(stroke=None),
-        axis=alt.AxisConfig(labelFontSize=12, titleFontSize=13, titleFontWeight="normal", gridColor="#e4e4e4"),
-        axisY=alt.AxisConfig(titlePadding=10),
-        header=alt.HeaderConfig(labelFontSize=13, labelAnchor="start", labelLimit=0, title=None),
-        legend=alt.LegendConfig(
-            labelFontSize=13, titleFontSize=13, titleFontWeight="normal", labelLimit=0, symbolStrokeWidth=2
-        ),
-    )
-    return figure.properties(title=heading, background="white", padding=16, config=config)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from bnreg.report.charts.quantities import QUANTITIES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -48,9 +50,10 @@ CHARTS: dict[str, Chart] = {
     "curves": _chart("curves", "loss and accuracy over the epochs or steps"),
     "differences": _chart("differences", "paired differences from the baseline, a dot for each seed"),
     "forest": _chart("forest", "differences from the baseline at each point of a sweep"),
+    "heat": _chart("heat", "final results by two swept settings, with each arm's best"),
     "distributions": _chart("distributions", "what each layer reads over the steps"),
     "response": _chart("response", "final loss and accuracy against a swept number"),
-}
+} | {name: Chart(one.help, one.lacking, one.draw) for name, one in QUANTITIES.items()}
 
 
 def charts_of(view: RunView) -> list[str]:
