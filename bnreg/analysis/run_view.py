@@ -46,6 +46,7 @@ class RunView:
             the one where a replica diverged.
         load_correct: Returns for each point which test examples are classified correctly, shape (arms, seeds,
             examples).
+        chosen_clock: What its evaluations are counted by, if not by its own clock; see ``analysis.clocks``.
     """
 
     info: RunInfo
@@ -53,6 +54,7 @@ class RunView:
     config: Mapping[str, Any]
     load_table: Callable[[str], "pd.DataFrame"]
     load_correct: Callable[[], Correct] = nothing_correct
+    chosen_clock: str | None = None
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
@@ -148,8 +150,8 @@ class RunView:
 
     @property
     def clock(self) -> str:
-        """What its evaluations are counted by: ``epoch`` or ``step``."""
-        return "epoch" if self.is_by_epochs else "step"
+        """What its evaluations are counted by: ``epoch`` or ``step``, unless another clock was chosen."""
+        return self.chosen_clock or ("epoch" if self.is_by_epochs else "step")
 
     @property
     def length(self) -> str:

@@ -26,11 +26,10 @@ def claim_chart(decided: Decided) -> alt.VConcatChart:
 
 
 def test_label(tested: Tested) -> str:
-    """``time_to, plain against bn: target=0.9, best_over=optimizer.lr``."""
+    """``time_to: plain against bn``."""
     test = tested.test
     against = f" against {' or '.join(test.against)}" if test.against else ""
-    options = ", ".join(f"{key}={as_written(value)}" for key, value in test.options.items())
-    return f"{test.name}, {' or '.join(test.arms)}{against}" + (f": {options}" if options else "")
+    return f"{test.name}: {' or '.join(test.arms)}{against}"
 
 
 def _row(tested: Tested) -> alt.LayerChart:
@@ -48,9 +47,9 @@ def _row(tested: Tested) -> alt.LayerChart:
         low, high = (end * scale for end in evidence.interval)
         layers.append(_layer({"x": low, "x2": high}).mark_rule(strokeWidth=3, color=PALETTE[0]).encode(x=x, x2="x2:Q"))
     mean = _layer({"x": evidence.difference * scale}).mark_tick(thickness=3, size=18, color=PALETTE[0])
-    heading = alt.TitleParams(
-        test_label(tested), subtitle=effect_text(tested), anchor="start", fontSize=12, fontWeight="normal"
-    )
+    options = ", ".join(f"{key}={as_written(value)}" for key, value in tested.test.options.items())
+    below = [text for text in (options, effect_text(tested)) if text]
+    heading = alt.TitleParams(test_label(tested), subtitle=below, anchor="start", fontSize=12)
     return alt.LayerChart(layer=[*layers, mean.encode(x=x)], width=420, height=HEIGHT, title=heading)
 
 

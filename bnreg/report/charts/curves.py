@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from bnreg.analysis.clocks import EPOCH
 from bnreg.analysis.curves import SPREAD, learning_curves, seed_curves
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
@@ -33,6 +34,7 @@ MAX_POINTS = 12
 MAX_TIMES_WITH_MARKS = 12
 MAX_HOVERED = 300  # invisible marks of a panel, which have the numbers
 MAX_SEED_LINES = 30
+TIME_FORMAT = ",.3~r"
 MAX_LINEAR_RATIO = 1e4  # on a linear axis, curves farther apart than this lie on the axis
 
 
@@ -64,7 +66,7 @@ def draw(view: RunView) -> alt.VConcatChart:
         measure = drawn_measure(view)
         figure, what = alt.vconcat(_grid(view, evenly(points, MAX_POINTS), measure, toggle)), measure.capitalize()
         notes.append(f"{measure} at {_which(len(points))}")
-    return headed(figure, view, f"{what} over the {view.clock}s, a line for each arm.", notes)
+    return headed(figure, view, f"{what} over the {view.clock.removesuffix('s')}s, a line for each arm.", notes)
 
 
 def _which(num_points: int) -> str:
@@ -154,7 +156,7 @@ def _layers(view: RunView, data: pd.DataFrame, y: Mapping[str, Any], toggle: alt
     tooltip = [
         alt.Tooltip("arm:N"),
         alt.Tooltip("split:N"),
-        alt.Tooltip("time:Q", title=view.clock, format=",d"),
+        alt.Tooltip("time:Q", title=view.clock, format=TIME_FORMAT),
         *(alt.Tooltip(f"{name}:Q", format=".5~g") for name in SPREAD),
     ]
     is_single = _is_single(view)
@@ -171,7 +173,8 @@ def _layers(view: RunView, data: pd.DataFrame, y: Mapping[str, Any], toggle: alt
     marks = chart.mark_circle(size=30, aria=False).encode(y=mean, detail="split:N", tooltip=tooltip)
     visible = marks.transform_filter("datum.marked").encode(opacity=faded(toggle, 1))
     hidden = marks.transform_filter("datum.hovered").encode(opacity=alt.value(0), size=alt.value(120))
-    return [band, line, visible, hidden]
+    # Vega warns of a layer without rows.
+    return [band, line, *([visible] if data["marked"].any() else []), *([hidden] if data["hovered"].any() else [])]
 
 
 def _with_marks(view: RunView, data: pd.DataFrame) -> pd.DataFrame:
@@ -200,7 +203,7 @@ def _seeds(view: RunView, measure: str, y: Mapping[str, Any], toggle: alt.Parame
     return lines
 
 
-def _times(view: RunView) -> list[int]:
+def _times(view: RunView) -> list[float]:
     return sorted(view.metrics[view.clock].unique().tolist())
 
 
@@ -208,14 +211,14 @@ def _time_axis(view: RunView) -> alt.X:
     times = _times(view)
     # By default, Vega puts ticks on half epochs if there are two or three epochs, and rounds their labels.
     ticks: dict[str, Any] = {"tickMinStep": 1, "tickCount": 5}
-    if len(times) <= MAX_TIMES_WITH_MARKS and view.is_by_epochs:
+    if len(times) <= MAX_TIMES_WITH_MARKS and view.clock == EPOCH:
         ticks = {"values": times}
     scale = {"domain": [times[0], times[-1]], "nice": False, "padding": 8}
     if view.is_logarithmic:
         scale["type"] = "log"
-        decades = range(math.ceil(math.log10(times[-1])))
+        decades = range(math.floor(math.log10(times[0])), math.ceil(math.log10(times[-1])))
         ticks = {"values": [factor * 10**power for power in decades for factor in (1, 3)]}
-    return alt.X("time:Q", title=view.clock, axis={"format": ",d", "grid": False, **ticks}, scale=scale)
+    return alt.X("time:Q", title=view.clock, axis={"format": TIME_FORMAT, "grid": False, **ticks}, scale=scale)
 
 
 def _bar_axis(view: RunView) -> alt.X:

@@ -19,7 +19,7 @@ from bnreg.report.grid import chip, html
 from bnreg.report.page.digits import Digits, TestImages, digits
 from bnreg.report.page.figures import Figure, figures
 from bnreg.report.show import facts, run_record
-from bnreg.wording import counted, listed
+from bnreg.wording import counted, listing
 
 # Its answer comes before its numbers, and the charts that show the answer between the two.
 CHARTS_OF_THE_ANSWER = ("curves", "differences", "looks")
@@ -122,7 +122,7 @@ def question(block: Block) -> str:
     if block.baseline is None or not others:
         return view.name
     metric = label_of(block.compared[0])
-    where = f", over {listed(block.point_keys)}" if block.point_keys else ""
+    where = f", over {listing(block.point_keys)}" if block.point_keys else ""
     if len(others) == 1:
         return f"Did {others[0]} change {metric}, compared with {block.baseline}{where}?"
     return f"Which of {len(others)} arms changed {metric}, compared with {block.baseline}{where}?"

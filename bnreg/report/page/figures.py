@@ -1,12 +1,14 @@
 """Charts as a page holds them: their words as text of the page, and their description in the colours of the page."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 from markupsafe import Markup
 
+from bnreg.analysis.clocks import by_clock, clocks
 from bnreg.analysis.run_view import RunView
 from bnreg.report.charts.table import CHARTS, charts_of
 
@@ -26,7 +28,8 @@ class Figure:
         finding: What was found.
         notes: How to read it.
         alt: The same in words, for those who do not see it.
-        description: What Vega-Lite draws, as JSON that may stand in a script.
+        descriptions: What Vega-Lite draws, as JSON that may stand in a script; of several, by what they are drawn
+            against, one is shown.
     """
 
     name: str
@@ -34,7 +37,7 @@ class Figure:
     finding: str
     notes: tuple[str, ...]
     alt: str
-    description: Markup
+    descriptions: Mapping[str, Markup]
 
 
 def figures(view: RunView) -> list[Figure]:
@@ -51,15 +54,23 @@ def main_figure(view: RunView) -> Figure | None:
 
 def _figure_of(name: str, view: RunView) -> Figure:
     chart = CHARTS[name]
-    return figure(name, f"{chart.help[0].upper()}{chart.help[1:]}", chart.draw(view))
+    views = [by_clock(view, clock) for clock in clocks(view)] if name == "curves" else [view]
+    drawn = {one.clock: chart.draw(one) for one in views}
+    return figure(name, f"{chart.help[0].upper()}{chart.help[1:]}", drawn)
 
 
-def figure(name: str, title: str, chart: alt.TopLevelMixin) -> Figure:
-    """A chart as a page holds it."""
+def figure(name: str, title: str, drawn: Mapping[str, alt.TopLevelMixin]) -> Figure:
+    """A chart as a page holds it.
+
+    Args:
+        name: Its name in ``CHARTS``, or that of another one.
+        title: What it shows.
+        drawn: The chart; of several, by what they are drawn against, the first is shown at first.
+    """
     with alt.data_transformers.enable("default"), alt.data_transformers.disable_max_rows():
-        described: dict[str, Any] = chart.to_dict(context={"pre_transform": False})
-    heading = described.get("title") or {}
-    alone = {key: value for key, value in described.items() if key not in _OF_A_PICTURE}
+        described = {key: chart.to_dict(context={"pre_transform": False}) for key, chart in drawn.items()}
+    first = next(iter(described.values()))
+    heading = first.get("title") or {}
     text = heading.get("text", name)
     finding = text if isinstance(text, str) else " ".join(text)
     return Figure(
@@ -67,8 +78,11 @@ def figure(name: str, title: str, chart: alt.TopLevelMixin) -> Figure:
         title=title,
         finding=finding,
         notes=tuple(heading.get("subtitle", ())),
-        alt=str(described.get("description", finding)),
-        description=script_json(alone),
+        alt=str(first.get("description", finding)),
+        descriptions={
+            key: script_json({name: part for name, part in one.items() if name not in _OF_A_PICTURE})
+            for key, one in described.items()
+        },
     )
 
 

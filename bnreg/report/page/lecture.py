@@ -69,7 +69,7 @@ def claims_page(decided: Sequence[Decided], notes: Sequence[str] = ()) -> bytes:
 
 
 def _card(one: Decided) -> Card:
-    tests, run = figure("tests", "What was tested", claim_chart(one)), main_figure(one.view)
+    tests, run = figure("tests", "What was tested", {"": claim_chart(one)}), main_figure(one.view)
     return Card(
         id=one.claim.id,
         statement=one.claim.statement,

@@ -108,16 +108,17 @@ async function loadLibraries() {
 }
 
 const OPTIONS = {
-  mode: "vega-lite", renderer: "svg", config: CONFIG, hover: true,
+  mode: "vega-lite", renderer: "svg", hover: true,
   actions: { export: true, source: false, compiled: false, editor: false },
 };
 
 async function draw(place) {
   const spec = JSON.parse(document.getElementById(place.dataset.spec).textContent);
   const room = place.clientWidth;
-  await vegaEmbed(place, fitted(spec, room), OPTIONS);
+  const options = { ...OPTIONS, config: { ...CONFIG, title: { ...CONFIG.title, limit: room - 40 } } };
+  await vegaEmbed(place, fitted(spec, room), options);
   const excess = place.querySelector("svg.marks").width.baseVal.value - room;
-  if (excess > 1) await vegaEmbed(place, fitted(spec, room - excess), OPTIONS); // labels beside the panels took room
+  if (excess > 1) await vegaEmbed(place, fitted(spec, room - excess), options); // labels beside the panels took room
   const svg = place.querySelector("svg.marks");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", place.dataset.alt);
@@ -136,6 +137,11 @@ async function drawAll() {
       place.textContent = "This chart cannot be drawn by this browser.";
     }
   }
+  each("[data-variants]", (choice) => choice.addEventListener("change", () => {
+    const place = document.getElementById(choice.dataset.variants);
+    place.dataset.spec = choice.value;
+    draw(place);
+  }));
   let width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth === width) return; // as on a phone, whose bars come and go
