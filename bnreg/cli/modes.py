@@ -4,7 +4,17 @@ from pathlib import Path
 
 import typer
 
-from bnreg.cli.common.options import DataRoot, DrawingFile, Json, OnlyArm, OnlyPoint, RunsRoot, TrainedRun, read_one_run
+from bnreg.cli.common.options import (
+    DataRoot,
+    DrawingFile,
+    Force,
+    Json,
+    OnlyArm,
+    OnlyPoint,
+    RunsRoot,
+    TrainedRun,
+    read_one_run,
+)
 from bnreg.cli.common.printing import print_json, print_parts
 
 PANEL = "Trained networks"
@@ -16,6 +26,7 @@ def modes(
     arm: OnlyArm = None,
     point: OnlyPoint = None,
     output: DrawingFile = Path("modes.svg"),
+    force: Force = False,
     json: Json = False,
     data_root: DataRoot = None,
     root: RunsRoot = Path("runs"),
@@ -32,7 +43,7 @@ def modes(
     from bnreg.trained.modes import study_modes
     from bnreg.wording import counted, point_label
 
-    check_chart_path(output)
+    check_chart_path(output, force=force)
     source = read_one_run(run, "give one to look at", root)
     trained = load_trained(source, arm, point)
     cells = {one.cell.settings.data.dataset: one.cell for one in trained}
@@ -44,7 +55,7 @@ def modes(
         typer.echo(f"{number} of {len(trained)}: {networks}", err=True)
         records.append(study_modes(one, datasets[one.cell.settings.data.dataset]).describe())
     view = view_of_run(source)
-    save_chart(modes_chart(records, f"{view.name}: {view.dataset_label}"), output)
+    save_chart(modes_chart(records, f"{view.name}: {view.dataset_label}"), output, force=force)
     if json:
         print_json({"run": view.id, "dataset": view.dataset, "chart": str(output), "arms": records})
         return

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.common.options import DrawingFile, Json
+from bnreg.cli.common.options import DrawingFile, Force, Json
 from bnreg.cli.common.printing import print_json, print_parts
 from bnreg.errors import UserError
 
@@ -27,6 +27,7 @@ def polynomial(
     num_train: Annotated[int, typer.Option(metavar="N", help="Number of samples to fit.")] = 20,
     noise: Annotated[float, typer.Option(metavar="SIGMA", help="Standard deviation of the noise.")] = 0.25,
     output: DrawingFile = Path("polynomial.svg"),
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Fit polynomials of degrees 1 to 12 to a few noisy samples: under- and overfitting, by train and test error."""
@@ -38,7 +39,7 @@ def polynomial(
     from bnreg.report.lecture.polynomial import polynomial_figure, polynomial_records, polynomial_table
 
     study = study_polynomials(seed, num_train, noise)
-    save_chart(polynomial_figure(study, seed, noise), output)
+    save_chart(polynomial_figure(study, seed, noise), output, force=force)
     if json:
         settings = {"chart": str(output), "seed": seed, "num_train": num_train, "noise": noise}
         print_json(settings | polynomial_records(study))

@@ -110,22 +110,26 @@ def new_folder(final: Path, *, what: str, option: str, parents: bool = True) -> 
         disk.discard(hidden)
 
 
-def write_file(final: Path, content: bytes, *, option: str) -> None:
+def write_file(final: Path, content: bytes, *, option: str, force: bool = False) -> None:
     """Write a file, durably: all of it or nothing.
 
     Args:
         final: The file; missing folders above it are created.
         content: Its bytes.
         option: The option that lets the user choose another path.
+        force: Whether a file that is there is replaced; see ``refuse_existing``.
 
     Raises:
         UserError: If it exists, or cannot be written there.
     """
-    refuse_existing(final, option)
+    refuse_existing(final, option, force=force)
     hidden = disk.hidden_beside(final)
     try:
         with _placing(final, "file", option):
             disk.make_folder(final.parent)
+            if force:
+                disk.replace(final, content)
+                return
             disk.write(hidden, content)
             try:
                 disk.place(hidden, final)
@@ -136,10 +140,17 @@ def write_file(final: Path, content: bytes, *, option: str) -> None:
         disk.discard(hidden)
 
 
-def refuse_existing(path: Path, option: str) -> None:
-    """Raise a UserError if anything exists at a path, even a broken link: nothing is overwritten."""
+def refuse_existing(path: Path, option: str, *, force: bool = False) -> None:
+    """Raise a UserError if anything exists at a path, even a broken link: nothing is overwritten.
+
+    With ``force``, a file is, unless it lies in a sealed folder such as a run, whose manifest it would belie.
+    """
+    is_file = path.is_file() and not path.is_symlink()
+    if force and is_file and not (path.parent / MANIFEST).exists():
+        return
     if path.is_symlink() or path.exists():
-        raise UserError(f"{path}: already exists and will not be overwritten; choose another path with {option}")
+        reason = "is part of a run" if force and is_file else "already exists"
+        raise UserError(f"{path}: {reason} and will not be overwritten; choose another path with {option}")
 
 
 class DamagedError(UserError):

@@ -114,6 +114,10 @@ DrawingFile = Annotated[
     typer.Option("--output", "-o", metavar="FILE", help="Chart file: .svg, .png or .html.", rich_help_panel=OUTPUT),
 ]
 
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace the file if there is one already.", rich_help_panel=OUTPUT)
+]
+
 
 class Command(TyperCommand):
     """A command that refuses an option given more often than it can hold: otherwise the last one would win silently."""

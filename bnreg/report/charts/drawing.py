@@ -21,6 +21,7 @@ from bnreg.runs.folder import refuse_existing, write_file
 from bnreg.search_path import environment_of_children
 from bnreg.wording import ended, printable, unknown
 
+OUTPUT = "--output"  # the option that names a chart's file in commands that have --force
 MAX_SECONDS = 120  # for drawing a chart; the largest take a few
 VEGA_LITE = "_".join(alt.SCHEMA_VERSION.split(".")[:2])  # its version
 _ready: dict[str, subprocess.Popen[bytes]] = {}  # by format, processes that wait for a chart
@@ -86,8 +87,13 @@ def draw_in_a_process(description: str, chart_format: str) -> bytes:
     raise RunError(f"the process that draws charts {ended(process.returncode)}{reason}")
 
 
-def check_chart_path(path: Path) -> None:
+def check_chart_path(path: Path, *, option: str = OUTPUT, force: bool = False) -> None:
     """Check that a chart can be written there, before computing anything for it.
+
+    Args:
+        path: The file.
+        option: The option that names it.
+        force: Whether a file that is there is replaced.
 
     Raises:
         UserError: If the extension is not a known format, the folder does not exist, or the file does.
@@ -96,19 +102,21 @@ def check_chart_path(path: Path) -> None:
         raise UserError(f"{path}: {unknown('chart format', path.suffix, [f'.{name}' for name in RENDERERS])}")
     if not path.parent.is_dir():
         raise UserError(f"{path}: folder {path.parent} does not exist; create it first")
-    refuse_existing(path, "--output")
+    may_replace = option == OUTPUT and not force
+    refuse_existing(path, f"{option}, or replace it with --force" if may_replace else option, force=force)
 
 
-def save_chart(chart: alt.TopLevelMixin, path: Path, *, option: str = "--output") -> None:
-    """Write a chart in the format that the path's extension names, into a new file.
+def save_chart(chart: alt.TopLevelMixin, path: Path, *, option: str = OUTPUT, force: bool = False) -> None:
+    """Write a chart in the format that the path's extension names.
 
     Args:
         chart: The chart.
-        path: The new file.
+        path: The file.
         option: The option that names it.
+        force: Whether a file that is there is replaced.
 
     Raises:
         UserError: As ``check_chart_path``, or if the file cannot be written there.
     """
-    check_chart_path(path)
-    write_file(path, render_chart(chart, path.suffix.lower().removeprefix(".")), option=option)
+    check_chart_path(path, option=option, force=force)
+    write_file(path, render_chart(chart, path.suffix.lower().removeprefix(".")), option=option, force=force)

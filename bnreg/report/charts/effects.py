@@ -72,14 +72,14 @@ def difference_axis(field: str, judged: Judged) -> alt.X:
     return alt.X(f"{field}:Q", title=title, axis={"format": "~r", "grid": True, "tickCount": 7})
 
 
-def background(judged: Judged, *, horizontal: bool = False) -> list[alt.Chart]:
+def background(judged: Judged, *, upwards: bool = False) -> list[alt.Chart]:
     """Zero as a line and, if a smallest effect was declared, the region of equivalence as a shade.
 
     Args:
         judged: One of the comparisons.
-        horizontal: Whether differences are read upwards instead of from left to right.
+        upwards: Whether differences are read upwards instead of from left to right.
     """
-    first, second = ("y", "y2") if horizontal else ("x", "x2")
+    first, second = ("y", "y2") if upwards else ("x", "x2")
     zero: alt.Chart = alt.Chart(alt.InlineData(values=[{first: 0}])).mark_rule(color=GREY, strokeWidth=1.5)
     layers = [zero.encode(**{first: f"{first}:Q"})]
     if effect := judged.evidence.smallest_effect:

@@ -50,10 +50,23 @@ CHARTS: dict[str, Chart] = {
     "curves": _chart("curves", "loss and accuracy over the epochs or steps"),
     "differences": _chart("differences", "paired differences from the baseline, a dot for each seed"),
     "forest": _chart("forest", "differences from the baseline at each point of a sweep"),
+    "looks": _chart("looks", "how the evidence grew with the seeds, of a run in rounds"),
     "heat": _chart("heat", "final results by two swept settings, with each arm's best"),
     "distributions": _chart("distributions", "what each layer reads over the steps"),
     "response": _chart("response", "final loss and accuracy against a swept number"),
 } | {name: Chart(one.help, one.lacking, one.draw) for name, one in QUANTITIES.items()}
+
+
+MAX_CURVES = 12  # points whose learning curves fit on a screen
+
+
+def default_chart(view: RunView) -> str:
+    """The chart that shows a run best: its curves, unless it is a sweep of too many points, or has no curves."""
+    is_read_at_once = len(view.points) <= MAX_CURVES and (
+        len(view.points) == 1 or view.metrics[view.clock].nunique() > 1
+    )
+    names = ("curves",) if is_read_at_once else ("response", "forest", "curves")
+    return next((name for name in names if CHARTS[name].lacking(view) is None), "curves")
 
 
 def charts_of(view: RunView) -> list[str]:
