@@ -2,8 +2,8 @@
 
 import altair as alt
 
-from bnreg.analysis.distributions import DIAGNOSTIC, PERCENTILES, distributions_of
-from bnreg.analysis.over_steps import unseen
+from bnreg.analysis.charts.distributions import DIAGNOSTIC, PERCENTILES, distributions_of
+from bnreg.analysis.charts.over_steps import unseen
 from bnreg.analysis.run_view import RunView
 from bnreg.report.charts.layers import Row, layer_rows, left_out
 from bnreg.report.charts.style import headed, reading_notes

@@ -3,8 +3,8 @@
 import altair as alt
 import pandas as pd
 
+from bnreg.analysis.charts.grids import Grids, free_keys, grids_of
 from bnreg.analysis.comparison import declared_metric
-from bnreg.analysis.grids import Grids, free_keys, grids_of
 from bnreg.analysis.groups import distinct
 from bnreg.analysis.run_view import RunView
 from bnreg.metrics import label_of, metric_of

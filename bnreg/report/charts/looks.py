@@ -5,9 +5,9 @@ from typing import Any
 
 import altair as alt
 
+from bnreg.analysis.charts.looks import LEVEL, evidence_by_seeds, fewest_seeds
 from bnreg.analysis.comparison import block_of
 from bnreg.analysis.judged import Judged
-from bnreg.analysis.looks import LEVEL, evidence_by_seeds, fewest_seeds
 from bnreg.analysis.run_view import RunView
 from bnreg.metrics import label_of
 from bnreg.report.charts.effects import Row, background, declared, equivalence_note, lacking_comparisons, rows_of

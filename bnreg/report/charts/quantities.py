@@ -31,13 +31,13 @@ class Quantities:
 
     def lacking(self, view: RunView) -> str | None:
         """What the run lacks for this chart: the diagnostic."""
-        from bnreg.analysis.over_steps import unseen
+        from bnreg.analysis.charts.over_steps import unseen
 
         return unseen(view, self.diagnostic, [*self.titles])
 
     def draw(self, view: RunView) -> alt.VConcatChart:
         """A row of panels for each quantity, and for each point of a sweep; at most three rows."""
-        from bnreg.analysis.over_steps import over_steps
+        from bnreg.analysis.charts.over_steps import over_steps
         from bnreg.report.charts.layers import Row, layer_rows, left_out
         from bnreg.report.charts.style import headed, reading_notes
         from bnreg.wording import brief_label

@@ -5,8 +5,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from bnreg.analysis.curves import SPREAD
-from bnreg.analysis.responses import response_key, responses
+from bnreg.analysis.charts.curves import SPREAD
+from bnreg.analysis.charts.responses import response_key, responses
 from bnreg.analysis.run_view import RunView
 from bnreg.metrics import METRICS
 from bnreg.report.charts.style import (

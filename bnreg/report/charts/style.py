@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import altair as alt
 
-from bnreg.analysis.best import choosing_metric
+from bnreg.analysis.charts.best import choosing_metric
 from bnreg.analysis.comparison import block_of, declared_metric
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point

@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from bnreg.analysis.best import best_of, choosing_metric
+from bnreg.analysis.charts.best import best_of, choosing_metric
+from bnreg.analysis.charts.curves import SPREAD
 from bnreg.analysis.comparison import declared_metric
-from bnreg.analysis.curves import SPREAD
 from bnreg.analysis.groups import distinct_values
 from bnreg.analysis.replicas import metric_names, replicas_of
 from bnreg.analysis.run_view import RunView

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from bnreg.analysis.best import best_of, final_means
+from bnreg.analysis.charts.best import best_of, final_means
 from bnreg.analysis.comparison import declared_metric
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
