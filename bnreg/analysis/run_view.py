@@ -46,7 +46,7 @@ class RunView:
             the one where a replica diverged.
         load_correct: Returns for each point which test examples are classified correctly, shape (arms, seeds,
             examples).
-        chosen_clock: What its evaluations are counted by, if not by its own clock; see ``analysis.clocks``.
+        chosen_clock: What its evaluations are counted by, if not by its own clock; see ``analysis.charts.clocks``.
     """
 
     info: RunInfo

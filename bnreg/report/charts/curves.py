@@ -8,8 +8,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from bnreg.analysis.charts.curves import SPREAD, learning_curves, seed_curves
 from bnreg.analysis.charts.clocks import EPOCH
+from bnreg.analysis.charts.curves import SPREAD, learning_curves, seed_curves
 from bnreg.analysis.run_view import RunView
 from bnreg.config.key_paths import Point
 from bnreg.metrics import METRICS

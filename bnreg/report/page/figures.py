@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
-from bnreg.analysis.clocks import by_clock, clocks
+from bnreg.analysis.charts.clocks import by_clock, clocks
 from bnreg.analysis.run_view import RunView
 from bnreg.report.charts.table import CHARTS, charts_of
 
