@@ -66,7 +66,12 @@ def describe_beginning(
         looks=extends.looks_so_far if extends else (),
         extends=extends.id if extends else None,
     )
-    return Beginning(info, str(data_root(data_folder, None).absolute()) if data_folder else None, plan.cut_for)
+    return Beginning(
+        info,
+        data_folder=str(data_root(data_folder, None).absolute()) if data_folder else None,
+        cut_for=plan.cut_for,
+        num_steps=tuple(plan.budget(shard).num_steps for shard in plan.shards),
+    )
 
 
 def begin_again(

@@ -21,8 +21,13 @@ UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errn
 limits: set[str] = set()  # promises that the file systems used so far could not keep
 
 
-def write(path: Path, content: bytes) -> None:
-    """Create a file with this content, durably.
+def write(path: Path, content: bytes, *, durably: bool = True) -> None:
+    """Create a file with this content.
+
+    Args:
+        path: The file.
+        content: Its content.
+        durably: Whether it must survive a power loss.
 
     Raises:
         OSError: If it exists, or cannot be written completely.
@@ -32,7 +37,8 @@ def write(path: Path, content: bytes) -> None:
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        _flush(descriptor)
+        if durably:
+            _flush(descriptor)
     finally:
         os.close(descriptor)
 
@@ -123,11 +129,11 @@ def place(hidden: Path, final: Path) -> None:
     sync_folder(final.parent)
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Replace a file's content: a reader sees either the old or the new content, complete."""
+def replace(path: Path, content: bytes, *, durably: bool = True) -> None:
+    """Replace a file's content: a reader sees either the old or the new content, complete; see ``write``."""
     hidden = hidden_beside(path)
     try:
-        write(hidden, content)
+        write(hidden, content, durably=durably)
         os.replace(hidden, path)
     finally:
         discard(hidden)

@@ -161,11 +161,13 @@ class Beginning:
         info: The contents of its later ``run.json``, as far as they are known.
         data_folder: The data root that the user chose, if any.
         cut_for: The number of parallel processes that the shards were cut for.
+        num_steps: Optimiser steps of each shard, if nothing stops early; empty in an older run.
     """
 
     info: RunInfo
     data_folder: str | None
     cut_for: int
+    num_steps: tuple[int, ...] = ()
 
     @classmethod
     def parse(cls, content: bytes) -> "Beginning":
@@ -182,16 +184,19 @@ class Beginning:
             and isinstance(resume, dict)
             and is_count(resume.get("cut_for"))
             and or_none(is_text)(resume.get("data_folder"))
+            and list_of(is_count)(resume.get("num_steps", []))
+            and len(resume.get("num_steps", [])) in (0, len(info.shards))
         ):
             raise ValueError("it lacks what is needed to resume")
-        return cls(info, resume.get("data_folder"), resume["cut_for"])
+        return cls(info, resume.get("data_folder"), resume["cut_for"], tuple(resume.get("num_steps", [])))
 
     def to_json(self) -> dict[str, Any]:
         """Its contents as plain data."""
         info = self.info.to_json()
         for later in ("attempts", "pairing", "seconds"):
             del info[later]
-        return info | {"resume": {"data_folder": self.data_folder, "cut_for": self.cut_for}}
+        resume = {"data_folder": self.data_folder, "cut_for": self.cut_for, "num_steps": list(self.num_steps)}
+        return info | {"resume": resume}
 
 
 def is_text(value: Any) -> bool:
@@ -217,7 +222,8 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and NAME.fullmatch(value) is not None
 
 
-def _is_seed(value: Any) -> bool:
+def is_seed(value: Any) -> bool:
+    """Whether a value may be a seed."""
     return is_whole(value, 0, SEED_LIMIT)
 
 
@@ -272,7 +278,7 @@ def _is_start(value: Any) -> bool:
 
 
 def _is_shard(value: Any) -> bool:
-    return _is_mapping(value) and _set_of(_is_seed, least=1)(value.get("seeds")) and is_count(value.get("replicas"))
+    return _is_mapping(value) and _set_of(is_seed, least=1)(value.get("seeds")) and is_count(value.get("replicas"))
 
 
 def _is_config(value: Any) -> bool:
@@ -296,7 +302,7 @@ _REQUIRED: dict[str, Check] = {
     "id": is_text,
     "arms": _set_of(_is_name, least=1),
     "baseline": or_none(_is_name),
-    "seeds": _set_of(_is_seed, least=1),
+    "seeds": _set_of(is_seed, least=1),
     "point_keys": _set_of(is_text),
     "points": list_of(_is_mapping, least=1),
     "data": _is_data,

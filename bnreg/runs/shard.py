@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,11 @@ from bnreg.errors import RunError, UserError
 from bnreg.names import ReplicaId
 from bnreg.runs import disk, locks
 from bnreg.runs.folder import DamagedError, new_folder, read_manifest, verified
+from bnreg.runs.info import RunInfo
+from bnreg.runs.notes import are_known, is_end, is_evaluation, leave_note, read_note, replica_of
+from bnreg.runs.origin import Origin
 from bnreg.runs.strict_json import parse_json
-from bnreg.training.messages import EngineState, Proof, ShardResult, Weights
+from bnreg.training.messages import EngineState, Proof, Row, ShardNote, ShardResult, Weights
 
 NUM_KEPT = 2  # snapshots: if the newest is damaged, the previous one is still intact
 MAX_BYTES = 8 << 30  # a GPU's shard is twice as large as the largest file of a run
@@ -30,34 +32,6 @@ LOCK_SECONDS = 60.0  # a process that has lost its run notices within a step or 
 
 _ROWS, _ARRAYS = "rows.json", "arrays.safetensors"
 _SNAPSHOT = re.compile(r"shard-(?P<index>\d+)-step-(?P<steps>\d+)")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What everything that is kept of a shard belongs to.
-
-    Attributes:
-        run: The run's id.
-        plan: SHA-256 of its plan.
-        shard: The shard's index.
-        seeds: The shard's seeds.
-        cells: The point's index and the arm of each of its cells.
-    """
-
-    run: str
-    plan: str
-    shard: int
-    seeds: tuple[int, ...]
-    cells: tuple[tuple[int, str], ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Convert to plain data."""
-        return {**vars(self), "seeds": list(self.seeds), "cells": [[index, arm] for index, arm in self.cells]}
-
-    @property
-    def replicas(self) -> list[ReplicaId]:
-        """The shard's replicas, by cell and then by seed."""
-        return [ReplicaId(index, arm, seed) for (index, arm), seed in product(self.cells, self.seeds)]
 
 
 def shard_folder(run: Path, index: int) -> Path:
@@ -177,6 +151,15 @@ class ShardPlace:
         for snapshot in self._snapshots()[NUM_KEPT:]:
             disk.discard(snapshot)
 
+    def note(self, note: ShardNote) -> None:
+        """Leave a note on how far the shard is; it may be lost."""
+        leave_note(self.run, self.origin, note)
+
+    def noted(self) -> ShardNote | None:
+        """The last note on the shard; None if there is none that can be read."""
+        found = read_note(self.run, self.index, self.origin.run, self.origin.plan)
+        return found.note if found and found.origin == self.origin else None
+
     def states(self, log: Callable[[str], None]) -> Iterator[EngineState]:
         """The intact states of this shard, newest first. The others, and one that is asked to be followed, are removed.
 
@@ -219,6 +202,30 @@ class ShardPlace:
             return content, numpy.load(files[_ARRAYS])
         except (FileNotFoundError, SafetensorError, ValueError, LookupError, TypeError) as error:
             raise DamagedError(f"{folder}: damaged: {error}") from None
+
+
+def kept_tables(run: Path, index: int, info: RunInfo, plan: str) -> dict[str, list[Row]] | None:
+    """The tables among a shard's results; None if there are none that are intact and belong here.
+
+    Args:
+        run: The folder of the unfinished run.
+        index: The shard's index.
+        info: The run's record.
+        plan: SHA-256 of its plan.
+    """
+    folder = shard_folder(run, index)
+    try:
+        found = parse_json(verified(folder, read_manifest(folder), (_ROWS,), max_bytes=MAX_BYTES)[_ROWS])
+        origin = Origin.from_json(found["origin"])
+        tables: dict[str, list[Row]] = found["content"]["tables"]
+        rows = [*tables["metrics"], *tables["summary"]]
+        is_here = (origin.run, origin.plan, origin.shard) == (info.id, plan, index)
+        is_known = are_known(origin, info) and {*map(replica_of, rows)} <= {*origin.replicas}
+        if is_here and is_known and all(map(is_evaluation, tables["metrics"])) and all(map(is_end, tables["summary"])):
+            return tables
+    except (DamagedError, OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return None
 
 
 def _steps_of(snapshot: Path) -> int:

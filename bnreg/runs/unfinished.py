@@ -22,7 +22,9 @@ from bnreg.runs import disk, locks
 from bnreg.runs.folder import MANIFEST, DamagedError, new_folder, read_manifest, verified
 from bnreg.runs.info import Beginning, is_number, is_text, is_whole
 from bnreg.runs.names import CONFIG, MAX_SHOWN, UNFINISHED, hidden_run, new_name, unfinished_run
-from bnreg.runs.shard import Origin, ShardPlace, shard_folder
+from bnreg.runs.origin import Origin
+from bnreg.runs.progress import Progress, progress_of
+from bnreg.runs.shard import ShardPlace
 from bnreg.runs.strict_json import parse_json
 from bnreg.wording import natural_order, printable
 
@@ -81,6 +83,28 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """The state of an unfinished run.
+
+    Attributes:
+        state: The state, as far as the run's files and locks prove it.
+        progress: Its progress.
+        why: Why its last process ended, if that is known.
+    """
+
+    state: UnfinishedState
+    progress: Progress
+    why: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why it is not complete, in words."""
+        if self.state == "created":
+            return "nothing has been trained yet"
+        return "; ".join(filter(None, (str(self.progress), self.why)))
+
+
+@dataclass(frozen=True)
 class UnfinishedRun:
     """A run that is not complete yet.
 
@@ -136,8 +160,24 @@ class UnfinishedRun:
         Raises:
             DamagedError: As ``beginning``.
         """
-        plan = hashlib.sha256(self._read(PLAN)).hexdigest()
-        return ShardPlace(self.folder, index, Origin(self.final.name, plan, index, tuple(seeds), tuple(cells)))
+        origin = Origin(self.final.name, self.plan_hash(), index, tuple(seeds), tuple(cells))
+        return ShardPlace(self.folder, index, origin)
+
+    def plan_hash(self) -> str:
+        """SHA-256 of its plan, which everything that is kept of its shards names.
+
+        Raises:
+            DamagedError: As ``beginning``.
+        """
+        return hashlib.sha256(self._read(PLAN)).hexdigest()
+
+    def progress(self) -> Progress:
+        """Its progress.
+
+        Raises:
+            DamagedError: As ``beginning``.
+        """
+        return progress_of(self.folder, self.beginning(), self.plan_hash())
 
     def attempt(self) -> Attempt | None:
         """The last attempt to train it; None if there was none, or its record cannot be read."""
@@ -172,28 +212,33 @@ class UnfinishedRun:
         # After a power failure the last beat may be there without the lock, but not the process.
         return _is_alive(attempt.process) or (is_fresh and lock == "unknown")
 
-    def state(self) -> tuple[UnfinishedState, str]:
-        """The run's state, as far as its files and locks prove it, and its progress or the reason why it ended.
+    def standing(self) -> Standing:
+        """Its state, as far as its files and locks prove it, with its progress.
 
         Raises:
             DamagedError: If its plan is damaged.
         """
-        num_shards = len(self.beginning().info.shards)
-        while shard_folder(self.folder, num_shards).is_dir():  # of a later round
-            num_shards += 1
-        num_done = sum(shard_folder(self.folder, index).is_dir() for index in range(num_shards))
-        progress = f"{num_done} of {num_shards} shards trained"
+        progress = self.progress()
         attempt = self.attempt()
         if self.is_running():
-            return "running", progress
+            return Standing("running", progress)
         if attempt is None and os.path.lexists(self.folder / ATTEMPT):
-            return "abandoned", f"{progress}; the record of its last process, {ATTEMPT}, cannot be read"
+            return Standing("abandoned", progress, f"the record of its last process, {ATTEMPT}, cannot be read")
         if attempt is None:
-            return "created", "nothing has been trained yet"
+            return Standing("created", progress)
         if attempt.ended:
             state, _, why = attempt.ended.partition(": ")
-            return ("failed" if state == "failed" else "interrupted"), f"{progress}; {why}" if why else progress
-        return "abandoned", f"{progress}; its process died without recording why"
+            return Standing("failed" if state == "failed" else "interrupted", progress, why)
+        return Standing("abandoned", progress, "its process died without recording why")
+
+    def state(self) -> tuple[UnfinishedState, str]:
+        """Its state, and its progress and the reason why it ended, in words.
+
+        Raises:
+            DamagedError: If its plan is damaged.
+        """
+        standing = self.standing()
+        return standing.state, standing.reason
 
     @contextmanager
     def training(self) -> Iterator["Hold"]:

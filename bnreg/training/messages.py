@@ -120,6 +120,27 @@ class EngineState(NamedTuple):
     facts: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class ShardNote:
+    """How far a shard in training is. It is neither a result nor a state: no training reads it but to add to it.
+
+    Attributes:
+        steps: Optimiser steps done, counted from the shard's start.
+        num_steps: Optimiser steps in all, if nothing stops early.
+        steps_per_epoch: Batches in an epoch.
+        since: Steps that were done when its last training began.
+        seconds: Time that its last training has taken so far.
+        rows: The rows of its evaluations so far, as in ``EvaluationDone``.
+    """
+
+    steps: int
+    num_steps: int
+    steps_per_epoch: int
+    since: int
+    seconds: float
+    rows: list[Row]
+
+
 class Store(Protocol):
     """The place where a shard's state and results are kept."""
 
@@ -137,3 +158,9 @@ class Store(Protocol):
 
     def commit(self, result: ShardResult) -> None:
         """Keep the results; the shard is then done."""
+
+    def note(self, note: ShardNote) -> None:
+        """Leave a note, in place of an earlier one, for those who watch; it may be lost."""
+
+    def noted(self) -> ShardNote | None:
+        """The last note; None if there is none that can be read."""

@@ -8,6 +8,7 @@ from bnreg.data import Dataset
 from bnreg.errors import RunError
 from bnreg.training.engines import ENGINES, Engine
 from bnreg.training.messages import Progressed, ShardDone, Store
+from bnreg.training.noting import Noting
 from bnreg.training.shards import Shard
 
 Job = tuple[Shard, Store]
@@ -45,17 +46,22 @@ def train_and_keep(
             yield ShardDone(shard.index)
             return
         trainer = _newest(shard, store, dataset, engine=engine, device=device, log=log)
+        noting = Noting(store, shard, len(dataset.train_labels), trainer.num_steps)
         try:
             last_saved = time.monotonic()
             for message in trainer.train():
+                noting.take(message)
                 yield message
                 stopping.raise_if_stopped()
                 if time.monotonic() - last_saved > snapshot_seconds:
                     _save(trainer, store, log)
+                    noting.leave()
                     last_saved = time.monotonic()
             result = trainer.result()
+            noting.leave()
         except (stopping.StoppedError, GeneratorExit):
             _save(trainer, store, log)
+            noting.leave()
             raise
         store.commit(result)
     yield ShardDone(shard.index)

@@ -75,14 +75,16 @@ def test_training_the_experiment_again_reports_the_stopped_run(bnreg, stopped):
     Path("small.yaml").write_text(EXPERIMENT)
     done = bnreg("train", "small.yaml", "device=cpu", "--no-progress")
     assert done.code == 0
-    note = f"note: {stopped.final.name} is interrupted (0 of 2 shards trained); "
+    note = f"note: {stopped.final.name} is interrupted (0 % of 120 steps, 0 of 6 networks done); "
     assert [line for line in done.err.splitlines() if line.startswith(note)]
 
 
 def test_compare_leaves_an_interrupted_run_out_and_says_so(bnreg, stopped):
     done = bnreg("compare", stopped.folder, make_run("runs", made_name()))
     assert done.code == 0
-    assert f"left out: {stopped.folder}: interrupted: 0 of 2 shards trained" in done.out.replace("\n", " ")
+    assert f"left out: {stopped.folder}: interrupted: 0 % of 120 steps, 0 of 6 networks done" in done.out.replace(
+        "\n", " "
+    )
     alone = bnreg("compare", stopped.folder)
     assert (alone.code, alone.err.count("\n")) == (2, 1)
 

@@ -424,8 +424,8 @@ def make_every_state(root):
     return names
 
 
-def make_unfinished(root, name, num_shards=2):
-    """A run that was started but never trained."""
+def make_unfinished(root, name, num_shards=2, num_steps=()):
+    """A run that was started but never trained; ``num_steps`` are those of each shard, as far as its plan has them."""
     info = made_run(
         [],
         arms=("bn", "plain"),
@@ -439,7 +439,7 @@ def make_unfinished(root, name, num_shards=2):
     ).info
     run = UnfinishedRun(Path(root) / f"{name}{UNFINISHED}")
     with new_folder(run.folder, what="run", option="--runs") as draft:
-        draft.write_json(PLAN, Beginning(info, data_folder=None, cut_for=2).to_json())
+        draft.write_json(PLAN, Beginning(info, None, cut_for=2, num_steps=tuple(num_steps)).to_json())
         draft.write("config.yaml", b"{}")
     return run
 

@@ -22,7 +22,7 @@ HIDDEN = "    hidden = disk.hidden_beside(final)\n    with _placing(final, what,
 MUTATIONS = (
     (
         "runs/disk.py",
-        "            rest = rest[os.write(descriptor, rest) :]\n        _flush(descriptor)\n",
+        "            rest = rest[os.write(descriptor, rest) :]\n        if durably:\n            _flush(descriptor)\n",
         "            rest = rest[os.write(descriptor, rest) :]\n",
         2,
     ),
