@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ def listing_records(selected: Sequence[ListedRun]) -> list[dict[str, Any]]:
             "num_seeds": one.num_seeds,
             "num_diverged": one.num_diverged,
             "test_accuracy": {arm: list(means) for arm, means in one.accuracy.items()},
+            "progress": asdict(one.progress) if one.progress else None,
         }
         for one in selected
     ]

@@ -13,7 +13,9 @@ from bnreg.analysis.pairing import PairingProof
 from bnreg.report.comparison.findings import finding_text
 from bnreg.report.comparison.numbers import seeds_text
 from bnreg.report.listing import minutes, size
+from bnreg.report.speed import speed
 from bnreg.report.tuning import tuning_text
+from bnreg.runs.progress import Progress
 from bnreg.wording import as_written, counted, point_label
 
 SHORT_HASH = 8
@@ -37,7 +39,7 @@ def run_page(record: Mapping[str, Any]) -> Group:
     """The same facts as a page of 80 columns.
 
     Args:
-        record: The return value of ``run_record``.
+        record: The return value of ``run_record``, or of ``about_unfinished``.
     """
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -54,9 +56,12 @@ def facts(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     Args:
         record: The return value of ``run_record``.
     """
+    is_unfinished = "progress" in record
     if "state" in record:
-        yield "state", [_state(record)]
-    yield "started", [_when(record)]
+        yield "state", [f"{record['state']}: {record['reason']}" if is_unfinished else _state(record)]
+    if is_unfinished and (known := speed(Progress(**record["progress"]))):
+        yield "speed", [", ".join(known)]
+    yield "started", [_when(record) + (" so far" if is_unfinished else "")]
     yield "command", [" ".join(record["command"])]
     workers = f", {counted(record['num_workers'], 'worker')}" if record["num_workers"] else ""
     yield "device", [f"{record['device']}{workers}, {record['engine']} engine"]
@@ -73,6 +78,8 @@ def facts(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
         yield "sweep", [counted(record["num_points"], "point"), *swept]
     if record["tuned"]:
         yield "tuned", [tuning_text(record["tuned"])]
+    if is_unfinished:
+        return
     yield "pairing", record["pairing"]
     yield "diverged", [_replica(one) for one in record["diverged"]] or ["none"]
     yield "audit", record["audit"] or ["nothing found"]
@@ -114,11 +121,11 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 def _arm(arm: Mapping[str, Any], baseline: str | None) -> str:
     changes = ", ".join(f"{key}={as_written(value)}" for key, value in arm["changes"].items())
-    numbers = " to ".join(
-        f"{number:,}" for number in dict.fromkeys([arm["num_parameters"][0], arm["num_parameters"][-1]])
-    )
+    ends = dict.fromkeys([*arm["num_parameters"][:1], *arm["num_parameters"][-1:]])
+    numbers = " to ".join(f"{number:,}" for number in ends)
     role = " (baseline)" if arm["name"] == baseline else ""
-    return f"{arm['name']}{role}: {changes or 'no changes'}; {numbers} parameters"
+    size_of = f"; {numbers} parameters" if arm["num_parameters"] else ""
+    return f"{arm['name']}{role}: {changes or 'no changes'}{size_of}"
 
 
 def _replica(one: Mapping[str, Any]) -> str:

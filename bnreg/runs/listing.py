@@ -12,6 +12,7 @@ from typing import get_args
 from bnreg.errors import UserError
 from bnreg.runs.folder import DamagedError
 from bnreg.runs.names import UNFINISHED, hidden_run, is_run, started_of, unfinished_run
+from bnreg.runs.progress import Progress
 from bnreg.runs.read import Run, RunState, UnreadableRunError, read_run
 from bnreg.runs.unfinished import UnfinishedRun
 from bnreg.wording import natural_order, unknown
@@ -35,6 +36,7 @@ class ListedRun:
         num_seeds: Number of seeds.
         num_diverged: Number of replicas that diverged.
         accuracy: Each arm's mean final test accuracy over the seeds, at each point of the sweep.
+        progress: The progress of an unfinished run.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class ListedRun:
     num_seeds: int = 0
     num_diverged: int = 0
     accuracy: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    progress: Progress | None = None
 
     @property
     def name(self) -> str:
@@ -125,7 +128,9 @@ def _is_part(name: str, names: Collection[str]) -> bool:
 def _listed(path: Path) -> ListedRun:
     try:
         if unfinished_run(path.name):
-            return ListedRun(path, *UnfinishedRun(path).state(), started_of(path.name))
+            standing = UnfinishedRun(path).standing()
+            started = started_of(path.name)
+            return ListedRun(path, standing.state, standing.reason, started, progress=standing.progress)
         return _complete(read_run(path))
     except DamagedError as error:
         reason = "; ".join(_reason(path, line) for line in error.lines)

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.made_runs import flip, made_name, make_every_state, make_run
+from support.made_runs import flip, made_name, make_every_state, make_run, make_unfinished
+from support.made_training import NUM_STEPS, finish
 from support.pages import ALL_COMMANDS
 
 
@@ -45,6 +46,16 @@ def test_runs_are_filtered_and_sorted(bnreg):
 def test_another_folder_of_runs(bnreg):
     make_run("elsewhere", made_name())
     assert bnreg("runs", "--runs", "elsewhere").out.splitlines()[0] == made_name()
+
+
+def test_an_unfinished_run_says_how_far_it_is(bnreg):
+    finish(make_unfinished("runs", made_name(), num_steps=(NUM_STEPS, 3 * NUM_STEPS)), 0)
+    make_run("runs", made_name("rise"))
+    (record, complete) = json.loads(bnreg("runs", "--json", "--sort", "name").out)
+    assert complete["progress"] is None
+    progress = record["progress"]
+    assert (progress["steps"], progress["of"], progress["networks_done"], progress["networks"]) == (12, 48, 2, 4)
+    assert (progress["epochs_per_second"], progress["seconds_left"]) == (None, None)
 
 
 def test_an_empty_folder_says_what_to_do(bnreg):

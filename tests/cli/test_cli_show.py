@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from support.made_runs import flip, made_name, make_every_state, make_run
+from support.made_runs import flip, made_name, make_every_state, make_run, make_unfinished
+from support.made_training import NUM_STEPS, finish, note
 
 
 @pytest.mark.parametrize("argument", ["runs/" + made_name(), made_name(), "lift", "li"])
@@ -54,8 +55,6 @@ def test_a_damaged_run_is_not_shown(bnreg):
         "damaged": f"runs/{names['damaged']}/metrics.csv: damaged run: the file does not match its checksum in "
         "manifest.json",
         "newer": f"runs/{names['newer']}: written by bnreg 9.9.0 (folder schema 2, here 1); upgrade",
-        "created": f"runs/{names['created']}: created: nothing has been trained yet; resume with "
-        f"`bnreg train --resume {names['created'].removesuffix('.unfinished')}`",
     }
     for state, line in lines.items():
         done = bnreg("show", names[state])
@@ -74,3 +73,31 @@ def test_no_such_run_is_one_line(bnreg):
     Path("runs").mkdir()
     done = bnreg("show", "nothing")
     assert (done.code, done.err) == (2, "nothing: no such run; `bnreg runs` lists the runs\n")
+
+
+def test_a_run_that_is_not_complete_shows_how_far_it_is_and_how_it_was_made(bnreg):
+    run = make_unfinished("runs", made_name(), num_steps=(NUM_STEPS, NUM_STEPS))
+    attempt = {"number": 1, "machine": "m", "process": 1, "beat": 1.0, "seconds": 61.5, "ended": "interrupted"}
+    (run.folder / "attempt.json").write_text(json.dumps(attempt))
+    finish(run, 0)
+    note(run, 1, epoch=1, seconds=2.0)
+    done = bnreg("show", "lift")
+    assert (done.code, done.err) == (0, "")
+    lines = [line.rstrip() for line in done.out.splitlines()]
+    assert lines[0] == made_name()
+    assert "state     interrupted: 75 % of 24 steps, 2 of 4 networks done" in lines
+    assert "speed     1 networks × epochs per second, 0:02 left" in lines
+    assert "arms      bn: model.norm=batch" in lines
+    assert any(line.startswith("started   ") and line.endswith("took 61.5 s so far") for line in lines)
+    assert not any(line.startswith(("pairing", "audit", "files")) for line in lines)
+    record = json.loads(bnreg("show", "lift", "--json").out)
+    assert (record["state"], record["path"]) == ("interrupted", str(run.folder))
+    assert (record["progress"]["steps"], record["progress"]["of"]) == (18, 24)
+    assert record["arms"][0] == {"name": "bn", "changes": {"model.norm": "batch"}, "num_parameters": []}
+
+
+def test_a_run_whose_plan_is_damaged_is_not_shown(bnreg):
+    flip(make_unfinished("runs", made_name()).folder / "plan.json")
+    done = bnreg("show", "lift")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "plan.json: " in done.err

@@ -96,6 +96,7 @@ def test_records_hold_fractions_and_universal_time():
         "baseline": "plain",
         "num_seeds": 10,
         "num_diverged": 0,
+        "progress": None,
         "test_accuracy": {"bn": [0.9694], "plain": [0.9557]},
     }
     assert (damaged["state"], damaged["reason"], damaged["started"], damaged["test_accuracy"]) == (
