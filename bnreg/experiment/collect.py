@@ -88,7 +88,7 @@ def collect(plan: Plan, run: UnfinishedRun, draft: Draft | None = None) -> Resul
     results = Results(info)
     pairing: list[Proof] = []
     if base := base_of(run):
-        _add_base(results, base)
+        add_base(results, base)
         pairing += base.info.pairing
         for proof in base.info.pairing:
             if draft and (content := copied_weights(base, proof.replica, info)):
@@ -111,7 +111,7 @@ def collect(plan: Plan, run: UnfinishedRun, draft: Draft | None = None) -> Resul
     return replace(results, info=replace(info, pairing=tuple(pairing)), tables=tables)
 
 
-def _add_base(results: Results, base: Run) -> None:
+def add_base(results: Results, base: Run) -> None:
     """Add the tables and answers of the run that is extended, as its shards once gave them."""
     info = base.info
     points = [{key: point_cell(value) for key, value in point.items()} for point in info.points]

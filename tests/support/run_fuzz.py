@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 from hypothesis import strategies as st
-from support.made_runs import make_run, make_unfinished, reseal
+from support.made_runs import make_run, make_unfinished, reseal, shard_of
+from support.made_training import made_note
 
 from bnreg.runs.names import UNFINISHED
 
@@ -28,14 +29,15 @@ LIFT = "lift-20261101T120000Z-000000"
 RISE = "rise-20261102T120000Z-000001.unfinished"
 RECORDS = (
     *(f"{LIFT}/run.json", f"{LIFT}/manifest.json"),
-    *(f"{RISE}/plan.json", f"{RISE}/attempt.json", f"{RISE}/manifest.json"),
+    *(f"{RISE}/plan.json", f"{RISE}/attempt.json", f"{RISE}/manifest.json", f"{RISE}/shard-0000-note.json"),
 )
 
 
 def make_victims(root: Path) -> None:
     """A complete run with a sweep and an unfinished one with the record of an attempt."""
     make_run(root, LIFT, num_seeds=6, points=POINTS, accuracies={"bn": 0.9, "plain": 0.8})
-    run = make_unfinished(root, RISE.removesuffix(UNFINISHED))
+    run = make_unfinished(root, RISE.removesuffix(UNFINISHED), num_steps=(6, 6))
+    shard_of(run, 0).note(made_note(run, 0, epoch=1))
     attempt = {"number": 1, "machine": "m", "process": 1, "beat": 1.0, "seconds": 1.0, "ended": "failed: why"}
     (run.folder / "attempt.json").write_text(json.dumps(attempt))
     (run.folder / "run.lock").touch()
@@ -85,7 +87,7 @@ def is_survived(victims: Path, record: str, change: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "runs"
         shutil.copytree(victims, root)
-        if name in ("manifest.json", "attempt.json"):
+        if name in ("manifest.json", "attempt.json", "shard-0000-note.json"):
             (root / record).write_bytes(change)
         else:
             reseal(root / changed, name, change)
@@ -105,6 +107,8 @@ COMMANDS = (
     ("plot", f"@{LIFT}", "-o", "@lift.vl.json"),
     ("extend", f"@{LIFT}", "seeds=9", "--dry-run"),
     ("compare", f"@{RISE}"),
+    ("show", f"@{RISE}"),
+    ("watch", f"@{RISE}", "--once"),
     ("train", "--resume", f"@{RISE}", "--dry-run"),
 )
 
