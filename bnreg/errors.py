@@ -8,6 +8,10 @@ class UserError(Exception):
         super().__init__("\n".join(lines))
         self.lines = lines
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the mistakes, and not where in bnreg they were found."""
+        return [f"{type(self).__name__}: {line}" for line in self.lines]
+
 
 class RunError(Exception):
     """A run could not be completed; the command prints the error and exits with 1.

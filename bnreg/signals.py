@@ -1,10 +1,11 @@
-"""Signal handling of a command: the first signal stops it cleanly, the second at once."""
+"""Signal handling while something trains: the first signal stops it cleanly, the second stops a command at once."""
 
 import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -13,6 +14,8 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
 SIGNALS: list[int] = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 _REASONS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the terminal was closed"}
+
+Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
 _received: list[int] = []
 _held: list[bool] = []
@@ -38,11 +41,51 @@ class Stopped(BaseException):
 
 @contextmanager
 def handled() -> Iterator[None]:
-    """Within this block, a signal to stop raises an exception."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    for number, handler in before.items():
-        if handler != signal.SIG_IGN:  # nohup and background jobs want a signal to be ignored
-            signal.signal(number, _stop)
+    """Within this block, the first signal to stop a command raises an exception, and the second ends the process."""
+    with _handling(_stop_at_once):
+        yield
+
+
+@contextmanager
+def passed_on() -> Iterator[None]:
+    """Within this block, a signal to stop raises an exception; the program around it gets the signal at the end.
+
+    It does nothing outside the main thread, which alone gets signals.
+
+    Raises:
+        KeyboardInterrupt: For an interrupt, unless the program handles it otherwise.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    try:
+        with _handling(signal.SIG_IGN):  # to stop takes a moment, and the user's program goes on afterwards
+            yield
+    except Stopped as stopped:
+        try:
+            signal.raise_signal(stopped.number)
+        except BaseException as theirs:
+            raise theirs from None
+        raise
+
+
+@contextmanager
+def _handling(second: Handler) -> Iterator[None]:
+    """Within this block, a signal raises ``Stopped``, and further ones are handled by ``second``."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        _received.append(number)
+        for other in SIGNALS:
+            if signal.getsignal(other) is stop:
+                signal.signal(other, second)
+        if not _held:
+            raise Stopped(number)
+
+    # nohup and background jobs want a signal to be ignored; what Python did not install, it cannot restore
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
+    for number in before:
+        signal.signal(number, stop)
     try:
         yield
     finally:
@@ -74,16 +117,6 @@ def held_back() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _held.pop()
     raise_received()
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    """Stop cleanly, which takes a moment; a second signal stops at once."""
-    _received.append(number)
-    for other in SIGNALS:
-        if signal.getsignal(other) == _stop:
-            signal.signal(other, _stop_at_once)
-    if not _held:
-        raise Stopped(number)
 
 
 def _stop_at_once(number: int, _frame: FrameType | None) -> None:

@@ -74,3 +74,57 @@ def test_the_handlers_are_restored_afterwards():
     with signals.handled():
         assert [signal.getsignal(number) for number in signals.SIGNALS] != before
     assert [signal.getsignal(number) for number in signals.SIGNALS] == before
+
+
+def interrupt():
+    """Interrupt this process while it trains."""
+    with signals.passed_on():
+        with pytest.raises(signals.Stopped) as stopped:
+            os.kill(os.getpid(), signal.SIGINT)
+        raise stopped.value
+
+
+def test_a_program_gets_the_signal_that_stopped_what_it_called():
+    """Python's own handler then raises what Python's users expect, without a second traceback."""
+    with pytest.raises(KeyboardInterrupt) as error:
+        interrupt()
+    assert error.value.__suppress_context__
+
+
+def test_a_second_interrupt_does_not_end_the_program_around_it():
+    """A notebook would lose all of its variables."""
+
+    def stop_impatiently():
+        with signals.passed_on():
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            finally:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_impatiently()
+
+
+def test_a_program_that_handles_the_signal_itself_is_told_as_well():
+    told = []
+    before = signal.signal(signal.SIGINT, lambda number, _: told.append(number))
+    try:
+        with pytest.raises(signals.Stopped):
+            interrupt()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert told == [signal.SIGINT]
+
+
+def test_other_threads_than_the_main_one_handle_no_signals():
+    before = [signal.getsignal(number) for number in signals.SIGNALS]
+    seen = []
+
+    def work():
+        with signals.passed_on():
+            seen.append([signal.getsignal(number) for number in signals.SIGNALS])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]

@@ -11,8 +11,8 @@ import signal
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -23,7 +23,7 @@ from typing import Any, cast
 from bnreg import signals, stopping
 from bnreg.data import Dataset, attach, share, sharing_folder
 from bnreg.errors import RunError
-from bnreg.search_path import environment_of_children
+from bnreg.executors.starting import start_alone
 from bnreg.standard_streams import leave
 from bnreg.training.engines import ENGINES
 from bnreg.training.messages import Progressed, ShardDone
@@ -177,27 +177,11 @@ def _start(
     arguments = (_work, theirs, data_folders, engine, device, snapshot_seconds)
     process: BaseProcess = CONTEXT.Process(target=_leave_after, args=arguments, daemon=True)
     try:
-        with _environment(environment_of_children()):
-            process.start()
+        start_alone(process)
     except OSError as error:
         raise RunError(f"no worker process can be started: {error.strerror}") from error
     theirs.close()  # so that the pipe ends when the worker dies
     return ours, process
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Within this block, processes are started with these variables."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _assign(connection: Connection, process: BaseProcess, job: Job) -> _Worker:
