@@ -1,37 +1,55 @@
-"""Paired experiments on MNIST: did it help, by how much, and how sure can we be?"""
+"""Paired experiments on MNIST: did it help, by how much, and how sure can we be?
+
+What a Python program needs is here: ``bnreg.train``, ``bnreg.compare`` and the other names of ``__all__``. They are
+loaded when they are first used.
+"""
 
 # No module is imported here, not even typing: with `python -m bnreg` it could be taken from the current folder.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from bnreg.report.judgement import Verdicts
+    from bnreg.api.comparison import Comparison, Verdict, compare
+    from bnreg.api.judging import judge
+    from bnreg.api.run import Run, list_runs, open_run
+    from bnreg.api.training import resume, train
+    from bnreg.errors import RunError, UserError
 
 __version__ = "0.5.0"
 
+__all__ = [
+    "Comparison",
+    "Run",
+    "RunError",
+    "UserError",
+    "Verdict",
+    "compare",
+    "judge",
+    "list_runs",
+    "open_run",
+    "resume",
+    "train",
+]
 
-def judge(results: "Any", **request: "Any") -> "Verdicts":
-    """Judge results that any tool wrote, as ``bnreg judge`` does: ``print(bnreg.judge(frame, arm="method"))``.
+_PLACES = {
+    "bnreg.api.comparison": ("Comparison", "Verdict", "compare"),
+    "bnreg.api.judging": ("judge",),
+    "bnreg.api.run": ("Run", "list_runs", "open_run"),
+    "bnreg.api.training": ("resume", "train"),
+    "bnreg.errors": ("RunError", "UserError"),
+}
 
-    Args:
-        results: A data frame, a mapping of columns, or the path of a CSV file.
-        request: The options of ``bnreg judge``, with underscores: see ``bnreg.foreign.judging.Request``.
 
-    Raises:
-        UserError: If anything about the results or the request is not clear, a line for each mistake.
-    """
-    import os
-    from pathlib import Path
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
 
-    from bnreg.foreign.judging import Request, judge_table
-    from bnreg.foreign.table import read_table, table_of, text_of
-    from bnreg.report.judgement import Verdicts
 
-    is_file = isinstance(results, (str, os.PathLike))
-    table = read_table(Path(results)) if is_file else table_of(results)
-    # Arms and columns may be called by numbers in a frame; a table has texts.
-    if isinstance(request.get("arm"), list):  # of a wide table
-        request["arm"] = ",".join(map(text_of, request["arm"]))
-    names = ("arm", "seed", "metric", "baseline", "point", "where")
-    named = {key: text_of(request[key]) for key in names if request.get(key) is not None}
-    return Verdicts(judge_table(table, Request(**request | named)))
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Load a public name when it is first used."""
+        from importlib import import_module
+
+        for module, names in _PLACES.items():
+            if name in names:
+                globals()[name] = getattr(import_module(module), name)
+                return globals()[name]
+        raise AttributeError(f"module 'bnreg' has no attribute {name!r}")

@@ -41,6 +41,7 @@ FLOW = [
     "claims",
     "trained",
     "report",
+    "api",
     "cli",
 ]
 # Packages and rooms that a room must not import; imports only for types are allowed everywhere.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bnreg.cli.common.options import OUTPUT, DataRoot, Jobs, Json, RunsRoot, ShowProgress
-from bnreg.cli.common.printing import line_printer, print_json, print_parts
+from bnreg.cli.common.printing import command_caller, print_json, print_parts
 from bnreg.names import CLAIM
 from bnreg.wording import natural_order
 
@@ -45,26 +45,26 @@ def claims(
     for `--quick`, which has too few seeds for that.
     """
     from bnreg.analysis.run_view import view_of_run
+    from bnreg.api.steps import finished, tuned_plan
     from bnreg.claims.verdict import decide_claims
-    from bnreg.cli.train import finished, tuned_plan
     from bnreg.config.cell_settings import plain
     from bnreg.report.claims import claims_list, claims_markdown, claims_record, claims_table
 
-    say = line_printer()
     chosen = _chosen(wanted or [])
     if listed:
         print_parts(claims_list([claim for _, claim in chosen]))
         return
     root = runs.parent / f"{runs.resolve().name}-quick" if quick else runs
+    caller = command_caller(root, data_root, progress=progress)
     quickly = "--quick trains fewer networks, or for less long, than the claims say, and decides each claim for itself"
     notes = [f"provisional: {quickly}"] if quick else []
     decided = []
     for file, claim in chosen:
         settings = [f"{key}={json_format.dumps(value)}" for key, value in claim.quick.items()] if quick else []
         settings += [f"jobs={jobs}"] if jobs is not None else []
-        plan = tuned_plan(file, settings, root, say, progress=progress, data_folder=data_root)
+        plan = tuned_plan(file, settings, caller)
         others = 0 if quick else len(chosen) - 1
-        run = finished(plan, root, say, progress=progress, data_folder=data_root, num_others=others)
+        run = finished(plan, caller, num_others=others)
         view = view_of_run(run)
         if view.used_fallback:
             notes.append(f"{claim.id}: provisional: trained on {view.dataset_label}")

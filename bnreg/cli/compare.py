@@ -23,10 +23,7 @@ from bnreg.cli.common.options import (
 from bnreg.cli.common.printing import as_json
 
 if TYPE_CHECKING:
-    from rich.console import Console, Group
-
     from bnreg.analysis.comparison import Block
-    from bnreg.analysis.run_view import RunView
     from bnreg.claims import condition
 
 PANEL = "Compare"
@@ -128,6 +125,7 @@ def compare(
     """
     from bnreg.analysis.comparison import compare_views
     from bnreg.analysis.question import Question
+    from bnreg.analysis.reading import read_views
     from bnreg.claims.condition import comparisons_of, parse_fail_if
     from bnreg.errors import UserError
 
@@ -179,58 +177,10 @@ def end_by(failures: Sequence[tuple[str, "condition.Placed"]]) -> None:
         raise typer.Exit(FAILED_IF)
 
 
-def read_views(
-    arguments: Sequence[str], root: Path, *, refuse_damaged: bool = False, leave_out_repeats: bool = False
-) -> tuple[list["RunView"], list[str]]:
-    """Read the runs that the arguments name; also return a line for each copy, unfinished, damaged or foreign folder.
-
-    Args:
-        arguments: As typed, or as the shell expanded them.
-        root: The folder that holds the runs.
-        refuse_damaged: Whether a damaged run is an error instead of being left out. A program that relies on the
-            result needs this.
-        leave_out_repeats: Whether a run that only repeats the networks of an earlier one is left out, too.
-
-    Raises:
-        UserError: If no run is complete, with a line for each folder; or with a line for each damaged run.
-    """
-    from bnreg.analysis.run_view import view_of_run
-    from bnreg.errors import UserError
-    from bnreg.runs import expand_runs, read_run
-    from bnreg.runs.read import FolderOfRunsError, UnreadableRunError
-
-    views: list[RunView] = []
-    mistakes: list[str] = []
-    left_out: list[str] = []
-    first: dict[str, Path] = {}
-    for folder in expand_runs(arguments, root):
-        try:
-            run = read_run(folder)
-            # Together they would count each network twice.
-            marks = {run.info.id: "a copy of {}: it has the same id"}
-            if leave_out_repeats:
-                marks[run.training_hash] = "a repeat of {}: the same settings gave the same results"
-            if twin := next((mark for mark in marks if mark in first), None):
-                left_out.append(f"{folder}: {marks[twin].format(first[twin])}")
-            else:
-                views.append(view_of_run(run))
-                first |= dict.fromkeys(marks, folder)
-        except UnreadableRunError as error:
-            is_run = not isinstance(error, FolderOfRunsError)
-            is_mistake = refuse_damaged and is_run and error.state in ("damaged", "newer")
-            (mistakes if is_mistake else left_out).extend(error.lines)
-    if leave_out_repeats:
-        extended = {view.info.extends: view.id for view in views}
-        left_out += [f"{first[one.id]}: {extended[one.id]} extends it" for one in views if one.id in extended]
-        views = [view for view in views if view.id not in extended]
-    if mistakes or not views:
-        raise UserError(*mistakes, *left_out)
-    return views, left_out
-
-
 def print_comparison(folders: Sequence[Path], *, json: bool) -> None:
     """Read run folders and print their comparison to stdout."""
     from bnreg.analysis.comparison import compare_views
+    from bnreg.analysis.reading import read_views
 
     views, _ = read_views([str(folder) for folder in folders], Path())
     put(compare_views(views), format_name="json" if json else "text")
@@ -261,13 +211,14 @@ def put(
     from rich.text import Text
 
     from bnreg.report.comparison import records, tables
+    from bnreg.report.comparison.summary import comparison_text
     from bnreg.wording import printable
 
     lines = [printable(f"left out: {line}") for line in left_out]
     if format_name == "text":
         file = None if output is None else io.StringIO()
         console = Console(file=file, highlight=False, width=width)
-        shown = _text(blocks, console, full=full or output is not None)
+        shown = comparison_text(blocks, console, full=full or output is not None)
         console.print(Group(shown, *(Text(line, no_wrap=True, overflow="ignore") for line in lines)), crop=False)
         if file is None:
             return
@@ -289,41 +240,6 @@ def put(
 
     write_file(output, content.encode(), option="--output")
     typer.echo(output)
-
-
-def _text(blocks: Sequence["Block"], console: "Console", *, full: bool) -> "Group":
-    """The tables, or a summary before or instead of them if they do not fit on a screen."""
-    from rich.console import Group
-    from rich.text import Text
-
-    from bnreg.report.comparison.summary import SCREENFUL, newest_last, summary
-    from bnreg.report.comparison.tables import block_tables
-
-    if fitting := _tables_within(blocks, console, max(SCREENFUL, console.height if console.is_terminal else 0)):
-        return fitting
-    ordered = newest_last(blocks)
-    short = summary(ordered)
-    if short is None:
-        return block_tables(blocks)
-    if full:
-        return Group(short, block_tables(ordered))
-    return Group(short, Text("`bnreg compare … --full` also shows the tables and notes"))
-
-
-def _tables_within(blocks: Sequence["Block"], console: "Console", most: int) -> "Group | None":
-    """The tables; None if they take more lines than that, which shows long before a thousand runs are formatted."""
-    from rich.console import Group
-
-    from bnreg.report.comparison.tables import block_tables
-
-    shown: list[Group] = []
-    num_lines = 0
-    for block in blocks:
-        shown.append(block_tables([block]))
-        num_lines += len(console.render_lines(shown[-1]))
-        if num_lines > most:
-            return None
-    return Group(*shown)
 
 
 def _split(keys: Sequence[str]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def diff(
     """
     from bnreg.analysis.difference import compare_two
     from bnreg.analysis.question import Question
-    from bnreg.cli.compare import read_views
+    from bnreg.analysis.reading import read_views
     from bnreg.errors import UserError
     from bnreg.report.comparison.difference import difference_record, difference_tables
 

@@ -17,7 +17,7 @@ from bnreg.cli.common.options import (
     UntilDecided,
     read_one_run,
 )
-from bnreg.cli.common.printing import line_printer
+from bnreg.cli.common.printing import command_caller
 
 PANEL = "Train"
 EXAMPLES = (
@@ -50,12 +50,14 @@ def extend(
     from dataclasses import replace
 
     from bnreg.analysis.run_view import view_of_run
-    from bnreg.cli.train import begin, conclude, print_plan, say_notices, train_and_watch
+    from bnreg.api.steps import begin, say_notices
+    from bnreg.api.watching import train_and_watch
+    from bnreg.cli.train import conclude, print_plan
     from bnreg.errors import UserError
     from bnreg.experiment.extension import is_of_seeds, plan_extension
     from bnreg.report.looks import look_lines
 
-    say = line_printer()
+    caller = command_caller(runs, data_root, progress=progress)
     words = [*(overrides or []), *([f"jobs={jobs}"] if jobs is not None else [])]
     if any(map(is_of_seeds, words)) == until_decided:
         raise UserError("extend: give either seeds=N, more than the run has, or --until-decided")
@@ -75,11 +77,11 @@ def extend(
         decide=until_decided,
         max_seeds=max_seeds,
         data_folder=data_root,
-        log=say,
+        log=caller.say,
         load_data=not dry_run,
     )
-    say_notices(plan, say)
+    say_notices(plan, caller)
     if dry_run:
         print_plan((plan.next_round() if until_decided else None) or plan, as_json=json)
         return
-    conclude(train_and_watch(plan, begin(plan, runs, data_root, base), say, progress=progress), as_json=json)
+    conclude(train_and_watch(plan, begin(plan, caller, base), caller), as_json=json)

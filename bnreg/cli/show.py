@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bnreg.cli.common.options import Json, OneRun, RunsRoot, find_one_run
+from bnreg.cli.common.options import Json, OneRun, RunsRoot
 from bnreg.cli.common.printing import print_json, print_parts
 
 PANEL = "Runs"
@@ -18,10 +18,10 @@ def show(run: OneRun, *, json: Json = False, root: RunsRoot = Path("runs")) -> N
     from bnreg.analysis.about import about_run, about_unfinished
     from bnreg.errors import UserError
     from bnreg.report.show import run_page, run_record
-    from bnreg.runs import DamagedError, UnfinishedRun, read_run
+    from bnreg.runs import DamagedError, UnfinishedRun, expand_run, read_run
     from bnreg.runs.names import unfinished_run
 
-    folder = find_one_run(run, "give one to show", root)
+    folder = expand_run(run, "give one to show", root)
     unfinished = UnfinishedRun(folder)
     if unfinished_run(folder.name) and not unfinished.final.is_dir():
         try:

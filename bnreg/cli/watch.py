@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.common.options import RunsRoot, one_of
+from bnreg.cli.common.options import RunsRoot
 from bnreg.cli.common.printing import line_printer, print_parts
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _newest_running(root: Path) -> Path:
 
 def _named(argument: str, root: Path) -> Path:
     """The run that an argument names; of several the one that is being trained."""
-    from bnreg.runs import UnfinishedRun, expand_runs
+    from bnreg.runs import UnfinishedRun, expand_runs, one_of
     from bnreg.runs.names import unfinished_run
 
     folders = expand_runs([argument], root)

@@ -1,4 +1,4 @@
-"""Open an experiment's file, and explain why if it cannot be opened."""
+"""Open an experiment's file, or take its text, and explain why if that is not possible."""
 
 from pathlib import Path
 
@@ -11,13 +11,33 @@ from bnreg.wording import nearest, printable
 
 MAX_LISTED = 10
 
+Source = Path | bytes  # a YAML file, or the text of one
+TEXT = "config"  # what a text without a file is called in messages
+UNNAMED = "experiment"
 
-def read_document(path: Path) -> Document:
-    """Read the content of an experiment's file.
+
+def default_name(source: Source) -> str:
+    """The name of an experiment that does not give itself one."""
+    return source.stem if isinstance(source, Path) else UNNAMED
+
+
+def read_document(source: Source) -> Document:
+    """Read the content of an experiment.
+
+    The keys of a text have no places: a program wrote it, and its reader knows only the keys.
 
     Raises:
         UserError: If the file does not exist, cannot be read, or is not valid strict YAML.
     """
+    if isinstance(source, Path):
+        return _read_file(source)
+    try:
+        return Document(TEXT, parse(source).value, {})
+    except StrictYamlError as mistake:
+        raise UserError(f"{TEXT}: {mistake.text}") from None
+
+
+def _read_file(path: Path) -> Document:
     file = printable(str(path))
     try:
         with path.open("rb") as stream:

@@ -1,7 +1,6 @@
 """Load an experiment from a file and overrides, or report all mistakes in it."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,7 +11,7 @@ from bnreg.config.document import Document
 from bnreg.config.experiment import Experiment
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import faults
-from bnreg.config.files import read_document
+from bnreg.config.files import Source, default_name, read_document
 from bnreg.config.hints import meant, unknown_key
 from bnreg.config.key_paths import KeyPath
 from bnreg.config.mistakes import Mistake, user_error
@@ -29,12 +28,12 @@ RETIRED: dict[tuple[str, str], object] = {("training", "measure"): ()}
 
 
 def load_experiment(
-    path: Path, overrides: Sequence[str], choices: Choices, *, chosen: Mapping[KeyPath, Any] = {}
+    source: Source, overrides: Sequence[str], choices: Choices, *, chosen: Mapping[KeyPath, Any] = {}
 ) -> Experiment:
     """Load the experiment that a file describes.
 
     Args:
-        path: The YAML file.
+        source: The YAML file, or its text.
         overrides: ``KEY=VALUE``, applied in order after the file.
         choices: The names that settings may use.
         chosen: What replaces ``tune`` once the arms have chosen, by its path.
@@ -42,10 +41,10 @@ def load_experiment(
     Raises:
         UserError: With one line for each mistake, in the order of the file.
     """
-    document, mistakes = with_overrides(_without_retired(read_document(path)), overrides)
+    document, mistakes = with_overrides(_without_retired(read_document(source)), overrides)
     for setting, value in chosen.items():
         document = document.with_value(setting, value, document.place((TUNE,)))
-    header, header_mistakes = _header(document, path.stem, choices)
+    header, header_mistakes = _header(document, default_name(source), choices)
     arms = arms_of(document.content)
     sweep, sweep_mistakes = read_sweep(document, arms)
     complete = not (mistakes or sweep_mistakes)
@@ -66,7 +65,7 @@ def load_experiment(
     seeds = header.seeds.first if isinstance(header.seeds, Rounds) else header.seeds
     all_seeds = header.seeds.seeds(header.seeds.at_most) if isinstance(header.seeds, Rounds) else seeds
     return Experiment(
-        name=header.name or path.stem,
+        name=header.name or default_name(source),
         arms=tuple(arms),
         baseline=header.baseline,
         seeds=header.tune.seeds(all_seeds) if header.tune else seeds,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bnreg.config.files import Source
 from bnreg.config.load import load_experiment
 from bnreg.errors import UserError
 from bnreg.experiment.beginning import SEEDS, require_conditions, require_versions
@@ -16,11 +17,11 @@ from bnreg.runs import CONFIG, Run
 from bnreg.wording import counted
 
 
-def in_rounds(config: Path, overrides: Sequence[str], max_seeds: int | None) -> list[str]:
+def in_rounds(config: Source, overrides: Sequence[str], max_seeds: int | None) -> list[str]:
     """The overrides with which an experiment's seeds are added until every comparison is decided.
 
     Args:
-        config: The experiment's file.
+        config: The experiment's file, or its text.
         overrides: The user's; its seeds are those of the first round.
         max_seeds: Number of seeds in all; None for the config's, or 100.
 

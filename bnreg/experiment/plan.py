@@ -8,6 +8,7 @@ from typing import Any
 from bnreg.budget import Budget
 from bnreg.config.cell_settings import plain
 from bnreg.config.experiment import Cell, Experiment
+from bnreg.config.files import Source
 from bnreg.config.key_paths import KeyPath
 from bnreg.config.load import load_experiment
 from bnreg.data import DATASETS, Dataset, data_root, load_dataset, locate_dataset
@@ -160,7 +161,7 @@ class Plan:
 
 
 def plan_experiment(
-    config: Path,
+    config: Source,
     overrides: Sequence[str],
     *,
     data_folder: Path | None,
@@ -174,7 +175,7 @@ def plan_experiment(
     """Read a config and decide everything that training needs; nothing is written except downloaded data.
 
     Args:
-        config: The experiment's file.
+        config: The experiment's file, or its text.
         overrides: Settings that replace the file's, as ``key.path=value``.
         data_folder: The data root, if the user chose one.
         log: Takes warnings, a line each.

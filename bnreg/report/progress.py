@@ -1,4 +1,4 @@
-"""The progress display while an experiment trains: live on a terminal, plain lines elsewhere."""
+"""The progress display while an experiment trains: live on a terminal and in a notebook, plain lines elsewhere."""
 
 import math
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bnreg.experiment.standing import Standing, Track
+from bnreg.report.notebook import NotebookLive
 from bnreg.wording import counted
 
 if TYPE_CHECKING:
@@ -40,9 +41,14 @@ class Progress:
         self._standing = Standing(arms, tracks)
         self._last_printed = 0  # the epochs of which lines were and will be printed
         self._next_printed = 1
+        in_notebook = console.is_jupyter and not console.quiet
         # On a dumb terminal, which cannot move its cursor, rich draws nothing at all.
-        self._is_live = console.is_terminal and not console.is_dumb_terminal
-        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=True)
+        self._is_live = in_notebook or (console.is_terminal and not console.is_dumb_terminal)
+        self._live = (
+            NotebookLive(self._render)
+            if in_notebook
+            else Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=True)
+        )
 
     def __enter__(self) -> Self:
         if self._is_live:
@@ -59,6 +65,8 @@ class Progress:
     def __call__(self, message: "Progressed") -> None:
         """Process a message from a worker."""
         self._standing.take(message)
+        if isinstance(self._live, NotebookLive):  # the one on a terminal refreshes itself
+            self._live.refresh()
         epoch = self._standing.epochs_done
         is_due = epoch >= self._next_printed or not self._standing.is_training
         if not self._is_live and is_due and epoch > self._last_printed:

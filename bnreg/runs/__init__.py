@@ -6,7 +6,7 @@ from bnreg.runs.correctness import correct_bytes, read_correct
 from bnreg.runs.folder import SCHEMA_VERSION, DamagedError, Draft, new_folder
 from bnreg.runs.info import Beginning, RunInfo, UsedData
 from bnreg.runs.names import CONFIG, CORRECT, RUN, runs_named, table_file
-from bnreg.runs.read import Run, expand_runs, read_run
+from bnreg.runs.read import Run, expand_run, expand_runs, one_of, read_run
 from bnreg.runs.shard import ShardPlace
 from bnreg.runs.unfinished import Hold, UnfinishedRun, begin_run, find_unfinished, unfinished_runs
 from bnreg.runs.weights import about_weights, copied_weights, read_weights, weights_bytes, weights_file
@@ -31,9 +31,11 @@ __all__ = [
     "begin_run",
     "copied_weights",
     "correct_bytes",
+    "expand_run",
     "expand_runs",
     "find_unfinished",
     "new_folder",
+    "one_of",
     "point_cell",
     "read_correct",
     "read_run",

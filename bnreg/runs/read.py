@@ -265,6 +265,31 @@ def expand_runs(arguments: Sequence[str], root: Path = Path("runs")) -> list[Pat
     return list(distinct.values())
 
 
+def expand_run(argument: str, why: str, root: Path = Path("runs")) -> Path:
+    """The run folder that an argument refers to, see ``expand_runs``.
+
+    Args:
+        argument: As it was typed.
+        why: The remedy in the message if it refers to several.
+        root: The folder that holds the runs.
+
+    Raises:
+        UserError: If it matches no run or several.
+    """
+    return one_of(expand_runs([argument], root), argument, why)
+
+
+def one_of(folders: Sequence[Path], argument: str, why: str) -> Path:
+    """The only one of the folders that an argument matches.
+
+    Raises:
+        UserError: If there are several.
+    """
+    if len(folders) > 1:
+        raise UserError(f"{argument}: matches {len(folders)} runs; {why}")
+    return folders[0]
+
+
 def _no_match(argument: str, root: Path) -> str:
     if not argument:
         return "an empty argument; give a run folder"

@@ -119,7 +119,7 @@ main()
 
 @pytest.mark.usefixtures("without_workers")
 def test_a_run_is_trained_even_if_its_charts_cannot_be_loaded(bnreg, folder, monkeypatch):
-    monkeypatch.setattr("bnreg.cli.train.NEEDED_AT_THE_END", ["bnreg.report.charts.missing", "os"])
+    monkeypatch.setattr("bnreg.api.watching.NEEDED_AT_THE_END", ["bnreg.report.charts.missing", "os"])
     assert bnreg("train", folder / "small.yaml", "seeds=1").code == 0
 
 

@@ -19,7 +19,7 @@ import torch
 from commands import Done, bnreg
 from lab import results_of, tiny
 
-from bnreg.cli import train
+from bnreg.api import watching
 from bnreg.data.datasets import DATASETS
 from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS
 from bnreg.runs import UnfinishedRun, unfinished_runs
@@ -75,7 +75,7 @@ class Here:
         patch.setitem(EXECUTORS, DEFAULT_EXECUTOR, self._in_turns)
         patch.setattr(frame, "REPORT_SECONDS", -1.0)  # a message after each step
         patch.setattr(program, "PRODUCTS_BETWEEN_REPORTS", 0)
-        patch.setattr(train, "_draw_curves", lambda _: {"curves.svg": b"<svg/>"})
+        patch.setattr(watching, "_draw_curves", lambda _: {"curves.svg": b"<svg/>"})
         root = self.new_root()
         ended = self.train(root, watch=self._count)
         assert ended.code == 0, ended

@@ -1,7 +1,6 @@
 """Arguments and options shared by several commands, and the run that a command works on."""
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -160,28 +159,6 @@ def read_one_run(argument: str, why: str, root: Path = Path("runs"), *, only_res
     Raises:
         UserError: If it matches no run or several; also see ``read_run``.
     """
-    from bnreg.runs import read_run
+    from bnreg.runs import expand_run, read_run
 
-    return read_run(find_one_run(argument, why, root), only_results=only_results)
-
-
-def find_one_run(argument: str, why: str, root: Path = Path("runs")) -> Path:
-    """The run folder that an argument names; see ``read_one_run``.
-
-    Raises:
-        UserError: If it matches no run or several.
-    """
-    from bnreg.runs import expand_runs
-
-    return one_of(expand_runs([argument], root), argument, why)
-
-
-def one_of(folders: Sequence[Path], argument: str, why: str) -> Path:
-    """The only one of the folders that an argument matches.
-
-    Raises:
-        UserError: If there are several.
-    """
-    if len(folders) > 1:
-        raise UserError(f"{argument}: matches {len(folders)} runs; {why}")
-    return folders[0]
+    return read_run(expand_run(argument, why, root), only_results=only_results)

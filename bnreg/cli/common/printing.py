@@ -1,10 +1,14 @@
 """Printing for all commands: plain data as JSON, everything else through one console."""
 
 import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from bnreg.api.caller import Caller
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,6 +32,18 @@ def line_printer() -> Callable[[str], None]:
 
     console = Console(stderr=True, highlight=False)
     return lambda line: console.print(printable(line), markup=False, soft_wrap=True)
+
+
+def command_caller(runs: Path, data_root: Path | None, *, progress: bool) -> Caller:
+    """The command that was typed, as a training sees it."""
+    return Caller(
+        command=("bnreg", *sys.argv[1:]),
+        root=runs,
+        data_folder=data_root,
+        progress=progress,
+        say=line_printer(),
+        resuming=lambda run: f"`bnreg train --resume {run}`",
+    )
 
 
 def print_parts(*parts: "RenderableType", width: int | None = None) -> None:

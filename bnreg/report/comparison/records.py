@@ -143,9 +143,14 @@ def _evidence_record(evidence: "Evidence") -> dict[str, Any]:
     }
 
 
-def block_csv(blocks: Sequence[Block]) -> str:
+def block_rows(blocks: Sequence[Block]) -> list[dict[str, Any]]:
     """A row for each group and metric, with its comparison if it has one; with ``seeds``, one row per seed."""
-    rows = [row for block in blocks for row in (_seed_rows(block) if block.question.seeds else _group_rows(block))]
+    return [row for block in blocks for row in (_seed_rows(block) if block.question.seeds else _group_rows(block))]
+
+
+def block_csv(blocks: Sequence[Block]) -> str:
+    """The same as text; a cell that only some rows have is empty in the others."""
+    rows = block_rows(blocks)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
     writer.writeheader()

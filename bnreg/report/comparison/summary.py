@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from bnreg.analysis.comparison import Block
@@ -11,7 +11,7 @@ from bnreg.analysis.groups import distinct
 from bnreg.metrics import label_of, metric_of
 from bnreg.report.comparison.notes import notes_on
 from bnreg.report.comparison.numbers import difference_header, differences, verdict
-from bnreg.report.comparison.tables import VERDICT_STYLES, title
+from bnreg.report.comparison.tables import VERDICT_STYLES, block_tables, title
 from bnreg.report.grid import Grid
 from bnreg.wording import MISSING, point_label
 
@@ -19,6 +19,31 @@ if TYPE_CHECKING:
     from bnreg.analysis.judged import Judged
 
 SCREENFUL = 60  # lines; a taller terminal shows more
+
+
+def comparison_text(blocks: Sequence[Block], console: Console, *, full: bool) -> Group:
+    """The tables, or a summary before or instead of them if they do not fit on a screen."""
+    if fitting := _tables_within(blocks, console, max(SCREENFUL, console.height if console.is_terminal else 0)):
+        return fitting
+    ordered = newest_last(blocks)
+    short = summary(ordered)
+    if short is None:
+        return block_tables(blocks)
+    if full:
+        return Group(short, block_tables(ordered))
+    return Group(short, Text("`bnreg compare … --full` also shows the tables and notes"))
+
+
+def _tables_within(blocks: Sequence[Block], console: Console, most: int) -> Group | None:
+    """The tables; None if they take more lines than that, which shows long before a thousand runs are formatted."""
+    shown: list[Group] = []
+    num_lines = 0
+    for block in blocks:
+        shown.append(block_tables([block]))
+        num_lines += len(console.render_lines(shown[-1]))
+        if num_lines > most:
+            return None
+    return Group(*shown)
 
 
 def newest_last(blocks: Sequence[Block]) -> list[Block]:

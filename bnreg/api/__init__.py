@@ -1,0 +1,1 @@
+"""What the command line and Python programs both call, such as ``bnreg.train``, and the training that they watch."""
