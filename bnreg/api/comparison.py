@@ -61,7 +61,7 @@ class Comparison:
 
     @property
     def frame(self) -> "pd.DataFrame":
-        """The rows of ``bnreg compare --csv``: one for each arm and metric, with its verdict unless it is the baseline.
+        """The rows of ``--csv``: one for each arm and metric, with its verdict unless it is the baseline.
 
         Accuracies and their differences are fractions. With ``seeds=True``, there is a row for each seed.
         """
@@ -90,7 +90,7 @@ class Comparison:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """What ``bnreg compare --json`` prints."""
+        """What ``--json`` prints."""
         return [block_record(block) for block in self._blocks]
 
     def __str__(self) -> str:

@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from typer.cli import get_docs_for_click
 
 sys.path += [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "torture")]
+from tools.api_reference import from_python
 from tools.benchmark.tables import results_markdown as speed_markdown
 from tools.calibration.tables import results_markdown
 from torture import read_results, rows
@@ -321,7 +322,7 @@ def speed() -> str:
 # Page → its generated parts, in order.
 PAGES: dict[str, tuple[Callable[[], str], ...]] = {
     "README.md": (result, figure, claims_in_short),
-    "bnreg/README.md": (speed,),
+    "bnreg/README.md": (from_python, speed),
     "bnreg/cli/README.md": (commands,),
     "bnreg/foreign/README.md": (usual_names,),
     "bnreg/statistics/README.md": (verdicts, calibration),
