@@ -76,16 +76,16 @@ class Run:
         """A chart of the run, which a notebook shows; ``chart.save("curves.html")`` writes it into a file.
 
         Args:
-            name: ``curves``, ``distributions`` or ``response``, see ``bnreg plot``.
+            name: ``curves`` or another one of ``bnreg plot``.
 
         Raises:
             UserError: If there is no such chart, or the run lacks what it shows.
         """
-        from bnreg.report.charts.table import CHARTS
+        from bnreg.report.charts.table import CHARTS, draw_chart
 
         if name not in CHARTS:
             raise UserError(f"chart: {unknown('chart', name, sorted(CHARTS))}")
-        return CHARTS[name](self._view)
+        return draw_chart(self._view, name)
 
     def compare(self, **question: Unpack[Asked]) -> "Comparison":
         """The verdicts on its arms; the keywords are those of ``bnreg.compare``."""

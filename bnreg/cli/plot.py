@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bnreg.cli.common.options import OUTPUT, Force, OneRun, RunsRoot, read_one_run
-from bnreg.report.charts.table import CHARTS, charts_of, default_chart
+from bnreg.report.charts.table import CHARTS, default_chart, draw_chart
 
 PANEL = "Compare"
 EXAMPLES = (
@@ -45,11 +45,8 @@ def plot(
         raise UserError(f"--chart: unknown chart {show(chart)}{did_you_mean(str(chart), CHARTS)}", *_indented(_LINES))
     view = view_of_run(read_one_run(run, "give one to draw", root))
     name = chart or default_chart(view)
-    if reason := CHARTS[name].lacking(view):
-        others = f"; it can have --chart {', '.join(found)}" if (found := charts_of(view)) else ""
-        raise UserError(f"{view.id}: no {name} to draw: {reason}{others}")
     file = output or Path(f"{name}.svg")
-    save_chart(CHARTS[name].draw(view), file, force=force)
+    save_chart(draw_chart(view, name), file, force=force)
     typer.echo(file)
 
 

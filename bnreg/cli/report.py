@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.common.options import OUTPUT, DataRoot, OpenPage, RunsRoot
+from bnreg.cli.common.options import OUTPUT, DataRoot, Force, OpenPage, RunsRoot
 
 if TYPE_CHECKING:
     from bnreg.runs import Run
@@ -31,9 +31,7 @@ def report(
         bool, typer.Option("--claims", help="The page of the lecture's claims, from their runs in runs/lecture.")
     ] = False,
     opened: OpenPage = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace a file that is no report.", rich_help_panel=OUTPUT)
-    ] = False,
+    force: Force = False,
     root: RunsRoot = Path("runs"),
     data_root: DataRoot = None,
 ) -> None:
@@ -42,12 +40,13 @@ def report(
     For each run: the answer, its charts and numbers, test images about which arms disagree, whether the comparison is
     fair, and where it comes from. The page needs no network. A report that exists is replaced.
     """
-    from bnreg.cli.common.pages import check_page_path, open_page, save_page, test_images
+    from bnreg.cli.common.pages import check_page_path, find_images, open_page
     from bnreg.errors import UserError
+    from bnreg.runs.folder import write_file
 
     if claims == bool(runs):
         raise UserError("report: give runs, such as runs/*, or --claims" + (", not both" if claims else ""))
-    check_page_path(output, force=force)
+    may_replace = check_page_path(output, force=force)
     if claims:
         from bnreg.claims.recorded import recorded_claims
         from bnreg.claims.verdict import decide_claims
@@ -61,13 +60,13 @@ def report(
         content = claims_page(decided, [f"left out: {line}" for line in left_out])
     else:
         from bnreg.analysis.comparison import compare_views
-        from bnreg.cli.compare import read_views
+        from bnreg.analysis.reading import read_views
         from bnreg.report.comparison.summary import newest_last
         from bnreg.report.page.page import runs_page
 
         views, left_out = read_views(runs or [], root)
-        content = runs_page(newest_last(compare_views(views)), test_images(data_root), left_out)
-    save_page(output, content)
+        content = runs_page(newest_last(compare_views(views)), find_images(data_root), left_out)
+    write_file(output, content, option="--output", force=may_replace)
     typer.echo(output)
     if opened:
         open_page(output)

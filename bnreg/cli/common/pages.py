@@ -18,20 +18,21 @@ OURS = b'<meta name="generator" content="bnreg '
 HEAD_BYTES = 1000
 
 
-def check_page_path(path: Path, *, force: bool) -> None:
-    """Check that a page can be written there, before computing anything for it.
+def check_page_path(path: Path, *, force: bool) -> bool:
+    """Check that a page can be written there, before computing anything for it; return whether it replaces a file.
 
     Raises:
         UserError: If its folder does not exist, or something is there that is no page of bnreg, unless ``force``.
     """
+    from bnreg.runs.folder import refuse_existing
+
     if path.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"{path}: a report is HTML; give a name that ends in .html")
     if not path.parent.is_dir():
         raise UserError(f"{path}: folder {path.parent} does not exist; create it first")
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; give a file")
-    if not force and (path.is_symlink() or path.exists()) and not _is_page(path):
-        raise UserError(f"{path}: is no report of bnreg and will not be replaced; choose another file, or --force")
+    may_replace = force or _is_page(path)
+    refuse_existing(path, "--output, or replace it with --force", force=may_replace)
+    return may_replace
 
 
 def _is_page(path: Path) -> bool:
@@ -42,27 +43,13 @@ def _is_page(path: Path) -> bool:
         return False
 
 
-def save_page(path: Path, content: bytes) -> None:
-    """Write a page, in place of one that is there.
-
-    Raises:
-        UserError: If it cannot be written there.
-    """
-    from bnreg.runs import disk
-
-    try:
-        disk.replace(path, content)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}; choose another file with --output") from error
-
-
 def open_page(path: Path) -> None:
     """Open a page in the user's browser, if there is one."""
     if not webbrowser.open(path.resolve().as_uri()):
         typer.echo(f"note: no browser was found; open {path}", err=True)
 
 
-def test_images(data_folder: Path | None) -> "Callable[[RunView], TestImages | None]":
+def find_images(data_folder: Path | None) -> "Callable[[RunView], TestImages | None]":
     """How to find the test images of a run: only in what is on this machine, and only the very data it was tested on.
 
     Args:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from bnreg.errors import UserError
 from bnreg.report.charts.quantities import QUANTITIES
 
 if TYPE_CHECKING:
@@ -72,3 +73,15 @@ def default_chart(view: RunView) -> str:
 def charts_of(view: RunView) -> list[str]:
     """The names of the charts that a run can have."""
     return [name for name, chart in CHARTS.items() if chart.lacking(view) is None]
+
+
+def draw_chart(view: RunView, name: str) -> alt.TopLevelMixin:
+    """A chart of a run.
+
+    Raises:
+        UserError: If the run lacks what it shows; it names the charts that the run can have.
+    """
+    if reason := CHARTS[name].lacking(view):
+        others = f"; it can have --chart {', '.join(found)}" if (found := charts_of(view)) else ""
+        raise UserError(f"{view.id}: no {name} to draw: {reason}{others}")
+    return CHARTS[name].draw(view)
