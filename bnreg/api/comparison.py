@@ -12,6 +12,7 @@ from bnreg.api.asked import Asked, question_of
 from bnreg.api.run import Run
 from bnreg.errors import UserError
 from bnreg.report.comparison.records import block_record, block_rows, comparison_record
+from bnreg.wording import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,15 +96,14 @@ class Comparison:
 
     def __str__(self) -> str:
         from rich.console import Console
-        from rich.text import Text
 
         from bnreg.report.comparison.summary import comparison_text
 
         console = Console(file=io.StringIO(), highlight=False, width=WIDTH, force_jupyter=False)
-        lines = (Text(f"left out: {line}", no_wrap=True, overflow="ignore") for line in self.left_out)
-        console.print(comparison_text(self._blocks, console, full=False), *lines, sep="\n", crop=False)
+        console.print(comparison_text(self._blocks, console, full=False), crop=False)
         assert isinstance(console.file, io.StringIO)
-        return console.file.getvalue().strip("\n")
+        lines = [printable(f"left out: {line}") for line in self.left_out]
+        return "\n".join([console.file.getvalue().strip("\n"), *lines])
 
     def __repr__(self) -> str:
         words = [f"{one.arm} {one.word or 'not tested'}" for one in self.verdicts]
