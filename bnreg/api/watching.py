@@ -111,13 +111,13 @@ def _draw_curves(view: "RunView") -> dict[str, bytes]:
 def _write_page(plan: "Plan", view: "RunView", say: Callable[[str], None]) -> dict[str, bytes]:
     """The page about the run; like that of a chart, its failure costs the user nothing else."""
     from bnreg.analysis.comparison import compare_views
-    from bnreg.report.page.digits import TestImages
+    from bnreg.report.page.digits import Images
     from bnreg.report.page.page import runs_page
     from bnreg.runs.names import PAGE
 
-    def images(_view: "RunView") -> TestImages:
+    def images(_view: "RunView") -> Images:
         dataset, *_ = plan.datasets.values()
-        return TestImages(dataset.test_images, dataset.test_labels)
+        return Images(dataset.test_images, dataset.test_labels)
 
     try:
         return {PAGE: runs_page(compare_views([view]), images)}

@@ -99,7 +99,7 @@ def html(grid: Grid, caption: str = "") -> Markup:
     num_headings = grid.num_names - bool(grid.styles)
 
     def cell(index: int, text: str) -> Markup:
-        if index < num_headings:
+        if index < num_headings and text:
             return Markup('<th scope="row">{}</th>').format(text)
         if index < grid.num_names:
             return Markup("<td>{}</td>").format(chip(text))

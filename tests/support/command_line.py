@@ -16,6 +16,7 @@ arms:
 baseline: plain
 seeds: 3
 jobs: 2
+report: false
 """
 
 

@@ -42,6 +42,7 @@ seeds: 4
 jobs: 2
 device: cpu
 snapshot_seconds: 0.001
+report: false
 """
 IN_SECOND_EPOCH = 14  # messages: two shards, each after two of the three steps of its second epoch
 

@@ -26,7 +26,8 @@ import torch
 
 from bnreg import cli
 from bnreg.analysis import comparison
-from bnreg.cli import compare, train
+from bnreg.api import watching
+from bnreg.cli import compare
 from bnreg.data.dataset import Arrays
 from bnreg.data.datasets import DATASETS
 from bnreg.executors import processes
@@ -64,6 +65,7 @@ jobs: 2
 device: cpu
 engine: {engine}
 snapshot_seconds: 0.02
+report: false
 """
 EPOCHS = {"torch": 12, "compiled": 120}  # in about the same time
 STARTED = "started"  # a process's file that says that it has its own group and signals
@@ -301,7 +303,7 @@ def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Pat
 
     torch.set_num_threads(1)
     DATASETS["tiny"] = replace(DATASETS["mnist_5k"], num_train=200, num_test=100, read=tiny, fingerprint=None)
-    train._draw_curves = lambda _: {"curves.svg": b"<svg/>"}
+    watching._draw_curves = lambda _: {"curves.svg": b"<svg/>"}
     drawing.ready_to_draw = lambda _: contextlib.nullcontext()
     frame.REPORT_SECONDS = 0.0
     processes.CONTEXT = cast("SpawnContext", Forking())

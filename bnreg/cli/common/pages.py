@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bnreg.analysis.run_view import RunView
-    from bnreg.report.page.digits import TestImages
+    from bnreg.report.page.digits import Images
 
 OURS = b'<meta name="generator" content="bnreg '
 HEAD_BYTES = 1000
@@ -49,16 +49,16 @@ def open_page(path: Path) -> None:
         typer.echo(f"note: no browser was found; open {path}", err=True)
 
 
-def find_images(data_folder: Path | None) -> "Callable[[RunView], TestImages | None]":
+def find_images(data_folder: Path | None) -> "Callable[[RunView], Images | None]":
     """How to find the test images of a run: only in what is on this machine, and only the very data it was tested on.
 
     Args:
         data_folder: The data root, if the user chose one.
     """
     from bnreg.data import data_root, load_dataset, locate_dataset
-    from bnreg.report.page.digits import TestImages
+    from bnreg.report.page.digits import Images
 
-    def find(view: "RunView") -> "TestImages | None":
+    def find(view: "RunView") -> "Images | None":
         (used, *others) = view.info.data.values()
         try:
             root = data_root(data_folder, (view.config.get("data") or {}).get("root"))
@@ -68,6 +68,6 @@ def find_images(data_folder: Path | None) -> "Callable[[RunView], TestImages | N
         except UserError:
             return None
         is_same = dataset.fingerprint == used.fingerprint
-        return TestImages(dataset.test_images, dataset.test_labels) if is_same else None
+        return Images(dataset.test_images, dataset.test_labels) if is_same else None
 
     return find

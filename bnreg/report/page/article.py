@@ -16,7 +16,7 @@ from bnreg.report.comparison.numbers import differences, p_text, verdict
 from bnreg.report.comparison.tables import caption_of, facts_of, tables_of
 from bnreg.report.finding import finding
 from bnreg.report.grid import chip, html
-from bnreg.report.page.digits import Digits, TestImages, digits
+from bnreg.report.page.digits import Digits, Images, digits
 from bnreg.report.page.figures import Figure, figures
 from bnreg.report.show import facts, run_record
 from bnreg.wording import counted, listing
@@ -81,7 +81,7 @@ class Article:
     config: str
 
 
-def article(block: Block, images: Callable[[RunView], TestImages | None]) -> Article:
+def article(block: Block, images: Callable[[RunView], Images | None]) -> Article:
     """What a page says about a run.
 
     Args:

@@ -20,7 +20,7 @@ NUM_SHOWN = 12
 MAX_ARMS = 3
 
 
-class TestImages(NamedTuple):
+class Images(NamedTuple):
     """The images of a test set.
 
     Attributes:
@@ -64,7 +64,7 @@ class Digits:
     worse: Sequence[Digit]
 
 
-def digits(block: Block, images: Callable[[RunView], TestImages | None]) -> list[Digits]:
+def digits(block: Block, images: Callable[[RunView], Images | None]) -> list[Digits]:
     """What each of the first three arms and the baseline disagree about; nothing of a sweep, or without images.
 
     Args:

@@ -87,6 +87,9 @@ function fitted(spec, room, numBeside = 1) {
     copy.columns = shown;
     if (key === "hconcat") delete copy.hconcat;
   }
+  // The numbers beside the rows of a chart are in the tables, too.
+  const isBeside = (layer) => layer.mark?.type === "text" && layer.encoding?.x?.value === "width";
+  if (copy.layer && room < NARROW) copy.layer = copy.layer.filter((layer) => !isBeside(layer));
   if (copy.vconcat) copy.vconcat = copy.vconcat.map((part) => fit(part, numBeside));
   if (copy.spec) {
     const columns = room < NARROW ? 1 : (copy.columns ?? 1);

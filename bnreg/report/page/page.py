@@ -15,7 +15,7 @@ from bnreg.metrics import label_of
 from bnreg.report.comparison.summary import summary_grids
 from bnreg.report.grid import html
 from bnreg.report.page.article import article, question
-from bnreg.report.page.digits import TestImages
+from bnreg.report.page.digits import Images
 from bnreg.report.page.libraries import libraries
 from bnreg.report.page.summary import STYLE
 from bnreg.wording import counted
@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent
 
 
 def runs_page(
-    blocks: Sequence[Block], images: Callable[[RunView], TestImages | None], left_out: Sequence[str] = ()
+    blocks: Sequence[Block], images: Callable[[RunView], Images | None], left_out: Sequence[str] = ()
 ) -> bytes:
     """The page about some runs: one file that needs no network.
 
