@@ -73,11 +73,12 @@ def _seeds(one: Judged) -> str:
     pairs = one.evidence.pairs
     if pairs is None:
         return ""
+    of = f"of {counted(len(pairs.seeds), 'seed')}"
     word = one.evidence.verdict.word
-    num = pairs.losses if word in ("hurt", "lower") else pairs.wins
-    how = "" if word in ("helped", "hurt") else "higher in " if one.evidence.higher_is_better is None else "better in "
-    how = "lower in " if word == "lower" else how
-    return f", {how}{num} of {counted(len(pairs.seeds), 'seed')}"
+    if word in ("equivalent", "inconclusive"):
+        return f", {'higher' if one.evidence.higher_is_better is None else 'better'} in {pairs.wins} {of}"
+    alike = sum((difference > 0) == (one.evidence.difference > 0) for difference in pairs.differences)
+    return f", {'' if word in ('helped', 'hurt') else f'{word} in '}{alike} {of}"
 
 
 def _in_short(one: Judged) -> str:

@@ -5,14 +5,13 @@ import re
 
 import pandas as pd
 import pytest
-from support.made_runs import make_view, watched_view
+from support.made_runs import make_view
 
 from bnreg.errors import UserError
 from bnreg.report.charts.curves import MAX_POINTS, draw, lacking
 from bnreg.report.charts.drawing import render_chart, save_chart
 from bnreg.report.charts.rendering import RENDERERS
 from bnreg.report.charts.style import PALETTE
-from bnreg.report.charts.table import CHARTS
 
 
 def panels(view):
@@ -20,10 +19,16 @@ def panels(view):
     return [panel for row in draw(view).to_dict()["vconcat"] for panel in row["hconcat"]]
 
 
+def means_of(panel):
+    """The encoding of the lines, or of the marks of a single evaluation."""
+    (found,) = (layer["encoding"] for layer in panel["layer"] if {"strokeDash", "shape"} & {*layer["encoding"]})
+    return found
+
+
 def drawn(view):
     """All rows that the chart of a run without a sweep draws, of both measures."""
     spec = draw(view).to_dict()
-    named = [layer["data"]["name"] for panel in panels(view) for layer in panel["layer"][:1]]
+    named = [(panel | layer)["data"]["name"] for panel in panels(view) for layer in panel["layer"][:1]]
     return [pd.DataFrame(spec["datasets"][name]) for name in named]
 
 
@@ -32,29 +37,23 @@ def titles(view):
     return [title["text"], *title["subtitle"]]
 
 
-@pytest.mark.parametrize("name", CHARTS)
-def test_every_chart_names_the_run_and_the_data_that_were_really_used(name):
-    view = watched_view(dataset="mnist_5k", requested_dataset="mnist", sweep={"optimizer.lr": [0.1, 1.0]})
-    assert "bn_vs_plain: mnist_5k (requested mnist)" in render_chart(CHARTS[name].draw(view), "svg").decode()
-
-
 def test_the_curves_are_loss_and_accuracy_side_by_side():
     view = make_view()
-    assert [panel["layer"][1]["encoding"]["y"]["title"] for panel in panels(view)] == ["loss", "accuracy, %"]
+    assert [means_of(panel)["y"]["title"] for panel in panels(view)] == ["loss", "accuracy, %"]
     for panel in panels(view):
-        line = panel["layer"][1]["encoding"]
+        line = means_of(panel)
         assert line["y"]["scale"]["zero"] is False
 
 
 @pytest.mark.parametrize("num_epochs", [2, 3, 12])
 def test_few_epochs_have_one_tick_each_and_none_in_between(num_epochs):
     for panel in panels(make_view(num_epochs=num_epochs, num_seeds=2)):
-        assert panel["layer"][1]["encoding"]["x"]["axis"]["values"] == [*range(1, num_epochs + 1)]
+        assert means_of(panel)["x"]["axis"]["values"] == [*range(1, num_epochs + 1)]
 
 
 def test_many_epochs_have_ticks_on_whole_epochs():
     for panel in panels(make_view(num_epochs=13, num_seeds=2)):
-        axis = panel["layer"][1]["encoding"]["x"]["axis"]
+        axis = means_of(panel)["x"]["axis"]
         assert axis["tickMinStep"] == 1
         assert "values" not in axis
 
@@ -71,7 +70,7 @@ def test_forty_long_names_are_told_apart_in_the_legend():
     shown = [text for text in re.findall(r">([^<>]+)</text>", "".join(entries)) if "alike" in text]
     assert (len(shown), len(set(shown))) == (40, 40)
     for panel in panels(view):
-        scale = panel["layer"][1]["encoding"]["color"]["scale"]
+        scale = means_of(panel)["color"]["scale"]
         assert {*scale["domain"]} == {*shown}
         assert len(set(scale["range"])) == 40
     assert {*drawn(view)[0]["arm"]} == {*shown}
@@ -84,7 +83,7 @@ def test_losses_far_apart_have_a_logarithmic_axis(ratio, scale, num_epochs):
     view = make_view(num_seeds=2, num_epochs=num_epochs)
     of_plain = view.metrics["arm"] == "plain"
     view.metrics.loc[of_plain, ["train_loss", "test_loss"]] *= ratio
-    loss, accuracy = (panel["layer"][1]["encoding"]["y"] for panel in panels(view))
+    loss, accuracy = (means_of(panel)["y"] for panel in panels(view))
     assert (loss["scale"].get("type", "linear"), "type" in accuracy["scale"]) == (scale, False)
     assert loss["title"] == ("loss, logarithmic" if scale == "log" else "loss")
     if scale == "log":
@@ -103,14 +102,14 @@ def test_a_loss_of_zero_is_drawn_at_the_bottom_of_a_logarithmic_axis():
 def test_arms_have_the_order_and_colours_of_the_config_in_every_panel():
     view = make_view(arms=("zeta", "alpha", "mid"), baseline=None)
     for panel in panels(view):
-        assert panel["layer"][1]["encoding"]["color"]["scale"]["domain"] == ["zeta", "alpha", "mid"]
-        assert panel["layer"][1]["encoding"]["color"]["scale"]["range"] == PALETTE
+        assert means_of(panel)["color"]["scale"]["domain"] == ["zeta", "alpha", "mid"]
+        assert means_of(panel)["color"]["scale"]["range"] == PALETTE
 
 
 @pytest.mark.parametrize("validation", [False, True])
 def test_splits_differ_in_their_dashes(validation):
     view = make_view(validation=validation)
-    scale = panels(view)[0]["layer"][1]["encoding"]["strokeDash"]["scale"]
+    scale = means_of(panels(view)[0])["strokeDash"]["scale"]
     assert scale["domain"] == ["train", *(["validation"] if validation else []), "test"]
     assert len({tuple(dash) for dash in scale["range"]}) == len(scale["domain"])
 
@@ -126,7 +125,7 @@ def test_a_panel_without_values_has_the_splits_of_the_others(num_epochs, channel
     """They share one legend: if the scale of one panel were empty, all splits would look the same in it."""
     view = make_view(num_epochs=num_epochs)
     view.metrics[["train_loss", "test_loss"]] = math.nan
-    domains = [panel["layer"][1]["encoding"][channel]["scale"]["domain"] for panel in panels(view)]
+    domains = [means_of(panel)[channel]["scale"]["domain"] for panel in panels(view)]
     assert domains == [["train", "test"]] * 2
 
 
@@ -156,7 +155,9 @@ def test_a_single_measured_epoch_is_marked(num_epochs):
     """A line through one point is invisible, also for one arm of a long run."""
     view = make_view(num_seeds=1, num_epochs=num_epochs, diverged=(("bn", 0),))
     svg = render_chart(draw(view), "svg").decode()
-    marks = [group.count("<path") for group in re.findall(r'<g class="mark-symbol role-mark[^>]*>(.*?)</g>', svg)]
+    groups = re.findall(r'<g class="mark-symbol role-mark[^>]*>(.*?)</g>', svg)
+    marks = [sum('opacity="0"' not in path for path in group.split("<path")[1:]) for group in groups]
+    marks = [number for number in marks if number]
     expected = {1: 4, 5: 2 + 10, 50: 2}[num_epochs]  # per panel: single epochs, and all if there are few
     assert marks == [expected, expected]
 
@@ -164,22 +165,57 @@ def test_a_single_measured_epoch_is_marked(num_epochs):
 def test_a_single_epoch_has_the_arms_side_by_side():
     """Without lines, the splits differ in the shape of their marks instead of in their dashes."""
     for panel in panels(make_view(num_epochs=1)):
-        marks = panel["layer"][1]["encoding"]
+        marks = means_of(panel)
         assert marks["xOffset"]["sort"] == ["bn", "plain"]
         assert marks["shape"]["scale"] == {"domain": ["train", "test"], "range": ["square", "circle"]}
 
 
-def test_a_sweep_has_a_titled_row_per_point():
+def test_a_sweep_has_a_small_panel_of_the_accuracy_for_each_point():
     view = make_view(sweep={"optimizer.lr": [0.1, 0.01], "model.norm": ["batch", None]})
-    rows = [row["title"]["text"] for row in draw(view).to_dict()["vconcat"]]
-    assert rows == ["lr=0.1, norm=batch", "lr=0.1, norm=null", "lr=0.01, norm=batch", "lr=0.01, norm=null"]
+    (grid,) = draw(view).to_dict()["vconcat"]
+    assert grid["facet"]["sort"] == [
+        "lr=0.1, norm=batch",
+        "lr=0.1, norm=null",
+        "lr=0.01, norm=batch",
+        "lr=0.01, norm=null",
+    ]
+    assert means_of(grid["spec"])["y"]["title"] == "accuracy, %"
 
 
-def test_a_long_sweep_is_cut_and_the_chart_says_so():
+def test_of_a_long_sweep_some_points_are_drawn_and_the_chart_says_so():
     view = make_view(sweep={"optimizer.lr": [k / 100 for k in range(1, 21)]}, num_seeds=2, num_epochs=2)
-    assert len(draw(view).to_dict()["vconcat"]) == MAX_POINTS
-    assert "the first 12 of 20 points" in titles(view)
+    (grid,) = draw(view).to_dict()["vconcat"]
+    shown = grid["facet"]["sort"]
+    assert (len(shown), shown[0], shown[-1]) == (MAX_POINTS, "lr=0.01", "lr=0.2")
+    assert "accuracy at 12 of 20 points, evenly chosen; other charts show all of them" in titles(view)
     assert not any("points" in title for title in titles(make_view()))
+
+
+@pytest.mark.parametrize("num_points", [1, 2, 7, 12, 40])
+@pytest.mark.parametrize("num_epochs", [1, 20])
+def test_a_sweep_of_any_size_fits_on_a_screen(num_points, num_epochs):
+    sweep = {"optimizer.lr": [(k + 1) / 1000 for k in range(num_points)]}
+    svg = render_chart(draw(make_view(sweep=sweep, num_seeds=2, num_epochs=num_epochs)), "svg").decode()
+    width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())
+    assert (width <= 1300, height <= 900) == (True, True)
+
+
+def test_few_seeds_are_drawn_one_by_one_behind_their_mean():
+    for num_seeds, expected in ((1, 0), (10, 20), (15, 30), (16, 0)):
+        panel = panels(make_view(num_seeds=num_seeds))[0]
+        thin = [layer for layer in panel["layer"] if layer["encoding"].get("detail", {}).get("field") == "seed"]
+        (data,) = thin or [None]
+        spec = draw(make_view(num_seeds=num_seeds)).to_dict()
+        rows = pd.DataFrame(spec["datasets"][data["data"]["name"]]) if data else pd.DataFrame(columns=["arm", "seed"])
+        assert len(rows[["arm", "seed"]].drop_duplicates()) == expected
+
+
+@pytest.mark.parametrize("num_arms", [4, 5, 12])
+def test_many_arms_have_their_names_beside_their_lines(num_arms):
+    view = make_view(arms=tuple(f"arm{number}" for number in range(num_arms)), baseline=None, num_seeds=3)
+    for panel in panels(view):
+        texts = [layer for layer in panel["layer"] if layer["mark"]["type"] == "text"]
+        assert len(texts) == (num_arms > 4)
 
 
 def test_a_drawing_of_ten_seeds_is_small():
@@ -242,3 +278,29 @@ def test_a_chart_that_fails_leaves_no_file(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="no picture"):
         save_chart(draw(make_view(num_epochs=1)), path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_replaced_on_request(tmp_path):
+    path = tmp_path / "curves.svg"
+    path.write_text("former")
+    save_chart(draw(make_view(num_epochs=1)), path, force=True)
+    assert path.read_text().startswith("<svg")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: path.symlink_to("elsewhere")])
+def test_only_a_file_is_replaced(tmp_path, make):
+    path = tmp_path / "curves.svg"
+    make(path)
+    with pytest.raises(UserError, match=r"curves\.svg: already exists and will not be overwritten"):
+        save_chart(draw(make_view(num_epochs=1)), path, force=True)
+
+
+def test_no_file_of_a_run_is_replaced(tmp_path):
+    """Its manifest has the checksum of the chart that is there."""
+    (tmp_path / "manifest.json").write_text("{}")
+    path = tmp_path / "curves.svg"
+    path.write_text("former")
+    with pytest.raises(UserError, match=r"curves\.svg: is part of a run and will not be overwritten"):
+        save_chart(draw(make_view(num_epochs=1)), path, force=True)
+    assert path.read_text() == "former"

@@ -42,10 +42,28 @@ def test_the_axis_is_the_key_with_the_most_numbers_and_the_others_have_a_row_eac
     assert all(sorted({*drawn["x"]}) == [4, 16, 32] for _, drawn in rows)
 
 
-def test_of_many_combinations_the_first_six_are_drawn():
+def test_of_many_combinations_the_accuracy_of_the_first_six_is_drawn():
     view = make_view(sweep={"optimizer.lr": [0.1, 1.0], "model.activation": [*"abcdefgh"]}, num_seeds=1)
-    assert len(rows_of(view)) == 6
-    assert draw(view).to_dict()["title"]["subtitle"][-1] == "the first 6 of 8 combinations of the other settings"
+    spec = draw(view).to_dict()
+    panels = spec["vconcat"][0]["concat"]
+    assert [panel["title"]["text"] for panel in panels] == [f"activation={name}" for name in "abcdef"]
+    assert {panel["layer"][1]["encoding"]["y"]["title"] for panel in panels} == {"accuracy, %"}
+    assert spec["title"]["subtitle"][-1] == "the first 6 of 8 combinations of the other settings"
+
+
+@pytest.mark.parametrize(("validation", "lift"), [(False, 0.01), (True, 0.01)])
+def test_the_best_value_of_each_arm_is_marked_and_the_chart_says_by_which_split(validation, lift):
+    """With a validation split the test split chooses nothing."""
+    view = make_view(sweep={"optimizer.lr": [0.1, 1.0, 2.0]}, num_seeds=3, validation=validation, lift=lift)
+    accuracy = view.summary["final_test_accuracy"]
+    if validation:  # so that both splits have another best
+        view.summary["final_test_accuracy"] = [1 - value for value in accuracy]
+    ((_, drawn),) = rows_of(view)
+    best = drawn[drawn["is_best"]]
+    assert {*zip(best["arm"], best["split"], best["x"], strict=True)} == {("bn", "test", 0.1), ("plain", "test", 0.1)}
+    note = draw(view).to_dict()["title"]["subtitle"][-1]
+    assert note.startswith(f"diamond: the best by {'validation' if validation else 'test'} accuracy")
+    assert ("flatters" in note) is not validation
 
 
 @pytest.mark.parametrize(
@@ -76,7 +94,7 @@ def test_diverged_networks_are_left_out_and_counted():
     view = make_view(sweep=sweep, num_seeds=3, diverged=(("bn", 1),))
     ((_, drawn),) = rows_of(view)
     assert drawn["low"].min() > 50  # a guess is right in 10 of 100 cases
-    assert draw(view).to_dict()["title"]["subtitle"][-1] == "2 diverged replicas: left out"
+    assert draw(view).to_dict()["title"]["subtitle"][-2] == "2 diverged replicas: left out"
     view = make_view(arms=("bn",), baseline=None, sweep=sweep, num_seeds=1, diverged=(("bn", 0),))
     assert lacking(view) == "every replica diverged"
 

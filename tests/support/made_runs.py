@@ -284,14 +284,21 @@ def _flags(accuracy, random):
     return np.packbits(random.permutation(right))
 
 
-def watched_view(*, num_layers: int = 2, steps: Sequence[int] = (0, 10, 20), **made: Any) -> RunView:
-    """A run that watched the pre-activations: percentile p of layer l is p + l + seed + 10 · arm, at all steps."""
-    view = make_view(**{"config": CONFIG | {"diagnostics": {"names": ["pre_activations"]}}, **made})
-    places = product(view.points, enumerate(view.arms), view.seeds, steps, range(1, num_layers + 1), (15, 50, 85))
+def watched_view(
+    *,
+    num_layers: int = 2,
+    steps: Sequence[int] = (0, 10, 20),
+    diagnostic: str = "pre_activations",
+    quantities: Sequence[tuple[str, int]] = (("p15", 15), ("p50", 50), ("p85", 85)),
+    **made: Any,
+) -> RunView:
+    """A run that watched a diagnostic: quantity q of layer l is q + l + seed + 10 · arm, at all steps."""
+    view = make_view(**{"config": CONFIG | {"diagnostics": {"names": [diagnostic]}}, **made})
+    places = product(view.points, enumerate(view.arms), view.seeds, steps, range(1, num_layers + 1), quantities)
     rows = [
-        {**point, "arm": arm, "seed": seed, "step": step, "layer": layer, "name": f"p{p}", "value": value}
-        for point, (place, arm), seed, step, layer, p in places
-        for value in [p + layer + seed + 10 * place]
+        {**point, "arm": arm, "seed": seed, "step": step, "layer": layer, "name": name, "value": value}
+        for point, (place, arm), seed, step, layer, (name, number) in places
+        for value in [number + layer + seed + 10 * place]
     ]
     tables = {"metrics": view.metrics, "diagnostics": pd.DataFrame(rows)}
     return replace(view, load_table=tables.__getitem__)

@@ -32,7 +32,7 @@ from bnreg.wording import brief_label, told_apart
 
 MAX_POINTS = 12
 MAX_TIMES_WITH_MARKS = 12
-MAX_HOVERED = 300  # invisible marks of a panel, which have the numbers
+MAX_HOVERED = 60  # invisible marks of a panel, which have the numbers
 MAX_SEED_LINES = 30
 TIME_FORMAT = ",.3~r"
 MAX_LINEAR_RATIO = 1e4  # on a linear axis, curves farther apart than this lie on the axis
@@ -185,7 +185,7 @@ def _with_marks(view: RunView, data: pd.DataFrame) -> pd.DataFrame:
     times = _times(view)
     marked = (data["num_times"] == 1) | (len(times) <= MAX_TIMES_WITH_MARKS)
     num_lines = len(data.drop_duplicates(["arm", "split", *({"point"} & {*data})]))
-    hovered = data["time"].isin(evenly(times, max(2, MAX_HOVERED // num_lines))) & ~marked
+    hovered = data["time"].isin(evenly(times, max(2, MAX_HOVERED // max(1, num_lines)))) & ~marked
     return data.drop(columns="num_times").assign(marked=marked, hovered=hovered)
 
 

@@ -3,8 +3,10 @@
 It gets ready before it waits for the description: what draws takes most of a second for its first chart.
 """
 
+import json
 import sys
 from collections.abc import Callable
+from xml.sax.saxutils import quoteattr
 
 import vl_convert
 
@@ -34,7 +36,9 @@ def _png(description: str, version: str) -> bytes:
 
 
 def _svg(description: str, version: str) -> bytes:
-    return vl_convert.vegalite_to_svg(description, vl_version=version).encode()
+    drawn = vl_convert.vegalite_to_svg(description, vl_version=version)
+    text = json.loads(description).get("description")
+    return (drawn.replace("<svg ", f'<svg role="img" aria-label={quoteattr(text)} ', 1) if text else drawn).encode()
 
 
 # Format of a file → function that draws: a Vega-Lite description as JSON, and the version of Vega-Lite → content.
