@@ -62,6 +62,7 @@ def draw(view: RunView) -> alt.VConcatChart:
     notes = reading_notes(view, "; band: lowest to highest seed", diverged="drawn while finite")
     if len(points) == 1:
         figure, what = alt.vconcat(_pair(view, points[0][1], toggle)), " and ".join(METRICS).capitalize()
+        notes += ["thin: each seed on the test split"] if _shows_seeds(view) else []
     else:
         measure = drawn_measure(view)
         figure, what = alt.vconcat(_grid(view, evenly(points, MAX_POINTS), measure, toggle)), measure.capitalize()
@@ -92,7 +93,7 @@ def _panel(
         data.loc[data["split"] != "test", ["low", "high"]] = math.nan
     y, domain = _y_axis(data, measure)
     layers = _layers(view, data, y, toggle)
-    if len(arms) * view.num_seeds <= MAX_SEED_LINES and view.num_seeds > 1 and not _is_single(view):
+    if _shows_seeds(view):
         layers.insert(1, _seeds(view, measure, y, toggle))
     if is_labelled:
         test = data[(data["split"] == "test") & data["mean"].notna()]
@@ -201,6 +202,11 @@ def _seeds(view: RunView, measure: str, y: Mapping[str, Any], toggle: alt.Parame
         opacity=faded(toggle, 0.45),
     )
     return lines
+
+
+def _shows_seeds(view: RunView) -> bool:
+    """Whether there are so few seeds that each can be seen."""
+    return 1 < view.num_seeds <= MAX_SEED_LINES // len(view.arms) and not _is_single(view)
 
 
 def _times(view: RunView) -> list[float]:
