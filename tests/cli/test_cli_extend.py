@@ -244,7 +244,7 @@ def test_a_resumed_run_goes_on_with_its_rounds(bnreg, monkeypatch):
         assert bnreg(*asked).code == 130
     assert rounds == [3, 6]
     (run,) = unfinished_runs(Path("runs"))
-    assert run.state() == ("interrupted", "1 of 1 shards trained")
+    assert run.state() == ("interrupted", "100 % of 36 steps, 12 of 12 networks done")
     done = bnreg("train", "--resume", run.final.name, *QUIET)
     assert done.code == 0, done.err
     assert read_run(run.final).info.looks == whole.info.looks == (3, 6)

@@ -9,7 +9,7 @@ import threading
 from contextlib import nullcontext
 
 import pytest
-from support.cells import make_cell
+from support.cells import make_cell, make_tiny
 
 from bnreg import signals
 from bnreg.errors import RunError
@@ -30,6 +30,12 @@ class Nowhere:
 
     def states(self, _log):
         return iter(())
+
+    def note(self, _note):
+        pass
+
+    def noted(self):
+        return None
 
 
 JOBS = [(Shard(index, (index,), (), drop_single=False), Nowhere()) for index in range(3)]
@@ -274,7 +280,7 @@ def test_a_worker_that_is_stopped_in_a_long_epoch_keeps_its_state_at_the_next_me
     saved = []
     kind = EngineKind(prepare_process=lambda: None, make=lambda *_: Slow())
     monkeypatch.setitem(workers.ENGINES, "slow", kind)
-    monkeypatch.setattr(workers, "attach", lambda _: None)
+    monkeypatch.setattr(workers, "attach", lambda _: make_tiny())
     job = Shard(0, (0,), ((make_cell(),),), drop_single=False), Kept()
     monkeypatch.setattr(workers, "_next_job", lambda _: job)
     ours, theirs = multiprocessing.Pipe()
