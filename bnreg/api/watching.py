@@ -42,7 +42,7 @@ def train_and_watch(plan: "Plan", run: "UnfinishedRun", caller: Caller, *, num_o
     @cache
     def get_ready() -> None:
         with suppress(Exception):  # that nothing can be drawn is reported when it is needed
-            from bnreg.report.charts.drawing import ready_to_draw
+            from bnreg.report.charts.process import ready_to_draw
 
             at_the_end.enter_context(ready_to_draw("svg"))
 

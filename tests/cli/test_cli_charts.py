@@ -10,9 +10,11 @@ import pytest
 from support.command_line import EXPERIMENT
 from support.made_runs import make_view
 
-from bnreg.report.charts import drawing, rendering
+from bnreg.report.charts import process as drawing
+from bnreg.report.charts import rendering
 from bnreg.report.charts.curves import draw
-from bnreg.report.charts.drawing import draw_in_a_process, ready_to_draw, render_chart
+from bnreg.report.charts.drawing import render_chart
+from bnreg.report.charts.process import draw_in_a_process, ready_to_draw
 
 KILLED = (
     "the process that draws charts was killed by signal 6; the usual cause is a limit on memory, such as `ulimit -v`"

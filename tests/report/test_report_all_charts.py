@@ -11,10 +11,11 @@ from support.made_runs import make_view
 
 from bnreg.analysis.comparison import block_of
 from bnreg.analysis.run_view import view_of_run
-from bnreg.report.charts.drawing import described, render_chart
+from bnreg.report.charts.drawing import render_chart
 from bnreg.report.charts.style import FADED, NUM_READABLE, PALETTE
 from bnreg.report.charts.table import CHARTS, charts_of, default_chart
 from bnreg.report.finding import finding
+from bnreg.report.page.figure import described
 from bnreg.runs import read_run
 
 COMMITTED = sorted((Path(__file__).parent.parent.parent / "runs").glob("**/run.json"))

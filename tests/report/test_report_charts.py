@@ -10,7 +10,7 @@ from support.made_runs import make_view
 from bnreg.errors import UserError
 from bnreg.report.charts.curves import MAX_POINTS, draw, lacking
 from bnreg.report.charts.drawing import render_chart, save_chart
-from bnreg.report.charts.rendering import RENDERERS
+from bnreg.report.charts.rendering import PROGRAMS
 from bnreg.report.charts.style import PALETTE
 
 
@@ -274,7 +274,7 @@ def test_a_chart_that_fails_leaves_no_file(tmp_path, monkeypatch):
     def fail(*_):
         raise RuntimeError("no picture")
 
-    monkeypatch.setitem(RENDERERS, "svg", fail)
+    monkeypatch.setitem(PROGRAMS, "svg", fail)
     with pytest.raises(RuntimeError, match="no picture"):
         save_chart(draw(make_view(num_epochs=1)), path)
     assert list(tmp_path.iterdir()) == []

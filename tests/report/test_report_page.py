@@ -16,10 +16,11 @@ import bnreg
 from bnreg.analysis.comparison import compare_views
 from bnreg.analysis.disagreement import Example, disagreements
 from bnreg.analysis.run_view import view_of_run
+from bnreg.report.charts import process
 from bnreg.report.charts.table import CHARTS
 from bnreg.report.page import libraries as libraries_module
 from bnreg.report.page.digits import Images
-from bnreg.report.page.figures import script_json
+from bnreg.report.page.figure import script_json
 from bnreg.report.page.libraries import libraries
 from bnreg.report.page.page import runs_page
 from bnreg.runs import read_run
@@ -183,7 +184,7 @@ def cache(tmp_path, monkeypatch):
     """The user's cache folder is empty, and every putting together of the libraries is counted."""
     calls = []
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(libraries_module, "draw_in_a_process", lambda *call: calls.append(call) or b"code")
+    monkeypatch.setattr(process, "draw_in_a_process", lambda *call: calls.append(call) or b"code")
     return tmp_path, calls
 
 

@@ -8,8 +8,8 @@ from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS
 from bnreg.experiment.beginning import describe_beginning
 from bnreg.experiment.plan import plan_experiment
 from bnreg.experiment.story import begin_experiment, run_experiment
-from bnreg.report.charts import drawing
-from bnreg.report.charts.rendering import RENDERERS
+from bnreg.report.charts import process
+from bnreg.report.charts.rendering import PROGRAMS
 from bnreg.training.shard_job import train_and_keep
 
 
@@ -33,8 +33,8 @@ def training_here():
 def drawing_here():
     """Within it, charts are drawn in this process: the drawing engine takes most of a second to start."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "draw_in_a_process", lambda chart, name: RENDERERS[name](chart, drawing.VEGA_LITE))
-        patch.setattr(drawing, "ready_to_draw", lambda _: nullcontext())
+        patch.setattr(process, "draw_in_a_process", lambda chart, name: PROGRAMS[name](chart, process.VEGA_LITE))
+        patch.setattr(process, "ready_to_draw", lambda _: nullcontext())
         yield
 
 

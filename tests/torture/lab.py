@@ -34,7 +34,7 @@ from bnreg.executors import processes
 from bnreg.executors.table import EXECUTORS
 from bnreg.experiment import story
 from bnreg.report import progress
-from bnreg.report.charts import drawing
+from bnreg.report.charts import process as drawing_process
 from bnreg.report.comparison import tables
 from bnreg.runs import UnfinishedRun, unfinished_runs
 from bnreg.runs.folder import checked_files
@@ -304,7 +304,7 @@ def _child(arguments: list[str], output: str, setup: Setup | None, wait_for: Pat
     torch.set_num_threads(1)
     DATASETS["tiny"] = replace(DATASETS["mnist_5k"], num_train=200, num_test=100, read=tiny, fingerprint=None)
     watching._draw_curves = lambda _: {"curves.svg": b"<svg/>"}
-    drawing.ready_to_draw = lambda _: contextlib.nullcontext()
+    drawing_process.ready_to_draw = lambda _: contextlib.nullcontext()
     frame.REPORT_SECONDS = 0.0
     processes.CONTEXT = cast("SpawnContext", Forking())
     if setup is not None:

@@ -10,26 +10,6 @@ from xml.sax.saxutils import quoteattr
 
 import vl_convert
 
-# The page includes the libraries, so it works offline.
-PAGE = """\
-<!DOCTYPE html>
-<html>
-<head>
-<meta charset="UTF-8">
-<style>
-  #chart.vega-embed { width: 100%; display: flex; }
-  #chart.vega-embed details, #chart.vega-embed details summary { position: relative; }
-</style>
-"""
-
-
-def _html(description: str, version: str) -> bytes:
-    safe = description.replace("<", "\\u003c")  # no name in it can end the script
-    draw = f'vegaEmbed("#chart", {safe}, {{mode: "vega-lite"}}).catch(console.error);'
-    libraries = vl_convert.javascript_bundle(vl_version=version)  # type: ignore[call-arg] # the snippet is optional
-    head = f"{PAGE}<script>{libraries}</script>\n</head>\n"
-    return f'{head}<body>\n<div id="chart"></div>\n<script>{draw}</script>\n</body>\n</html>\n'.encode()
-
 
 def _png(description: str, version: str) -> bytes:
     return vl_convert.vegalite_to_png(description, vl_version=version, scale=2)
@@ -41,16 +21,18 @@ def _svg(description: str, version: str) -> bytes:
     return (drawn.replace("<svg ", f'<svg role="img" aria-label={quoteattr(text)} ', 1) if text else drawn).encode()
 
 
-# Format of a file → function that draws: a Vega-Lite description as JSON, and the version of Vega-Lite → content.
-RENDERERS: dict[str, Callable[[str, str], bytes]] = {"html": _html, "png": _png, "svg": _svg}
-
-
 def _libraries(_description: str, version: str) -> bytes:
     return vl_convert.javascript_bundle(vl_version=version).encode()  # type: ignore[call-arg] # the snippet is optional
 
 
+Program = Callable[[str, str], bytes]
+# Format of a file → function that draws: a Vega-Lite description as JSON, and the version of Vega-Lite → content.
+PICTURES: dict[str, Program] = {"png": _png, "svg": _svg}
+# Also the JavaScript that draws in a page.
+PROGRAMS: dict[str, Program] = PICTURES | {"libraries": _libraries}
+
+
 if __name__ == "__main__":
-    if sys.argv[1] in RENDERERS:
+    if sys.argv[1] in PICTURES:
         _svg('{"mark": "point"}', sys.argv[2])
-    program = (RENDERERS | {"libraries": _libraries})[sys.argv[1]]
-    sys.stdout.buffer.write(program(sys.stdin.buffer.read().decode(), sys.argv[2]))
+    sys.stdout.buffer.write(PROGRAMS[sys.argv[1]](sys.stdin.buffer.read().decode(), sys.argv[2]))

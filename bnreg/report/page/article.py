@@ -17,7 +17,8 @@ from bnreg.report.comparison.tables import caption_of, facts_of, tables_of
 from bnreg.report.finding import finding
 from bnreg.report.grid import chip, html
 from bnreg.report.page.digits import Digits, Images, digits
-from bnreg.report.page.figures import Figure, figures
+from bnreg.report.page.figure import Figure
+from bnreg.report.page.figures import figures
 from bnreg.report.show import facts, run_record
 from bnreg.wording import counted, listing
 

@@ -8,8 +8,9 @@ from markupsafe import Markup
 from bnreg.claims.verdict import Decided
 from bnreg.report.charts.claim import claim_chart
 from bnreg.report.claims import NUMBERS, claim_facts, reading
-from bnreg.report.page.figures import Figure, figure, main_figure
-from bnreg.report.page.page import rendered
+from bnreg.report.page.figure import Figure, figure
+from bnreg.report.page.figures import main_figure
+from bnreg.report.page.frame import rendered
 from bnreg.wording import counted
 
 # A verdict's sign, and the kind of its chip.

@@ -7,7 +7,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from bnreg.report.charts.drawing import VEGA_LITE, draw_in_a_process
+from bnreg.report.charts import process
 from bnreg.runs import disk
 
 
@@ -23,7 +23,7 @@ def libraries() -> str:
     place = _place()
     packed = _intact(place) if place else None
     if packed is None:
-        packed = gzip.compress(draw_in_a_process("", "libraries"), mtime=0)
+        packed = gzip.compress(process.draw_in_a_process("", "libraries"), mtime=0)
         if place:
             with suppress(OSError):
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def _place() -> Path | None:
     from platformdirs import user_cache_path
 
     with suppress(RuntimeError):
-        name = f"vega_lite-{VEGA_LITE}-{version('vl-convert-python')}.js.gz"
+        name = f"vega_lite-{process.VEGA_LITE}-{version('vl-convert-python')}.js.gz"
         return user_cache_path("bnreg", appauthor=False) / name
     return None
 

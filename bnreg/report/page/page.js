@@ -73,7 +73,7 @@ const CONFIG = {
 
 const PANEL_EXTRA = 76; // an axis with its title, and the space between panels
 const NARROW = 640;
-const LIMITS = [190, 620];
+const LIMITS = [190, 1000];
 
 // Panels side by side stand one below the other where there is no room, and are otherwise as wide as the page allows.
 function fitted(spec, room, numBeside = 1) {

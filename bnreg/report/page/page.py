@@ -1,14 +1,9 @@
 """The page about any number of runs."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bnreg import __version__
 from bnreg.analysis.comparison import Block
 from bnreg.analysis.run_view import RunView
 from bnreg.metrics import label_of
@@ -16,11 +11,8 @@ from bnreg.report.comparison.summary import summary_grids
 from bnreg.report.grid import html
 from bnreg.report.page.article import article, question
 from bnreg.report.page.digits import Images
-from bnreg.report.page.libraries import libraries
-from bnreg.report.page.summary import STYLE
+from bnreg.report.page.frame import rendered
 from bnreg.wording import counted
-
-FOLDER = Path(__file__).parent
 
 
 def runs_page(
@@ -48,31 +40,4 @@ def runs_page(
                 html(grid, f"verdicts on {label_of(metric)}") for metric, grid in overview.items()
             ),
         },
-    )
-
-
-def rendered(template: str, content: Mapping[str, Any]) -> bytes:
-    """A page of its own from a template, with the style, the script and the libraries that draw charts."""
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            content,
-            version=__version__,
-            style=Markup(f"{STYLE}\n{(FOLDER / 'page.css').read_text(encoding='utf-8')}"),
-            script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),
-            libraries=Markup(libraries()),
-        )
-        .encode()
-    )
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
