@@ -21,9 +21,9 @@ VARIANCE_SHIFT = (
 # Name of the treatment of characters that an encoding lacks, see ``codecs``: they are spelled out.
 SPELLED = "bnreg.spelled"
 _IN_ASCII = (
-    "- - - ~ | x +- -> <= ' || sqrt d/d _1 _x ^2 ^3 1/2 alpha beta gamma Delta epsilon lambda mu pi sigma tau ^ v ="
+    "- - - ~ | x +- -> <= ' || sqrt d/d _1 _x ^2 ^3 1/2 alpha beta gamma Delta epsilon lambda mu pi sigma tau ^ v * -"
 )
-SPELLINGS = dict(zip("─–−…·×±→≤′‖√∇₁ₓ²³½αβγΔελμπστ▲▼＝", _IN_ASCII.split(), strict=True))
+SPELLINGS = dict(zip("─–−…·×±→≤′‖√∇₁ₓ²³½αβγΔελμπστ▲▼•━", _IN_ASCII.split(), strict=True))
 
 MAX_SHOWN = 40  # characters of a value or name in a message
 MAX_REPEATED = 3  # equal values in a list, before they are counted instead

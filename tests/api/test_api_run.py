@@ -76,7 +76,7 @@ def test_diagnostics_are_a_data_frame_or_a_clear_mistake(run):
 
 
 def test_charts_are_those_of_the_command(run):
-    assert run.chart().to_dict()["title"]["text"] == "lift: mnist_5k (requested mnist)"
+    assert run.chart().to_dict()["title"]["subtitle"][0] == "lift: mnist_5k (requested mnist)"
     with pytest.raises(bnreg.UserError, match=r"^chart: unknown chart 'curve'; did you mean 'curves'"):
         run.chart("curve")
     with pytest.raises(bnreg.UserError, match="no setting is swept"):

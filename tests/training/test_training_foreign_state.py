@@ -75,6 +75,12 @@ class Kept:
     def commit(self, result):
         self.result = result
 
+    def note(self, note):
+        pass
+
+    def noted(self):
+        return None
+
 
 def test_training_goes_on_from_the_newest_state_that_fits():
     """The results are those of undisturbed training, and each state that was left out is said."""

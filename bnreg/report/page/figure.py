@@ -62,8 +62,7 @@ def figure(name: str, title: str, drawn: Mapping[str, alt.TopLevelMixin]) -> Fig
 
 def script_json(content: Any) -> Markup:
     """JSON that may stand in a script: nothing in it can end the script, or begin a comment."""
-    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+    return Markup(json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"))
 
 
 def described(chart: alt.TopLevelMixin) -> dict[str, Any]:
