@@ -86,4 +86,4 @@ def test_the_committed_run_is_intact_small_and_on_full_mnist():
     info = read_run(run).info
     assert info.data["mnist"].name == "mnist"
     assert len(info.seeds) == 10
-    assert sum(path.stat().st_size for path in run.iterdir()) < 200_000
+    assert sum(path.stat().st_size for path in run.iterdir()) < 700_000  # most of it is its page

@@ -48,6 +48,9 @@ from bnreg.runs import read_run
 from bnreg.wording import as_written
 
 ROOT = Path(__file__).parent.parent.parent
+PICTURES_FOLDER = "configs/pictures"
+# Name of each picture → what it shows.
+PAGE_PICTURES = {"report": "the page of a run", "lecture": "the page of the lecture's claims"}
 
 
 def committed_run(experiment: str) -> Path:
@@ -75,6 +78,16 @@ def verdicts() -> str:
 def figure() -> str:
     """The figure of the committed run."""
     return f"![loss and accuracy by epoch]({committed_run('bn_vs_plain').relative_to(ROOT).as_posix()}/curves.svg)\n"
+
+
+def pages() -> str:
+    """Pictures of the two pages, which ``tests/tools/screenshots.py`` takes; dark for a reader in the dark."""
+    cells = []
+    for name, text in PAGE_PICTURES.items():
+        light, dark = (f"{PICTURES_FOLDER}/{name}_{scheme}.png" for scheme in ("light", "dark"))
+        source = f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+        cells.append(f'<picture>{source}<img alt="{text}" src="{light}" width="430"></picture>')
+    return f"| {' | '.join(PAGE_PICTURES.values())} |\n|---|---|\n| {' | '.join(cells)} |\n"
 
 
 def settings() -> str:
@@ -321,7 +334,7 @@ def speed() -> str:
 
 # Page → its generated parts, in order.
 PAGES: dict[str, tuple[Callable[[], str], ...]] = {
-    "README.md": (result, figure, claims_in_short),
+    "README.md": (result, figure, claims_in_short, pages),
     "bnreg/README.md": (from_python, speed),
     "bnreg/cli/README.md": (commands,),
     "bnreg/foreign/README.md": (usual_names,),
