@@ -92,6 +92,17 @@ def test_it_holds_the_charts_that_a_run_can_have_and_no_others():
     assert titles["looks"] not in plain
 
 
+@pytest.mark.parametrize(
+    ("num_points", "shown", "absent"),
+    [(1, "differences", "forest"), (3, "differences", "forest"), (30, "forest", "differences")],
+)
+def test_differences_are_drawn_once(num_points, shown, absent):
+    view = make_view(num_epochs=1, sweep={"optimizer.lr": [0.1 + number for number in range(num_points)]})
+    found = page(view)
+    assert f'id="run-1-{shown}"' in found
+    assert f'id="run-1-{absent}"' not in found
+
+
 def test_curves_are_drawn_against_epochs_steps_and_seconds():
     (run,) = Path("runs").glob("bn_vs_plain-*")
     found = read(page(view_of_run(read_run(run))))

@@ -2,6 +2,7 @@
 
 from bnreg.analysis.charts.clocks import by_clock, clocks
 from bnreg.analysis.run_view import RunView
+from bnreg.report.charts.differences import MAX_ROWS
 from bnreg.report.charts.table import CHARTS, charts_of
 from bnreg.report.page.figure import Figure, figure
 
@@ -10,8 +11,11 @@ MAIN_CHARTS = ("response", "heat", "distributions", "differences", "curves")
 
 
 def figures(view: RunView) -> list[Figure]:
-    """The charts that a run can have."""
-    return [_figure_of(name, view) for name in charts_of(view)]
+    """The charts that a run can have; of the two that show its differences, the one that has room for all of them."""
+    num_comparisons = len(view.points) * (len(view.arms) - 1)
+    left_out = "forest" if num_comparisons <= MAX_ROWS else "differences"
+    names = charts_of(view)
+    return [_figure_of(name, view) for name in names if name != left_out or "forest" not in names]
 
 
 def main_figure(view: RunView) -> Figure | None:
