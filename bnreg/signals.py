@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -17,6 +17,7 @@ _REASONS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the ter
 
 Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
+_DEFAULT: tuple[Handler, ...] = (signal.SIG_DFL, signal.default_int_handler)
 _received: list[int] = []
 _held: list[bool] = []
 
@@ -50,16 +51,18 @@ def handled() -> Iterator[None]:
 def passed_on() -> Iterator[None]:
     """Within this block, a signal to stop raises an exception; the program around it gets the signal at the end.
 
-    It does nothing outside the main thread, which alone gets signals.
+    It does nothing outside the main thread, which alone gets signals, and leaves a signal alone that the program around
+    it handles itself.
 
     Raises:
-        KeyboardInterrupt: For an interrupt, unless the program handles it otherwise.
+        KeyboardInterrupt: For an interrupt.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     try:
-        with _handling(signal.SIG_IGN):  # to stop takes a moment, and the user's program goes on afterwards
+        # To stop takes a moment, and the user's program goes on afterwards.
+        with _handling(signal.SIG_IGN, only=_DEFAULT):
             yield
     except Stopped as stopped:
         try:
@@ -70,8 +73,13 @@ def passed_on() -> Iterator[None]:
 
 
 @contextmanager
-def _handling(second: Handler) -> Iterator[None]:
-    """Within this block, a signal raises ``Stopped``, and further ones are handled by ``second``."""
+def _handling(second: Handler, only: Collection[Handler] | None = None) -> Iterator[None]:
+    """Within this block, a signal raises ``Stopped``, and further ones are handled by ``second``.
+
+    Args:
+        second: The handler of further signals.
+        only: Only signals with one of these handlers; None for all.
+    """
 
     def stop(number: int, _frame: FrameType | None) -> None:
         _received.append(number)
@@ -83,7 +91,11 @@ def _handling(second: Handler) -> Iterator[None]:
 
     # nohup and background jobs want a signal to be ignored; what Python did not install, it cannot restore
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    before = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
+    before = {
+        number: handler
+        for number, handler in handlers.items()
+        if handler not in (signal.SIG_IGN, None) and (only is None or handler in only)
+    }
     for number in before:
         signal.signal(number, stop)
     try:
@@ -95,8 +107,11 @@ def _handling(second: Handler) -> Iterator[None]:
 
 
 def raise_received() -> None:
-    """Raise ``Stopped`` if a signal has arrived: Python drops exceptions in some places, such as finalisers."""
-    if _received:
+    """Raise ``Stopped`` if a signal has arrived: Python drops exceptions in some places, such as finalisers.
+
+    A signal is meant for the main thread: what trains in another one goes on.
+    """
+    if _received and threading.current_thread() is threading.main_thread():
         raise Stopped(_received[0])
 
 

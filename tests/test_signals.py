@@ -105,15 +105,39 @@ def test_a_second_interrupt_does_not_end_the_program_around_it():
         stop_impatiently()
 
 
-def test_a_program_that_handles_the_signal_itself_is_told_as_well():
+def test_a_signal_that_a_program_handles_itself_is_left_to_it():
+    """It decides what becomes of the training."""
     told = []
-    before = signal.signal(signal.SIGINT, lambda number, _: told.append(number))
+    before = signal.signal(signal.SIGUSR1, lambda number, _: told.append(number))
     try:
-        with pytest.raises(signals.Stopped):
-            interrupt()
+        with signals.passed_on():
+            os.kill(os.getpid(), signal.SIGUSR1)
+            signals.raise_received()
     finally:
-        signal.signal(signal.SIGINT, before)
-    assert told == [signal.SIGINT]
+        signal.signal(signal.SIGUSR1, before)
+    assert told == [signal.SIGUSR1]
+
+
+def test_a_signal_does_not_stop_what_trains_in_another_thread():
+    """Its program gets the signal in the main thread."""
+    stopped = []
+
+    def work():
+        try:
+            signals.raise_received()
+        except signals.Stopped as error:
+            stopped.append(error)
+
+    def interrupted_while_another_trains():
+        with signals.passed_on(), signals.held_back():
+            os.kill(os.getpid(), signal.SIGINT)
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_while_another_trains()
+    assert not stopped
 
 
 def test_other_threads_than_the_main_one_handle_no_signals():

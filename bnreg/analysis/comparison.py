@@ -24,7 +24,7 @@ from bnreg.analysis.run_view import RunView
 from bnreg.config.cell_settings import cell_settings
 from bnreg.errors import UserError
 from bnreg.metrics import TEST_ACCURACY, effect_of, label_of, metric_of
-from bnreg.wording import did_you_mean, listed, natural_order, point_label
+from bnreg.wording import did_you_mean, listed, natural_order, point_label, unknown
 
 DEFAULT_METRICS = (TEST_ACCURACY, "test_loss")
 RUNNING_ACCURACY = "test_accuracy_running"  # shown beside the accuracy if that uses population statistics
@@ -96,6 +96,7 @@ def compare_views(views: Sequence[RunView], question: Question | None = None) ->
         ]
     else:
         blocks = [_pooled_block(views, [*chosen], along, baseline, columns, question)]
+    _check_effects(question, [metric for block in blocks for metric in block.compared], views)
     return _sorted([block for block in blocks if block.groups], question.sort)
 
 
@@ -308,6 +309,24 @@ def smallest_effect(block: Block, metric: str) -> float | None:
             raise UserError(f"--smallest-effect {asked[name]}: {label_of(metric)}: {wrong}") from None
     declared = declared_effects(block, metric)
     return min(declared) if declared else None
+
+
+def _check_effects(question: Question, compared: Sequence[str], views: Sequence[RunView]) -> None:
+    """Refuse a smallest effect of a metric by which nothing is compared.
+
+    Raises:
+        UserError: A line for each.
+    """
+    known = distinct(name for view in views for name in metric_names(view))
+    mistakes = []
+    for metric in question.smallest_effects:
+        if metric and metric not in compared:
+            reason = f"it is not compared; add --metric {metric}"
+            mistakes.append(
+                f"--smallest-effect {metric}: {reason if metric in known else unknown('metric', metric, known)}"
+            )
+    if mistakes:
+        raise UserError(*mistakes)
 
 
 def declared_effects(block: Block, metric: str) -> list[float]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from bnreg.analysis.run_view import RunView
 
@@ -15,11 +16,13 @@ class Example:
         index: Its place in the test set.
         arm_right: Number of seeds in which the arm's network does.
         baseline_right: The same for the baseline.
+        num_seeds: Number of seeds in which both trained to the end.
     """
 
     index: int
     arm_right: int
     baseline_right: int
+    num_seeds: int
 
 
 def disagreements(view: RunView, arm: str, most: int) -> tuple[list[Example], list[Example]]:
@@ -33,13 +36,23 @@ def disagreements(view: RunView, arm: str, most: int) -> tuple[list[Example], li
     flags = view.correct.get(0)
     if flags is None or view.baseline is None:
         return [], []
-    right, baseline_right = (flags[view.arms.index(name)].sum(0) for name in (arm, view.baseline))
+    trained = _trained(view, arm) & _trained(view, view.baseline)
+    right, baseline_right = (flags[view.arms.index(name)][trained].sum(0) for name in (arm, view.baseline))
     ahead = right - baseline_right
-    order = np.argsort(-ahead, kind="stable")
+    # Many examples are equally far ahead, and a test set may be sorted by class: shuffled, all classes are seen.
+    shuffled = np.random.default_rng(0).permutation(len(ahead))
+    order = shuffled[np.argsort(-ahead[shuffled], kind="stable")]
 
     def example(index: int) -> Example:
-        return Example(index, int(right[index]), int(baseline_right[index]))
+        return Example(index, int(right[index]), int(baseline_right[index]), int(trained.sum()))
 
     better = [example(int(index)) for index in order[:most] if ahead[index] > 0]
     worse = [example(int(index)) for index in order[::-1][:most] if ahead[index] < 0]
     return better, worse
+
+
+def _trained(view: RunView, arm: str) -> npt.NDArray[np.bool_]:
+    """Whether the arm's network of each seed trained to the end, shape (seeds,)."""
+    statuses = zip(view.pairing, view.summary["status"], strict=True)
+    diverged = {proof.replica.seed for proof, status in statuses if proof.replica.arm == arm and status == "diverged"}
+    return np.array([seed not in diverged for seed in view.seeds])

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from bnreg.analysis.question import Question
+from bnreg.api.kinds import of_kind
 from bnreg.wording import unknown
 
 
@@ -38,6 +39,7 @@ class Asked(TypedDict, total=False):
 
 
 _LISTS = ("metric", "group_by", "columns")
+_TEXTS = ("baseline", "at", "where", "sort")
 
 
 def question_of(asked: Asked) -> Question:
@@ -45,13 +47,21 @@ def question_of(asked: Asked) -> Question:
 
     Raises:
         TypeError: If a keyword is not one of those.
+        UserError: If a value is of no kind that it can be.
     """
     given: dict[str, Any] = dict(asked)
     for name in given.keys() - Asked.__annotations__.keys():
         raise TypeError(f"compare: {unknown('keyword', name, [*Asked.__annotations__])}")
-    for name in _LISTS:
-        if name in given:
-            given[name] = (given[name],) if isinstance(given[name], str) else tuple(given[name])
+    for name, value in given.items():
+        if name in _LISTS:
+            of_kind(value, (str, Sequence), name, "a text or a list of texts")
+            given[name] = tuple(of_kind(one, str, name, "a text or a list of texts") for one in _list_of(value))
+        elif name in _TEXTS:
+            of_kind(value, str, name, "a text")
     effect = given.pop("smallest_effect", {})
     effects = effect if isinstance(effect, Mapping) else {"": effect}
     return Question(metrics=given.pop("metric", ()), smallest_effects=effects, **given)
+
+
+def _list_of(value: str | Sequence[str]) -> Sequence[str]:
+    return (value,) if isinstance(value, str) else value

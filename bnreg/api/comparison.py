@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 from bnreg.analysis.comparison import Block, compare_views
 from bnreg.analysis.reading import read_views
 from bnreg.api.asked import Asked, question_of
-from bnreg.api.run import Run
+from bnreg.api.kinds import of_kind, told_in_python
+from bnreg.api.run import Run, path_of
 from bnreg.errors import UserError
 from bnreg.report.comparison.records import block_record, block_rows, comparison_record
 from bnreg.wording import printable
@@ -83,7 +84,7 @@ class Comparison:
                 word=record["verdict"],
                 difference=record["difference"],
                 interval=tuple(record["interval"]) if record["interval"] else None,
-                p_value=record["corrected_p"],
+                p_value=record["corrected_p"] if one.evidence.is_tested else None,
             )
             for block in self._blocks
             for one, record in zip(block.judged, map(comparison_record, block.judged), strict=True)
@@ -115,6 +116,7 @@ class Comparison:
         return summary_table(self._blocks)
 
 
+@told_in_python
 def compare(
     runs: OneRun | Iterable[OneRun], *, folder: str | os.PathLike[str] = "runs", **question: Unpack[Asked]
 ) -> Comparison:
@@ -139,10 +141,11 @@ def compare(
           arm         metric verdict
         0  bn  test_accuracy  helped
     """
+    of_kind(runs, (str, os.PathLike, Run, Iterable), "runs", "a run, or a list of them")
     several = [runs] if isinstance(runs, (str, os.PathLike, Run)) else [*runs]
     if not several:
         raise UserError("compare: no runs; give runs, their folders or their names")
     asked = question_of(question)
-    names = [str(one.path) if isinstance(one, Run) else os.fspath(one) for one in several]
+    names = [os.fspath(path_of(one)) for one in several]
     views, left_out = read_views(names, Path(folder), leave_out_repeats=asked.averages_runs)
     return Comparison(compare_views(views, asked), left_out)

@@ -1,16 +1,20 @@
 """The verdicts on results of other tools, from Python: ``bnreg.judge``."""
 
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from bnreg.api.kinds import told_in_python
 from bnreg.foreign.judging import Request, judge_table
 from bnreg.foreign.table import read_table, table_of, text_of
 from bnreg.report.judgement import Verdicts
+from bnreg.wording import unknown
 
 _NAMES = ("arm", "seed", "metric", "baseline", "point", "where")
 
 
+@told_in_python
 def judge(results: Any, **request: Any) -> Verdicts:
     """Judge results that any tool wrote, as ``bnreg judge`` does.
 
@@ -27,6 +31,10 @@ def judge(results: Any, **request: Any) -> Verdicts:
         >>> found.record["comparisons"][0]["verdict"]
         'helped'
     """
+    known = [one.name for one in fields(Request)]
+    for name in request:
+        if name not in known:
+            raise TypeError(f"judge: {unknown('keyword', name, known)}")
     is_file = isinstance(results, (str, os.PathLike))
     table = read_table(Path(results)) if is_file else table_of(results)
     # Arms and columns may be called by numbers in a frame; a table has texts.

@@ -1,5 +1,6 @@
 """A finished run, as a Python program sees it: tables as data frames, charts, and the verdicts on its arms."""
 
+import copy
 import os
 import warnings
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from markupsafe import Markup
 
 from bnreg.analysis.run_view import RunView, view_of_run
 from bnreg.api.asked import Asked
+from bnreg.api.kinds import of_kind, told_in_python
 from bnreg.errors import UserError
 from bnreg.runs import Run as StoredRun
 from bnreg.runs import expand_run, read_run, runs_named
@@ -35,6 +37,10 @@ class Run:
     def __init__(self, stored: StoredRun) -> None:
         self._stored = stored
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied to another process, it is read again there."""
+        return open_run, (self.path.absolute(),)
+
     @property
     def path(self) -> Path:
         """The run's folder."""
@@ -47,8 +53,8 @@ class Run:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """Every setting of the experiment; ``bnreg.train`` takes it again."""
-        return self._stored.config
+        """A copy of every setting of the experiment; ``bnreg.train`` takes it again."""
+        return copy.deepcopy(dict(self._stored.config))
 
     @property
     def metrics(self) -> "pd.DataFrame":
@@ -83,6 +89,7 @@ class Run:
         """
         from bnreg.report.charts.table import CHARTS, draw_chart
 
+        of_kind(name, str, "chart", "a name")
         if name not in CHARTS:
             raise UserError(f"chart: {unknown('chart', name, sorted(CHARTS))}")
         return draw_chart(self._view, name)
@@ -112,7 +119,20 @@ class Run:
         return Markup("<p><strong>{}</strong>: {}</p>").format(self.name, self._facts)
 
 
-def open_run(run: "str | os.PathLike[str]", *, runs: "str | os.PathLike[str]" = "runs") -> Run:
+def path_of(run: "str | os.PathLike[str] | Run") -> "str | os.PathLike[str]":
+    """The folder or name that a program means.
+
+    Raises:
+        UserError: If it is something else.
+    """
+    if isinstance(run, Run):
+        return run.path
+    path: str | os.PathLike[str] = of_kind(run, (str, os.PathLike), "run", "a run, its folder or its name")
+    return path
+
+
+@told_in_python
+def open_run(run: "str | os.PathLike[str] | Run", *, runs: "str | os.PathLike[str]" = "runs") -> Run:
     """Read a finished run, whose files are checked.
 
     Args:
@@ -126,9 +146,10 @@ def open_run(run: "str | os.PathLike[str]", *, runs: "str | os.PathLike[str]" = 
         >>> bnreg.open_run("pair").name == run.name
         True
     """
-    return Run(read_run(expand_run(os.fspath(run), "open one of them, or see bnreg.list_runs", Path(runs))))
+    return Run(read_run(expand_run(os.fspath(path_of(run)), "open one of them, or see bnreg.list_runs", Path(runs))))
 
 
+@told_in_python
 def list_runs(runs: "str | os.PathLike[str]" = "runs") -> list[Run]:
     """All finished runs in a folder, by name, those of an experiment in the order in which they began.
 
@@ -154,5 +175,5 @@ def list_runs(runs: "str | os.PathLike[str]" = "runs") -> list[Run]:
             found.append(Run(read_run(folder)))
         except UnreadableRunError as error:
             for line in error.lines:
-                warnings.warn(f"left out: {line}", stacklevel=2)
+                warnings.warn(f"left out: {line}", stacklevel=3)  # of the caller; one level is the decorator
     return found

@@ -65,11 +65,14 @@ def say_notices(plan: "Plan", caller: Caller) -> None:
 
 def say_unfinished(plan: "Plan", caller: Caller) -> None:
     """Say which runs of the same experiment are unfinished, and what resumes each."""
+    from bnreg.config.cell_settings import plain
+    from bnreg.experiment.beginning import settings_that_differ
     from bnreg.runs import unfinished_runs
 
     for run in unfinished_runs(caller.root):
         with suppress(UserError):  # `bnreg runs` reports a damaged run
             state, progress = run.state()
-            if state != "running" and run.beginning().info.config == plan.experiment.resolved:
+            config = run.beginning().info.config or {}
+            if state != "running" and not settings_that_differ(config, plain(plan.experiment.resolved)):
                 remedy = f"resume it with {caller.resuming(run.final)}"
                 caller.say(f"note: {run.final.name} is {state} ({progress}); {remedy}")

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from bnreg import signals
 from bnreg.api.caller import Caller
-from bnreg.api.run import Run
+from bnreg.api.kinds import of_kind, require_children, told_in_python
+from bnreg.api.run import Run, path_of
 from bnreg.api.settings import as_overrides, as_yaml
 from bnreg.api.steps import begin, say_notices, say_unfinished, tuned_plan
 from bnreg.api.watching import train_and_watch
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Folder = str | os.PathLike[str]
 
 
+@told_in_python
 def train(
     config: str | os.PathLike[str] | Mapping[str, Any],
     overrides: Mapping[str, Any] | None = None,
@@ -73,11 +75,18 @@ def train(
         plain    6
         dtype: int64
     """
+    require_children("train")
+    of_kind(config, (str, os.PathLike, Mapping), "config", "a file or a mapping")
+    of_kind({} if overrides is None else overrides, Mapping, "overrides", "a mapping from dotted keys to settings")
     source = as_yaml(config) if isinstance(config, Mapping) else Path(config)
     words = [*as_overrides(overrides or {}), *as_overrides(settings)]
-    if max_seeds is not None and not until_decided:
-        raise UserError("max_seeds: only with until_decided=True; without it, set seeds")
-    caller = _program(("bnreg.train", *_file(source), *words), runs, data_root, progress=progress)
+    rounds = {"until_decided": until_decided} if until_decided else {}
+    if max_seeds is not None:
+        if not until_decided:
+            raise UserError("max_seeds: only with until_decided=True; without it, set seeds")
+        rounds["max_seeds"] = of_kind(max_seeds, int, "max_seeds", "a whole number")
+    command = ("bnreg.train", *_file(source), *words, *(f"{name}={value}" for name, value in rounds.items()))
+    caller = _program(command, runs, data_root, progress=progress)
     with signals.passed_on():
         if until_decided:
             from bnreg.experiment.extension import in_rounds
@@ -89,13 +98,15 @@ def train(
         return Run(read_run(train_and_watch(plan, begin(plan, caller), caller)))
 
 
+@told_in_python
 def resume(
-    run: str | os.PathLike[str], *, runs: Folder = "runs", data_root: Folder | None = None, progress: bool = True
+    run: str | os.PathLike[str] | Run, *, runs: Folder = "runs", data_root: Folder | None = None, progress: bool = True
 ) -> Run:
     """Go on with a run that was stopped, with bit-identical results, as ``bnreg train --resume`` does.
 
     Args:
-        run: Its folder, its name, or the start of its name. A run that is complete is returned as it is.
+        run: Its folder or its name, or the start of the name of one that is unfinished. A run that is complete is
+            returned as it is.
         runs: The folder of the runs.
         data_root: The folder of the data sets; None for the one with which it began.
         progress: Whether to show progress.
@@ -111,7 +122,8 @@ def resume(
     """
     from bnreg.experiment.beginning import begin_again
 
-    begun = find_unfinished(os.fspath(run), Path(runs))
+    require_children("resume")
+    begun = find_unfinished(os.fspath(path_of(run)), Path(runs))
     if begun.final.is_dir():
         begun.discard()
         return Run(read_run(begun.final))

@@ -105,7 +105,8 @@ def _draw_curves(view: "RunView") -> dict[str, bytes]:
     from bnreg.report.charts.drawing import render_chart
     from bnreg.report.charts.table import CHARTS
 
-    return {"curves.svg": render_chart(CHARTS["curves"].draw(view), "svg")}
+    chart = CHARTS["curves"]
+    return {} if chart.lacking(view) else {"curves.svg": render_chart(chart.draw(view), "svg")}
 
 
 def _write_page(plan: "Plan", view: "RunView", say: Callable[[str], None]) -> dict[str, bytes]:

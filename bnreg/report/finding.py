@@ -54,10 +54,11 @@ def _verdicts(judged: Sequence[Judged]) -> str:
 
 
 def _one(one: Judged) -> str:
+    said = f"{_subject(one)} {is_said(one)}"
+    if not one.evidence.is_tested:
+        return said
     metric = "" if one.metric == TEST_ACCURACY else f"{label_of(one.metric)} "
-    return f"{_subject(one)} {is_said(one)}" + (
-        f": {metric}{difference_text(one)}{_seeds(one)}" if one.evidence.is_tested else ""
-    )
+    return f"{said}: {', '.join(filter(None, [metric + difference_text(one), seeds_said(one)]))}"
 
 
 def _subject(one: Judged) -> str:
@@ -65,7 +66,7 @@ def _subject(one: Judged) -> str:
     return f"{one.arm.side}{point}"
 
 
-def _seeds(one: Judged) -> str:
+def seeds_said(one: Judged) -> str:
     """In how many seeds it was as the verdict says; of an arm that neither helped nor hurt, in how many it was better.
 
     Empty unless the seeds are paired.
@@ -76,9 +77,9 @@ def _seeds(one: Judged) -> str:
     of = f"of {counted(len(pairs.seeds), 'seed')}"
     word = one.evidence.verdict.word
     if word in ("equivalent", "inconclusive"):
-        return f", {'higher' if one.evidence.higher_is_better is None else 'better'} in {pairs.wins} {of}"
+        return f"{'higher' if one.evidence.higher_is_better is None else 'better'} in {pairs.wins} {of}"
     alike = sum((difference > 0) == (one.evidence.difference > 0) for difference in pairs.differences)
-    return f", {'' if word in ('helped', 'hurt') else f'{word} in '}{alike} {of}"
+    return f"{'' if word in ('helped', 'hurt') else f'{word} in '}{alike} {of}"
 
 
 def _in_short(one: Judged) -> str:
@@ -120,9 +121,10 @@ def _over_points(judged: Sequence[Judged]) -> str:
 def _counts(judged: Sequence[Judged]) -> str:
     words = Counter(is_said(one).removeprefix("is ") for one in judged)
     parts = [f"{times} {word}" for word, times in words.most_common()]
-    strongest = _strongest([one for one in judged if is_said(one) in ("helped", "hurt")] or judged)
     baseline = as_written(judged[0].baseline.side)
-    most = f"; most: {_subject(strongest)}, {_size(strongest)}" if strongest.evidence.is_tested else ""
+    # The largest of differences that are none is there by chance.
+    decided = [one for one in judged if one.evidence.verdict.word in ("helped", "hurt", "higher", "lower")]
+    most = f"; most: {_subject(_strongest(decided))}, {_size(_strongest(decided))}" if decided else ""
     return f"of {counted(len(judged), 'comparison')} with {baseline}, {listing(parts)}{most}{_measured(judged[0])}"
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import warnings
 
 import numpy as np
@@ -184,3 +185,47 @@ def test_what_cannot_be_compared_is_a_line(runs, question, said):
 def test_an_unknown_keyword_is_named(run):
     with pytest.raises(TypeError, match=r"^compare: unknown keyword 'metrics'; did you mean 'metric'"):
         run.compare(metrics="test_loss")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda _: bnreg.open_run(3), "run: expected a run, its folder or its name, got 3"),
+        (lambda _: bnreg.compare(3), "runs: expected a run, or a list of them, got 3"),
+        (lambda _: bnreg.compare([3]), "run: expected a run, its folder or its name, got 3"),
+        (lambda run: run.compare(baseline=3), "baseline: expected a text, got 3"),
+        (lambda run: run.compare(where=3), "where: expected a text, got 3"),
+        (lambda run: run.compare(metric=3), "metric: expected a text or a list of texts, got 3"),
+        (lambda run: run.compare(columns=[3]), "columns: expected a text or a list of texts, got 3"),
+        (lambda run: run.compare(baseline="pln"), "baseline pln: "),
+        (lambda run: run.compare(smallest_effect={"test_acuracy": 1}), "smallest_effect test_acuracy: unknown metric"),
+        (lambda run: run.compare(smallest_effect={"test_loss": 1}), "smallest_effect test_loss: it is not compared"),
+        (lambda run: run.chart(["curves"]), "chart: expected a name, got "),
+    ],
+)
+def test_what_makes_no_sense_is_a_line_in_the_words_of_python(run, call, said):
+    with pytest.raises(bnreg.UserError) as error:
+        call(run)
+    assert error.value.lines[0].startswith(said)
+    assert "--" not in error.value.lines[0]
+
+
+def test_an_unknown_keyword_of_judge_is_named():
+    with pytest.raises(TypeError, match="judge: unknown keyword 'metricc'; did you mean 'metric'"):
+        bnreg.judge({"arm": ["a"], "x": [1]}, metricc="x")
+
+
+def test_an_untested_verdict_has_no_p():
+    run = made("gone", diverged=[("bn", seed) for seed in range(6)])
+    (verdict,) = run.compare().verdicts
+    assert (verdict.word, verdict.difference, verdict.interval, verdict.p_value) == (None, None, None, None)
+
+
+def test_its_config_is_a_copy(run):
+    run.config["optimizer"]["lr"] = 7
+    assert run.config["optimizer"]["lr"] == 0.001
+
+
+def test_it_goes_to_another_process_and_back(run):
+    repr(run)
+    assert pickle.loads(pickle.dumps(run)).name == run.name

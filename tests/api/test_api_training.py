@@ -1,6 +1,7 @@
 """Training from Python: the same runs as on the command line, the same one-line mistakes, and saved when stopped."""
 
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -221,3 +222,35 @@ def test_a_program_without_a_main_guard_trains_with_workers(tmp_path, how):
     assert done.stdout.count("ran\n") == 1
     assert "plain (baseline)" in done.stdout
     assert len(bnreg.list_runs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: bnreg.train(3), "config: expected a file or a mapping, got 3"),
+        (lambda: bnreg.train(CONTENT, ["seeds=3"]), "overrides: expected a mapping from dotted keys to settings, got "),
+        (
+            lambda: bnreg.train(CONTENT, until_decided=True, max_seeds="x"),
+            "max_seeds: expected a whole number, got 'x'",
+        ),
+        (lambda: bnreg.resume(3), "run: expected a run, its folder or its name, got 3"),
+        (lambda: bnreg.resume("zzz"), "resume zzz: no such run"),
+    ],
+)
+def test_what_makes_no_sense_is_a_line(call, said):
+    with pytest.raises(bnreg.UserError) as error:
+        call()
+    assert error.value.lines[0].startswith(said)
+
+
+def test_a_run_in_rounds_records_that_it_was():
+    run = bnreg.train(CONTENT, until_decided=True, max_seeds=6, seeds=3, progress=False)
+    assert run._stored.info.command == ("bnreg.train", "seeds=3", "until_decided=True", "max_seeds=6")
+
+
+def test_a_process_that_may_start_no_other_says_so_before_anything_is_written(monkeypatch, tmp_path):
+    """As those of multiprocessing's pools."""
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    with pytest.raises(bnreg.UserError, match="train: a daemonic process may not start"):
+        bnreg.train(CONTENT)
+    assert not (tmp_path / "runs").exists()

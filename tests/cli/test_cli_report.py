@@ -63,7 +63,9 @@ def test_a_page_in_a_run_folder_is_never_replaced(bnreg, make_run, force):
     folder = make_run("lift")
     assert bnreg("report", "lift", "-o", "a.html").code == 0
     (folder / "report.html").write_bytes(Path("a.html").read_bytes())
-    assert bnreg("report", "lift", "-o", folder / "report.html", *force).code == 2
+    done = bnreg("report", "lift", "-o", folder / "report.html", *force)
+    assert done.code == 2
+    assert "replace it with --force" not in done.err
 
 
 @pytest.mark.parametrize(
@@ -143,6 +145,16 @@ def test_a_page_that_cannot_be_written_costs_nothing_else(bnreg, monkeypatch):
     done = bnreg("train", "small.yaml")
     assert "warning: no report was written: no room" in done.err
     assert {path.name for path in trained(done).iterdir()} >= {"curves.svg", "summary.csv", "manifest.json"}
+
+
+@pytest.mark.usefixtures("without_workers", "small")
+def test_a_run_whose_networks_all_diverge_has_a_page_but_no_curves(bnreg):
+    rate = ("optimizer.name=sgd", "optimizer.lr=1e30")
+    done = bnreg("train", "small.yaml", *rate)
+    run = trained(done)
+    assert "warning" not in done.err
+    assert (run / "report.html").exists()
+    assert not (run / "curves.svg").exists()
 
 
 @pytest.mark.usefixtures("without_workers", "small")

@@ -43,6 +43,10 @@ CASES = {
         make_view(arms=MANY, baseline="arm0"),
         r"of 6 comparisons with arm0, 6 hurt; most: arm6, −3\.\d\d pp",
     ),
+    "many arms without a difference": (
+        make_view(arms=MANY, baseline="arm0", num_seeds=2),
+        r"of 6 comparisons with arm0, 6 inconclusive",
+    ),
     "a sweep": (
         make_view(sweep=LRS, lift=0.01),
         r"bn helped at all 3 points; most at lr=(0\.1|1|2): \+1\.\d\d pp",

@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from bnreg.analysis.run_view import view_of_run
 from bnreg.report.charts import process
 from bnreg.report.charts.table import CHARTS
 from bnreg.report.page import libraries as libraries_module
+from bnreg.report.page.article import article
 from bnreg.report.page.digits import Images
 from bnreg.report.page.figure import script_json
 from bnreg.report.page.libraries import libraries
@@ -66,8 +68,44 @@ def text_of(page):
 def test_it_begins_with_the_question_and_the_answer():
     words = text_of(page(make_view(lift=0.01)))
     question = "Did bn change test accuracy, compared with plain?"
-    assert words.index(question) < words.index("▲ helped bn +1.") < words.index("pp 10 of 10 seeds, p 0.002")
+    answer = re.search(r"▲ helped bn \+1\.\d\d pp \[\+\d\.\d\d, \+\d\.\d\d\] 10 of 10 seeds, p 0\.002", words)
+    assert words.index(question) < answer.start()
     assert words.index("10 of 10 seeds") < words.index("All numbers") < words.index("Is the comparison fair?")
+
+
+@pytest.mark.parametrize("arms", [("bn", "plain"), ("plain", "bn")])
+def test_the_answer_and_the_finding_agree_about_the_seeds(arms):
+    """Of an arm that hurt, both count the seeds in which it did."""
+    (one,) = [article(block, lambda _: None) for block in compare_views([make_view(arms=arms)])]
+    (answer,) = one.answers
+    assert one.sentence.endswith(f": {answer.effect}, {answer.basis.partition(', p')[0]}")
+    assert answer.basis.startswith(("9 of", "10 of"))
+
+
+def test_an_untested_comparison_says_why():
+    view = make_view(diverged=tuple(("bn", seed) for seed in range(10)))
+    assert "bn no pair of seeds was trained to the end" in text_of(page(view))
+
+
+def test_a_run_by_another_metric_has_its_verdict_in_the_overview():
+    """It is not called a run without a baseline."""
+    by_loss = make_view(id="loss-20261123T025048Z-ba735e")
+    by_loss = replace(by_loss, config={**by_loss.config, "compare": {"metric": "test_loss"}})
+    words = text_of(page(make_view(), by_loss))
+    assert "verdicts on test loss" in words
+    assert "no baseline" not in words
+
+
+def test_runs_without_a_baseline_have_no_overview():
+    views = [make_view(baseline=None, id=f"{name}-20261123T025048Z-ba735d") for name in "ab"]
+    assert "All verdicts" not in text_of(page(*views))
+
+
+def test_a_run_from_python_shows_its_config_as_its_origin():
+    view = make_view()
+    called = replace(view, info=replace(view.info, command=("bnreg.train", "seeds=3")))
+    assert "Made from Python; the config below makes it again: bnreg.train seeds=3" in text_of(page(called))
+    assert "The command that made it: bnreg train" in text_of(page(view))
 
 
 def test_many_comparisons_are_summed_up_in_a_sentence():
@@ -137,7 +175,22 @@ def test_the_digits_are_those_that_more_seeds_of_one_arm_get_right(tmp_path):
     better, worse = disagreements(view, "bn", 5)
     assert better[0].arm_right - better[0].baseline_right == (bn - plain).max()
     assert worse[0].arm_right - worse[0].baseline_right == (bn - plain).min()
-    assert better[0] == Example(better[0].index, bn[better[0].index], plain[better[0].index])
+    assert better[0] == Example(better[0].index, bn[better[0].index], plain[better[0].index], 6)
+
+
+def test_only_networks_that_were_trained_to_the_end_disagree(tmp_path):
+    gone = [("bn", 0), ("bn", 1), ("plain", 2)]
+    view = view_of_run(read_run(write_run("digits", root=tmp_path, correct=True, noise=0.002, diverged=gone)))
+    assert {one.num_seeds for kind in disagreements(view, "bn", 5) for one in kind} == {3}
+
+
+def test_of_many_arms_the_page_says_which_have_digits(tmp_path):
+    arms = ("a", "b", "c", "d", "plain")
+    view = view_of_run(read_run(write_run("digits", root=tmp_path, correct=True, noise=0.002, arms=arms)))
+    words = text_of(page(view, images=lambda _: IMAGES))
+    assert "Where c and plain disagree" in words
+    assert "The first 3 of 4 arms." in words
+    assert "Where d and plain disagree" not in words
 
 
 def test_several_runs_begin_with_what_each_found_and_with_what_was_left_out():

@@ -134,6 +134,15 @@ def test_a_table_is_sorted_by_its_numbers_up_and_down(opened):
         assert (header.get_attribute("aria-sort"), arms.all_inner_texts()) == ("descending", ["bn", "plain (baseline)"])
 
 
+def test_a_sorted_column_has_the_smallest_p_first_and_what_is_missing_last(opened):
+    """Either way."""
+    with opened("default") as page:
+        words = ["0.5", "–", "< 0.001", "0.1", "−0.2"]
+        up, down = (page.evaluate(f"{words}.sort((a, b) => compare(a, b, {sign}))") for sign in (1, -1))
+        assert up == ["−0.2", "< 0.001", "0.1", "0.5", "–"]
+        assert down == ["0.5", "0.1", "< 0.001", "−0.2", "–"]
+
+
 def test_a_click_on_the_legend_fades_the_other_arms(opened):
     with opened("default") as page:
         chart = page.locator("#run-1-curves")

@@ -31,7 +31,7 @@ def check_page_path(path: Path, *, force: bool) -> bool:
     if not path.parent.is_dir():
         raise UserError(f"{path}: folder {path.parent} does not exist; create it first")
     may_replace = force or _is_page(path)
-    refuse_existing(path, "--output, or replace it with --force", force=may_replace)
+    refuse_existing(path, "--output" if may_replace else "--output, or replace it with --force", force=may_replace)
     return may_replace
 
 

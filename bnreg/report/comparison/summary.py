@@ -82,7 +82,7 @@ def _grid(blocks: Sequence[Block], metric: str, with_uncompared: bool) -> Grid:
     lines: list[tuple[Block, Judged | None]] = []
     for block in blocks:
         judged = [one for one in block.judged if one.metric == metric]
-        lines += [(block, one) for one in judged] if judged or not with_uncompared else [(block, None)]
+        lines += [(block, one) for one in judged] if block.judged or not with_uncompared else [(block, None)]
     found = [one.evidence for _, one in lines if one]
     shifts = iter(differences(metric_of(metric), [one.difference for one in found], [one.interval for one in found]))
     has_points = any(one and one.arm.point for _, one in lines)
@@ -93,7 +93,7 @@ def _grid(blocks: Sequence[Block], metric: str, with_uncompared: bool) -> Grid:
             [
                 *([block.views[0].id] if len(blocks) > 1 else []),
                 *([point_label(one.arm.point) if one else ""] if has_points else []),
-                f"{one.arm.side}{against}" if one else "no baseline",
+                f"{one.arm.side}{against}" if one else _why_uncompared(block),
                 verdict(one.evidence) if one else MISSING,
                 next(shifts) if one else MISSING,
             ]
@@ -101,3 +101,7 @@ def _grid(blocks: Sequence[Block], metric: str, with_uncompared: bool) -> Grid:
     arm = f"against {baselines[0]}" if len(baselines) == 1 else "arm"
     headers = [*(["run"] if len(blocks) > 1 else []), *(["at"] if has_points else []), arm, "verdict"]
     return Grid([*headers, difference_header(metric_of(metric))], rows, num_names=len(headers), styles=VERDICT_STYLES)
+
+
+def _why_uncompared(block: Block) -> str:
+    return "no baseline" if block.baseline is None else "nothing to compare"

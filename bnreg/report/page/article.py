@@ -12,11 +12,11 @@ from bnreg.analysis.judged import Judged
 from bnreg.analysis.run_view import RunView
 from bnreg.metrics import label_of
 from bnreg.report.comparison.notes import notes_on
-from bnreg.report.comparison.numbers import differences, p_text, verdict
+from bnreg.report.comparison.numbers import p_text, verdict
 from bnreg.report.comparison.tables import caption_of, facts_of, tables_of
-from bnreg.report.finding import finding
+from bnreg.report.finding import difference_text, finding, seeds_said
 from bnreg.report.grid import chip, html
-from bnreg.report.page.digits import Digits, Images, digits
+from bnreg.report.page.digits import MAX_ARMS, Digits, Images, digits
 from bnreg.report.page.figure import Figure
 from bnreg.report.page.figures import figures
 from bnreg.report.show import facts, run_record
@@ -60,8 +60,10 @@ class Article:
         tables: All numbers.
         notes: How to read them.
         digits: Test images about which arms disagree.
+        digits_note: Which arms have such images, if not all of them.
         fairness: What the arms had in common, and what the audit found.
-        command: The command that made it.
+        origin: What made it: a command, or a Python program.
+        command: The command, or the function that was called.
         provenance: A label and some lines for each fact about its origin.
         config: The resolved config, as YAML.
     """
@@ -76,7 +78,9 @@ class Article:
     tables: Markup
     notes: Sequence[str]
     digits: Sequence[Digits]
+    digits_note: str
     fairness: Sequence[str]
+    origin: str
     command: str
     provenance: Sequence[tuple[str, Sequence[str]]]
     config: str
@@ -95,6 +99,7 @@ def article(block: Block, images: Callable[[RunView], Images | None]) -> Article
     shown = [*figures(view)]
     record = run_record(about_view(view))
     notes = notes_on(block)
+    shown_digits, num_others = digits(block, images), len(view.arms) - 1
     return Article(
         name=view.id,
         question=question(block),
@@ -108,12 +113,19 @@ def article(block: Block, images: Callable[[RunView], Images | None]) -> Article
         ),
         tables=Markup("\n").join(html(table.grid, caption_of(block, table)) for table in tables_of(block)),
         notes=[line for line in notes if not line.startswith("audit: ")],
-        digits=digits(block, images),
+        digits=shown_digits,
+        digits_note=f"The first {MAX_ARMS} of {counted(num_others, 'arm')}." if num_others > MAX_ARMS else "",
         fairness=[*record["pairing"], *(record["audit"] or ["the audit found nothing unequal"])],
+        origin=_origin(view),
         command=shlex.join(view.info.command),
         provenance=[(label, lines) for label, lines in facts(record) if label not in OWN_FACTS],
         config=yaml.safe_dump(dict(view.config), sort_keys=False, allow_unicode=True) if view.config else "",
     )
+
+
+def _origin(view: RunView) -> str:
+    is_command = view.info.command[:1] == ("bnreg",)
+    return "The command that made it:" if is_command else "Made from Python; the config below makes it again:"
 
 
 def question(block: Block) -> str:
@@ -133,26 +145,19 @@ def _answers(block: Block) -> list[Answer]:
     judged = [one for one in block.judged if one.metric == block.compared[0]]
     if len(judged) > MAX_ANSWERS:
         return []
-    effects = (
-        differences(
-            judged[0].shown, [one.evidence.difference for one in judged], [one.evidence.interval for one in judged]
-        )
-        if judged
-        else []
-    )
     return [
         Answer(
             chip=chip(verdict(one.evidence)),
             about=one.arm.label,
-            effect=f"{effect} {one.shown.difference_unit}".rstrip(),
+            effect=difference_text(one) if one.evidence.is_tested else "",
             basis=_basis(one),
         )
-        for one, effect in zip(judged, effects, strict=True)
+        for one in judged
     ]
 
 
 def _basis(one: Judged) -> str:
-    """How many seeds were won, and p."""
-    evidence = one.evidence
-    parts = [f"{evidence.pairs.wins} of {counted(len(evidence.pairs.seeds), 'seed')}"] if evidence.pairs else []
-    return ", ".join([*parts, f"p {p_text(evidence.verdict.corrected_p)}"] if evidence.is_tested else parts)
+    """In how many seeds it was so, and p."""
+    if not one.evidence.is_tested:
+        return "no pair of seeds was trained to the end"
+    return ", ".join(filter(None, [seeds_said(one), f"p {p_text(one.evidence.verdict.corrected_p)}"]))

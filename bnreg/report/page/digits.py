@@ -82,7 +82,7 @@ def digits(block: Block, images: Callable[[RunView], Images | None]) -> list[Dig
         return []
 
     def shown(example: Example, arm: str) -> Digit:
-        of = view.num_seeds
+        of = example.num_seeds
         return Digit(
             source=_data_url(test.images[example.index]),
             label=int(test.labels[example.index]),

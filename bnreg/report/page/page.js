@@ -28,15 +28,17 @@ each("[data-copy]", (button) => button.addEventListener("click", async () => {
   setTimeout(() => { button.textContent = "Copy"; }, 1500);
 }));
 
-// The number at the start of a cell, if there is one.
-const number = (text) => {
-  const found = /^[+−-]?[\d,]*\.?\d+(e[+-]?\d+)?/i.exec(text);
-  return found ? parseFloat(found[0].replace("−", "-").replaceAll(",", "")) : NaN;
-};
-function compare(one, other) {
+// The number at the start of a cell, if there is one; "< 0.001" is less than 0.001.
+function number(text) {
+  const found = /^(<\s*)?([+−-]?[\d,]*\.?\d+(e[+-]?\d+)?)/i.exec(text);
+  if (!found) return NaN;
+  const value = parseFloat(found[2].replace("−", "-").replaceAll(",", ""));
+  return found[1] ? value / 2 : value;
+}
+function compare(one, other, sign) {
   const [a, b] = [number(one), number(other)];
-  if (Number.isNaN(a) !== Number.isNaN(b)) return Number.isNaN(a) ? 1 : -1; // what is missing comes last
-  return Number.isNaN(a) ? one.localeCompare(other, undefined, { numeric: true }) : a - b;
+  if (Number.isNaN(a) !== Number.isNaN(b)) return Number.isNaN(a) ? 1 : -1; // what is missing comes last, either way
+  return sign * (Number.isNaN(a) ? one.localeCompare(other, undefined, { numeric: true }) : a - b);
 }
 each("table", (table) => {
   const headers = [...table.querySelectorAll("thead th")];
@@ -52,7 +54,7 @@ each("table", (table) => {
       headers.forEach((one) => one.removeAttribute("aria-sort"));
       header.setAttribute("aria-sort", descends ? "descending" : "ascending");
       const rows = [...body.rows].map((row) => [row.cells[column].textContent.trim(), row]);
-      rows.sort(([one], [other]) => (descends ? -1 : 1) * compare(one, other));
+      rows.sort(([one], [other]) => compare(one, other, descends ? -1 : 1));
       body.append(...rows.map(([, row]) => row));
     });
   });
@@ -131,9 +133,10 @@ async function draw(place) {
 async function drawAll() {
   const places = [...document.querySelectorAll("[data-spec]")];
   if (!places.length) return;
-  await loadLibraries();
+  const libraries = loadLibraries();
   for (const place of places) {
     try {
+      await libraries;
       await draw(place);
     } catch (error) {
       console.error(error);
