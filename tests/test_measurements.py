@@ -137,7 +137,7 @@ def rates_of(**seconds):
         name.replace("_", " ") + " 2": [{"seconds": [s], "evaluation": 1.0, "result": 1.0}]
         for name, s in seconds.items()
     }
-    limit = {"limit": [{"rate": necessary((784, 32, 32, 10), 100) * 600 * 4}]}
+    limit = {"limit 2": [{"rate": necessary((784, 32, 32, 10), 100) * 600 * 4}]}
     sizes = {"rounds": 1, "examples": 60_000, "epochs": {"2": 1}, "many": [1, 2]}
     facts = {"date": "2026-11-01", "machine": "a machine", "versions": {"torch": "2"}}
     return facts | {"sizes": sizes, "answers": answers | limit}

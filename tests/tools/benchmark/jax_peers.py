@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from tools.benchmark.processes import answer
+from tools.benchmark.processes import answer, turn
 
 BATCH = 100
 LR, BETA1, BETA2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
@@ -194,6 +194,7 @@ def train_stacked(networks: Networks, images: Array, labels: Array, batches: Arr
     epoch = jax.jit(stacked_epoch, donate_argnums=0).lower(state, images, labels, orders[0]).compile()
     seconds = []
     for of_epoch in orders:
+        turn()
         start = time.perf_counter()
         state = jax.block_until_ready(epoch(state, images, labels, of_epoch))
         seconds.append(time.perf_counter() - start)
@@ -211,6 +212,7 @@ def train_pairs(networks: Networks, images: Array, labels: Array, batches: Array
     seconds = []
     for of_epoch in batches:
         of_seeds = list(of_epoch)
+        turn()
         start = time.perf_counter()
         for seed in seeds:
             states[seed] = jax.block_until_ready(epoch(states[seed], images, labels, of_seeds[seed]))

@@ -5,12 +5,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tools.benchmark.processes import ROOT, answer
+from tools.benchmark.processes import ROOT, answer, turn
 
 from bnreg.data import Dataset, epoch_order, split
 from bnreg.experiment.beginning import describe_beginning
@@ -18,7 +18,7 @@ from bnreg.experiment.collect import place_of
 from bnreg.experiment.plan import Plan, plan_experiment
 from bnreg.experiment.story import begin_experiment
 from bnreg.training.engines import ENGINES, Engine
-from bnreg.training.messages import EngineState, EvaluationDone
+from bnreg.training.messages import EngineState, EvaluationDone, StepsDone
 from bnreg.training.shards import Shard
 
 CONFIG = ROOT / "configs" / "bn_vs_plain.yaml"
@@ -46,12 +46,21 @@ def measure(*, engine: str, epochs: int, settings: Mapping[str, object]) -> dict
         warm.result()
     # One epoch more than is trained, so that a state after the last one can be continued.
     shards = _shards(settings | {"training.epochs": epochs + 1})
-    found = [_of_shard(engine, *shard, epochs) for shard in shards]
-    seconds, evaluation, result = zip(*found, strict=True)
+    engines = [ENGINES[engine].make(*shard, None) for shard in shards]
+    trainings = [one.train() for one in engines]
+    for training in trainings:
+        next(training)  # comes right before the first step
+    seconds = []
+    for _ in range(epochs):
+        turn()
+        seconds.append([_epoch(training) for training in trainings])
+    turn()
+    around = [_around(engine, *shard, made, epochs) for shard, made in zip(shards, engines, strict=True)]
+    evaluation, shuffling, result = (sum(one) for one in zip(*around, strict=True))
     return {
-        "seconds": np.sum(seconds, axis=0).tolist(),
-        "evaluation": sum(evaluation),
-        "result": sum(result),
+        "seconds": [sum(one) - evaluation - shuffling for one in seconds],
+        "evaluation": evaluation,
+        "result": result,
     }
 
 
@@ -61,18 +70,18 @@ def _shards(settings: Mapping[str, object]) -> list[tuple[Shard, Dataset, str]]:
     return [(shard, plan.datasets[shard.settings.data.dataset], plan.device) for shard in plan.shards]
 
 
-def _of_shard(name: str, shard: Shard, dataset: Dataset, device: str, epochs: int) -> tuple[list[float], float, float]:
-    """Seconds of each epoch's steps, of an evaluation and of the result."""
-    engine = ENGINES[name].make(shard, dataset, device, None)
-    seconds, last = _epochs(engine, epochs)
-    state = before_evaluation(engine.state(), last.steps // last.epoch)
+def _around(
+    name: str, shard: Shard, dataset: Dataset, device: str, engine: Engine, epochs: int
+) -> tuple[float, float, float]:
+    """Seconds of an evaluation of a shard that was trained, of the shuffling for an epoch, and of the result."""
+    state = engine.state()
+    state = before_evaluation(state, state.facts["steps"] // epochs)
     times = NUM_EVALUATIONS if shard.num_replicas < MANY else 1
-    evaluations = [_epochs(ENGINES[name].make(shard, dataset, device, state), 1)[0][0] for _ in range(times)]
-    evaluation, shuffling = statistics.median(evaluations), _shuffling(shard, dataset)
+    evaluations = [_epochs(ENGINES[name].make(shard, dataset, device, state), 1)[0] for _ in range(times)]
+    shuffling = _shuffling(shard, dataset)
     start = time.perf_counter()
     engine.result()
-    result = time.perf_counter() - start
-    return [one - evaluation - shuffling for one in seconds], evaluation, result
+    return statistics.median(evaluations), shuffling, time.perf_counter() - start
 
 
 def before_evaluation(state: EngineState, steps_per_epoch: int) -> EngineState:
@@ -80,18 +89,19 @@ def before_evaluation(state: EngineState, steps_per_epoch: int) -> EngineState:
     return state._replace(facts=state.facts | {"steps": state.facts["steps"] + steps_per_epoch})
 
 
-def _epochs(engine: Engine, number: int) -> tuple[list[float], EvaluationDone]:
-    """Train some epochs: the seconds of each, with its evaluation, and the last message."""
+def _epochs(engine: Engine, number: int) -> list[float]:
+    """Train some epochs: the seconds of each, with its evaluation."""
     messages = engine.train()
     next(messages)  # comes right before the first step
+    return [_epoch(messages) for _ in range(number)]
+
+
+def _epoch(messages: Iterator[StepsDone | EvaluationDone]) -> float:
+    """Train to the end of an epoch: its seconds, with its evaluation."""
     start = time.perf_counter()
-    seconds = []
     for message in messages:
         if isinstance(message, EvaluationDone):
-            seconds.append(time.perf_counter() - start)
-            if len(seconds) == number:
-                return seconds, message
-            start = time.perf_counter()
+            return time.perf_counter() - start
     raise AssertionError("the training ended before its last epoch")
 
 
@@ -109,7 +119,7 @@ def _shuffling(shard: Shard, dataset: Dataset) -> float:
 def whole_epochs(*, engine: str, epochs: int, settings: Mapping[str, object]) -> dict[str, list[float]]:
     """``seconds`` of each epoch, with everything that belongs to it: shuffling, looks at the networks, evaluation."""
     shards = _shards(settings | {"engine": engine, "training.epochs": epochs})
-    found = [_epochs(ENGINES[engine].make(*shard, None), epochs)[0] for shard in shards]
+    found = [_epochs(ENGINES[engine].make(*shard, None), epochs) for shard in shards]
     return {"seconds": np.sum(found, axis=0).tolist()}
 
 

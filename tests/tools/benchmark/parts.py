@@ -8,22 +8,26 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tools.benchmark import peers
 from tools.benchmark.commands import seconds_and_worker_bytes, seconds_of
 from tools.benchmark.limit import SECONDS
 from tools.benchmark.ours import CONFIG
 from tools.benchmark.peers import Skipped
-from tools.benchmark.processes import ask, begin, end, on_cores
+from tools.benchmark.processes import ask, begin, end, on_cores, turn_about
 
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.data import data_root, load_dataset
 from bnreg.training.engines import ENGINES
 
+if TYPE_CHECKING:
+    import subprocess
+
 Measured = Mapping[str, Any]
 Answers = dict[str, list[Measured] | str]  # contender → its rounds, or why it was skipped
 Contender = Callable[[], Measured]
+Starter = Callable[..., "subprocess.Popen[str]"]
 
 COMPILED = "compiled"
 FASTEST = COMPILED if COMPILED in ENGINES else "torch"
@@ -59,14 +63,16 @@ SMALL = Sizes(rounds=1, examples=2_000, epochs={2: 2, 20: 1}, many=(4, 20))
 
 
 def train(sizes: Sizes) -> Answers:
-    """Engines, peers and the limit, on one core, and on two."""
-    contenders: dict[str, Contender] = {"limit": partial(ask, "limit", seconds=_seconds(sizes))}
+    """Engines, peers and the limit, epoch by epoch in turns, on one core; and on two."""
+    contenders: dict[int, dict[str, Starter]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         root = _extracted_mnist(folder)
-        contenders["textbook 2"] = partial(ask, "textbook", root=str(root), num_examples=sizes.examples)
-        for number, engine in product(sizes.epochs, ENGINES):
-            contenders[f"{engine} {number}"] = partial(ask, "ours", **_training(engine, number, sizes))
+        for number in sizes.epochs:
+            limit = {f"limit {number}": partial(begin, "limit", seconds=_seconds(sizes))}
+            ours = {f"{one} {number}": partial(begin, "ours", **_training(one, number, sizes)) for one in ENGINES}
+            contenders[number] = limit | ours
+        contenders[2]["textbook 2"] = partial(begin, "textbook", root=str(root), num_examples=sizes.examples)
         skipped = {}
         try:
             python = peers.environment()
@@ -78,11 +84,16 @@ def train(sizes: Sizes) -> Answers:
                 start = folder / f"{number}.npz"
                 peers.write_start(start, num_seeds=number // 2, epochs=epochs, num_examples=sizes.examples)
                 for peer in peers.NAMES:
-                    contenders[f"jax {peer} {number}"] = partial(peers.train, peer, python, start)
-        contenders["limit on two cores"] = partial(_on_two_cores, "limit", seconds=_seconds(sizes))
+                    contenders[number][f"jax {peer} {number}"] = partial(peers.begin_training, peer, python, start)
+        on_two = {"limit on two cores": partial(_on_two_cores, "limit", seconds=_seconds(sizes))}
         for engine in ENGINES:
-            contenders[f"{engine} 20 on two cores"] = partial(_on_two_cores, "ours", **_training(engine, 20, sizes))
-        return in_turn(contenders, sizes.rounds) | skipped
+            on_two[f"{engine} 20 on two cores"] = partial(_on_two_cores, "ours", **_training(engine, 20, sizes))
+        answers: Answers = {}
+        for _ in range(sizes.rounds):
+            for group in contenders.values():
+                _add(answers, _turn_about(group))
+            _add(answers, {name: measure() for name, measure in on_two.items()})
+        return answers | skipped
 
 
 def wide(sizes: Sizes) -> Answers:
@@ -163,6 +174,19 @@ def cuda(sizes: Sizes) -> Answers:
 
 
 PARTS: dict[str, Callable[[Sizes], Answers]] = {one.__name__: one for one in (train, wide, command, many, around, cuda)}
+
+
+def _turn_about(contenders: Mapping[str, Starter]) -> dict[str, dict[str, Any]]:
+    """The answers of contenders that are measured in turns on the first core."""
+    with on_cores(0):
+        return turn_about({name: start(in_turns=True) for name, start in contenders.items()})
+
+
+def _add(answers: Answers, found: Mapping[str, Measured]) -> None:
+    for name, measured in found.items():
+        rounds = answers.setdefault(name, [])
+        assert isinstance(rounds, list)
+        rounds.append(measured)
 
 
 def in_turn(contenders: Mapping[str, Contender], rounds: int) -> Answers:

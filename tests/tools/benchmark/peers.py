@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from support.stacks import make_engine
 from tools.benchmark.ours import plan_of
-from tools.benchmark.processes import ROOT, ask
+from tools.benchmark.processes import ROOT, begin, end, on_cores
 
 from bnreg.data import epoch_order, split
 
@@ -43,7 +43,13 @@ def environment() -> Path:
 
 def train(peer: str, python: Path, path: Path) -> dict[str, Any]:
     """The seconds of each epoch of a peer's training on one core, and its losses, from a file of ``write_start``."""
-    return ask("jax_peers", python=python, environment=ONE_THREAD, peer=peer, path=str(path))
+    with on_cores(0):
+        return end(begin_training(peer, python, path))
+
+
+def begin_training(peer: str, python: Path, path: Path, *, in_turns: bool = False) -> "subprocess.Popen[str]":
+    """Start that training."""
+    return begin("jax_peers", python=python, environment=ONE_THREAD, in_turns=in_turns, peer=peer, path=str(path))
 
 
 def write_start(path: Path, *, num_seeds: int, epochs: int, num_examples: int) -> None:

@@ -76,9 +76,12 @@ class Training:
             return rounds
         return number / pick([pick(one["seconds"]) for one in rounds])
 
-    def limit(self, pick: Pick = statistics.median) -> float:
-        """Networks × epochs per second if a core only computed the necessary products, and these at its peak."""
-        return 1 / pick([self.operations / one["rate"] for one in self.answers[LIMIT]])
+    def limit(self, number: int, pick: Pick = statistics.median) -> float:
+        """Networks × epochs per second if a core only computed the necessary products, and these at its peak.
+
+        It was measured in turns with the contenders that train that many networks.
+        """
+        return 1 / pick([self.operations / one["rate"] for one in self.answers[f"{LIMIT} {number}"]])
 
     def evaluation(self, engine: str, number: int, pick: Pick = statistics.median) -> float | str:
         """Seconds to evaluate that many networks on both sets."""
@@ -119,7 +122,8 @@ def _rates(training: Training) -> Table:
         [name, *(_or_reason(training.rate(contender, number), "{:.3g}") for number in training.numbers)]
         for name, contender in names.items()
     ]
-    rows.append(["limit: the necessary products, at the peak", *[f"{training.limit():.3g}"] * len(training.numbers)])
+    limits = [f"{training.limit(number):.3g}" for number in training.numbers]
+    rows.append(["limit: the necessary products, at the peak", *limits])
     columns = ["training on one core, networks × epochs per second", *(f"{n} networks" for n in training.numbers)]
     return Table("Rates", columns, rows)
 
@@ -141,7 +145,11 @@ def _training_figures(result: Result) -> list[Figure]:
 
     def shares(pick: Pick = statistics.median) -> Sequence[float] | str:
         ours = [training.rate(COMPILED, number, pick) for number in numbers]
-        return ours[0] if isinstance(ours[0], str) else [rate / training.limit(pick) for rate in ours]
+        return (
+            ours[0]
+            if isinstance(ours[0], str)
+            else [rate / training.limit(number, pick) for rate, number in zip(ours, numbers, strict=True)]
+        )
 
     def evaluations(pick: Pick) -> list[Any]:
         return [training.evaluation(engine, 20, pick) for engine in (COMPILED, TORCH)]

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from tools.benchmark.processes import answer
+from tools.benchmark.processes import answer, turn
 
 BATCH = 100
 
@@ -39,6 +39,7 @@ def textbook(*, root: str, num_examples: int, device: str = "cpu") -> dict[str, 
         nn.Linear(32, 10),
     )
     networks = [(one, torch.optim.Adam(one.to(device).parameters(), lr=1e-3)) for one in (bn, plain)]
+    turn()
     start = time.perf_counter()
     for images, labels in loader(train=True, shuffle=True):
         x, y = images.view(-1, 784).to(device), labels.to(device)
