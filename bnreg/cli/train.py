@@ -28,7 +28,7 @@ EXAMPLES = (
     "bnreg train configs/bn_vs_plain.yaml",
     "bnreg train configs/bn_vs_plain.yaml optimizer.lr=0.01 seeds=20",
     "bnreg train configs/bn_vs_plain.yaml --until-decided",
-    "bnreg train --resume bn_vs_plain-20261127T042153Z-5c0187",
+    "bnreg train --resume bn_vs_plain-20261127T141507Z-1850e9",
 )
 
 
