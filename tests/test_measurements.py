@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.small_runs import training_here
-from support.stacks import make_engine
 from tools.benchmark import tables as speed
 from tools.benchmark.commands import peak_bytes, workers_of
 from tools.benchmark.limit import necessary
-from tools.benchmark.ours import before_evaluation, keeping, measure, plan_of
+from tools.benchmark.ours import keeping, measure
 from tools.benchmark.peers import write_start
 from tools.benchmark_compare import seconds_of, write_runs
 from tools.calibration import tables
@@ -22,7 +21,6 @@ from tools.calibration.real import trained_correct
 from tools.calibration.tables import Table, at_most, coverage, results_markdown, write_results
 
 from bnreg.executors.processes import CONTEXT
-from bnreg.training.messages import EvaluationDone
 
 FEW = 10
 FEW_EXAMPLES = {"data.train_size": 300}
@@ -86,18 +84,6 @@ def test_the_benchmark_times_epochs_evaluation_and_result():
     measured = measure(engine="torch", epochs=2, settings={"data.dataset": "mnist_5k", "seeds": 1, **FEW_EXAMPLES})
     assert len(measured["seconds"]) == 2
     assert measured["result"] > 0
-
-
-def test_the_benchmark_times_an_evaluation_without_a_step():
-    """The state before an evaluation is made from that after the one before, so the engine must not train from it."""
-    plan = plan_of({"data.dataset": "mnist_5k", "seeds": 1, "training.epochs": 2, **FEW_EXAMPLES})
-    engine = make_engine("torch", plan.shards[0], plan.datasets["mnist_5k"], "cpu")
-    next(message for message in engine.train() if isinstance(message, EvaluationDone))
-    again = make_engine("torch", plan.shards[0], plan.datasets["mnist_5k"], "cpu", before_evaluation(engine.state(), 3))
-    *_, last = again.train()
-    assert (last.epoch, last.steps) == (2, 6)
-    for name, values in engine.state().arrays.items():
-        np.testing.assert_array_equal(values, again.state().arrays[name])
 
 
 def test_the_benchmark_keeps_what_a_worker_keeps(tmp_path, monkeypatch):

@@ -18,12 +18,10 @@ from bnreg.experiment.collect import place_of
 from bnreg.experiment.plan import Plan, plan_experiment
 from bnreg.experiment.story import begin_experiment
 from bnreg.training.engines import ENGINES, Engine
-from bnreg.training.messages import EngineState, EvaluationDone, StepsDone
+from bnreg.training.messages import EvaluationDone, StepsDone
 from bnreg.training.shards import Shard
 
 CONFIG = ROOT / "configs" / "bn_vs_plain.yaml"
-NUM_EVALUATIONS = 3
-MANY = 24  # of so many networks, one evaluation takes long enough to be timed well
 
 
 def plan_of(settings: Mapping[str, object]) -> Plan:
@@ -44,49 +42,47 @@ def measure(*, engine: str, epochs: int, settings: Mapping[str, object]) -> dict
         warm = ENGINES[engine].make(shard, dataset, device, None)
         list(warm.train())
         warm.result()
-    # One epoch more than is trained, so that a state after the last one can be continued.
-    shards = _shards(settings | {"training.epochs": epochs + 1})
+    shards = _shards(settings | {"training.epochs": epochs})
     engines = [ENGINES[engine].make(*shard, None) for shard in shards]
+    evaluations = [_timed_evaluations(one) for one in engines]
     trainings = [one.train() for one in engines]
     for training in trainings:
         next(training)  # comes right before the first step
     seconds = []
     for _ in range(epochs):
         turn()
-        seconds.append([_epoch(training) for training in trainings])
-    turn()
-    around = [_around(engine, *shard, made, epochs) for shard, made in zip(shards, engines, strict=True)]
-    evaluation, shuffling, result = (sum(one) for one in zip(*around, strict=True))
+        seconds.append(sum(map(_epoch, trainings)))
+    evaluation = np.sum(evaluations, axis=0)
+    shuffling = sum(_shuffling(shard, dataset) for shard, dataset, _ in shards)
+    start = time.perf_counter()
+    for one in engines:
+        one.result()
     return {
-        "seconds": [sum(one) - evaluation - shuffling for one in seconds],
-        "evaluation": evaluation,
-        "result": result,
+        "seconds": (np.array(seconds) - evaluation - shuffling).tolist(),
+        "evaluation": statistics.median(evaluation),
+        "result": time.perf_counter() - start,
     }
+
+
+def _timed_evaluations(engine: Engine) -> list[float]:
+    """The seconds of the engine's evaluations, to which each one is added when it is made."""
+    program, seconds = engine._program, []
+    evaluate = program.evaluate
+
+    def timed() -> Any:
+        start = time.perf_counter()
+        found = evaluate()
+        seconds.append(time.perf_counter() - start)
+        return found
+
+    program.evaluate = timed
+    return seconds
 
 
 def _shards(settings: Mapping[str, object]) -> list[tuple[Shard, Dataset, str]]:
     """The shards of a plan, with their data and their device."""
     plan = plan_of(settings)
     return [(shard, plan.datasets[shard.settings.data.dataset], plan.device) for shard in plan.shards]
-
-
-def _around(
-    name: str, shard: Shard, dataset: Dataset, device: str, engine: Engine, epochs: int
-) -> tuple[float, float, float]:
-    """Seconds of an evaluation of a shard that was trained, of the shuffling for an epoch, and of the result."""
-    state = engine.state()
-    state = before_evaluation(state, state.facts["steps"] // epochs)
-    times = NUM_EVALUATIONS if shard.num_replicas < MANY else 1
-    evaluations = [_epochs(ENGINES[name].make(shard, dataset, device, state), 1)[0] for _ in range(times)]
-    shuffling = _shuffling(shard, dataset)
-    start = time.perf_counter()
-    engine.result()
-    return statistics.median(evaluations), shuffling, time.perf_counter() - start
-
-
-def before_evaluation(state: EngineState, steps_per_epoch: int) -> EngineState:
-    """From the state after an epoch, one in which the next epoch's steps count as done: only its evaluation is left."""
-    return state._replace(facts=state.facts | {"steps": state.facts["steps"] + steps_per_epoch})
 
 
 def _epochs(engine: Engine, number: int) -> list[float]:

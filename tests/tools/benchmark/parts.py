@@ -58,7 +58,7 @@ class Sizes:
     many: tuple[int, int]
 
 
-FULL = Sizes(rounds=3, examples=60_000, epochs={2: 5, 20: 2, 128: 1}, many=(5_000, 10_000))
+FULL = Sizes(rounds=3, examples=60_000, epochs={2: 10, 20: 3, 128: 1}, many=(5_000, 10_000))
 SMALL = Sizes(rounds=1, examples=2_000, epochs={2: 2, 20: 1}, many=(4, 20))
 
 
