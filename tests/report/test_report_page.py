@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.made_runs import make_view, watched_view, write_run
+from tools.readme import committed_run
 
 import bnreg
 from bnreg.analysis.comparison import compare_views
@@ -142,8 +143,7 @@ def test_differences_are_drawn_once(num_points, shown, absent):
 
 
 def test_curves_are_drawn_against_epochs_steps_and_seconds():
-    (run,) = Path("runs").glob("bn_vs_plain-*")
-    found = read(page(view_of_run(read_run(run))))
+    found = read(page(view_of_run(read_run(committed_run("bn_vs_plain")))))
     assert [attributes["value"][-1] for tag, attributes in found.tags if tag == "option"] == ["1", "2", "3"]
     assert "epochs steps seconds" in " ".join(found.words)
 
@@ -291,8 +291,7 @@ def test_curves_by_steps_and_seconds_have_the_same_values():
     """Only the axis differs: in steps 600 to an epoch, in seconds in proportion."""
     from bnreg.analysis.charts.clocks import by_clock, clocks
 
-    (run,) = Path("runs").glob("bn_vs_plain-*")
-    view = view_of_run(read_run(run))
+    view = view_of_run(read_run(committed_run("bn_vs_plain")))
     assert clocks(view) == ["epoch", "step", "seconds"]
     steps, seconds = by_clock(view, "step").metrics, by_clock(view, "seconds").metrics
     assert steps["test_accuracy"].equals(view.metrics["test_accuracy"])

@@ -2,10 +2,10 @@
 
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from support.made_runs import make_view
+from tools.readme import committed_run, run_of
 
 from bnreg.analysis.comparison import compare_views
 from bnreg.analysis.run_view import view_of_run
@@ -27,15 +27,9 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; Debi
 def pages(tmp_path_factory):
     """Pages by name: the default run, a sweep, several runs with a hostile one, and some claims."""
     folder = tmp_path_factory.mktemp("pages")
-    default, sweep, shift, deep = (
-        read_run(next(Path("runs").glob(f"{name}-*")))
-        for name in (
-            "bn_vs_plain",
-            "lecture/c10_convergence",
-            "lecture/c03_covariate_shift",
-            "lecture/c11_deep_sigmoid",
-        )
-    )
+    default = read_run(committed_run("bn_vs_plain"))
+    names = ("c10_convergence", "c03_covariate_shift", "c11_deep_sigmoid")
+    sweep, shift, deep = (read_run(run_of(name)) for name in names)
     views = [view_of_run(default), make_view(overrides=(HOSTILE,), platform=HOSTILE, git_commit=HOSTILE)]
     images = find_images(None)
     content = {
