@@ -123,8 +123,13 @@ def chip(text: str) -> Markup:
     if word not in MARKS:
         return Markup("{}").format(text)
     sign, name = MARKS[word]
-    chip = '<span class="bnreg-chip bnreg-{}"><span aria-hidden="true">{}</span> {}</span>{}'
-    return Markup(chip).format(name, sign, name, rest)
+    return signed_chip(name, sign, name) + rest
+
+
+def signed_chip(kind: str, sign: str, word: str) -> Markup:
+    """A word with a sign beside its colour, which is that of a kind of verdict."""
+    chip = '<span class="bnreg-chip bnreg-{}"><span aria-hidden="true">{}</span> {}</span>'
+    return Markup(chip).format(kind, sign, word)
 
 
 def latex(grid: Grid, caption: str, label: str) -> str:

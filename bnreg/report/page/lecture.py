@@ -8,6 +8,7 @@ from markupsafe import Markup
 from bnreg.claims.verdict import Decided
 from bnreg.report.charts.claim import claim_chart
 from bnreg.report.claims import NUMBERS, claim_facts, reading
+from bnreg.report.grid import signed_chip
 from bnreg.report.page.figure import Figure, figure
 from bnreg.report.page.figures import main_figure
 from bnreg.report.page.frame import rendered
@@ -86,5 +87,4 @@ def _card(one: Decided) -> Card:
 def chip_of(word: str) -> Markup:
     """The verdict on a claim, with a sign beside its colour."""
     sign, kind = MARKS[word]
-    chip = '<span class="bnreg-chip bnreg-{}"><span aria-hidden="true">{}</span> {}</span>'
-    return Markup(chip).format(kind, sign, word)
+    return signed_chip(kind, sign, word)
