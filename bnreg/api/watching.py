@@ -111,7 +111,7 @@ def _draw_curves(view: "RunView") -> dict[str, bytes]:
 
 def _write_page(plan: "Plan", view: "RunView", say: Callable[[str], None]) -> dict[str, bytes]:
     """The page about the run; like that of a chart, its failure costs the user nothing else."""
-    from bnreg.analysis.comparison import compare_views
+    from bnreg.analysis.comparison import block_of
     from bnreg.report.page.digits import Images
     from bnreg.report.page.page import runs_page
     from bnreg.runs.names import PAGE
@@ -121,7 +121,7 @@ def _write_page(plan: "Plan", view: "RunView", say: Callable[[str], None]) -> di
         return Images(dataset.test_images, dataset.test_labels)
 
     try:
-        return {PAGE: runs_page(compare_views([view]), images)}
+        return {PAGE: runs_page([block_of(view)], images)}
     except Exception as error:
         say(f"warning: no report was written: {error}")
         return {}

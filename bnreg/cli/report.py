@@ -59,13 +59,13 @@ def report(
             raise UserError(f"{folder}: no run that was trained for a claim; train them with `bnreg claims`", *left_out)
         content = claims_page(decided, [f"left out: {line}" for line in left_out])
     else:
-        from bnreg.analysis.comparison import compare_views
+        from bnreg.analysis.comparison import block_of
         from bnreg.analysis.reading import read_views
         from bnreg.report.comparison.summary import newest_last
         from bnreg.report.page.page import runs_page
 
         views, left_out = read_views(runs or [], root)
-        content = runs_page(newest_last(compare_views(views)), find_images(data_root), left_out)
+        content = runs_page(newest_last([block_of(view) for view in views]), find_images(data_root), left_out)
     write_file(output, content, option="--output", force=may_replace)
     typer.echo(output)
     if opened:

@@ -1,6 +1,6 @@
 """Where each comparison stands after a round of seeds."""
 
-from bnreg.analysis.comparison import compare_views
+from bnreg.analysis.comparison import block_of
 from bnreg.analysis.run_view import RunView
 from bnreg.claims.condition import outcome
 from bnreg.report.comparison.notes import foreseen
@@ -13,7 +13,7 @@ def look_lines(view: RunView) -> tuple[list[str], bool]:
 
     A comparison is decided, too, if one of its sides diverges significantly more often.
     """
-    (block,) = compare_views([view])
+    block = block_of(view)
     lines = []
     for one in block.judged:
         evidence = one.evidence
