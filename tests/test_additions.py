@@ -166,12 +166,12 @@ def test_an_executor_is_one_entry(tmp_path, monkeypatch):
 
 
 def test_a_command_is_one_module():
-    """Its function has the name of the module, and the help lists it under the module's panel."""
+    """Its function has the name of the module, and the help lists it in the panel of its folder."""
 
     def added() -> None:
         """Do something."""
 
-    module = SimpleNamespace(__name__="bnreg.cli.added", PANEL="Runs", EXAMPLES=("bnreg added",), added=added)
+    module = SimpleNamespace(__name__="bnreg.cli.finding.added", EXAMPLES=("bnreg added",), added=added)
     app = build_app()
     add_commands(app, [module])
     assert "added" in {command.name or command.callback.__name__ for command in app.registered_commands}

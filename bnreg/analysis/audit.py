@@ -8,7 +8,7 @@ from typing import Any, Literal
 from bnreg.analysis.run_view import RunView
 from bnreg.budget import Budget, examples_of
 from bnreg.config.cell_settings import cell_settings
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.data import num_batches
 from bnreg.names import split_arm
 from bnreg.nn.architecture import Architecture

@@ -10,7 +10,7 @@ import numpy as np
 
 from bnreg.analysis.replicas import DATASET_KEY, Replica
 from bnreg.analysis.run_view import RunView
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.wording import as_written, natural_order, point_label
 
 if TYPE_CHECKING:

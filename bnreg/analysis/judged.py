@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bnreg.analysis.groups import ReplicaGroup
 from bnreg.analysis.replicas import Replica
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.metrics import TEST_ACCURACY, Metric, metric_of
 from bnreg.statistics.evidence import Evidence, judge
 from bnreg.statistics.forecast import Forecast, seeds_to_decide

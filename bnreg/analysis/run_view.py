@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from bnreg.budget import Budget
 from bnreg.config.cell_settings import cell_settings
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.names import TUNE, TUNED
 from bnreg.runs import RunInfo, UsedData
 from bnreg.training.messages import Proof

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from bnreg.config.files import TEXT
-from bnreg.config.key_paths import KeyPath
-from bnreg.config.strict_yaml import MAX_DEPTH, parse_value
-from bnreg.config.yaml_mistakes import StrictYamlError
+from bnreg.config.source.files import TEXT
+from bnreg.config.source.key_paths import KeyPath
+from bnreg.config.source.strict_yaml import MAX_DEPTH, parse_value
+from bnreg.config.source.yaml_mistakes import StrictYamlError
 from bnreg.errors import UserError
 from bnreg.wording import dotted, show
 

@@ -10,7 +10,7 @@ from bnreg.api.watching import train_and_watch
 from bnreg.errors import UserError
 
 if TYPE_CHECKING:
-    from bnreg.config.files import Source
+    from bnreg.config.source.files import Source
     from bnreg.experiment.plan import Plan
     from bnreg.runs import Run, UnfinishedRun
 

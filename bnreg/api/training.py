@@ -19,7 +19,7 @@ from bnreg.runs import find_unfinished, read_run
 from bnreg.wording import printable
 
 if TYPE_CHECKING:
-    from bnreg.config.files import Source
+    from bnreg.config.source.files import Source
 
 Folder = str | os.PathLike[str]
 

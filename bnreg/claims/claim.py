@@ -14,8 +14,8 @@ from bnreg.config.cell_settings import plain
 from bnreg.config.experiment import Experiment
 from bnreg.config.experiment_file import ClaimTest
 from bnreg.config.faults import faults
-from bnreg.config.key_paths import KeyPath
-from bnreg.config.mistakes import Mistake, user_error
+from bnreg.config.source.key_paths import KeyPath
+from bnreg.config.source.mistakes import Mistake, user_error
 from bnreg.errors import UserError
 from bnreg.metrics import METRICS, metric_of
 from bnreg.names import CLAIM

@@ -1,4 +1,7 @@
-"""The command line: one file per command. This file assembles them and turns errors into exit codes."""
+"""The command line: one file per command, in a folder per panel of the help.
+
+This file assembles them and turns errors into exit codes.
+"""
 
 import importlib
 import inspect
@@ -17,8 +20,15 @@ from bnreg.errors import RunError, UserError
 from bnreg.standard_streams import lasting_streams
 from bnreg.wording import printable
 
-# The panels of ``bnreg --help``, in this order; within each, the commands by name.
-PANELS = ("Train", "Compare", "Runs", "Trained networks", "The lecture", "Data")
+# The panels of ``bnreg --help`` by their folder, in this order; within each, the commands by name.
+PANELS = {
+    "training": "Train",
+    "comparing": "Compare",
+    "finding": "Runs",
+    "networks": "Trained networks",
+    "lecture": "The lecture",
+    "inputs": "Configs and data",
+}
 
 
 def build_app() -> typer.Typer:
@@ -39,23 +49,27 @@ def build_app() -> typer.Typer:
 def add_commands(app: typer.Typer, modules: Iterable[ModuleType]) -> None:
     """Add the command of each module.
 
-    The command is the function with the module's name, or ``app`` if the module has subcommands. ``PANEL`` is its panel
-    in the help; ``EXAMPLES`` are the command lines at the end of its help.
+    The command is the function with the module's name, or ``app`` if the module has subcommands; it is in the panel of
+    its folder. ``EXAMPLES`` are the command lines at the end of its help.
     """
-    for module in sorted(modules, key=lambda module: (PANELS.index(module.PANEL), module.__name__)):
-        name = module.__name__.rpartition(".")[2]
+    for module in modules:
+        _, folder, name = module.__name__.rsplit(".", 2)
+        panel = PANELS[folder]
         if hasattr(module, "app"):
-            app.add_typer(module.app, name=name, rich_help_panel=module.PANEL)
+            app.add_typer(module.app, name=name, rich_help_panel=panel)
             continue
         function = getattr(module, name)
         epilog = examples_epilog(*module.EXAMPLES)
-        app.command(name, cls=Command, help=_reflowed(function), epilog=epilog, rich_help_panel=module.PANEL)(function)
+        app.command(name, cls=Command, help=_reflowed(function), epilog=epilog, rich_help_panel=panel)(function)
 
 
 def _modules() -> list[ModuleType]:
-    """The modules in this folder that define a command."""
-    names = (f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__))
-    return [module for module in map(importlib.import_module, names) if hasattr(module, "PANEL")]
+    """The commands: each module in the folder of a panel."""
+    return [
+        importlib.import_module(f"{__name__}.{folder}.{module.name}")
+        for folder in PANELS
+        for module in pkgutil.iter_modules([str(Path(__file__).parent / folder)])
+    ]
 
 
 def _reflowed(function: object) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from bnreg.config.key_paths import Point, assign, split_key
+from bnreg.config.source.key_paths import Point, assign, split_key
 from bnreg.names import SECTIONS, SWEEP, TUNE
 from bnreg.tuning import OPTIONS
 

@@ -6,12 +6,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from bnreg.config.cell_settings import arms_of, base_of, merge
-from bnreg.config.document import Document
 from bnreg.config.experiment import Cell
 from bnreg.config.faults import Fault, faults
 from bnreg.config.hints import unknown_key
-from bnreg.config.mistakes import Mistake
 from bnreg.config.schema import Choices, Settings
+from bnreg.config.source.document import Document
+from bnreg.config.source.mistakes import Mistake
 from bnreg.config.sweep import Sweep, nearest_written
 from bnreg.wording import show
 

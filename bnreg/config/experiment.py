@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bnreg.config.document import Document
 from bnreg.config.experiment_file import ClaimFile
 from bnreg.config.schema import Settings
+from bnreg.config.source.document import Document
 from bnreg.config.sweep import Sweep, written
 from bnreg.rounds import Rounds
 from bnreg.tuning import Tune

@@ -9,9 +9,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from bnreg.config.scalars import plain_scalar
-from bnreg.config.strict_yaml import parse_value
-from bnreg.config.yaml_mistakes import StrictYamlError, missing_colon
+from bnreg.config.source.scalars import plain_scalar
+from bnreg.config.source.strict_yaml import parse_value
+from bnreg.config.source.yaml_mistakes import StrictYamlError, missing_colon
 from bnreg.wording import did_you_mean, in_config, printable, show
 
 _EXPECTED = {

@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bnreg.config.document import Document
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import Fault, example_of, listed_in, meant_by, model_at, model_in, takes
-from bnreg.config.key_paths import KeyPath
 from bnreg.config.schema import Settings
-from bnreg.config.strict_yaml import MAX_VALUES
-from bnreg.config.yaml_mistakes import missing_colon
+from bnreg.config.source.document import Document
+from bnreg.config.source.key_paths import KeyPath
+from bnreg.config.source.strict_yaml import MAX_VALUES
+from bnreg.config.source.yaml_mistakes import missing_colon
 from bnreg.names import SECTIONS, SWEEP, TUNE
 from bnreg.wording import dotted, in_config, listed, nearest, show
 

@@ -7,17 +7,17 @@ from pydantic import ValidationError
 
 from bnreg.config.cell_settings import arms_of
 from bnreg.config.cells import equal_arms, resolve_cells
-from bnreg.config.document import Document
 from bnreg.config.experiment import Experiment
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import faults
-from bnreg.config.files import Source, default_name, read_document
 from bnreg.config.hints import meant, unknown_key
-from bnreg.config.key_paths import KeyPath
-from bnreg.config.mistakes import Mistake, user_error
-from bnreg.config.overrides import with_overrides
 from bnreg.config.resolved import resolved_config
 from bnreg.config.schema import Choices
+from bnreg.config.source.document import Document
+from bnreg.config.source.files import Source, default_name, read_document
+from bnreg.config.source.key_paths import KeyPath
+from bnreg.config.source.mistakes import Mistake, user_error
+from bnreg.config.source.overrides import with_overrides
 from bnreg.config.sweep import read_sweep
 from bnreg.names import TUNE
 from bnreg.rounds import Rounds

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from bnreg.config.cell_settings import arms_of
 from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import model_in
-from bnreg.config.scalars import plain_scalar
 from bnreg.config.schema import Choices, Init, Model, Optimizer, Penalty, Schedule, Section, Settings
+from bnreg.config.source.scalars import plain_scalar
 from bnreg.names import SECTIONS
 from bnreg.rounds import Rounds, short_seeds
 

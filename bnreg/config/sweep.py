@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any
 
 from bnreg.config.cell_settings import combined
-from bnreg.config.document import Document
 from bnreg.config.hints import swept_form, swept_key
-from bnreg.config.key_paths import KeyPath, Point, assign
-from bnreg.config.mistakes import Mistake
+from bnreg.config.source.document import Document
+from bnreg.config.source.key_paths import KeyPath, Point, assign
+from bnreg.config.source.mistakes import Mistake
 from bnreg.names import SECTIONS, SWEEP, TUNE
 from bnreg.tuning import OPTIONS
 from bnreg.wording import dotted, show, unknown

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bnreg.config.files import Source
 from bnreg.config.load import load_experiment
+from bnreg.config.source.files import Source
 from bnreg.errors import UserError
 from bnreg.experiment.beginning import SEEDS, require_conditions, require_versions
 from bnreg.experiment.choices import all_choices

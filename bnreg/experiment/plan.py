@@ -8,9 +8,9 @@ from typing import Any
 from bnreg.budget import Budget
 from bnreg.config.cell_settings import plain
 from bnreg.config.experiment import Cell, Experiment
-from bnreg.config.files import Source
-from bnreg.config.key_paths import KeyPath
 from bnreg.config.load import load_experiment
+from bnreg.config.source.files import Source
+from bnreg.config.source.key_paths import KeyPath
 from bnreg.data import DATASETS, Dataset, data_root, load_dataset, locate_dataset
 from bnreg.errors import UserError
 from bnreg.executors.machine import choose_device, memory_bytes, num_cores

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bnreg.config.experiment import Experiment
-from bnreg.config.key_paths import KeyPath
+from bnreg.config.source.key_paths import KeyPath
 from bnreg.names import SWEEP, TUNE, TUNED
 from bnreg.runs import Run
 from bnreg.tuning import Tuned

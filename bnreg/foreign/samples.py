@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bnreg.analysis.groups import Moments, moments_of
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.errors import UserError
 from bnreg.foreign.columns import Columns, clock_of
 from bnreg.foreign.table import Table, at_most, has_decimal_comma, is_missing, may_be_thousands, number_of

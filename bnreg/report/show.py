@@ -15,7 +15,7 @@ from bnreg.report.comparison.numbers import seeds_text
 from bnreg.report.listing import minutes, size
 from bnreg.report.speed import speed
 from bnreg.report.tuning import tuning_text
-from bnreg.runs.progress import Progress
+from bnreg.runs.in_training.progress import Progress
 from bnreg.wording import as_written, counted, point_label
 
 SHORT_HASH = 8

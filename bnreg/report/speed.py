@@ -1,6 +1,6 @@
 """The speed of a training and the time left, in words."""
 
-from bnreg.runs.progress import Progress
+from bnreg.runs.in_training.progress import Progress
 
 
 def speed(progress: Progress) -> list[str]:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from bnreg.runs import disk
 from bnreg.runs.folder import MANIFEST, MAX_MANIFEST_BYTES, DamagedError
+from bnreg.runs.in_training.unfinished import UnfinishedRun
 from bnreg.runs.read import Run, read_run
-from bnreg.runs.unfinished import UnfinishedRun
 
 BASE = "base"
 

@@ -11,10 +11,10 @@ from typing import get_args
 
 from bnreg.errors import UserError
 from bnreg.runs.folder import DamagedError
+from bnreg.runs.in_training.progress import Progress
+from bnreg.runs.in_training.unfinished import UnfinishedRun
 from bnreg.runs.names import UNFINISHED, hidden_run, is_run, started_of, unfinished_run
-from bnreg.runs.progress import Progress
 from bnreg.runs.read import Run, RunState, UnreadableRunError, read_run
-from bnreg.runs.unfinished import UnfinishedRun
 from bnreg.wording import natural_order, unknown
 
 ACCURACY = "final_test_accuracy"

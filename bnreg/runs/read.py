@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bnreg.errors import UserError
 from bnreg.runs.consistency import contradiction
 from bnreg.runs.folder import MANIFEST, DamagedError, read_manifest, verified
+from bnreg.runs.in_training.unfinished import UnfinishedRun, UnfinishedState
 from bnreg.runs.info import MAX_DEPTH, RunInfo
 from bnreg.runs.names import (
     CONFIG,
@@ -31,7 +32,6 @@ from bnreg.runs.names import (
     table_file,
     unfinished_run,
 )
-from bnreg.runs.unfinished import UnfinishedRun, UnfinishedState
 from bnreg.wording import counted, natural_order, nearest
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from pathlib import Path
 from bnreg.errors import UserError
 from bnreg.runs import disk
 from bnreg.runs.folder import MANIFEST, DamagedError, read_manifest
+from bnreg.runs.in_training.unfinished import UnfinishedRun, is_of_training
 from bnreg.runs.names import RUN, experiment_of, hidden_run, unfinished_run
 from bnreg.runs.read import expand_runs
-from bnreg.runs.unfinished import UnfinishedRun, is_of_training
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.statistics.evidence import Evidence, judge
 from bnreg.statistics.paired import compare_pairs
 from bnreg.statistics.points import Correctness, Place, each_point, shared_example_error

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.statistics.intervals import example_error
 
 # The values of the point, the arm and the seed.

@@ -13,8 +13,8 @@ from bnreg.analysis.run_view import view_of_run
 from bnreg.budget import Moment
 from bnreg.errors import UserError
 from bnreg.runs import disk, read_run
-from bnreg.runs.shard import shard_folder
-from bnreg.runs.so_far import Follower
+from bnreg.runs.in_training.shard import shard_folder
+from bnreg.runs.in_training.so_far import Follower
 
 NUM_SEEDS = 6
 
@@ -96,7 +96,7 @@ def test_a_seed_that_lacks_an_arm_is_left_out(run):
 
 
 def test_results_of_a_shard_are_read_once(run, monkeypatch):
-    from bnreg.runs import so_far
+    from bnreg.runs.in_training import so_far
 
     finish(run, 0)
     follower = Follower(run)

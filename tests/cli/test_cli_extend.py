@@ -212,7 +212,7 @@ def test_undecided_rounds_end_at_the_limit_and_the_command_may_say_so(bnreg, bas
 
 
 def test_no_shard_is_checked_again_for_the_rounds_that_follow(bnreg, monkeypatch):
-    from bnreg.runs.shard import ShardPlace
+    from bnreg.runs.in_training.shard import ShardPlace
 
     checked = []
     is_done = ShardPlace.is_done

@@ -95,7 +95,7 @@ def test_listing_imports_neither_torch_nor_pandas(tmp_path):
     """The list must appear at once."""
     make_run(tmp_path / "runs", made_name())
     program = (
-        "import sys; from pathlib import Path; from bnreg.cli.runs import runs\n"
+        "import sys; from pathlib import Path; from bnreg.cli.finding.runs import runs\n"
         "runs(None, root=Path('runs'), states=None, sort='when', json=False)\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
     )

@@ -16,7 +16,7 @@ from support.made_training import NUM_STEPS, finish, note
 from support.small_runs import plan_of, train_plan, training_here
 
 from bnreg.analysis.live.watcher import Watcher
-from bnreg.cli import watch
+from bnreg.cli.finding import watch
 from bnreg.runs import UnfinishedRun, disk, unfinished_runs
 from bnreg.runs.folder import MANIFEST
 from bnreg.training import frame, noting

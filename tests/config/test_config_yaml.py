@@ -7,9 +7,9 @@ import pytest
 import yaml
 from support.config_case import LARGEST_STARTS, LARGEST_UNITS, largest_file
 
-from bnreg.config import strict_yaml
-from bnreg.config.strict_yaml import MAX_BYTES, parse, parse_value
-from bnreg.config.yaml_mistakes import StrictYamlError
+from bnreg.config.source import strict_yaml
+from bnreg.config.source.strict_yaml import MAX_BYTES, parse, parse_value
+from bnreg.config.source.yaml_mistakes import StrictYamlError
 
 REFUSED = {
     "": "1: the file is empty; write at least a name and arms",

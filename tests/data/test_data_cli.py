@@ -6,7 +6,7 @@ import pytest
 from support.tiny_digits import SOURCE, tiny_archives, write_tiny
 from typer.testing import CliRunner
 
-from bnreg.cli.data import app
+from bnreg.cli.inputs.data import app
 from bnreg.data import DATASETS, download
 from bnreg.errors import UserError
 
@@ -89,6 +89,6 @@ def test_fetch_answers_an_unknown_name_with_the_nearest(bnreg_data):
 
 
 def test_the_commands_need_no_heavy_import():
-    code = "import sys, bnreg.cli.data; print([m for m in ('torch', 'numpy', 'rich.table') if m in sys.modules])"
+    code = "import sys, bnreg.cli.inputs.data; print([m for m in ('torch', 'numpy', 'rich.table') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"

@@ -7,7 +7,7 @@ from support.made_runs import made_name, make_unfinished, shard_of
 from support.made_training import NUM_STEPS, made_note, note
 
 from bnreg.runs import disk
-from bnreg.runs.notes import known_note, note_file
+from bnreg.runs.in_training.notes import known_note, note_file
 
 
 @pytest.fixture

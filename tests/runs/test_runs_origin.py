@@ -11,7 +11,7 @@ from support.made_runs import make_unfinished, reseal, shard_of
 
 from bnreg.names import ReplicaId
 from bnreg.runs.folder import DamagedError
-from bnreg.runs.unfinished import UnfinishedRun
+from bnreg.runs.in_training.unfinished import UnfinishedRun
 from bnreg.training.messages import EngineState, Proof, ShardResult
 
 STATE = EngineState({"w": np.zeros(2)}, {"epochs": 1})

@@ -4,9 +4,9 @@ import pytest
 from support.made_runs import made_name, make_unfinished
 from support.made_training import NUM_STEPS, finish, note
 
-from bnreg.runs.notes import note_file
+from bnreg.runs.in_training.notes import note_file
+from bnreg.runs.in_training.shard import ShardPlace
 from bnreg.runs.origin import Origin
-from bnreg.runs.shard import ShardPlace
 from bnreg.training.messages import ShardNote
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from bnreg.config.experiment import Experiment
 from bnreg.config.load import load_experiment
 from bnreg.config.schema import Choices
-from bnreg.config.strict_yaml import MAX_BYTES
+from bnreg.config.source.strict_yaml import MAX_BYTES
 from bnreg.errors import UserError
 
 CHOICES = Choices(

@@ -21,8 +21,8 @@ from bnreg.analysis.run_view import RunView
 from bnreg.names import ReplicaId
 from bnreg.rounds import short_seeds
 from bnreg.runs import CORRECT, Beginning, RunInfo, UsedData, correct_bytes, new_folder
+from bnreg.runs.in_training.unfinished import PLAN, UnfinishedRun
 from bnreg.runs.names import UNFINISHED, experiment_of, new_name
-from bnreg.runs.unfinished import PLAN, UnfinishedRun
 from bnreg.training.messages import Proof
 
 CONFIG = {

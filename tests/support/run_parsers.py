@@ -7,9 +7,9 @@ from pathlib import Path
 from support.states import is_continued_or_refused, with_facts
 
 from bnreg.runs.folder import MANIFEST, DamagedError, read_manifest
+from bnreg.runs.in_training.unfinished import Attempt
 from bnreg.runs.info import Beginning, RunInfo
 from bnreg.runs.strict_json import parse_json
-from bnreg.runs.unfinished import Attempt
 
 
 def run_info(content):

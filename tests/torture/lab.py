@@ -27,7 +27,7 @@ import torch
 from bnreg import cli
 from bnreg.analysis import comparison
 from bnreg.api import watching
-from bnreg.cli import compare
+from bnreg.cli.comparing import compare
 from bnreg.data.dataset import Arrays
 from bnreg.data.datasets import DATASETS
 from bnreg.executors import processes

@@ -15,7 +15,7 @@ from torture import Case
 from bnreg.errors import UserError
 from bnreg.runs import read_correct, read_run, read_weights
 from bnreg.runs.folder import checked_files
-from bnreg.runs.unfinished import UnfinishedRun
+from bnreg.runs.in_training.unfinished import UnfinishedRun
 
 TITLE = "300 bit flips and 100 truncations of each type of file"
 PROMISE = "A file that has changed is reported as damaged before anything in it is used."

@@ -12,7 +12,8 @@ from support.made_runs import steps_kept
 from torture import Case
 
 from bnreg.experiment import beginning
-from bnreg.runs import names, unfinished, unfinished_runs
+from bnreg.runs import names, unfinished_runs
+from bnreg.runs.in_training import unfinished
 
 TITLE = "the clock set back and forward by a day: order and liveness unchanged"
 PROMISE = "The clock does not affect whether a run counts as running, or what is newest in it."

@@ -50,7 +50,12 @@ MUTATIONS = (
         "        if name in checksums:\n",
         7,
     ),
-    ("runs/shard.py", '            if found["origin"] != self.origin.to_json():\n', "            if False:\n", 18),
+    (
+        "runs/in_training/shard.py",
+        '            if found["origin"] != self.origin.to_json():\n',
+        "            if False:\n",
+        18,
+    ),
     ("runs/consistency.py", "    if _names(info, summary) != _expected_names(info):\n", "    if False:\n", 20),
 )
 

@@ -6,9 +6,9 @@ import pytest
 from support.cells import make_cell
 from support.stacks import shard_of
 
-from bnreg.runs import notes
+from bnreg.runs.in_training import notes
+from bnreg.runs.in_training.shard import ShardPlace
 from bnreg.runs.origin import Origin
-from bnreg.runs.shard import ShardPlace
 from bnreg.training import frame, noting
 from bnreg.training.engines import ENGINES
 from bnreg.training.messages import EvaluationDone, StepsDone

@@ -6,8 +6,8 @@ from support.cells import make_cell
 from support.stacks import BN, CNN, PLAIN, make_engine, shard_of, trained
 
 from bnreg import stopping
+from bnreg.runs.in_training.shard import ShardPlace
 from bnreg.runs.origin import Origin
-from bnreg.runs.shard import ShardPlace
 from bnreg.training import frame
 from bnreg.training.compiled import program
 from bnreg.training.engines import ENGINES

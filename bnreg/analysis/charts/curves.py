@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bnreg.analysis.run_view import RunView
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.metrics import METRICS, measure_of
 from bnreg.statistics.points import each_point
 

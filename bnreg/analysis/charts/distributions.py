@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bnreg.analysis.run_view import RunView
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.statistics.points import each_point
 
 DIAGNOSTIC = "pre_activations"

@@ -8,7 +8,7 @@ import pandas as pd
 from bnreg.analysis.charts.best import best_of, final_means
 from bnreg.analysis.comparison import declared_metric
 from bnreg.analysis.run_view import RunView
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.wording import as_written
 
 

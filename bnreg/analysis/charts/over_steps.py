@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bnreg.analysis.run_view import RunView
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.statistics.points import each_point
 
 

@@ -10,7 +10,7 @@ from bnreg.analysis.comparison import declared_metric
 from bnreg.analysis.groups import distinct_values
 from bnreg.analysis.replicas import metric_names, replicas_of
 from bnreg.analysis.run_view import RunView
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.metrics import METRICS
 from bnreg.wording import as_written
 

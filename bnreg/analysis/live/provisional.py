@@ -16,7 +16,7 @@ from bnreg.errors import UserError
 from bnreg.metrics import TEST_ACCURACY
 from bnreg.names import ReplicaId
 from bnreg.runs import RunInfo
-from bnreg.runs.so_far import SoFar
+from bnreg.runs.in_training.so_far import SoFar
 from bnreg.training.messages import Proof, Row
 
 Pair = tuple[int, int]  # a point's index and a seed: its arms are compared with each other

@@ -6,9 +6,9 @@ from bnreg.analysis.live.provisional import Provisional, judge_so_far
 from bnreg.errors import UserError
 from bnreg.runs import DamagedError, RunInfo, UnfinishedRun, base_of
 from bnreg.runs.folder import MANIFEST
+from bnreg.runs.in_training.so_far import METRICS, SUMMARY, Follower, SoFar
+from bnreg.runs.in_training.unfinished import Standing
 from bnreg.runs.read import UnreadableRunError
-from bnreg.runs.so_far import METRICS, SUMMARY, Follower, SoFar
-from bnreg.runs.unfinished import Standing
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pandas as pd
 from bnreg.analysis.charts.clocks import EPOCH
 from bnreg.analysis.charts.curves import SPREAD, learning_curves, seed_curves
 from bnreg.analysis.run_view import RunView
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.metrics import METRICS
 from bnreg.report.charts.labels import can_label, end_labels
 from bnreg.report.charts.style import (

@@ -10,7 +10,7 @@ import altair as alt
 from bnreg.analysis.charts.best import choosing_metric
 from bnreg.analysis.comparison import block_of, declared_metric
 from bnreg.analysis.run_view import RunView
-from bnreg.config.key_paths import Point
+from bnreg.config.source.key_paths import Point
 from bnreg.metrics import ACCURACY, METRICS, label_of, measure_of
 from bnreg.report.finding import finding
 from bnreg.wording import brief_label, counted

@@ -38,7 +38,7 @@ from bnreg.report.grid import Grid, escaped, latex, markdown
 from bnreg.wording import MISSING, as_written, counted, point_label, short_names
 
 if TYPE_CHECKING:
-    from bnreg.config.key_paths import Point
+    from bnreg.config.source.key_paths import Point
 
 # More swept settings than this share one column, which can wrap; otherwise the numbers would not fit in 80 columns.
 MAX_POINT_COLUMNS = 2

@@ -1,0 +1,45 @@
+"""``bnreg diff``: the differences between two runs, in their configs and in their results."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnreg.cli.common.options import Json, Metrics, OneRun, RunsRoot, SmallestEffects, Width, read_effects
+from bnreg.cli.common.printing import print_json, print_parts
+
+EXAMPLES = ("bnreg diff bn_vs_plain-20261127 verdicts --smallest-effect 0.002",)
+
+
+def diff(
+    first: OneRun,
+    second: Annotated[str, typer.Argument(metavar="RUN", help="The second run.", show_default=False)],
+    *,
+    metrics: Metrics = None,
+    smallest_effects: SmallestEffects = None,
+    json: Json = False,
+    width: Width = None,
+    root: RunsRoot = Path("runs"),
+) -> None:
+    """Compare two runs: which settings differ, and the verdict on each arm of the second against the first's.
+
+    Networks are paired by seed if both runs used the same batches of the same data.
+    """
+    from bnreg.analysis.difference import compare_two
+    from bnreg.analysis.question import Question
+    from bnreg.analysis.reading import read_views
+    from bnreg.errors import UserError
+    from bnreg.report.comparison.difference import difference_record, difference_tables
+
+    views = []
+    for argument in (first, second):
+        found, left_out = read_views([argument], root)
+        if len(found) + len(left_out) > 1:
+            raise UserError(f"{argument}: matches {len(found) + len(left_out)} runs; name one run on each side")
+        views += found
+    question = Question(metrics=tuple(dict.fromkeys(metrics or ())), smallest_effects=read_effects(smallest_effects))
+    blocks = compare_two(views[0], views[1], question)
+    if json:
+        print_json(difference_record(views[0], views[1], blocks))
+        return
+    print_parts(difference_tables(views[0], views[1], blocks), width=width)

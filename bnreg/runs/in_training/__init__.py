@@ -1,0 +1,1 @@
+"""A run in training: its folder, its shards, and how far they are."""
