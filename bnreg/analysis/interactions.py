@@ -64,12 +64,12 @@ def _correctness(block: Block) -> Correctness | None:
     """The examples that each network gets right (see ``ReplicaGroup.answers``); None unless all share one test set."""
     if len({one.fingerprint for group in block.groups for one in group.replicas}) > 1:
         return None
-    correctness = {}
-    for group in block.groups:
-        for seed in group.by_seed:
-            if (flags := group.answers(seed)) is not None:
-                correctness[_place(group), group.side, seed] = flags
-    return correctness
+    return {
+        (_place(group), group.side): {
+            seed: flags for seed in group.by_seed if (flags := group.answers(seed)) is not None
+        }
+        for group in block.groups
+    }
 
 
 def _place(group: ReplicaGroup) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Does the arm's advantage depend on a swept setting? The difference of differences, seed by seed."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -65,25 +66,32 @@ def compare_interactions(
         factors: The swept settings that the advantage may depend on; None for all of them.
         names_direction: Whether a change may be said to help or hurt, not only to be higher or lower.
         smallest_effect: The smallest change of the advantage that is of interest, in the metric's unit.
-        correctness: Which test examples each replica gets right, keyed by the point's values, arm and seed.
+        correctness: Which test examples each replica gets right.
         num_examples: Number of test examples, if the metric is a share of them.
         split_ratio: Test examples per training example, if each seed redraws both from one pool.
         diverged: The replicas that diverged; they have a row, too.
         anytime: Whether seeds were added after a first look.
     """
+    fallen: dict[tuple[tuple[Any, ...], str], set[int]] = defaultdict(set)
+    for at, of, seed in diverged:
+        fallen[at, of].add(seed)
 
     def fell(point: Point, arm: str) -> set[int]:
         """Seeds in which one of the two arms diverged at a point."""
-        return {seed for at, of, seed in diverged if at == tuple(point.values()) and of in (arm, baseline)}
+        place = tuple(point.values())
+        return {*fallen.get((place, arm), ()), *fallen.get((place, baseline), ())}
 
     points = [*each_point(summary, point_keys)]
     interactions = []
     for arm in arms:
-        advantages = [(point, _advantage(rows, arm, baseline, metric)) for point, rows in points if arm != baseline]
+        if arm == baseline:
+            continue
+        advantages = {tuple(point.values()): _advantage(rows, arm, baseline, metric) for point, rows in points}
         for factor in point_keys if factors is None else factors:
-            for point, advantage in advantages:
+            for point, _ in points:
                 reference_point = {**point, factor: points[0][0][factor]}
-                reference = next((other for at, other in advantages if at == reference_point), None)
+                advantage = advantages[tuple(point.values())]
+                reference = advantages.get(tuple(reference_point.values()))
                 if point == reference_point or advantage is None or reference is None:
                     continue
                 terms = [

@@ -12,9 +12,9 @@ from bnreg.statistics.intervals import example_error
 
 # The values of the point, the arm and the seed.
 Place = tuple[tuple[Any, ...], str, int]
-# Right (1) or not (0), or the share of a seed's networks that are right, shape (examples,). A diverged replica has no
-# entry.
-Correctness = Mapping[Place, npt.NDArray[np.number[Any]]]
+# By the values of the point and the arm, then by seed: right (1) or not (0), or the share of a seed's networks that are
+# right, shape (examples,). A diverged replica has no entry.
+Correctness = Mapping[tuple[tuple[Any, ...], str], Mapping[int, npt.NDArray[np.number[Any]]]]
 
 
 def each_point(frame: pd.DataFrame, point_keys: Sequence[str]) -> Iterator[tuple[Point, pd.DataFrame]]:
@@ -47,10 +47,9 @@ def shared_example_error(correctness: Correctness | None, terms: Sequence[tuple[
     """
     if correctness is None:
         return None
-    cells = [(sign, tuple(point.values()), arm) for sign, point, arm in terms]
-    have = [{seed for at, of, seed in correctness if (at, of) == (point, arm)} for _, point, arm in cells]
-    seeds = sorted(set.intersection(*have))
+    cells = [(sign, correctness.get((tuple(point.values()), arm), {})) for sign, point, arm in terms]
+    seeds = sorted(set.intersection(*({*answers} for _, answers in cells)))
     if len(seeds) < 2:
         return None
-    terms_by_seed = [np.stack([sign * correctness[at, arm, seed] for seed in seeds]) for sign, at, arm in cells]
+    terms_by_seed = [np.stack([sign * answers[seed] for seed in seeds]) for sign, answers in cells]
     return example_error(np.sum(terms_by_seed, axis=0))

@@ -100,10 +100,10 @@ def test_if_correctness_is_known_the_interval_is_over_seeds_and_examples():
     frame = make_summary()
     chances = {(lr, arm): random.random(300) for lr in (0.1, 0.01) for arm in ("bn", "plain")}
     correctness = {
-        ((lr, 0.0), arm, seed): random.random(300) < chances[lr, arm] for lr, arm in chances for seed in range(7)
+        ((lr, 0.0), arm): {seed: random.random(300) < chances[lr, arm] for seed in range(7)} for lr, arm in chances
     }
     of = {
-        key: np.stack([correctness[(key[0], 0.0), key[1], seed] for seed in range(7)]).astype(np.int8)
+        key: np.stack([correctness[(key[0], 0.0), key[1]][seed] for seed in range(7)]).astype(np.int8)
         for key in chances
     }
     expected = example_error(of[0.01, "bn"] - of[0.01, "plain"] - of[0.1, "bn"] + of[0.1, "plain"])

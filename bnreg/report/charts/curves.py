@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from bnreg.analysis.charts.clocks import EPOCH
-from bnreg.analysis.charts.curves import SPREAD, learning_curves, seed_curves
+from bnreg.analysis.charts.curves import SPREAD, has_curves, learning_curves, seed_curves
 from bnreg.analysis.run_view import RunView
 from bnreg.config.source.key_paths import Point
 from bnreg.metrics import METRICS
@@ -48,7 +48,7 @@ class Panel:
 
 def lacking(view: RunView) -> str | None:
     """What the run lacks for this chart: something that could be measured."""
-    return None if learning_curves(view) else "every replica diverged before its first evaluation"
+    return None if has_curves(view) else "every replica diverged before its first evaluation"
 
 
 def draw(view: RunView) -> alt.VConcatChart:
