@@ -13,6 +13,7 @@ from tools.benchmark.commands import peak_bytes, workers_of
 from tools.benchmark.limit import necessary
 from tools.benchmark.ours import keeping, measure
 from tools.benchmark.peers import write_start
+from tools.benchmark.scaling import scale_table
 from tools.benchmark_compare import seconds_of, write_runs
 from tools.calibration import tables
 from tools.calibration.looks import check_shortcut, differs_anytime
@@ -151,10 +152,28 @@ def test_a_peer_that_is_missing_is_shown_with_the_reason():
     assert [row[1] for row in targets.rows[:3]] == ["20.0", "skipped: no network", "50 % !"]
 
 
+def test_the_cost_of_many_networks_is_continued_to_a_million():
+    sizes = {"sweeps": [[10, 5, 4000], [100, 5, 100]]}
+    answers = {
+        str(networks): [
+            {
+                "training": {"seconds": networks / 100, "own_bytes": 5e7 + 2e3 * networks, "worker_bytes": 2e8},
+                "comparing": {"seconds": 1 + networks / 1000, "own_bytes": 1e8},
+                "folder_bytes": 1e3 * networks,
+            }
+        ]
+        for networks in (100, 1000)
+    }
+    few, many, far = scale_table({"sizes": sizes, "answers": answers}).rows
+    assert few == ["100", "1.0 s", "50 MB", "200 MB", "0 MB", "1.1 s", "100 MB"]
+    assert many[0] == "1,000, 100 images each"
+    assert far == ["1,000,000, by these slopes", "2.8 h", "2.0 GB", "200 MB", "1000 MB", "16.7 min", "100 MB"]
+
+
 def test_what_was_timed_becomes_tables_of_the_page(tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "RESULTS", tmp_path / "results.json")
     assert speed.results_markdown() == "Not measured in full yet.\n"
     speed.write_result("train", rates_of(torch=2.0, compiled=1.0))
     page = speed.results_markdown()
     assert "| bnreg, compiled engine | 2 |" in page
-    assert page.endswith("\nMedians of 1 rounds on a machine, 2026-11-01: torch 2.\n")
+    assert page.endswith("\nMeasured once on a machine, 2026-11-01: torch 2.\n")

@@ -22,6 +22,7 @@ from typer.cli import get_docs_for_click
 sys.path += [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "torture")]
 from tools.api_reference import from_python
 from tools.benchmark.tables import results_markdown as speed_markdown
+from tools.benchmark.tables import scale_markdown
 from tools.calibration.tables import results_markdown
 from torture import read_results, rows
 
@@ -332,10 +333,15 @@ def speed() -> str:
     return speed_markdown()
 
 
+def scale() -> str:
+    """What many networks cost, when it was last measured."""
+    return scale_markdown()
+
+
 # Page → its generated parts, in order.
 PAGES: dict[str, tuple[Callable[[], str], ...]] = {
     "README.md": (result, figure, claims_in_short, pages),
-    "bnreg/README.md": (from_python, speed),
+    "bnreg/README.md": (from_python, speed, scale),
     "bnreg/cli/README.md": (commands,),
     "bnreg/foreign/README.md": (usual_names,),
     "bnreg/statistics/README.md": (verdicts, calibration),

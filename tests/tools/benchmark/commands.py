@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from tools.benchmark.processes import ROOT
 
@@ -30,17 +31,32 @@ def seconds_of(*arguments: str, cache: Path | None = None) -> float:
     return seconds
 
 
-def seconds_and_worker_bytes(*arguments: str) -> tuple[float, int]:
-    """Seconds of a bnreg command, and the peak memory of its largest worker."""
+class Watched(NamedTuple):
+    """A command that was watched.
+
+    Attributes:
+        seconds: From the start of Python to its end.
+        own_bytes: The peak memory of its own process.
+        worker_bytes: The peak memory of its largest worker; 0 without workers.
+    """
+
+    seconds: float
+    own_bytes: int
+    worker_bytes: int
+
+
+def watched(*arguments: str) -> Watched:
+    """Run a bnreg command, and watch its memory."""
     start = time.perf_counter()
-    most = 0
+    own = largest = 0
     with _started(arguments, None) as process:
         while process.poll() is None:
-            most = max([most, *map(peak_bytes, workers_of(process.pid))])
+            own = max(own, peak_bytes(Path(f"/proc/{process.pid}")))
+            largest = max([largest, *map(peak_bytes, workers_of(process.pid))])
             time.sleep(WATCH_SECONDS)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
-    return time.perf_counter() - start, most
+    return Watched(time.perf_counter() - start, own, largest)
 
 
 def _started(arguments: Sequence[str], cache: Path | None) -> subprocess.Popen[bytes]:

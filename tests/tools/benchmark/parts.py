@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tools.benchmark import peers
-from tools.benchmark.commands import seconds_and_worker_bytes, seconds_of
+from tools.benchmark.commands import seconds_of, watched
 from tools.benchmark.limit import SECONDS
 from tools.benchmark.ours import CONFIG
 from tools.benchmark.peers import Skipped
@@ -41,6 +41,19 @@ NUM_ON_CUDA = 1024
 ON_CUDA = {"torch": True, "eager": False}  # contender → whether its steps are captured
 
 
+class Sweep(NamedTuple):
+    """A sweep of learning rates: its points, its seeds, and the images of its only epoch."""
+
+    points: int
+    seeds: int
+    examples: int
+
+    @property
+    def networks(self) -> int:
+        """Number of networks: two arms for each point and seed."""
+        return 2 * self.points * self.seeds
+
+
 @dataclass(frozen=True)
 class Sizes:
     """How much to measure.
@@ -50,16 +63,24 @@ class Sizes:
         examples: Number of training examples of an epoch.
         epochs: Number of networks → how many epochs to train them.
         many: Numbers of networks that are trained for an epoch of ``mnist_5k``.
+        sweeps: Sweeps that are trained once, of ``mnist_5k``.
     """
 
     rounds: int
     examples: int
     epochs: Mapping[int, int]
     many: tuple[int, int]
+    sweeps: tuple[Sweep, Sweep]
 
 
-FULL = Sizes(rounds=3, examples=60_000, epochs={2: 10, 20: 3, 128: 1}, many=(5_000, 10_000))
-SMALL = Sizes(rounds=1, examples=2_000, epochs={2: 2, 20: 1}, many=(4, 20))
+FULL = Sizes(
+    rounds=3,
+    examples=60_000,
+    epochs={2: 10, 20: 3, 128: 1},
+    many=(5_000, 10_000),
+    sweeps=(Sweep(1_000, 5, 4_000), Sweep(1_000, 50, 100)),
+)
+SMALL = Sizes(rounds=1, examples=2_000, epochs={2: 2, 20: 1}, many=(4, 20), sweeps=(Sweep(2, 2, 100), Sweep(2, 4, 100)))
 
 
 def train(sizes: Sizes) -> Answers:
@@ -125,14 +146,41 @@ def many(sizes: Sizes) -> Answers:
     """Many networks, each trained for an epoch of 5,000 digits."""
     with tempfile.TemporaryDirectory() as name:
 
-        def trained(engine: str, number: int) -> Measured:
+        def measured(engine: str, number: int) -> Measured:
             settings = ("data.dataset=mnist_5k", "training.epochs=1", f"seeds={number // 2}", *_by_engine(engine))
             with on_cores(*CORES), _empty(Path(name) / "runs") as runs:
                 options = ("--no-progress", "--runs", str(runs))
-                seconds, most = seconds_and_worker_bytes("train", str(CONFIG), *settings, *options)
-            return {"seconds": seconds, "worker_bytes": most}
+                trained = watched("train", str(CONFIG), *settings, *options)
+            return {"seconds": trained.seconds, "worker_bytes": trained.worker_bytes}
 
-        return in_turn({str(number): partial(trained, FASTEST, number) for number in sizes.many}, sizes.rounds)
+        return in_turn({str(number): partial(measured, FASTEST, number) for number in sizes.many}, sizes.rounds)
+
+
+def scale(sizes: Sizes) -> Answers:
+    """Sweeps of many points, end to end: how long, how large the coordinator, the run folder and its comparison are."""
+    with tempfile.TemporaryDirectory() as name:
+
+        def measured(sweep: Sweep) -> Measured:
+            rates = [float(f"{1e-4 * 50 ** (i / sweep.points):.6g}") for i in range(sweep.points)]
+            settings = (
+                f"sweep={{optimizer.lr: {rates}}}",
+                "data.dataset=mnist_5k",
+                f"data.train_size={sweep.examples}",
+                "training.epochs=1",
+                f"seeds={sweep.seeds}",
+            )
+            with on_cores(*CORES), _empty(Path(name) / "runs") as runs:
+                training = watched("train", str(CONFIG), *settings, "--no-progress", "--runs", str(runs))
+                comparing = watched("compare", f"{runs}/*")
+                files = [path for path in runs.rglob("*") if path.is_file()]
+                return {
+                    "training": training._asdict(),
+                    "comparing": comparing._asdict(),
+                    "files": len(files),
+                    "folder_bytes": sum(path.stat().st_size for path in files),
+                }
+
+        return in_turn({str(sweep.networks): partial(measured, sweep) for sweep in sizes.sweeps}, 1)
 
 
 def around(sizes: Sizes) -> Answers:
@@ -173,7 +221,9 @@ def cuda(sizes: Sizes) -> Answers:
         return in_turn(contenders, sizes.rounds)
 
 
-PARTS: dict[str, Callable[[Sizes], Answers]] = {one.__name__: one for one in (train, wide, command, many, around, cuda)}
+PARTS: dict[str, Callable[[Sizes], Answers]] = {
+    one.__name__: one for one in (train, wide, command, many, scale, around, cuda)
+}
 
 
 def _turn_about(contenders: Mapping[str, Starter]) -> dict[str, dict[str, Any]]:

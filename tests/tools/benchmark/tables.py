@@ -14,12 +14,14 @@ from typing import Any
 from tools.benchmark.limit import necessary
 from tools.benchmark.parts import COMPILED, NUM_ON_CUDA, WATCHED, WIDE, Answers, Sizes
 from tools.benchmark.peers import NAMES, REQUIREMENT
+from tools.benchmark.scaling import scale_table
 from tools.calibration.tables import MISS, Table, markdown_of
 
 RESULTS = Path(__file__).parent / "results.json"
 TORCH, LIMIT, BATCH = "torch", "limit", 100
 MANY_ON_CUDA = 128
 NONE = "–"
+SCALE = "scale"  # the part that has a section of its own
 
 Result = Mapping[str, Any]  # a part's sizes, machine, versions, date and answers
 Pick = Callable[[Sequence[float]], float]  # one of several times
@@ -106,6 +108,7 @@ def tables(results: Mapping[str, Result]) -> list[Table]:
     if figures:
         columns = ["figure", "medians", "fastest", "target"]
         found.append(Table("Targets", columns, [figure.row() for figure in figures]))
+    found += [scale_table(results[SCALE])] if SCALE in results else []
     seconds = [row for name, result in results.items() for row in SECONDS.get(name, _no_rows)(result)]
     return found + ([Table("Seconds", ["also measured", "seconds"], seconds)] if seconds else [])
 
@@ -441,10 +444,21 @@ def results_markdown() -> str:
     results = read_results()
     if not results:
         return "Not measured in full yet.\n"
+    results.pop(SCALE, None)
     sources = dict.fromkeys(map(_source, results.values()))
     return "\n".join(map(markdown_of, tables(results))) + "\n" + "".join(f"{source}\n" for source in sources)
 
 
+def scale_markdown() -> str:
+    """What sweeps of many networks needed when they were last measured, and what they depend on."""
+    result = read_results().get(SCALE)
+    if result is None:
+        return "Not measured in full yet.\n"
+    return f"{markdown_of(scale_table(result))}\n{_source(result | {'sizes': {'rounds': 1}})}\n"
+
+
 def _source(result: Result) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
-    return f"Medians of {result['sizes']['rounds']} rounds on {result['machine']}, {result['date']}: {versions}."
+    rounds = result["sizes"]["rounds"]
+    what = "Measured once" if rounds == 1 else f"Medians of {rounds} rounds"
+    return f"{what} on {result['machine']}, {result['date']}: {versions}."
