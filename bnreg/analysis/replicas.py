@@ -13,10 +13,10 @@ import numpy.typing as npt
 from bnreg.analysis.run_view import RunView
 from bnreg.budget import Moment
 from bnreg.config.cell_settings import cell_settings
-from bnreg.data import DATASETS
 from bnreg.errors import UserError
 from bnreg.metrics import TEST_ACCURACY, metric_of
 from bnreg.names import ReplicaId
+from bnreg.runs import UsedData
 from bnreg.training.messages import Proof
 from bnreg.wording import counted, unknown
 
@@ -123,7 +123,7 @@ def replicas_of(view: RunView, metrics: Sequence[str], at: str = LAST) -> list[R
     columns = {metric: _values(view, metric, at) for metric in metrics}
     cells = {(point, arm): _settings(view, point, arm) for point in range(len(view.points)) for arm in view.arms}
     fingerprints = {cell: view.used_data(settings).fingerprint for cell, settings in cells.items()}
-    guesses = {cell: guess_of(TEST_ACCURACY, view.used_data(settings).name) or 0.0 for cell, settings in cells.items()}
+    guesses = {cell: guess_of(TEST_ACCURACY, view.used_data(settings)) or 0.0 for cell, settings in cells.items()}
     status, seconds = view.summary["status"], view.summary["seconds"]
     accuracy = view.summary[f"final_{TEST_ACCURACY}"]
     final = _are_final(view, at)
@@ -160,10 +160,10 @@ def _are_final(view: RunView, at: str) -> list[bool]:
     return [one == other for one, other in zip(asked, final, strict=True)]
 
 
-def guess_of(metric: str, dataset: str) -> float | None:
-    """The metric of a random guess; None if guessing does not determine it, or the data set is unknown here."""
+def guess_of(metric: str, used: UsedData) -> float | None:
+    """The metric of a random guess; None if guessing does not determine it."""
     chance = metric_of(metric).chance
-    return chance(DATASETS[dataset].num_classes) if chance and dataset in DATASETS else None
+    return chance(used.num_classes) if chance else None
 
 
 def _settings(view: RunView, point: int, arm: str) -> dict[str, Any]:

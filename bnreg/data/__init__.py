@@ -1,6 +1,6 @@
 """Data sets by name, their splits, and the order of their examples. Loading data does not import torch."""
 
-from bnreg.data.dataset import Arrays, Dataset, fingerprint_of
+from bnreg.data.dataset import Arrays, Dataset, Size, fingerprint_of
 from bnreg.data.datasets import DATASETS, DatasetSource
 from bnreg.data.download import DownloadError, fetch
 from bnreg.data.label_noise import noisy_labels
@@ -16,6 +16,7 @@ __all__ = [
     "Dataset",
     "DatasetSource",
     "DownloadError",
+    "Size",
     "Split",
     "Standardisation",
     "attach",

@@ -25,6 +25,20 @@ class Arrays(NamedTuple):
     test_labels: npt.NDArray[np.int64]
 
 
+class Size(NamedTuple):
+    """What the networks and the plan of an experiment depend on in a data set.
+
+    Attributes:
+        num_train: Number of training examples, before a validation split is taken from them.
+        image_shape: Height and width of an image, in pixels.
+        num_classes: Number of classes of the labels.
+    """
+
+    num_train: int
+    image_shape: tuple[int, int]
+    num_classes: int
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A data set with read-only arrays, so that they always match the fingerprint.
@@ -48,6 +62,12 @@ class Dataset:
     num_classes: int
     fingerprint: str
     source: str
+
+    @property
+    def size(self) -> Size:
+        """Its size."""
+        height, width = self.train_images.shape[1:]
+        return Size(len(self.train_labels), (height, width), self.num_classes)
 
     @cached_property
     def pixel_sums(self) -> npt.NDArray[np.int64]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bnreg.data.dataset import Arrays, Dataset, fingerprint_of
+from bnreg.data.dataset import Arrays, Dataset, Size, fingerprint_of
 from bnreg.data.embedded import embedded_file, read_embedded
 from bnreg.data.files import (
     STEMS,
@@ -68,6 +68,11 @@ class DatasetSource:
     archive_md5: tuple[str, ...] = ()
     stand_in: str | None = None
     ink_side: int | None = None
+
+    @property
+    def size(self) -> Size:
+        """Its size."""
+        return Size(self.num_train, self.image_shape, self.num_classes)
 
     def folder(self, root: Path) -> Path:
         """The folder of its files: in a package, or torchvision's in the root, to which they are downloaded."""

@@ -231,7 +231,8 @@ def _portable(path: str) -> str:
 
 
 def _describe_data(dataset: Dataset) -> UsedData:
-    return UsedData(dataset.name, dataset.fingerprint, len(dataset.train_labels), len(dataset.test_labels))
+    num_train, image_shape, num_classes = dataset.size
+    return UsedData(dataset.name, dataset.fingerprint, num_train, len(dataset.test_labels), image_shape, num_classes)
 
 
 def _versions() -> dict[str, str]:

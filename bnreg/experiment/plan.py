@@ -11,7 +11,7 @@ from bnreg.config.experiment import Cell, Experiment
 from bnreg.config.load import load_experiment
 from bnreg.config.source.files import Source
 from bnreg.config.source.key_paths import KeyPath
-from bnreg.data import DATASETS, Dataset, data_root, load_dataset, locate_dataset
+from bnreg.data import DATASETS, Dataset, Size, data_root, load_dataset, locate_dataset
 from bnreg.errors import UserError
 from bnreg.executors.machine import choose_device, memory_bytes, num_cores
 from bnreg.executors.table import DEFAULT_EXECUTOR
@@ -26,7 +26,7 @@ from bnreg.training.shards import (
     BYTES_PER_FLOAT,
     SHARD_BYTES,
     Shard,
-    architecture,
+    architecture_for,
     budget_of,
     count_parameters,
     estimate_bytes,
@@ -45,9 +45,7 @@ class Plan:
     Attributes:
         experiment: The config.
         datasets: Name in the config → the data set that was actually loaded; empty if nothing will be trained.
-        num_train: Name in the config → number of training examples.
-        image_shape: Height and width of an image.
-        num_classes: Number of classes of the labels.
+        sizes: Name in the config → the size of its data.
         device: ``cpu`` or ``cuda:N``.
         engine: Name of the engine, in ``ENGINES``.
         num_workers: Number of processes that train at a time.
@@ -59,9 +57,7 @@ class Plan:
 
     experiment: Experiment
     datasets: Mapping[str, Dataset]
-    num_train: Mapping[str, int]
-    image_shape: tuple[int, int]
-    num_classes: int
+    sizes: Mapping[str, Size]
     device: str
     engine: str
     num_workers: int
@@ -87,6 +83,11 @@ class Plan:
         return _with_workers(plan)
 
     @property
+    def num_train(self) -> Mapping[str, int]:
+        """Name in the config → number of training examples."""
+        return {name: size.num_train for name, size in self.sizes.items()}
+
+    @property
     def described_shards(self) -> tuple[Mapping[str, Any], ...]:
         """The shards as a run records them."""
         return tuple({"seeds": list(shard.seeds), "replicas": shard.num_replicas} for shard in self.shards)
@@ -103,7 +104,7 @@ class Plan:
 
     def architecture(self, cell: Cell) -> Architecture:
         """The network of a cell."""
-        return architecture(cell.settings, self.image_shape, self.num_classes)
+        return architecture_for(cell.settings, self.sizes)
 
     def num_bytes_per_replica(self, cell: Cell) -> int:
         """Rough memory use of one replica during training."""
@@ -197,7 +198,6 @@ def plan_experiment(
         engine, slower = choose_engine(experiment, device, begun_with=begun_with)
     except UserError as error:
         errors += error.lines
-
     requested = {cell.settings.data.dataset: cell for cell in experiment.cells}
     datasets: dict[str, Dataset] = {}
     absent: list[str] = []
@@ -212,14 +212,12 @@ def plan_experiment(
             datasets[name] = load_dataset(name, root, fallback=data.fallback, log=log)
         elif not locate_dataset(name, root):
             absent.append(f"{name} is not in {root}: training will download it")
-    num_train = {name: DATASETS[datasets[name].name if name in datasets else name].num_train for name in requested}
-    shapes = {(DATASETS[name].image_shape, DATASETS[name].num_classes) for name in requested}
-    assert len(shapes) == 1, "all data sets of the table have the same shape"
-    ((height, width), num_classes), *_ = shapes
+    sizes = {name: datasets[name].size if name in datasets else DATASETS[name].size for name in requested}
 
     def network(cell: Cell) -> Architecture:
-        return architecture(cell.settings, (height, width), num_classes)
+        return architecture_for(cell.settings, sizes)
 
+    num_train = {name: size.num_train for name, size in sizes.items()}
     mistakes, notices = check_experiment(experiment, num_train, network, is_extended=bool(trained))
     if errors or mistakes:
         raise UserError(*dict.fromkeys(errors), *mistakes)
@@ -227,9 +225,7 @@ def plan_experiment(
     plan = Plan(
         experiment=experiment,
         datasets=datasets,
-        num_train=num_train,
-        image_shape=(height, width),
-        num_classes=num_classes,
+        sizes=sizes,
         device=device,
         engine=engine,
         num_workers=num_workers,
@@ -251,9 +247,7 @@ def _cut(plan: Plan, seeds: Sequence[int], *, first: int) -> tuple[Shard, ...]:
         plan.experiment.cells,
         seeds,
         num_workers=plan.cut_for,
-        image_shape=plan.image_shape,
-        num_classes=plan.num_classes,
-        num_train=plan.num_train,
+        sizes=plan.sizes,
         max_bytes=SHARD_BYTES[plan.device.partition(":")[0]],
         num_pieces=_num_pieces(plan, len(seeds)),
     )

@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import product, starmap
 from typing import Any
 
+from bnreg.config.own_data import MAX_CLASSES, MAX_SIDE
 from bnreg.names import NAME, SECTIONS, SEED_LIMIT, ReplicaId
 from bnreg.runs.names import YEARS, experiment_of
 from bnreg.runs.strict_json import parse_json
@@ -32,12 +33,23 @@ class UsedData:
         fingerprint: See ``data.fingerprint_of``.
         num_train: Its training examples, before a validation split is taken from them.
         num_test: Its test examples.
+        image_shape: Height and width of its images; those of all data sets were alike before it was recorded.
+        num_classes: Number of its classes; likewise.
     """
 
     name: str
     fingerprint: str
     num_train: int
     num_test: int
+    image_shape: tuple[int, int] = (28, 28)
+    num_classes: int = 10
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> "UsedData":
+        """From plain data that was checked."""
+        known = {one.name: content[one.name] for one in fields(cls) if one.name in content}
+        height, width = known.get("image_shape", cls.image_shape)
+        return cls(**known | {"image_shape": (height, width)})
 
 
 @dataclass(frozen=True)
@@ -122,7 +134,7 @@ class RunInfo:
         known = {one.name: content[one.name] for one in fields(cls) if content.get(one.name) is not None}
         lists = ("command", "arms", "seeds", "point_keys", "points", "shards", "looks")
         tuples = {name: tuple(known[name]) for name in lists if name in known}
-        data = {requested: UsedData(**_only_fields(UsedData, used)) for requested, used in known["data"].items()}
+        data = {requested: UsedData.of(used) for requested, used in known["data"].items()}
         pairing = tuple(Proof.from_row(row) for row in known["pairing"])
         return cls(**{"baseline": None} | known | tuples | {"data": data, "pairing": pairing})
 
@@ -214,10 +226,6 @@ def is_number(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value < math.inf
 
 
-def _only_fields(model: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    return {one.name: content[one.name] for one in fields(model)}
-
-
 def _is_name(value: Any) -> bool:
     return isinstance(value, str) and NAME.fullmatch(value) is not None
 
@@ -254,6 +262,10 @@ def or_none(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
 
+def _is_shape(value: Any) -> bool:
+    return list_of(lambda side: is_whole(side, 1, MAX_SIDE + 1), least=2)(value) and len(value) == 2
+
+
 def _is_data(value: Any) -> bool:
     return (
         _is_mapping(value)
@@ -264,6 +276,8 @@ def _is_data(value: Any) -> bool:
             and _is_name(used.get("name"))
             and is_text(used.get("fingerprint"))
             and all(is_count(used.get(key)) for key in ("num_train", "num_test"))
+            and _is_shape(used.get("image_shape", UsedData.image_shape))
+            and is_whole(used.get("num_classes", UsedData.num_classes), 2, MAX_CLASSES + 1)
             for requested, used in value.items()
         )
     )

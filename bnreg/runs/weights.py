@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,8 @@ def about_weights(info: RunInfo, replica: ReplicaId) -> dict[str, object]:
     the same bytes again.
     """
     settings = cell_settings(info.config or {}, replica.arm, info.points[replica.point_index])
-    data = [asdict(used) for used in info.data.values()]
+    identity = ("name", "fingerprint", "num_train", "num_test")  # older runs record no more
+    data = [{key: getattr(used, key) for key in identity} for used in info.data.values()]
     conditions = json.dumps([settings, data, info.device, info.platform, info.versions], sort_keys=True)
     return replica._asdict() | {"conditions": hashlib.sha256(conditions.encode()).hexdigest()}
 

@@ -7,7 +7,7 @@ import torch
 
 from bnreg.config.experiment import Cell, Experiment
 from bnreg.config.load import load_experiment
-from bnreg.data import DATASETS, Dataset, data_root, load_dataset
+from bnreg.data import Dataset, data_root, load_dataset
 from bnreg.errors import UserError
 from bnreg.experiment.choices import all_choices
 from bnreg.names import ReplicaId
@@ -118,8 +118,8 @@ def _load_cell(run: Run, experiment: Experiment, cell: Cell) -> TrainedArm | Non
         return None
     replicas = [ReplicaId(cell.point_index, cell.arm, seed) for seed in seeds]
     names = [weights_file(replica, len(experiment.points)) for replica in replicas]
-    source = DATASETS[run.info.data[cell.settings.data.dataset].name]
-    network = empty_network(cell, architecture(cell.settings, source.image_shape, source.num_classes), len(seeds))
+    used = run.info.data[cell.settings.data.dataset]
+    network = empty_network(cell, architecture(cell.settings, used.image_shape, used.num_classes), len(seeds))
     for replica, (name, arrays) in enumerate(zip(names, read_weights(run, names), strict=True)):
         try:
             network.restore(replica, {key: torch.from_numpy(values) for key, values in arrays.items()})

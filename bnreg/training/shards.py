@@ -11,7 +11,7 @@ import numpy as np
 from bnreg.budget import Budget
 from bnreg.config.experiment import Cell
 from bnreg.config.schema import Settings
-from bnreg.data import num_batches
+from bnreg.data import Size, num_batches
 from bnreg.nn.activations import ACTIVATIONS
 from bnreg.nn.architecture import Architecture
 from bnreg.streams import stream
@@ -77,6 +77,12 @@ def architecture(settings: Settings, image_shape: tuple[int, int], num_classes: 
     )
 
 
+def architecture_for(settings: Settings, sizes: Mapping[str, Size]) -> Architecture:
+    """The same for the data set that the settings name, given the size of each."""
+    size = sizes[settings.data.dataset]
+    return architecture(settings, size.image_shape, size.num_classes)
+
+
 def budget_of(settings: Settings, num_examples: int, *, drop_single: bool) -> Budget:
     """The length of training, unless it stops early, if the data set's training set has ``num_examples``."""
     data = settings.data
@@ -111,9 +117,7 @@ def plan_shards(
     seeds: Sequence[int],
     *,
     num_workers: int,
-    image_shape: tuple[int, int],
-    num_classes: int,
-    num_train: Mapping[str, int],
+    sizes: Mapping[str, Size],
     max_bytes: int = SHARD_BYTES["cpu"],
     num_pieces: int = 1,
 ) -> tuple[Shard, ...]:
@@ -127,34 +131,29 @@ def plan_shards(
         cells: All cells of the experiment.
         seeds: All seeds.
         num_workers: Number of shards that can be trained at a time.
-        image_shape: Height and width of an image.
-        num_classes: Number of classes of the data set.
-        num_train: Number of training examples of each data set, by its configured name.
+        sizes: The size of each data set, by its configured name.
         max_bytes: The most memory that a shard should need; a single seed's arms may need more.
         num_pieces: The least number of shards for each worker, as far as there are seeds and points.
     """
 
+    def network(cell: Cell) -> Architecture:
+        return architecture_for(cell.settings, sizes)
+
     def num_bytes_of(cell: Cell) -> int:
         data = cell.settings.data
-        batch_size = data.examples_per_batch(num_train[data.dataset])
-        return estimate_bytes(architecture(cell.settings, image_shape, num_classes), batch_size)
+        return estimate_bytes(network(cell), data.examples_per_batch(sizes[data.dataset].num_train))
 
     def structure(cell: Cell) -> Hashable:
         """The key that all cells of one stack must share; everything else is a number per replica."""
         model = cell.settings.model
-        shape = architecture(cell.settings, image_shape, num_classes)
-        return shape, model.norm_init, model.inference_statistics, cell.settings.optimizer.name
+        return network(cell), model.norm_init, model.inference_statistics, cell.settings.optimizer.name
 
     shards: list[Shard] = []
     for feed in _grouped(cells, _feed):
         num_bytes = len(seeds) * sum(map(num_bytes_of, feed))
         num_wanted = num_workers * max(num_pieces, ceil(num_bytes / max_bytes / num_workers))
         order = feed[0].settings.data.order
-        drop_single = any(
-            architecture(cell.settings, image_shape, num_classes).needs_batch
-            for cell in cells
-            if cell.settings.data.order == order
-        )
+        drop_single = any(network(cell).needs_batch for cell in cells if cell.settings.data.order == order)
         points = _grouped(feed, lambda cell: cell.point_index)
         seed_chunks = _chunks(seeds, num_wanted)
         point_chunks = _chunks(points, ceil(num_wanted / len(seed_chunks)))

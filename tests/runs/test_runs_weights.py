@@ -1,5 +1,7 @@
 """The weights in a run folder are those of the network that their file is named after."""
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from safetensors import numpy
 from support.forgeries import in_json
 from support.made_runs import reseal
 
+from bnreg.config.cell_settings import cell_settings
 from bnreg.errors import UserError
 from bnreg.names import ReplicaId
 from bnreg.runs import about_weights, read_run, read_weights, weights_bytes
@@ -60,3 +63,13 @@ def test_weights_that_were_trained_under_other_conditions_are_damage(run, change
     with pytest.raises(UserError) as refusal:
         read_weights(read_run(run), [NAME])
     assert refusal.value.lines == (f"{run / NAME}: damaged run: the weights of another run",)
+
+
+def test_the_hash_of_the_conditions_is_that_of_older_runs(run):
+    """Data sets have got more properties since then, none of which the fingerprint does not decide."""
+    info = read_run(run).info
+    replica = ReplicaId(1, "bn", 1)
+    data = [*json.loads((GOLDEN / "run.json").read_text())["data"].values()]
+    settings = cell_settings(info.config, "bn", info.points[1])
+    conditions = json.dumps([settings, data, info.device, info.platform, info.versions], sort_keys=True)
+    assert about_weights(info, replica)["conditions"] == hashlib.sha256(conditions.encode()).hexdigest()

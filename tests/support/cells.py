@@ -4,7 +4,9 @@ import numpy as np
 
 from bnreg.config.experiment import Cell
 from bnreg.config.schema import Settings
-from bnreg.data import Dataset
+from bnreg.data import Dataset, Size
+
+TINY_SIZES = {"tiny": Size(400, (6, 6), 4)}
 
 
 def make_tiny(num_train=400, num_test=200, seed=0):

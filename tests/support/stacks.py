@@ -1,6 +1,7 @@
 """Stacks and shards of tiny networks, trained in this process."""
 
 import torch
+from support.cells import TINY_SIZES
 
 from bnreg.names import ReplicaId
 from bnreg.training.engines import ENGINES
@@ -15,7 +16,7 @@ CNN = {"kind": "cnn", "channels": (3, 4), "hidden": (6,)}
 
 def shard_of(cells, seeds=(3, 5)):
     """The only shard of some cells for the tiny images."""
-    (shard,) = plan_shards(cells, seeds, num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    (shard,) = plan_shards(cells, seeds, num_workers=1, sizes=TINY_SIZES)
     return shard
 
 
@@ -34,9 +35,7 @@ def trained(shard, dataset, device=CPU, state=None, engine="torch"):
 
 def run(dataset, cells, seeds, device=CPU, **plan):
     """Train in this process; return metrics rows by replica and epoch, summary rows and proofs by replica."""
-    shards = plan_shards(
-        cells, seeds, **{"num_workers": 1, "image_shape": (6, 6), "num_classes": 4, "num_train": {"tiny": 400}, **plan}
-    )
+    shards = plan_shards(cells, seeds, **{"num_workers": 1, "sizes": TINY_SIZES, **plan})
     rows, summary, pairing = {}, {}, {}
     for shard in shards:
         result = trained(shard, dataset, device)

@@ -18,7 +18,7 @@ WITHOUT_AVX512 = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2
 # Trains dropout, batch norm and PReLU for an epoch, and prints the losses to the last bit.
 TRAINING = """
 import json
-from support.cells import make_cell, make_tiny
+from support.cells import TINY_SIZES, make_cell, make_tiny
 from support.stacks import shard_of, trained
 model = {"hidden": (32, 32), "norm": "batch", "activation": "prelu", "dropout": 0.1}
 result = trained(shard_of([make_cell(model=model)]), make_tiny(), engine="compiled")
@@ -32,8 +32,7 @@ from bnreg.training.engines import ENGINES
 from bnreg.training.shards import plan_shards
 
 def shard_of(cells):
-    size = {"image_shape": (6, 6), "num_classes": 4, "num_train": {"tiny": 400}}
-    return plan_shards(cells, (3, 5), num_workers=1, **size)[0]
+    return plan_shards(cells, (3, 5), num_workers=1, sizes=TINY_SIZES)[0]
 
 def trained(shard, dataset, engine):
     made = ENGINES[engine].make(shard, dataset, "cpu", None)

@@ -249,9 +249,7 @@ def test_whole_trainings_are_equivalent_to_those_of_the_torch_engine(model, tmp_
         [cell],
         range(20),
         num_workers=1,
-        image_shape=(28, 28),
-        num_classes=10,
-        num_train={"mnist_5k": len(digits.train_labels)},
+        sizes={"mnist_5k": digits.size},
         max_bytes=1 << 30,
     )
     by_engine = [

@@ -1,7 +1,7 @@
 """A number of steps instead of epochs, and evaluations at any step: what is trained stays the same."""
 
 import pytest
-from support.cells import make_cell
+from support.cells import TINY_SIZES, make_cell
 from support.stacks import BN, PLAIN, make_engine, shard_of, trained
 
 from bnreg.training.engines import ENGINES
@@ -85,5 +85,5 @@ def test_cells_that_are_evaluated_at_other_times_are_in_other_shards():
         make_cell("b", training={"steps": 5}),
         make_cell("c", training={"evaluate": {"at": "log"}}),
     ]
-    shards = plan_shards(cells, (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    shards = plan_shards(cells, (0,), num_workers=1, sizes=TINY_SIZES)
     assert [shard.stacks[0][0].arm for shard in shards] == ["a", "b", "c"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from support.cells import make_cell, make_tiny
+from support.cells import TINY_SIZES, make_cell, make_tiny
 from support.stacks import BN, CNN, CPU, PLAIN, replica_of, trained
 
 from bnreg.nn.evaluation import evaluate
@@ -18,7 +18,7 @@ NOISY = {"batch_size": 20, "train_size": 60, "validation_size": 100}
 def train(cells, seeds=(0, 1)):
     """Rows, summaries and weights by (arm, seed)."""
     rows, summaries, weights = {}, {}, {}
-    shards = plan_shards(cells, seeds, num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    shards = plan_shards(cells, seeds, num_workers=1, sizes=TINY_SIZES)
     for shard in shards:
         result = trained(shard, DATASET)
         rows |= {(r["arm"], r["seed"], r["epoch"]): r for r in result.tables["metrics"]}
@@ -169,7 +169,7 @@ def test_the_test_examples_that_the_final_network_gets_right_make_up_its_accurac
         optimizer={"lr": 0.3},
         training={"epochs": 6, "early_stopping": early_stopping},
     )
-    (shard,) = plan_shards([cell], (0, 1, 2), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    (shard,) = plan_shards([cell], (0, 1, 2), num_workers=1, sizes=TINY_SIZES)
     done = trained(shard, DATASET)
     assert len(done.correct) == len(done.tables["summary"]) == 3
     for row in done.tables["summary"]:
@@ -180,7 +180,7 @@ def test_the_test_examples_that_the_final_network_gets_right_make_up_its_accurac
 
 def test_the_flags_of_a_replica_are_its_own_and_in_the_order_of_the_test_set():
     cells = [make_cell("bn", model=BN, training={"weights": "last"}), make_cell("plain", training={"weights": "last"})]
-    (shard,) = plan_shards(cells, (0, 1), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    (shard,) = plan_shards(cells, (0, 1), num_workers=1, sizes=TINY_SIZES)
     done = trained(shard, DATASET)
     arrays = {w.replica: w.arrays for w in done.weights}
     images = torch.tensor(DATASET.test_images).flatten(1).float()[None] / 255

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from support.cells import make_cell, make_tiny
+from support.cells import TINY_SIZES, make_cell, make_tiny
 from support.stacks import BN, CNN, CPU, PLAIN, make_engine, make_stack, run
 from support.torch_oracle import as_torch, assert_same_state
 from torch import nn
@@ -283,14 +283,14 @@ def test_a_last_batch_of_one_is_skipped_in_every_arm(tiny):
     """33 examples in batches of 32: batch norm cannot use the last batch, so no arm sees it."""
     data = {"batch_size": 32, "train_size": 33}
     cells = [make_cell("bn", model=BN, data=data), make_cell("plain", model=PLAIN, data=data)]
-    (shard,) = plan_shards(cells, (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    (shard,) = plan_shards(cells, (0,), num_workers=1, sizes=TINY_SIZES)
     steps = [
         message.steps
         for message in make_engine("torch", shard, tiny, "cpu").train()
         if isinstance(message, EvaluationDone)
     ]
     assert steps == [1, 2]
-    (shard,) = plan_shards(cells[1:], (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    (shard,) = plan_shards(cells[1:], (0,), num_workers=1, sizes=TINY_SIZES)
     steps = [
         message.steps
         for message in make_engine("torch", shard, tiny, "cpu").train()
@@ -313,7 +313,7 @@ def test_a_last_batch_of_one_is_also_skipped_in_arms_with_noisy_or_moved_example
 
 def test_arms_that_read_different_batches_are_trained_in_different_shards():
     cells = [make_cell("small", data={"batch_size": 10}), make_cell("large", data={"batch_size": 50})]
-    shards = plan_shards(cells, range(4), num_workers=2, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    shards = plan_shards(cells, range(4), num_workers=2, sizes=TINY_SIZES)
     assert [(s.settings.data.batch_size, s.seeds) for s in shards] == [
         (10, (0, 1)),
         (10, (2, 3)),
@@ -325,9 +325,7 @@ def test_arms_that_read_different_batches_are_trained_in_different_shards():
 def test_every_replica_is_in_one_shard_and_a_seeds_arms_stay_together():
     cells = [make_cell(arm, point_index=p, optimizer={"lr": 0.1 + p}) for p in range(5) for arm in ("a", "b")]
     for num_seeds, num_workers in [(1, 1), (1, 4), (3, 2), (3, 8), (7, 3)]:
-        shards = plan_shards(
-            cells, range(num_seeds), num_workers=num_workers, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400}
-        )
+        shards = plan_shards(cells, range(num_seeds), num_workers=num_workers, sizes=TINY_SIZES)
         assert [shard.index for shard in shards] == list(range(len(shards)))
         replicas = [
             (c.point_index, c.arm, seed) for s in shards for stack in s.stacks for c in stack for seed in s.seeds
@@ -369,9 +367,7 @@ def test_shards_keep_within_the_memory_limit_and_every_worker_gets_equally_many(
             cells,
             range(12),
             num_workers=num_workers,
-            image_shape=(6, 6),
-            num_classes=4,
-            num_train={"tiny": 400},
+            sizes=TINY_SIZES,
             max_bytes=max_bytes,
         )
         assert [len(shard.seeds) for shard in shards] == expected
@@ -429,9 +425,7 @@ def test_a_shard_survives_the_transfer_to_a_worker():
     """Shards cross process boundaries by pickle."""
     import pickle
 
-    (shard,) = plan_shards(
-        [make_cell()], (0, 1), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400}
-    )
+    (shard,) = plan_shards([make_cell()], (0, 1), num_workers=1, sizes=TINY_SIZES)
     assert pickle.loads(pickle.dumps(shard)) == shard
     assert isinstance(shard, Shard)
 

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from support.cells import make_cell, make_tiny
+from support.cells import TINY_SIZES, make_cell, make_tiny
 from support.stacks import BN, CPU, PLAIN, make_stack, run
 from torch import nn
 
@@ -180,7 +180,7 @@ def test_cells_of_another_structure_get_another_stack_and_of_another_length_anot
         make_cell("number", optimizer={"lr": 0.3}),
         make_cell("longer", training={"epochs": 3}),
     ]
-    shards = plan_shards(variants, (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    shards = plan_shards(variants, (0,), num_workers=1, sizes=TINY_SIZES)
     stacks = [[[cell.arm for cell in stack] for stack in shard.stacks] for shard in shards]
     assert stacks == [[["base", "number"], ["norm"], ["activation"], ["optimizer"], ["width"]], [["longer"]]]
     assert [shard.settings.training.epochs for shard in shards] == [2, 3]
@@ -309,7 +309,7 @@ def test_a_last_batch_of_one_is_skipped_in_arms_of_any_length():
     """Arms that train for another number of epochs are in other shards, and still see the same batches."""
     data = {"batch_size": 32, "train_size": 33}
     cells = [make_cell("bn", model=BN, data=data), make_cell("plain", data=data, training={"epochs": 3})]
-    shards = plan_shards(cells, (0,), num_workers=1, image_shape=(6, 6), num_classes=4, num_train={"tiny": 400})
+    shards = plan_shards(cells, (0,), num_workers=1, sizes=TINY_SIZES)
     assert [shard.drop_single for shard in shards] == [True, True]
 
 

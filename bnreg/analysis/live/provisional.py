@@ -96,8 +96,8 @@ def _as_end(row: Row, info: RunInfo) -> Row:
     has_diverged = any(value is None for value in metrics.values())
     if has_diverged:
         settings = cell_settings(info.config or {}, row["arm"], info.points[row["point_index"]])
-        dataset = _view(info, []).used_data(settings).name
-        metrics = {name: guess_of(name, dataset) for name in metrics}
+        used = _view(info, []).used_data(settings)
+        metrics = {name: guess_of(name, used) for name in metrics}
     named = {name: row[name] for name in ReplicaId._fields}
     moment = {f"final_{name}": row[name] for name in Moment._fields}
     final = {f"final_{name}": value for name, value in metrics.items()}
