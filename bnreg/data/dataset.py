@@ -44,7 +44,8 @@ class Dataset:
     """A data set with read-only arrays, so that they always match the fingerprint.
 
     Attributes:
-        name: Its name in ``DATASETS``: the data set that is actually used, even if another one was requested.
+        name: Its name in ``DATASETS``: the data set that is actually used, even if another one was requested; for data
+            of one's own see ``data_name``.
         train_images: See ``Arrays``.
         train_labels: See ``Arrays``.
         test_images: See ``Arrays``.

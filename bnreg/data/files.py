@@ -101,6 +101,26 @@ def read_idx(path: Path, shape: tuple[int, ...], other_length: int | None = None
     return np.frombuffer(content, dtype=np.uint8, offset=len(header)).reshape(shape)
 
 
+def idx_shape(path: Path, num_axes: int) -> tuple[int, ...]:
+    """The shape that an idx file of unsigned bytes claims to have, from its header alone.
+
+    Args:
+        path: The file, compressed or not.
+        num_axes: The number of axes that it must have.
+
+    Raises:
+        DamagedFileError: If it cannot be read or has another header.
+    """
+    with _extracted(path) as file:
+        header = file.read(4 + 4 * num_axes)
+    expected = bytes([0, 0, 8, num_axes])
+    if header[:4] != expected:
+        raise DamagedFileError(path, f"begins with {header[:4].hex(' ')} instead of {expected.hex(' ')}")
+    if len(header) < 4 + 4 * num_axes:
+        raise DamagedFileError(path, "ends too early")
+    return tuple(np.frombuffer(header, dtype=">u4", offset=4).tolist())
+
+
 def extracted_sha256(path: Path, max_bytes: int) -> str:
     """The SHA-256 of a file's content, after decompression if it is compressed.
 

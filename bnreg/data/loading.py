@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from bnreg.config.own_data import is_data_path
 from bnreg.config.paths import expanded
 from bnreg.data.dataset import Dataset
 from bnreg.data.datasets import DATASETS, read_dataset, remedy, source_of
 from bnreg.data.download import DownloadError, fetch
 from bnreg.data.files import DamagedFileError, describe_file
+from bnreg.data.own import find_own, read_own
 from bnreg.errors import UserError
 
 
@@ -55,15 +57,21 @@ def load_dataset(
     *,
     fallback: Literal["mnist_5k", "none"] = "mnist_5k",
     log: Callable[[str], None],
+    place: str = "data.dataset",
+    beside: Path | None = None,
+    is_known: bool = False,
 ) -> Dataset:
-    """Load a data set and verify it; download it first if it is missing.
+    """Load a data set and verify it; download it first if it is missing. Nothing replaces data of one's own.
 
     Args:
-        name: The data set.
+        name: The data set, or the path of one's own.
         root: The data root; only a download writes to it.
         fallback: The data set that may replace ``mnist``, after a warning, if it can be neither found nor downloaded;
             ``none`` makes that an error.
-        log: Takes the warning and the progress of the download, a line each.
+        log: Takes the warning, the progress of the download and notes, a line each.
+        place: Where the config has the path, to start a line about it.
+        beside: See ``find_own``.
+        is_known: See ``find_own``.
 
     Returns:
         The data set; its ``name`` is that of the data that was actually loaded.
@@ -71,6 +79,8 @@ def load_dataset(
     Raises:
         UserError: If there is no such data set, if it is damaged, or if it is unavailable and nothing may replace it.
     """
+    if is_data_path(name):
+        return read_own(name, find_own(name, root, place, beside=beside, is_known=is_known), log)
     source = source_of(name)
     if not locate_dataset(name, root):
         hint = source.hint(root)
