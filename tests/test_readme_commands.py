@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.made_runs import made_name, make_run, write_run
+from support.own_data import own_arrays, write_idx, write_npz
 from support.pages import MAIN_JOB, OVERRIDES, PASTED, TEXT, shown_commands
 from support.small_runs import train_here
 from support.tables import data_sets, wide
@@ -81,6 +82,8 @@ def shared(tmp_path_factory):
     (folder / "results.csv").write_text(PASTED)
     (folder / "wide.csv").write_text(wide())
     (folder / "benchmark.csv").write_text(data_sets())
+    write_npz(folder / "digits.npz", **own_arrays(10, num_train=400))
+    write_idx(folder / "mine")
     (folder / "configs").symlink_to(ROOT / "configs")
     (folder / "my_claims").symlink_to(ROOT / "configs" / "lecture")
     return folder

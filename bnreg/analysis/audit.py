@@ -8,6 +8,7 @@ from typing import Any, Literal
 from bnreg.analysis.run_view import RunView
 from bnreg.budget import Budget, examples_of
 from bnreg.config.cell_settings import cell_settings
+from bnreg.config.own_data import data_name
 from bnreg.config.source.key_paths import Point
 from bnreg.data import num_batches
 from bnreg.names import split_arm
@@ -225,7 +226,7 @@ def _num_steps(view: RunView, cells: Cells) -> dict[tuple[int, str], int]:
     """Number of optimiser steps over all epochs, if nothing stops early."""
     num_steps = {}
     for cell, settings in cells.items():
-        used = view.info.data.get(settings["data.dataset"])
+        used = view.info.data.get(data_name(settings["data.dataset"]))
         if used is None:
             return {}
         num_train, batch_size = examples_of(settings, used.num_train)

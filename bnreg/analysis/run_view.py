@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bnreg.budget import Budget
 from bnreg.config.cell_settings import cell_settings
+from bnreg.config.own_data import data_name
 from bnreg.config.source.key_paths import Point
 from bnreg.names import TUNE, TUNED
 from bnreg.runs import RunInfo, UsedData
@@ -178,6 +179,13 @@ class RunView:
         return ", ".join(self.info.data)
 
     @property
+    def dataset_as_written(self) -> str:
+        """The data set of the first cell, as its config names it: a path has its folders."""
+        if not self.config:
+            return self.requested_dataset
+        return str(cell_settings(self.config, self.arms[0], self.points[0])["data.dataset"])
+
+    @property
     def used_fallback(self) -> bool:
         """Whether another data set replaced the requested one."""
         return self.dataset != self.requested_dataset
@@ -195,7 +203,7 @@ class RunView:
     def requested(self, settings: Mapping[str, Any]) -> str:
         """The name of the data set that was requested for a cell with these settings."""
         only, *others = self.info.data
-        return str(settings["data.dataset"]) if others else only
+        return data_name(settings["data.dataset"]) if others else only
 
     def used_data(self, settings: Mapping[str, Any]) -> UsedData:
         """The data that a cell with these settings was trained on."""

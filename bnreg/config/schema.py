@@ -23,7 +23,8 @@ from pydantic import (
 
 from bnreg.budget import Budget
 from bnreg.config.faults import fault
-from bnreg.wording import as_written, joined, listed, show, unknown
+from bnreg.config.own_data import is_data_path
+from bnreg.wording import as_written, joined, listed, nearest, show, unknown
 
 # Far beyond any use, yet small enough that counts of steps, pixels and bytes do not overflow.
 MAX_EXAMPLES = 2**31
@@ -128,6 +129,19 @@ def _known(kind: str, table: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _known_data(value: object, info: ValidationInfo) -> object:
+    """Check the name of a data set against the table, and let the path of one's own pass."""
+    if isinstance(value, str) and is_data_path(value):
+        if not value.isprintable():
+            raise fault(f"expected a path of printable characters, got {show(value)}")
+        return value
+    names = info.context and info.context.datasets
+    if names is not None and not (isinstance(value, str) and value in names):
+        paths = "" if isinstance(value, str) and nearest(value, names) else ", or a path such as ./folder or file.npz"
+        raise fault(unknown("data set", value, sorted(names)) + paths)
+    return value
+
+
 def _batch_size(value: object) -> object:
     """A number of examples, or the word ``all``."""
     if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_EXAMPLES):
@@ -178,7 +192,9 @@ class Augment(Section):
 class Data(Section):
     """The examples that a network learns from, and how they are presented."""
 
-    dataset: Annotated[str, _known("data set", "datasets")] = Field(default="mnist", description="name of the data set")
+    dataset: Annotated[str, BeforeValidator(_known_data)] = Field(
+        default="mnist", description="name of the data set, or a path to your own: file.npz, or ./folder of IDX files"
+    )
     batch_size: Annotated[int | Literal["all"], PlainValidator(_batch_size)] = Field(
         default=100, description="examples in a batch; all: the whole training set"
     )

@@ -11,7 +11,7 @@ import signal
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -96,7 +96,7 @@ def train_shards(
     if not jobs:
         return
     with sharing_folder() as root:
-        folders = {name: root / name for name in datasets}
+        folders = _folders(root, datasets)
         start = functools.partial(_start, folders, engine, device, snapshot_seconds)
         yield from _train(jobs, num_workers, start, functools.partial(_share, datasets, folders), log)
 
@@ -159,6 +159,11 @@ def _train(
         _end(idle | {connection: worker.process for connection, worker in workers.items()})
     if failures:
         raise RunError("\n".join(failures))
+
+
+def _folders(root: Path, names: Iterable[str]) -> dict[str, Path]:
+    """A folder for each data set, numbered because a name may be a path."""
+    return {name: root / str(number) for number, name in enumerate(names)}
 
 
 def _share(datasets: Mapping[str, Dataset], folders: Mapping[str, Path]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import bnreg
 from bnreg.config.cell_settings import flat_config, plain
 from bnreg.config.load import load_experiment
+from bnreg.config.own_data import data_name
 from bnreg.data import Dataset, data_root
 from bnreg.errors import UserError
 from bnreg.experiment.choices import all_choices
@@ -54,7 +55,7 @@ def describe_beginning(
         config=experiment.resolved,
         point_keys=experiment.point_keys,
         points=tuple(plain(point) for point in experiment.points),
-        data={requested: _describe_data(dataset) for requested, dataset in plan.datasets.items()},
+        data={data_name(requested): _describe_data(dataset) for requested, dataset in plan.datasets.items()},
         device=plan.device,
         engine=plan.engine,
         num_workers=plan.num_workers,

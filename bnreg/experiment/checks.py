@@ -39,6 +39,7 @@ def check_experiment(
     """
     errors = [
         *(error for cell in experiment.cells for error in _errors_on_sizes(experiment, cell, num_train, network)),
+        *_errors_on_shifts(experiment, network),
         *_errors_on_test_sets(experiment),
         *_errors_on_sources(experiment),
         *_errors_on_shapes(experiment, network),
@@ -94,6 +95,16 @@ def _errors_on_sources(experiment: Experiment) -> Iterator[str]:
             if getattr(cell.settings.data, key) != getattr(first, key):
                 place = experiment.locate(cell, f"data.{key}")
                 yield f"{place}: must be the same for the whole experiment; set it outside arms and sweep"
+
+
+def _errors_on_shifts(experiment: Experiment, network: Networks) -> Iterator[str]:
+    """A line for each cell whose augmentation would move small images out of sight."""
+    for cell in experiment.cells:
+        height, width = network(cell).image_shape
+        shift, most = cell.settings.data.augment.shift, min(height, width) // 2
+        if shift > most:
+            place = experiment.locate(cell, "data.augment.shift")
+            yield f"{place}: {shift} is too far for images of {height} × {width} pixels; at most {most}"
 
 
 def _compared(experiment: Experiment) -> Iterator[tuple[Cell, Cell]]:

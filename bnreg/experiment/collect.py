@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bnreg.config.cell_settings import cell_settings, plain
 from bnreg.config.experiment import Experiment
+from bnreg.config.own_data import data_name
 from bnreg.errors import RunError
 from bnreg.experiment.plan import Plan
 from bnreg.names import ReplicaId
@@ -61,7 +62,9 @@ class Results:
         for index, point in enumerate(info.points):
             bits = [[self.correct[ReplicaId(index, arm, seed)] for seed in info.seeds] for arm in info.arms]
             requested = cell_settings(info.config or {}, info.arms[0], point)["data.dataset"]
-            flags[index] = np.unpackbits(np.array(bits), axis=-1, count=info.data[requested].num_test).view(np.bool_)
+            flags[index] = np.unpackbits(np.array(bits), axis=-1, count=info.data[data_name(requested)].num_test).view(
+                np.bool_
+            )
         return flags
 
 

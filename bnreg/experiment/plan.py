@@ -11,12 +11,13 @@ from bnreg.config.experiment import Cell, Experiment
 from bnreg.config.load import load_experiment
 from bnreg.config.source.files import Source
 from bnreg.config.source.key_paths import KeyPath
-from bnreg.data import DATASETS, Dataset, Size, data_root, load_dataset, locate_dataset
+from bnreg.data import Dataset, Size
 from bnreg.errors import UserError
 from bnreg.executors.machine import choose_device, memory_bytes, num_cores
 from bnreg.executors.table import DEFAULT_EXECUTOR
 from bnreg.experiment.checks import check_experiment
 from bnreg.experiment.choices import all_choices
+from bnreg.experiment.data import data_of
 from bnreg.experiment.engine import choose_engine
 from bnreg.nn.architecture import Architecture
 from bnreg.runs.disk import MAX_BYTES as MAX_FILE_BYTES
@@ -44,7 +45,7 @@ class Plan:
 
     Attributes:
         experiment: The config.
-        datasets: Name in the config → the data set that was actually loaded; empty if nothing will be trained.
+        datasets: Name in the config → the data set that was actually loaded; only one's own if nothing will be trained.
         sizes: Name in the config → the size of its data.
         device: ``cpu`` or ``cuda:N``.
         engine: Name of the engine, in ``ENGINES``.
@@ -198,40 +199,36 @@ def plan_experiment(
         engine, slower = choose_engine(experiment, device, begun_with=begun_with)
     except UserError as error:
         errors += error.lines
-    requested = {cell.settings.data.dataset: cell for cell in experiment.cells}
-    datasets: dict[str, Dataset] = {}
-    absent: list[str] = []
-    for name, cell in requested.items():
-        data = cell.settings.data
-        try:
-            root = data_root(data_folder, data.root, experiment.locate(cell, "data.root"))
-        except UserError as error:
-            errors += error.lines
-            continue
-        if load_data and not errors:
-            datasets[name] = load_dataset(name, root, fallback=data.fallback, log=log)
-        elif not locate_dataset(name, root):
-            absent.append(f"{name} is not in {root}: training will download it")
-    sizes = {name: datasets[name].size if name in datasets else DATASETS[name].size for name in requested}
+    data = data_of(
+        experiment,
+        data_folder,
+        beside=config.parent if isinstance(config, Path) else None,
+        is_known=begun_with is not None,
+        load_data=load_data and not errors,
+        log=log,
+    )
+    errors += data.mistakes
+    if not data.is_known:
+        raise UserError(*dict.fromkeys(errors))
 
     def network(cell: Cell) -> Architecture:
-        return architecture_for(cell.settings, sizes)
+        return architecture_for(cell.settings, data.sizes)
 
-    num_train = {name: size.num_train for name, size in sizes.items()}
+    num_train = {name: size.num_train for name, size in data.sizes.items()}
     mistakes, notices = check_experiment(experiment, num_train, network, is_extended=bool(trained))
     if errors or mistakes:
         raise UserError(*dict.fromkeys(errors), *mistakes)
     num_workers = experiment.jobs or (1 if device.startswith("cuda") else num_cores())
     plan = Plan(
         experiment=experiment,
-        datasets=datasets,
-        sizes=sizes,
+        datasets=data.datasets,
+        sizes=data.sizes,
         device=device,
         engine=engine,
         num_workers=num_workers,
         cut_for=cut_for or num_workers,
         shards=(),
-        notices=(*absent, *notices, *filter(None, [slower])),
+        notices=(*data.absent, *notices, *filter(None, [slower])),
     )
     shards = _cut(plan, [seed for seed in experiment.seeds if seed not in trained], first=0)
     plan = _with_workers(replace(plan, shards=shards))

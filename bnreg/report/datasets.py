@@ -7,6 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+MAX_CLASSES = 20
+
 Entries = Sequence[Mapping[str, Any]]
 
 
@@ -33,6 +35,30 @@ def datasets_table(root: Path, entries: Entries) -> Table:
         )
         table.add_row(*map(Text, cells))
     return table
+
+
+def own_table(entry: Mapping[str, Any]) -> Table:
+    """A row for each class of data of one's own.
+
+    Args:
+        entry: The return value of ``describe_own``.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("class", "train", "test"):
+        table.add_column(heading, justify="right")
+    for row in entry["classes"][:MAX_CLASSES]:
+        table.add_row(*(f"{row[key]:,}" for key in ("class", "num_train", "num_test")))
+    if len(entry["classes"]) > MAX_CLASSES:
+        table.add_row("…", "…", "…")
+    return table
+
+
+def own_summary(entry: Mapping[str, Any]) -> str:
+    """The line above that table."""
+    height, width = entry["image_shape"]
+    images = f"{entry['num_train']:,} + {entry['num_test']:,} images of {height} × {width} pixels"
+    fingerprint = entry["fingerprint"][: len("sha256:") + 8]
+    return f"{entry['path']}: {images}, {len(entry['classes'])} classes, {fingerprint}"
 
 
 def dataset_notes(root: Path, entries: Entries) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from bnreg.budget import Budget, Moment, examples_of
 from bnreg.config.cell_settings import arms_of, cell_settings, points_of
+from bnreg.config.own_data import data_name
 from bnreg.data.order import num_batches
 from bnreg.metrics import LARGEST, metric_of
 from bnreg.metrics import METRICS as KNOWN_METRICS
@@ -125,7 +126,7 @@ def _wrong_cell(info: RunInfo, place: int, settings: Mapping[str, Any]) -> str |
     for key, check in checks.items():
         if key not in settings or not check(settings[key]):
             return f"its config has no possible {key}"
-    used = info.data.get(settings["data.dataset"])
+    used = info.data.get(data_name(settings["data.dataset"]))
     if used is None:
         return "its data and its config disagree"
     if not _is_enough(used.num_train, settings):
@@ -271,8 +272,9 @@ def _possible_moments(info: RunInfo, most: int) -> list[list[list[Moment]]]:
         return [[] for _ in product(info.points, info.arms)]
     cells = [cell_settings(info.config, arm, point) for point, arm in product(info.points, info.arms)]
     return [
-        [[*islice(budget.moments(), most)] for budget in _budgets(cell, info.data[cell["data.dataset"]].num_train)]
+        [[*islice(budget.moments(), most)] for budget in _budgets(cell, used.num_train)]
         for cell in cells
+        for used in [info.data[data_name(cell["data.dataset"])]]
     ]
 
 

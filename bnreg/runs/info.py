@@ -29,11 +29,11 @@ class UsedData:
     """The data set that was actually used for one that the config names.
 
     Attributes:
-        name: Its name in ``DATASETS``.
+        name: Its name in ``DATASETS``; for data of one's own see ``data_name``.
         fingerprint: See ``data.fingerprint_of``.
         num_train: Its training examples, before a validation split is taken from them.
         num_test: Its test examples.
-        image_shape: Height and width of its images; those of all data sets were alike before it was recorded.
+        image_shape: Height and width of its images; all were alike before there was data of one's own.
         num_classes: Number of its classes; likewise.
     """
 
@@ -66,7 +66,7 @@ class RunInfo:
         seeds: In the order in which they were added; without later ones, the config's order.
         point_keys: Dotted keys of the swept settings; empty without a sweep.
         points: The points of the sweep; without a sweep, one point without keys.
-        data: Name in the config → the data set that was used.
+        data: Name in the config (of a path, its ``data_name``) → the data set that was used.
         device: The device that trained it: ``cpu`` or ``cuda:N``.
         engine: The engine that trained it.
         started: Start time, as ISO 8601 in UTC.

@@ -7,6 +7,7 @@ import torch
 
 from bnreg.config.experiment import Cell, Experiment
 from bnreg.config.load import load_experiment
+from bnreg.config.own_data import data_name, is_data_path
 from bnreg.data import Dataset, data_root, load_dataset
 from bnreg.errors import UserError
 from bnreg.experiment.choices import all_choices
@@ -92,9 +93,12 @@ def load_data(run: Run, cell: Cell, folder: Path | None) -> Dataset:
     Raises:
         UserError: If the data are missing, or are not those of the run.
     """
-    used = run.info.data[cell.settings.data.dataset]
-    root = data_root(folder, cell.settings.data.root, f"{run.path / CONFIG}: data.root")
-    dataset = load_dataset(used.name, root, fallback="none", log=lambda _: None)
+    requested, config = cell.settings.data.dataset, run.path / CONFIG
+    used = run.info.data[data_name(requested)]
+    root = data_root(folder, cell.settings.data.root, f"{config}: data.root")
+    name = requested if is_data_path(requested) else used.name
+    place = f"{config}: data.dataset"
+    dataset = load_dataset(name, root, fallback="none", log=lambda _: None, place=place, is_known=True)
     if dataset.fingerprint != used.fingerprint:
         raise UserError(
             f"{dataset.source}: not the data of {run.path.name}: the fingerprint is {dataset.fingerprint}, but the run "
@@ -118,7 +122,7 @@ def _load_cell(run: Run, experiment: Experiment, cell: Cell) -> TrainedArm | Non
         return None
     replicas = [ReplicaId(cell.point_index, cell.arm, seed) for seed in seeds]
     names = [weights_file(replica, len(experiment.points)) for replica in replicas]
-    used = run.info.data[cell.settings.data.dataset]
+    used = run.info.data[data_name(cell.settings.data.dataset)]
     network = empty_network(cell, architecture(cell.settings, used.image_shape, used.num_classes), len(seeds))
     for replica, (name, arrays) in enumerate(zip(names, read_weights(run, names), strict=True)):
         try:

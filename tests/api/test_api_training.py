@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 from support.command_line import EXPERIMENT
+from support.own_data import write_npz
 from support.small_runs import in_this_process
 
 import bnreg
@@ -254,3 +255,13 @@ def test_a_process_that_may_start_no_other_says_so_before_anything_is_written(mo
     with pytest.raises(bnreg.UserError, match="train: a daemonic process may not start"):
         bnreg.train(CONTENT)
     assert not (tmp_path / "runs").exists()
+
+
+def test_data_of_ones_own_are_a_path_among_the_settings(here):
+    """Of any kind, as for a config."""
+    write_npz(here / "digits.npz")
+    for path in ("digits.npz", here / "digits.npz"):
+        run = bnreg.train(CONTENT | {"data": {"batch_size": 20}}, QUICK | {"data.dataset": path}, progress=False)
+        assert [*run._stored.info.data] == ["digits.npz"]
+    with pytest.raises(bnreg.UserError, match=r"data\.dataset: no file or folder './nowhere'"):
+        bnreg.train(CONTENT | {"data": {"dataset": "./nowhere"}})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.own_data import KEYS, npy, npy_header, own_arrays, write_idx, write_members, write_npz
 from support.tiny_digits import to_idx
 
+import bnreg.data
 from bnreg.config.own_data import data_name, is_data_path
 from bnreg.data import DATASETS, Arrays, fingerprint_of, load_dataset, npz, own, stored
 from bnreg.errors import UserError
@@ -364,3 +365,11 @@ def test_no_name_of_the_table_can_be_that_of_a_path():
         assert not is_data_path(name)
         assert data_name(name) == name
         assert not name.endswith((".npz", ".idx"))
+
+
+def test_the_example_of_the_readme_works(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (Path(bnreg.data.__file__).parent / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    assert load("digits.npz").size == (800, (8, 8), 10)

@@ -290,3 +290,10 @@ def test_a_worker_that_is_stopped_in_a_long_epoch_keeps_its_state_at_the_next_me
         messages = [ours.recv() for _ in range(3)]
         assert not isinstance(messages[-1], workers._Failed), messages[-1]
     assert saved == [(3, "after 3 steps")]
+
+
+def test_no_name_of_data_leads_out_of_the_folder_that_the_workers_share(tmp_path):
+    """Data of one's own are named by their path."""
+    folders = workers._folders(tmp_path, ["mnist", "/etc/x.npz", "../../x.npz", "a/x.npz"])
+    assert len({*folders.values()}) == 4
+    assert {folder.parent for folder in folders.values()} == {tmp_path}

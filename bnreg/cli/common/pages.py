@@ -55,6 +55,7 @@ def find_images(data_folder: Path | None) -> "Callable[[RunView], Images | None]
     Args:
         data_folder: The data root, if the user chose one.
     """
+    from bnreg.config.own_data import is_data_path
     from bnreg.data import data_root, load_dataset, locate_dataset
     from bnreg.report.page.digits import Images
 
@@ -62,9 +63,11 @@ def find_images(data_folder: Path | None) -> "Callable[[RunView], Images | None]
         (used, *others) = view.info.data.values()
         try:
             root = data_root(data_folder, (view.config.get("data") or {}).get("root"))
-            if others or not locate_dataset(used.name, root):
+            written = view.dataset_as_written
+            name = written if is_data_path(written) else used.name
+            if others or not (is_data_path(name) or locate_dataset(name, root)):
                 return None
-            dataset = load_dataset(used.name, root, log=lambda _: None)
+            dataset = load_dataset(name, root, log=lambda _: None, is_known=True)
         except UserError:
             return None
         is_same = dataset.fingerprint == used.fingerprint

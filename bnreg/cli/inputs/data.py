@@ -1,5 +1,7 @@
-"""``bnreg data``: list the data sets and download missing ones."""
+"""``bnreg data``: list the data sets, download missing ones, and check data of one's own."""
 
+from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -8,8 +10,8 @@ from bnreg.cli.common.options import Command, DataRoot, Json, examples_epilog
 from bnreg.cli.common.printing import print_json, print_parts
 
 app = typer.Typer(
-    help="List the data sets, or download one.",
-    epilog=examples_epilog("bnreg data", "bnreg data fetch mnist"),
+    help="List the data sets, download one, or check your own.",
+    epilog=examples_epilog("bnreg data", "bnreg data fetch mnist", "bnreg data check digits.npz"),
     rich_markup_mode="rich",
 )
 
@@ -54,8 +56,42 @@ def fetch(
     from bnreg.data import download, loading
     from bnreg.wording import printable
 
-    listed_root = context.parent.params["data_root"] if context.parent else None  # bnreg data --data-root … fetch …
-    root = loading.data_root(data_root or listed_root, None)
+    root = loading.data_root(data_root or _listed_root(context), None)
     paths = download.fetch(name, root, mirror=mirror, log=lambda line: typer.echo(printable(line), err=True))
     for path in paths:
         typer.echo(path)
+
+
+def _listed_root(context: typer.Context) -> Path | None:
+    """The data root in ``bnreg data --data-root … fetch …``."""
+    return context.parent.params["data_root"] if context.parent else None
+
+
+@app.command(cls=Command, epilog=examples_epilog("bnreg data check digits.npz", "bnreg data check ./mine"))
+def check(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="An .npz file, or a folder of IDX files.")],
+    data_root: DataRoot = None,
+    json: Json = False,
+) -> None:
+    """Check your own data: list every mistake in a file or folder, or what it holds."""
+    from bnreg.config.own_data import is_data_path
+    from bnreg.data import DATASETS, loading
+    from bnreg.data.own import describe_own
+    from bnreg.errors import UserError
+    from bnreg.wording import printable
+
+    if path in DATASETS and not Path(path).exists():
+        raise UserError(f"check: {path} is no path but a data set that `bnreg data` lists and verifies")
+    text = path if is_data_path(path) else f"./{path}"
+    root = loading.data_root(data_root or _listed_root(context), None)
+    dataset = loading.load_dataset(text, root, place="check", log=lambda line: typer.echo(printable(line), err=True))
+    entry = describe_own(dataset)
+    if json:
+        print_json(entry)
+        return
+    from bnreg.report.datasets import own_summary, own_table
+
+    typer.echo(printable(own_summary(entry)))
+    print_parts(own_table(entry))
+    typer.echo(f"use it: data: {{dataset: {printable(quote(text))}}}")

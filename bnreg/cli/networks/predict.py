@@ -35,7 +35,8 @@ def predict(
 
     arms = load_trained(read_one_run(run, "give one to ask", root), arm, point)
     shape = arms[0].network.architecture.image_shape
-    ink_sides = {DATASETS[arm.cell.settings.data.dataset].ink_side for arm in arms}
+    names = {arm.cell.settings.data.dataset for arm in arms}
+    ink_sides = {DATASETS[name].ink_side if name in DATASETS else None for name in names}
     ink_side = ink_sides.pop() if len(ink_sides) == 1 else None  # arms that were trained on others read the whole image
     pictures = read_pictures(images, shape, ink_side=ink_side, invert=invert)
     for picture in pictures:
