@@ -9,7 +9,10 @@ import pytest
 from hypothesis import settings
 from support.cells import make_tiny
 
+from bnreg.training.stacked.process import REPRODUCIBLE
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the workers; read when torch is first imported
+os.environ.setdefault("MKL_CBWR", REPRODUCIBLE)  # as in the workers; read when MKL first computes
 # The tests' mirrors are on this machine; a proxy, if there is one, is on another.
 os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1"
 # Without bytecode files, each process that a test starts would compile all its imports: a quarter of the test's time.

@@ -16,7 +16,7 @@ print("ran")
 from bnreg.executors.processes import CONTEXT
 from bnreg.executors.starting import start_alone
 
-workers = [CONTEXT.Process(target=exec, args=("import numpy; print('worked')",)) for _ in range(2)]
+workers = [CONTEXT.Process(target=exec, args=("import numpy, os; os.write(1, b'worked ')",)) for _ in range(2)]
 for one in workers:
     start_alone(one)
 for one in workers:

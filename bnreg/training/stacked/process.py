@@ -4,10 +4,15 @@ import ctypes
 import os
 from contextlib import suppress
 
+# MKL's setting for conditional numerical reproducibility. Without it, what MKL multiplies for a network depends, on
+# AMD's processors, on the number of networks that it multiplies for at a time.
+REPRODUCIBLE = "AUTO"
+
 
 def prepare_process() -> None:
-    """Set up torch for small matrix products that repeat bit for bit; call it before CUDA starts."""
+    """Set up torch for small matrix products that repeat bit for bit; call it before torch computes anything."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
+    os.environ.setdefault("MKL_CBWR", REPRODUCIBLE)
     keep_freed_memory()
     import torch
 
