@@ -9,11 +9,13 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-# The last three are how batch systems announce the end of a job's time.
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
+# SIGBREAK is how Windows says that the terminal was closed; the last three are how batch systems announce the end of a
+# job's time.
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK", "SIGUSR1", "SIGUSR2", "SIGXCPU")
 SIGNALS: list[int] = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 _REASONS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the terminal was closed"}
+_REASONS["SIGBREAK"] = _REASONS["SIGHUP"]
 
 Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
@@ -123,12 +125,13 @@ def held_back() -> Iterator[None]:
     still call the handler here.
     """
     _held.append(True)
-    can_block = hasattr(signal, "pthread_sigmask")
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, set(SIGNALS)) if can_block else set()
+    before: set[int] = set()
+    if sys.platform != "win32":
+        before = {*signal.pthread_sigmask(signal.SIG_BLOCK, set(SIGNALS))}
     try:
         yield
     finally:
-        if can_block:
+        if sys.platform != "win32":
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _held.pop()
     raise_received()

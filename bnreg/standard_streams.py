@@ -1,5 +1,6 @@
 """The standard streams of a command: whatever becomes of them, the command does its work."""
 
+import errno
 import io
 import os
 import sys
@@ -26,6 +27,11 @@ class Lasting:
         self.error: OSError | None = None
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=SPELLED)
+
+    @property
+    def has_lost_its_reader(self) -> bool:
+        """Whether the reader has seen enough, such as ``head``: EPIPE, and on Windows EINVAL."""
+        return self.error is not None and self.error.errno in (errno.EPIPE, errno.EINVAL)
 
     def __getattr__(self, name: str) -> Any:
         if name == "buffer":  # whoever finds it writes past this class

@@ -108,8 +108,8 @@ def main() -> None:
         code = _run()
         stdout.flush()  # here, where a full disk can still be reported
         if stdout.error and not code:
-            lines = [] if isinstance(stdout.error, BrokenPipeError) else [str(stdout.error.strerror)]
-            code = _complain(lines, code=1)  # a reader that has seen enough, such as `head`, needs no message
+            lines = [] if stdout.has_lost_its_reader else [str(stdout.error.strerror)]  # it needs no message
+            code = _complain(lines, code=1)
     sys.exit(code)
 
 

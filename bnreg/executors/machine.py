@@ -62,8 +62,9 @@ def memory_bytes(root: Path = Path("/")) -> int | None:
     """
     limits = [text for group in _control_groups(root, "memory") for text in _words(group, *_MEMORY_FILES)]
     known = [int(text) for text in limits if text.isdigit()]
-    with suppress(AttributeError, ValueError, OSError):
-        known.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    if sys.platform != "win32":
+        with suppress(ValueError, OSError):
+            known.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     return min(known, default=None)
 
 
@@ -81,10 +82,15 @@ def num_cores(root: Path = Path("/")) -> int:
     return max(1, cores)
 
 
+def most_workers() -> int:
+    """The largest number of worker processes: on Windows, Python waits for at most 63 of their pipes."""
+    return 60 if sys.platform == "win32" else sys.maxsize
+
+
 def _control_groups(root: Path, controller: str) -> Iterator[Path]:
     """The folders of the control groups that may limit this process: its own and all above it."""
     with suppress(OSError):
-        for line in (root / "proc/self/cgroup").read_text().splitlines():
+        for line in (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines():
             _, controllers, path = line.split(":", 2)
             if not controllers or controller in controllers.split(","):  # version 2 has one hierarchy, without a name
                 mount = root / "sys/fs/cgroup" / (controller if controllers else "")
@@ -97,5 +103,5 @@ def _words(group: Path, *files: str) -> list[str]:
     words = []
     for file in files:
         with suppress(OSError):
-            words += (group / file).read_text().split()
+            words += (group / file).read_text(encoding="ascii").split()
     return words

@@ -8,6 +8,7 @@ import functools
 import multiprocessing
 import os
 import signal
+import sys
 import time
 import traceback
 from collections import Counter, deque
@@ -33,9 +34,12 @@ from bnreg.wording import ended
 CONTEXT = multiprocessing.get_context("spawn")  # a worker inherits nothing from the coordinator, on any system
 MAX_ATTEMPTS = 3  # to train a shard whose worker dies
 IDLE_SECONDS = 0.5  # between two checks for a stop request, while there is nothing to do
+_SIGKILL = getattr(signal, "SIGKILL", 9)  # Windows has no signals but those of Python
 # What torch and the loader of its libraries say when they get no memory.
 _WITHOUT_MEMORY = ("allocate memory", "failed to map segment")
 STOP_SECONDS = 4.0  # for a worker to save its state before it is killed
+# On Windows that would kill it; there it only notices its closed pipe, at its next message.
+CAN_BE_TOLD = sys.platform != "win32"
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,7 @@ def _share(datasets: Mapping[str, Dataset], folders: Mapping[str, Path]) -> None
 def _start(
     data_folders: Mapping[str, Path], engine: str, device: str, snapshot_seconds: float
 ) -> tuple[Connection, BaseProcess]:
-    ours, theirs = CONTEXT.Pipe()
+    ours, theirs = cast("tuple[Any, Any]", CONTEXT.Pipe())  # on Windows they are of another class
     arguments = (_work, theirs, data_folders, engine, device, snapshot_seconds)
     process: BaseProcess = CONTEXT.Process(target=_leave_after, args=arguments, daemon=True)
     try:
@@ -199,7 +203,8 @@ def _end(workers: Mapping[Connection, BaseProcess]) -> None:
     """Make the workers save their states; one that is too slow is killed and only has its last snapshot."""
     for connection, process in workers.items():
         connection.close()  # so that no worker blocks on a send
-        process.terminate()
+        if CAN_BE_TOLD:
+            process.terminate()
     deadline = time.monotonic() + STOP_SECONDS
     for process in workers.values():
         process.join(max(0.0, deadline - time.monotonic()))
@@ -211,7 +216,7 @@ def _end(workers: Mapping[Connection, BaseProcess]) -> None:
 def _obituary(worker: _Worker) -> str:
     worker.process.join()
     code = worker.process.exitcode
-    hint = "; the usual cause is a lack of memory: try a smaller jobs=N" if code == -signal.SIGKILL else ""
+    hint = "; the usual cause is a lack of memory: try a smaller jobs=N" if code == -_SIGKILL else ""
     return f"the worker process that trained {worker.seeds} {ended(code)}{hint}"
 
 
@@ -231,7 +236,7 @@ def _work(
     """Train the shards that arrive through the pipe until None arrives or the coordinator is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems that cannot hold it back
     signal.signal(signal.SIGTERM, stopping.request_stop)
-    if hasattr(signal, "pthread_sigmask"):
+    if sys.platform != "win32":
         signal.signal(signal.SIGXCPU, _pass_on)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGXCPU})
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, stopping.StoppedError):

@@ -28,7 +28,7 @@ RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair", "numba
 INDIFFERENT = ("jobs", "snapshot_seconds", "claim", "report")
 SEEDS = "seeds"
 # An absolute path in a word of the command line: the word itself, or a value of an option, an override or a mapping.
-_ABSOLUTE = re.compile(r"""(?:^|(?<=[=\s"'\[{,]))/[^"'\]},]*""")
+_ABSOLUTE = re.compile(r"""(?:^|(?<=[=\s"'\[{,]))(?:[A-Za-z]:)?[/\\][^"'\]},]*""")
 
 
 def describe_beginning(
@@ -227,7 +227,7 @@ def _portable(path: str) -> str:
     for base, prefix in bases:
         for given, folder in ((typed, base), (typed.resolve(), base.resolve())):
             if given.is_relative_to(folder) and folder != Path(folder.anchor):
-                return str(Path(prefix) / given.relative_to(folder))
+                return (Path(prefix) / given.relative_to(folder)).as_posix()
     return typed.name
 
 

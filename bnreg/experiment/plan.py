@@ -13,7 +13,7 @@ from bnreg.config.source.files import Source
 from bnreg.config.source.key_paths import KeyPath
 from bnreg.data import Dataset, Size
 from bnreg.errors import UserError
-from bnreg.executors.machine import choose_device, memory_bytes, num_cores
+from bnreg.executors.machine import choose_device, memory_bytes, most_workers, num_cores
 from bnreg.executors.table import DEFAULT_EXECUTOR
 from bnreg.experiment.checks import check_experiment
 from bnreg.experiment.choices import all_choices
@@ -218,7 +218,7 @@ def plan_experiment(
     mistakes, notices = check_experiment(experiment, num_train, network, is_extended=bool(trained))
     if errors or mistakes:
         raise UserError(*dict.fromkeys(errors), *mistakes)
-    num_workers = experiment.jobs or (1 if device.startswith("cuda") else num_cores())
+    num_workers = min(experiment.jobs or (1 if device.startswith("cuda") else num_cores()), most_workers())
     plan = Plan(
         experiment=experiment,
         datasets=data.datasets,

@@ -4,6 +4,9 @@ Data is on the disk before the next step relies on it: a file's content and a fo
 (fsync), so what was committed survives a power loss. Contents are made in memory first, because only then does a full
 disk raise an error. A file that has its final name is never written to.
 
+Windows moves and replaces nothing that is open; what is open only for a moment, because another program reads or checks
+it, is tried again. It has no flush for a folder; its journal keeps the lists of names in order.
+
 Some network and shared file systems cannot flush or link; ``UNSUPPORTED`` has their answers. Results are then written
 without these guards, and ``limits`` says what is no longer promised.
 """
@@ -13,9 +16,14 @@ import os
 import secrets
 import shutil
 import stat
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 MAX_BYTES = 1 << 30  # far larger than any file of a run
+PATIENCE_SECONDS = 2.0  # for a file that another program has open
 UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
 
 limits: set[str] = set()  # promises that the file systems used so far could not keep
@@ -93,11 +101,41 @@ def sync_folder(path: Path) -> None:
 
 def _flush(descriptor: int) -> None:
     try:
-        os.fsync(descriptor)
+        _sync(descriptor)
     except OSError as error:
         if error.errno not in UNSUPPORTED:
             raise
         limits.add("this file system cannot flush to the disk: what was just written may not survive a power loss")
+
+
+def _sync(descriptor: int) -> None:
+    """Flush a file; on macOS, where ``fsync`` leaves it in the disk's own cache, by a call that does not."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        with suppress(OSError):  # a file system without it
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+def moves_open_files() -> bool:
+    """Whether this system moves, replaces and deletes what is open, by this process or another one."""
+    return os.name == "posix"
+
+
+def _patiently(operation: Callable[[Path, Path], None], old: Path, new: Path) -> None:
+    """Do an operation; where it fails because another program has the file open, again for a moment."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            operation(old, new)
+        except PermissionError:
+            if moves_open_files() or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def rename(hidden: Path, final: Path) -> None:
@@ -106,7 +144,7 @@ def rename(hidden: Path, final: Path) -> None:
     Raises:
         OSError: If a file, or a folder that is not empty, already has that name.
     """
-    os.rename(hidden, final)
+    _patiently(os.rename, hidden, final)
     sync_folder(final.parent)
 
 
@@ -123,7 +161,7 @@ def place(hidden: Path, final: Path) -> None:
             raise
         # Without links, an empty file claims the name for the moment until the complete one replaces it.
         os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        os.replace(hidden, final)
+        _patiently(os.replace, hidden, final)
     else:
         os.unlink(hidden)
     sync_folder(final.parent)
@@ -134,7 +172,7 @@ def replace(path: Path, content: bytes, *, durably: bool = True) -> None:
     hidden = hidden_beside(path)
     try:
         write(hidden, content, durably=durably)
-        os.replace(hidden, path)
+        _patiently(os.replace, hidden, path)
     finally:
         discard(hidden)
 

@@ -15,7 +15,7 @@ from bnreg.wording import natural_order, nearest
 RUN, CONFIG, PAGE = "run.json", "config.yaml", "report.html"
 UNFINISHED = ".unfinished"
 MAX_SHOWN = 4
-YEARS = range(1970, 9999)  # in which a run can begin; the first and last years have moments that no local time has
+YEARS = range(1970, 3000)  # in which a run can begin; Windows has no local time for the moments outside
 _STARTED = "%Y%m%dT%H%M%SZ"
 
 _NAME = re.compile(r"(?P<experiment>.+)-(?P<started>\d{8}T\d{6}Z)-[0-9a-f]{6}(?:\.unfinished)?")

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +69,11 @@ def remove_run(path: Path) -> None:
         OSError: If that fails. What remains has the hidden name, which ``list_runs`` lists.
     """
     is_resumable = unfinished_run(path.name) and (path / MANIFEST).is_file()
-    with UnfinishedRun(path).locked() if is_resumable else nullcontext():
+    with ExitStack() as lock:
+        if is_resumable:
+            lock.enter_context(UnfinishedRun(path).locked())
+        if not disk.moves_open_files():  # so not this lock, nor that of a process that takes it from here on
+            lock.close()
         disk.remove_folder(path, disk.hidden_beside(path.with_name(hidden_run(path.name) or path.name), "removed"))
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,13 +48,13 @@ def is_held(path: Path) -> bool | None:
     Raises:
         OSError: If its file cannot be opened, such as that of another user.
     """
+    if sys.platform == "win32":
+        return _is_held_alone(path)
+    import fcntl
+
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        import fcntl
-
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two who ask do not see each other
-    except ImportError:
-        return _is_held_elsewhere(path)
     except BlockingIOError:
         return True
     except OSError as error:
@@ -65,8 +66,8 @@ def is_held(path: Path) -> bool | None:
     return False
 
 
-def _is_held_elsewhere(path: Path) -> bool:
-    """The same on systems without ``fcntl``."""
+def _is_held_alone(path: Path) -> bool:
+    """The same on Windows, whose locks are not shared: the lock is taken for a moment."""
     from filelock import FileLock, Timeout
 
     try:
