@@ -26,8 +26,10 @@ settings.load_profile("repeat")
 
 
 def pytest_collection_modifyitems(items):
-    """Give the reason for skipping a test: no CUDA device, or no MNIST files."""
+    """Give the reason for skipping a test: no CUDA device, no MNIST files, or another system."""
     for item in items:
+        if item.get_closest_marker("posix") and sys.platform == "win32":
+            item.add_marker(pytest.mark.skip(reason="needs signals, limits or variables that only POSIX has"))
         if item.get_closest_marker("cuda"):
             import torch
 

@@ -8,6 +8,8 @@ import pytest
 
 from bnreg import cli, signals
 
+pytestmark = pytest.mark.posix
+
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_signal_whose_exception_was_dropped_takes_effect_later():

@@ -147,7 +147,7 @@ def stop_after(message_type, how):
 
 
 def press_control_c():
-    os.kill(os.getpid(), signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
 
 
 def test_an_interrupted_training_is_resumed_with_bit_identical_results(monkeypatch, capsys):

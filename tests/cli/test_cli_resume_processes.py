@@ -15,6 +15,7 @@ from support.small_runs import train_here, training_here
 
 from bnreg.runs import unfinished_runs
 
+pytestmark = pytest.mark.posix
 NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers through /proc")
 HANGS = 600  # seconds after which a process counts as hanging, even on a machine with much else to do
 # A few seconds of training with frequent snapshots.

@@ -4,11 +4,8 @@ import ast
 import errno
 import io
 import os
-import pty
 import subprocess
 import sys
-import termios
-from fcntl import ioctl
 from pathlib import Path
 
 import pytest
@@ -20,6 +17,7 @@ from bnreg.report.grid import Grid
 from bnreg.standard_streams import lasting_streams
 from bnreg.wording import SPELLED, SPELLINGS
 
+TERMINAL = "Windows has no terminal that a program could play"
 SMALL = ("seeds=1", "training.epochs=1")
 
 
@@ -97,6 +95,7 @@ def test_no_file_takes_the_place_of_a_closed_stream(bnreg, tmp_path):
 
 def test_a_closed_terminal_interrupts_the_run(bnreg, tmp_path):
     """It sends a hang-up, and nothing can be written to it any more."""
+    pty, termios, fcntl = (pytest.importorskip(name, reason=TERMINAL) for name in ("pty", "termios", "fcntl"))
     (tmp_path / "small.yaml").write_text(EXPERIMENT)
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -106,7 +105,7 @@ def test_a_closed_terminal_interrupts_the_run(bnreg, tmp_path):
         stderr=theirs,
         cwd=tmp_path,
         start_new_session=True,
-        preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(theirs)
     seen = b""

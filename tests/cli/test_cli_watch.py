@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -188,7 +189,7 @@ def test_a_run_is_followed_until_it_stops(bnreg, run, terminal, monkeypatch):
 
 def test_ctrl_c_ends_the_watching_alone(bnreg, run, terminal, monkeypatch):
     made = run()
-    after_each_look(monkeypatch, lambda: os.kill(os.getpid(), 2))
+    after_each_look(monkeypatch, lambda: signal.raise_signal(signal.SIGINT))
     with training(made):
         before = everything_in(made.folder)
         done = bnreg("watch")

@@ -1,6 +1,5 @@
 """The data root: where it is named, and what a path may contain."""
 
-import pwd
 import re
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from bnreg.experiment.plan import plan_experiment
 @pytest.fixture
 def homeless(monkeypatch):
     """A user id without a name or a home folder, as in some containers."""
+    pwd = pytest.importorskip("pwd", reason="Windows knows its users in another way")
 
     def unknown(uid):
         raise KeyError(f"getpwuid(): uid not found: {uid}")

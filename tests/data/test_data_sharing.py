@@ -1,5 +1,4 @@
 import errno
-import fcntl
 import os
 import subprocess
 import sys
@@ -130,6 +129,7 @@ def test_a_folder_of_another_user_is_not_removed(temporary):
 
 def test_data_are_shared_where_nothing_can_be_locked(temporary, monkeypatch):
     """Then no other process removes the folder, whatever happens to this one."""
+    fcntl = pytest.importorskip("fcntl", reason="the locks of Windows are others")
 
     def unsupported(*_):
         raise OSError(errno.ENOLCK, "No locks available")

@@ -13,7 +13,7 @@ GB = 1_000_000_000
 def large_machine(monkeypatch):
     """A machine with 16 cores and 64 GB of memory."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
-    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1000, "SC_PHYS_PAGES": 64_000_000}.__getitem__)
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1000, "SC_PHYS_PAGES": 64_000_000}.__getitem__, raising=False)
 
 
 @pytest.fixture

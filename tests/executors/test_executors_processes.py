@@ -18,6 +18,8 @@ from bnreg.training.engines import EngineKind
 from bnreg.training.messages import ShardDone, StepsDone
 from bnreg.training.shards import Shard
 
+pytestmark = pytest.mark.posix
+
 
 class Nowhere:
     """A store that saves nothing."""

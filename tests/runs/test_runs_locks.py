@@ -1,7 +1,6 @@
 """A run has one owner at a time, and nobody makes its folder anew."""
 
 import errno
-import fcntl
 import json
 import os
 import platform
@@ -117,7 +116,12 @@ def test_after_a_power_failure_a_last_beat_without_a_lock_does_not_count(run, de
     assert run.is_running()
 
 
+LOCKS = "the locks of Windows are others"
+
+
 def without_locks(monkeypatch, number):
+    fcntl = pytest.importorskip("fcntl", reason=LOCKS)
+
     def refuse(*_):
         raise OSError(number, os.strerror(number))
 
@@ -213,6 +217,7 @@ def test_a_lock_is_free_after_its_block_whatever_happens_in_it(tmp_path):
 
 
 def test_those_who_ask_whether_a_lock_is_held_do_not_see_each_other(tmp_path):
+    fcntl = pytest.importorskip("fcntl", reason=LOCKS)
     with (tmp_path / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         assert locks.is_held(tmp_path / "lock") is False

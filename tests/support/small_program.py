@@ -5,13 +5,14 @@ With ``kill`` the process is killed while it compiles; with ``full`` no file may
 """
 
 import os
-import resource
 import signal
 import sys
 
 from bnreg.training.compiled import cache
 
 if "full" in sys.argv:
+    import resource
+
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 if "read-only" in sys.argv:
     cache.os.access = lambda *_: False

@@ -11,7 +11,10 @@ import pytest
 from bnreg.training.compiled import cache
 from bnreg.training.compiled.coverage import unavailable
 
-pytestmark = pytest.mark.skipif(unavailable() is not None, reason=f"no compiled engine here: {unavailable()}")
+pytestmark = [
+    pytest.mark.skipif(unavailable() is not None, reason=f"no compiled engine here: {unavailable()}"),
+    pytest.mark.posix,  # kills, limits, and a cache that XDG_CACHE_HOME names
+]
 
 TESTS = Path(__file__).parent.parent
 WITHOUT_AVX512 = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma,+bmi,+bmi2,+sse4.2,+popcnt"}
