@@ -1,8 +1,9 @@
 # `make demo` and `make test` do all their own set-up; the first call builds .venv.
 
 VENV := .venv
-BIN := $(VENV)/bin
-PYTHON ?= python3
+# On Windows, make and these commands are those of Git's bash.
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
 
 # Where torchvision's MNIST files already lie beside the checkout, use them.
 ifneq ($(wildcard ../shared/data/MNIST),)

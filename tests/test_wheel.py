@@ -70,7 +70,7 @@ def scripts(wheel, tmp_path_factory):
     uv("venv", "--quiet", "--python", sys.executable, place)
     folder = place / ("Scripts" if sys.platform == "win32" else "bin")
     constraints = ROOT / ".constraints.txt"
-    uv("pip", "install", "--quiet", "--python", folder / "python", "--constraint", constraints, wheel)
+    uv("pip", "install", "--quiet", "--python", place, "--constraint", constraints, wheel)
     return folder
 
 
