@@ -11,8 +11,8 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
-from bnreg.runs.listing import ListedRun
-from bnreg.runs.removal import Removable
+from bnreg.runs.finding.listing import ListedRun
+from bnreg.runs.finding.removal import Removable
 from bnreg.wording import MISSING, counted
 
 # Longer lists of arms are shown as a count: names are shown with the accuracies, and `bnreg show` lists them all.

@@ -8,8 +8,8 @@ from rich.console import Console
 from support.made_runs import made_name
 
 from bnreg.report.listing import headline, listing_lines, listing_records, minutes, removal_lines, size
-from bnreg.runs.listing import ListedRun
-from bnreg.runs.removal import Removable
+from bnreg.runs.finding.listing import ListedRun
+from bnreg.runs.finding.removal import Removable
 
 STARTED = datetime(2026, 11, 23, 3, 45, 29, tzinfo=UTC)
 

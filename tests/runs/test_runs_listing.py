@@ -4,7 +4,7 @@ import pytest
 from support.made_runs import flip, made_name, make_every_state, make_run, make_unfinished
 
 from bnreg.errors import UserError
-from bnreg.runs.listing import STATES, list_runs, select_runs
+from bnreg.runs.finding.listing import STATES, list_runs, select_runs
 
 
 def test_every_state_is_derived_from_the_files(tmp_path):

@@ -16,8 +16,8 @@ from support.small_runs import plan_of, train_plan, training_here
 
 from bnreg.errors import RunError, UserError
 from bnreg.runs import disk, unfinished_runs
+from bnreg.runs.finding.removal import remove_run
 from bnreg.runs.in_training import locks
-from bnreg.runs.removal import remove_run
 from bnreg.training.messages import EngineState
 
 

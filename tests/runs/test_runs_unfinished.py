@@ -11,10 +11,10 @@ from support.made_runs import made_name, make_run, make_unfinished, reseal, shar
 from bnreg.errors import RunError, UserError
 from bnreg.names import ReplicaId
 from bnreg.runs import unfinished_runs
+from bnreg.runs.finding.removal import removable_runs
 from bnreg.runs.folder import DamagedError
 from bnreg.runs.in_training import shard, unfinished
 from bnreg.runs.in_training.unfinished import find_unfinished
-from bnreg.runs.removal import removable_runs
 from bnreg.training.messages import EngineState, Proof, ShardResult
 
 STATE = EngineState({"w": np.zeros(2)}, {"epochs": 1})

@@ -37,8 +37,8 @@ from bnreg.report import progress
 from bnreg.report.charts import process as drawing_process
 from bnreg.report.comparison import tables
 from bnreg.runs import UnfinishedRun, unfinished_runs
+from bnreg.runs.finding.listing import list_runs
 from bnreg.runs.folder import checked_files
-from bnreg.runs.listing import list_runs
 from bnreg.training import frame
 from bnreg.training.compiled.preparation import prepare_process
 

@@ -15,8 +15,8 @@ from operations import record
 from support.made_runs import shard_of
 from torture import Case
 
+from bnreg.runs.finding.listing import list_runs
 from bnreg.runs.in_training.unfinished import unfinished_runs
-from bnreg.runs.listing import list_runs
 
 TITLE = "power lost after every operation; data that was not synced is dropped, zeroed, reordered"
 PROMISE = "Results that were committed before a power failure survive it; the rest is trained again."

@@ -13,7 +13,7 @@ from lab import EPOCHS, Bnreg, Ended, Lab, results_of
 from torture import Case
 
 from bnreg.runs import unfinished_runs
-from bnreg.runs.listing import list_runs
+from bnreg.runs.finding.listing import list_runs
 
 TITLE = "started, killed, resumed, compared, removed in any order (Hypothesis)"
 PROMISE = "No sequence of commands loses a run that was not removed."

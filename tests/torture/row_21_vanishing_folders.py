@@ -18,7 +18,7 @@ from torture import Case
 
 from bnreg.errors import UserError
 from bnreg.runs import disk, unfinished_runs
-from bnreg.runs.removal import removable_runs, remove_run
+from bnreg.runs.finding.removal import removable_runs, remove_run
 from bnreg.training.messages import Progressed
 
 TITLE = "a run's folder moved, removed, or given to `rm` at each message and file operation of a start and a resume"

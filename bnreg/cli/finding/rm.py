@@ -24,7 +24,7 @@ def rm(
     """
     from bnreg.errors import UserError
     from bnreg.report.listing import removal_lines
-    from bnreg.runs.removal import removable_runs, remove_run
+    from bnreg.runs.finding.removal import removable_runs, remove_run
     from bnreg.wording import counted
 
     found = removable_runs(runs, root)

@@ -44,7 +44,7 @@ def runs(
     the reason and are never compared.
     """
     from bnreg.report.listing import listing_lines, listing_records
-    from bnreg.runs.listing import list_runs, select_runs
+    from bnreg.runs.finding.listing import list_runs, select_runs
 
     listed = list_runs(root)
     selected = select_runs(listed, patterns or [], states or [], sort)
