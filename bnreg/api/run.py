@@ -136,7 +136,7 @@ def open_run(run: "str | os.PathLike[str] | Run", *, runs: "str | os.PathLike[st
     """Read a finished run, whose files are checked.
 
     Args:
-        run: Its folder, its name or the start of its name; or the name of an experiment that has one run.
+        run: Its folder, its name or the start of its name; ``latest``; or the name of an experiment that has one run.
         runs: The folder of the runs.
 
     Raises:
@@ -146,7 +146,7 @@ def open_run(run: "str | os.PathLike[str] | Run", *, runs: "str | os.PathLike[st
         >>> bnreg.open_run("pair").name == run.name
         True
     """
-    return Run(read_run(expand_run(os.fspath(path_of(run)), "open one of them, or see bnreg.list_runs", Path(runs))))
+    return Run(read_run(expand_run(os.fspath(path_of(run)), "open one of them (see bnreg.list_runs)", Path(runs))))
 
 
 @told_in_python

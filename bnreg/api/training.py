@@ -105,8 +105,8 @@ def resume(
     """Go on with a run that was stopped, with bit-identical results, as ``bnreg train --resume`` does.
 
     Args:
-        run: Its folder or its name, or the start of the name of one that is unfinished. A run that is complete is
-            returned as it is.
+        run: Its folder or its name, ``latest``, or the start of the name of one that is unfinished. A run that is
+            complete is returned as it is.
         runs: The folder of the runs.
         data_root: The folder of the data sets; None for the one with which it began.
         progress: Whether to show progress.

@@ -4,22 +4,31 @@ import glob
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bnreg.errors import UserError
+from bnreg.names import NAME
+from bnreg.runs import disk
 from bnreg.runs.folder import MANIFEST
-from bnreg.wording import natural_order, nearest
+from bnreg.runs.strict_json import parse_json
+from bnreg.wording import did_you_mean, natural_order, nearest, printable
 
 RUN, CONFIG, PAGE = "run.json", "config.yaml", "report.html"
 UNFINISHED = ".unfinished"
+LATEST = "latest"
+MARKS = ".marks"  # the folder of tags and notes, among the runs
 MAX_SHOWN = 4
 YEARS = range(1970, 3000)  # in which a run can begin; Windows has no local time for the moments outside
 _STARTED = "%Y%m%dT%H%M%SZ"
 
+MAX_RUN_BYTES = 64 << 20
+
 _NAME = re.compile(r"(?P<experiment>.+)-(?P<started>\d{8}T\d{6}Z)-[0-9a-f]{6}(?:\.unfinished)?")
 _HIDDEN = re.compile(r"\.(?P<name>.+?)(?:\.[0-9a-f]{6})?\.(?P<kind>partial|removed)")
+_LATEST = re.compile(rf"{LATEST}(?::(?P<experiment>[^~]+))?(?:~(?P<back>[0-9]{{1,6}}))?")
 
 
 def table_file(name: str) -> str:
@@ -77,18 +86,118 @@ def is_run(folder: Path) -> bool:
     return all(os.path.isfile(folder / name) for name in (MANIFEST, RUN))  # noqa: PTH113
 
 
-def runs_named(argument: str, root: Path) -> list[Path]:
+def recorded_id(folder: Path) -> str:
+    """The id of a run, which it keeps when its folder is renamed; if nothing there says it, the folder's name.
+
+    Nothing is verified, so it may only be used to find something about the run.
+    """
+    name = folder.absolute().name
+    if run := unfinished_run(name) or hidden_run(name):
+        return run
+    try:
+        found = parse_json(disk.read(folder / RUN, MAX_RUN_BYTES))["id"]
+        is_id = isinstance(found, str) and NAME.fullmatch(experiment_of(found) or "") and not unfinished_run(found)
+    except (OSError, ValueError, LookupError, TypeError):
+        return name
+    return found if is_id else name
+
+
+def newest_first(folders: Sequence[Path]) -> list[Path]:
+    """Runs by their start and their names; those of which nobody knows when they began are last."""
+
+    def began(folder: Path) -> tuple[str, tuple[int, object, str]]:
+        return str(started_of(_first_name(folder)) or ""), natural_order(folder.name)
+
+    return sorted(folders, key=began, reverse=True)
+
+
+def _first_name(folder: Path) -> str:
+    """The name with which a run began, which is read only if its folder has been renamed."""
+    return folder.name if experiment_of(folder.name) else recorded_id(folder)
+
+
+def named(folders: Sequence[Path]) -> str:
+    """The names of several runs, newest first, at most ``MAX_SHOWN``; that of an unfinished run as it will be."""
+    names = [unfinished_run(path.name) or path.name for path in newest_first(folders)]
+    more = f" and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else ""
+    return ", ".join(map(printable, names[:MAX_SHOWN])) + more
+
+
+def is_latest(argument: str) -> bool:
+    """Whether an argument has the form ``latest``, ``latest~N`` or ``latest:EXPERIMENT``."""
+    return _LATEST.fullmatch(argument) is not None
+
+
+def latest_of(argument: str, folders: Sequence[Path], what: str) -> Path:
+    """The run among some that ``latest`` means.
+
+    Args:
+        argument: ``latest``, perhaps with the name of an experiment after a colon; ``~N`` at its end goes back N runs.
+        folders: The runs.
+        what: What they are: ``complete run``.
+
+    Raises:
+        UserError: If there are not so many.
+    """
+    found = _LATEST.fullmatch(argument)
+    assert found
+    hint = ""
+    if experiment := found["experiment"]:
+        experiments = {folder: experiment_of(_first_name(folder)) or "" for folder in folders}
+        folders = [folder for folder in folders if experiments[folder] == experiment]
+        hint = "" if folders else did_you_mean(experiment, [*filter(None, experiments.values())])
+        what += f" of {printable(experiment)}"
+    if (back := int(found["back"] or 0)) < len(folders):
+        return newest_first(folders)[back]
+    there_are = f"there is only {len(folders)}" if len(folders) == 1 else f"there are only {len(folders)}"
+    reason = f"{there_are}: {named(folders)}" if folders else f"there is none{hint}"
+    raise UserError(f"{printable(argument)}: no such {what}; {reason}")
+
+
+def complete_runs(root: Path) -> list[Path]:
+    """The runs in a folder that are complete, by the files that are there; nothing is read, and any may be damaged."""
+    if not root.is_dir():
+        return []
+    visible = [path for path in root.iterdir() if not path.name.startswith(".") and not unfinished_run(path.name)]
+    return [path for path in visible if is_run(path) and os.path.isfile(path / MANIFEST)]  # noqa: PTH113
+
+
+def run_names(root: Path, *, unfinished: bool = False) -> list[str]:
+    """The names of the runs in a folder, newest first; no file is read, so that a shell can complete them.
+
+    Args:
+        root: The folder; it may be missing.
+        unfinished: Whether to list the runs that are not complete instead of those that are.
+    """
+    try:
+        names = [entry.name for entry in os.scandir(root)]
+    except OSError:
+        return []
+    runs = {name for name in names if experiment_of(name)}
+    begun = {run for run in map(unfinished_run, runs) if run}
+    complete = {name for name in runs if not unfinished_run(name)}
+    chosen = begun - complete if unfinished else complete
+    return sorted(chosen, key=lambda name: (str(started_of(name) or ""), natural_order(name)), reverse=True)
+
+
+def runs_named(argument: str, root: Path, *, unfinished: bool = False) -> list[Path]:
     """The run folders in the root that a name refers to.
 
     A name is looked up in this order: the full name of a folder, whether the run is finished or not; the name of an
-    experiment, which means all of its runs; a prefix of one run's name. A pattern means the runs whose names it
-    matches. Only its own full name refers to a hidden folder.
+    experiment, which means all of its runs; ``latest`` and its kind, see ``latest_of``; a prefix of one run's name. A
+    pattern means the runs whose names it matches. Only its own full name refers to a hidden folder.
+
+    Args:
+        argument: As it was typed.
+        root: The folder that holds the runs.
+        unfinished: Whether ``latest`` means the newest of the runs that are not complete, if there are any, instead of
+            those that are.
 
     Returns:
         The folders by name, so those of an experiment are in the order in which they began; empty without a match.
 
     Raises:
-        UserError: If the names of several runs start with the argument.
+        UserError: If the names of several runs start with the argument, or there are not so many as ``latest~N`` needs.
     """
     if not argument or Path(argument).name != argument or not root.is_dir():
         return []
@@ -102,13 +211,13 @@ def runs_named(argument: str, root: Path) -> list[Path]:
     experiments = [path for path in folders if experiment_of(path.name) == argument and path.is_dir()]
     if exact or experiments:
         return exact or experiments
+    if is_latest(argument):
+        begun = [root / (name + UNFINISHED) for name in run_names(root, unfinished=True)] if unfinished else []
+        return [latest_of(argument, begun or complete_runs(root), "unfinished run" if begun else "complete run")]
     begun = [path for path in folders if is_run(path)]
     if len(begun) > 1:
-        shown = ", ".join(path.name for path in begun[:MAX_SHOWN])
-        more = f" and {len(begun) - MAX_SHOWN} more" if len(begun) > MAX_SHOWN else ""
-        raise UserError(
-            f"{argument}: ambiguous: {len(begun)} runs start with this: {shown}{more}; type more of the name"
-        )
+        line = f"ambiguous: {len(begun)} runs start with this, newest first: {named(begun)}; type more of the name"
+        raise UserError(f"{argument}: {line}")
     return begun
 
 
@@ -123,4 +232,4 @@ def num_runs_in(folder: Path) -> int:
 def near_run(argument: str, root: Path) -> str | None:
     """The name of an experiment or a run in the root that the user may have meant."""
     names = [path.name for path in root.iterdir() if is_run(path)] if root.is_dir() else []
-    return nearest(argument, list(dict.fromkeys([*filter(None, map(experiment_of, names)), *names])))
+    return nearest(argument, list(dict.fromkeys([*filter(None, map(experiment_of, names)), *names, LATEST])))

@@ -22,10 +22,13 @@ from bnreg.runs.info import MAX_DEPTH, RunInfo
 from bnreg.runs.names import (
     CONFIG,
     CORRECT,
+    MARKS,
     METRICS,
     RUN,
     SUMMARY,
+    experiment_of,
     hidden_run,
+    named,
     near_run,
     num_runs_in,
     runs_named,
@@ -217,19 +220,20 @@ def _parse_yaml(content: bytes) -> Any:
         raise ValueError("it is not what bnreg writes") from None
 
 
-def expand_runs(arguments: Sequence[str], root: Path = Path("runs")) -> list[Path]:
+def expand_runs(arguments: Sequence[str], root: Path = Path("runs"), *, unfinished: bool = False) -> list[Path]:
     """The run folders that the arguments refer to: folders, patterns that the shell did not expand, and runs' names.
 
     An argument that exists as a path means that path. Otherwise a name, or a pattern without a folder, is looked up in
-    the root: the full name of a run, the name of an experiment, which means all of its runs, or a prefix that only one
-    run's name has.
+    the root: the full name of a run, the name of an experiment, which means all of its runs, ``latest``, or a prefix
+    that only one run's name has; see ``runs_named``.
 
-    Files are skipped if some argument is a run, because a pattern that the shell expands matches files too; folders are
-    not skipped, because they may be damaged runs.
+    Files and the folder of marks are skipped if some argument is a run, because a pattern that the shell expands
+    matches them too; other folders are not skipped, because they may be damaged runs.
 
     Args:
         arguments: As they were typed.
         root: The folder that holds the runs.
+        unfinished: See ``runs_named``.
 
     Returns:
         The folders, each once, even if several links lead to it.
@@ -244,13 +248,13 @@ def expand_runs(arguments: Sequence[str], root: Path = Path("runs")) -> list[Pat
         # Unlike Path.exists before Python 3.14, this returns False for a name that is too long instead of raising.
         if os.path.exists(argument):  # noqa: PTH110
             matches = [Path(argument)]
-            files += [] if matches[0].is_dir() else [argument]
+            files += [argument] if matches[0].name == MARKS or not matches[0].is_dir() else []
         else:
             matches = [Path(match) for match in sorted(glob.glob(argument), key=natural_order)]  # noqa: PTH207 # takes any path
-        folders = [match for match in matches if match.is_dir()]
+        folders = [match for match in matches if match.is_dir() and match.name != MARKS]
         if not folders and argument not in files:
             try:
-                folders = runs_named(argument, root)
+                folders = runs_named(argument, root, unfinished=unfinished)
                 mistakes += [] if folders else [f"{argument or repr(argument)}: {_no_match(argument, root)}"]
             except UserError as error:
                 mistakes += error.lines
@@ -286,7 +290,9 @@ def one_of(folders: Sequence[Path], argument: str, why: str) -> Path:
         UserError: If there are several.
     """
     if len(folders) > 1:
-        raise UserError(f"{argument}: matches {len(folders)} runs; {why}")
+        is_experiment = any(experiment_of(path.name) == argument and not unfinished_run(path.name) for path in folders)
+        remedy = f"{why}, or latest:{argument}" if is_experiment else why
+        raise UserError(f"{argument}: matches {len(folders)} runs, newest first: {named(folders)}; {remedy}")
     return folders[0]
 
 

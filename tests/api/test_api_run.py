@@ -53,9 +53,11 @@ def test_a_run_that_is_not_there_is_a_line(asked, said):
 
 
 def test_one_of_several_runs_must_be_chosen(run):
-    make_run(run.path.parent, made_name("lift", 5))
-    with pytest.raises(bnreg.UserError, match=r"^lift: matches 2 runs; open one of them, or see bnreg.list_runs$"):
+    other = make_run(run.path.parent, made_name("lift", 5))
+    remedy = r"open one of them \(see bnreg.list_runs\), or latest:lift"
+    with pytest.raises(bnreg.UserError, match=rf"^lift: matches 2 runs, newest first: .*; {remedy}$"):
         bnreg.open_run("lift")
+    assert bnreg.open_run("latest:lift").name == bnreg.open_run("latest").name == other.name
 
 
 def test_its_tables_are_new_data_frames(run):

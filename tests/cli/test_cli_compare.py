@@ -265,7 +265,9 @@ def test_plot_of_no_run_says_so(bnreg):
 def test_plot_of_several_runs_says_so(bnreg, make_run):
     make_run("one")
     make_run("two")
-    assert bnreg("plot", "runs/*").err == "runs/*: matches 2 runs; give one to draw\n"
+    done = bnreg("plot", "runs/*")
+    assert done.err.startswith("runs/*: matches 2 runs, newest first: ")
+    assert done.err.endswith("; give one to draw\n")
 
 
 def test_a_copied_run_is_still_a_run(bnreg, make_run):

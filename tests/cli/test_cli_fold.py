@@ -140,7 +140,9 @@ def test_mistakes_are_one_line_and_nothing_is_written(bnreg, run):
     assert_refused(bnreg("fold", "none"), "none: no such run; `bnreg runs` lists the runs")
     (run.parent / "another").mkdir()
     several = f"{run.parent}/*"
-    assert_refused(bnreg("fold", several), f"{several}: matches 2 runs; give one to fold")
+    assert_refused(
+        bnreg("fold", several), f"{several}: matches 2 runs, newest first: {run.name}, another; give one to fold"
+    )
 
 
 def test_one_thread_is_used_for_measuring_only(bnreg, run, monkeypatch):

@@ -88,4 +88,5 @@ def test_several_runs_are_refused(bnreg, run):
     (run.parent / "other").mkdir(exist_ok=True)
     done = bnreg("modes", run.parent / "*")
     assert (done.code, done.out) == (2, "")
-    assert "matches 2 runs; give one to look at" in done.err
+    assert "matches 2 runs, newest first: " in done.err
+    assert done.err.endswith("; give one to look at\n")

@@ -137,6 +137,8 @@ def test_settings_for_a_complete_run_without_a_config_cannot_be_checked(bnreg):
 
 
 def test_an_unknown_run_is_refused_with_the_unfinished_runs(bnreg, stopped):
+    latest = bnreg("train", "--resume", "latest", "--runs", stopped.folder.parent, "--dry-run")
+    assert (latest.code, latest.out.partition(":")[0]) == (0, "small")
     done = bnreg("train", "--resume", "smell", "--runs", stopped.folder.parent)
     line = f"--resume smell: no such run; unfinished runs in {stopped.folder.parent}: {stopped.final.name}\n"
     assert (done.code, done.err) == (2, line)

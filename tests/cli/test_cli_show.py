@@ -42,11 +42,12 @@ def test_the_record_is_plain_data(bnreg):
 
 
 def test_several_runs_are_too_many(bnreg):
-    for number in (1, 2):
-        make_run("runs", made_name(number=number))
+    one, two = (make_run("runs", made_name(number=number)).name for number in (1, 2))
     done = bnreg("show", "lift")
-    assert (done.code, done.err) == (2, "lift: matches 2 runs; give one to show\n")
-    assert bnreg("show", "li").err.startswith("li: ambiguous: 2 runs start with this: lift-2026")
+    line = f"lift: matches 2 runs, newest first: {two}, {one}; give one to show, or latest:lift\n"
+    assert (done.code, done.err) == (2, line)
+    assert bnreg("show", "li").err.startswith(f"li: ambiguous: 2 runs start with this, newest first: {two}, {one}; ")
+    assert bnreg("show", "latest~1").out.startswith(one)
 
 
 def test_a_damaged_run_is_not_shown(bnreg):

@@ -117,7 +117,17 @@ def test_of_several_runs_in_training_the_newest_is_shown(bnreg):
         assert bnreg("watch", old.final.name).out.startswith(f"{old.final.name}: running\n")
     with training(old):
         assert bnreg("watch", "lift").out.startswith(f"{old.final.name}: running\n")
-    assert bnreg("watch", "lift").err == "lift: matches 2 runs; give one to watch\n"
+    newest = f"{new.final.name}, {old.final.name}"
+    assert bnreg("watch", "lift").err == f"lift: matches 2 runs, newest first: {newest}; give one to watch\n"
+
+
+def test_latest_is_the_newest_run_that_is_not_complete(bnreg):
+    """It need not be running."""
+    make_run("runs", made_name(day=3))
+    assert bnreg("watch", "latest").out.startswith(f"complete: runs/{made_name(day=3)}/\n")
+    old, new = (make_unfinished("runs", made_name("lift", day=day)) for day in (1, 2))
+    assert bnreg("watch", "latest").out.startswith(f"{new.final.name}: created\n")
+    assert bnreg("watch", "latest~1").out.startswith(f"{old.final.name}: created\n")
 
 
 def test_watching_changes_nothing(bnreg, run):

@@ -47,7 +47,7 @@ def test_a_prefix_of_leftovers_alone_means_nothing(tmp_path, leftover):
 
 def test_a_prefix_of_two_unfinished_runs_is_ambiguous(tmp_path, run):
     two = make_unfinished(tmp_path, made_name(number=2))
-    with pytest.raises(UserError, match=f"ambiguous: 2 .*: {run.final.name}, {two.final.name}; type more of the name"):
+    with pytest.raises(UserError, match=f"ambiguous: 2 .*: {two.final.name}, {run.final.name}; type more of the name"):
         find_unfinished("lift", tmp_path)
 
 

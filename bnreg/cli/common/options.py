@@ -20,12 +20,15 @@ OUTPUT = "Output"
 PLACES = "Folders"
 
 OneRun = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run folder, a run's name, or the start of its name.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run: its folder, its name, the start of its name, or latest.", show_default=False
+    ),
 ]
 TrainedRun = Annotated[str, typer.Argument(metavar="RUN", help="A run with saved weights.", show_default=False)]
 ManyRuns = Annotated[
     list[str],
-    typer.Argument(metavar="RUN", help="Run folders, patterns, or names of runs.", show_default=False),
+    typer.Argument(metavar="RUN", help="Runs: folders, patterns, names, or latest.", show_default=False),
 ]
 OnlyArm = Annotated[
     str | None, typer.Option(metavar="ARM", help="Only this arm. Default: all.", rich_help_panel=SELECTION)

@@ -28,14 +28,12 @@ def diff(
     from bnreg.analysis.difference import compare_two
     from bnreg.analysis.question import Question
     from bnreg.analysis.reading import read_views
-    from bnreg.errors import UserError
     from bnreg.report.comparison.difference import difference_record, difference_tables
+    from bnreg.runs import expand_run
 
     views = []
     for argument in (first, second):
-        found, left_out = read_views([argument], root)
-        if len(found) + len(left_out) > 1:
-            raise UserError(f"{argument}: matches {len(found) + len(left_out)} runs; name one run on each side")
+        found, _ = read_views([str(expand_run(argument, "name one run on each side", root))], root)
         views += found
     question = Question(metrics=tuple(dict.fromkeys(metrics or ())), smallest_effects=read_effects(smallest_effects))
     blocks = compare_two(views[0], views[1], question)

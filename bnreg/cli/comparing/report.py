@@ -20,7 +20,7 @@ EXAMPLES = (
 def report(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN", help="Run folders, patterns, or names of runs.", show_default=False),
+        typer.Argument(metavar="RUN", help="Runs: folders, patterns, names, or latest.", show_default=False),
     ] = None,
     *,
     output: Annotated[

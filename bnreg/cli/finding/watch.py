@@ -23,7 +23,9 @@ def watch(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="RUN", help="A run, by its name or folder. Default: the one that is running.", show_default=False
+            metavar="RUN",
+            help="A run: its name or folder, or latest. Default: the one that is running.",
+            show_default=False,
         ),
     ] = None,
     *,
@@ -77,11 +79,11 @@ def _newest_running(root: Path) -> Path:
 
 
 def _named(argument: str, root: Path) -> Path:
-    """The run that an argument names; of several the one that is being trained."""
+    """The run that an argument names; of several the one that is being trained. ``latest`` is the newest unfinished."""
     from bnreg.runs import UnfinishedRun, expand_runs, one_of
     from bnreg.runs.names import unfinished_run
 
-    folders = expand_runs([argument], root)
+    folders = expand_runs([argument], root, unfinished=True)
     running = [folder for folder in folders if unfinished_run(folder.name) and UnfinishedRun(folder).is_running()]
     return one_of(running if len(folders) > 1 and running else folders, argument, "give one to watch")
 

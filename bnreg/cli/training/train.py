@@ -28,6 +28,7 @@ EXAMPLES = (
     "bnreg train configs/bn_vs_plain.yaml optimizer.lr=0.01 seeds=20",
     "bnreg train configs/bn_vs_plain.yaml --until-decided",
     "bnreg train --resume bn_vs_plain-20261127T141507Z-1850e9",
+    "bnreg train --resume latest",
 )
 
 
@@ -41,7 +42,7 @@ def train(
     ] = None,
     *,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Resume a run that was stopped: its folder or name.")
+        str | None, typer.Option(metavar="RUN", help="Resume a run that was stopped: its folder or name, or latest.")
     ] = None,
     dry_run: DryRun = False,
     device: Annotated[

@@ -24,7 +24,16 @@ from bnreg.runs.in_training import locks
 from bnreg.runs.in_training.progress import Progress, progress_of
 from bnreg.runs.in_training.shard import ShardPlace
 from bnreg.runs.info import Beginning, is_number, is_text, is_whole
-from bnreg.runs.names import CONFIG, MAX_SHOWN, UNFINISHED, hidden_run, new_name, unfinished_run
+from bnreg.runs.names import (
+    CONFIG,
+    UNFINISHED,
+    hidden_run,
+    is_latest,
+    latest_of,
+    named,
+    new_name,
+    unfinished_run,
+)
 from bnreg.runs.origin import Origin
 from bnreg.runs.strict_json import parse_json
 from bnreg.wording import natural_order, printable
@@ -401,7 +410,7 @@ def unfinished_runs(root: Path) -> list[UnfinishedRun]:
 
 
 def find_unfinished(argument: str, root: Path) -> UnfinishedRun:
-    """The run that an argument refers to: its folder, its name, or a prefix of an unfinished run's name.
+    """The run that an argument refers to: its folder, its name, ``latest``, or a prefix of an unfinished run's name.
 
     The run may have been completed since then; only its final folder exists in that case.
 
@@ -414,13 +423,15 @@ def find_unfinished(argument: str, root: Path) -> UnfinishedRun:
         if run.folder.is_dir() or (run.final / MANIFEST).is_file():
             return run
     there = [run for run in unfinished_runs(root) if not run.final.is_dir()]
+    if is_latest(argument):
+        return UnfinishedRun(latest_of(argument, [run.folder for run in there], "unfinished run"))
     begun = [run for run in there if argument and run.folder.name.startswith(argument)]
     if len(begun) == 1:
         return begun[0]
-    names = ", ".join(run.final.name for run in (begun or there)[:MAX_SHOWN])
+    names = named([run.final for run in begun or there])
     if begun:
         raise UserError(
-            f"--resume {argument}: ambiguous: {len(begun)} unfinished runs start with this: {names}; "
+            f"--resume {argument}: ambiguous: {len(begun)} unfinished runs start with this, newest first: {names}; "
             "type more of the name"
         )
     there_are = f"unfinished runs in {root}: {names}" if there else f"no unfinished runs in {root}"
