@@ -10,7 +10,7 @@ from bnreg.wording import as_written, did_you_mean, listed, natural_order, print
 
 _SPACE = re.compile(r"\s*")
 _KEY = re.compile(r"[A-Za-z_][\w.-]*")
-_OPERATOR = re.compile(r"<=|>=|!=|<|>|=")
+_OPERATOR = re.compile(r"<=|>=|!=|<|>|==?")
 _VALUE = re.compile(r"""'(?P<single>[^']*)'|"(?P<double>[^"]*)"|(?P<list>\[[^\]]*\])|(?P<bare>[^\s,<>=!'"\[\]]+)""")
 _JOINT = re.compile(r",|and(?!\S)")
 _NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
@@ -64,6 +64,7 @@ def parse_filter(text: str) -> list[Condition]:
     while True:
         key, position = _token(_KEY, text, position, "a key such as optimizer.lr")
         operator, position = _token(_OPERATOR, text, position, "one of < <= > >= = !=")
+        operator = "=" if operator == "==" else operator
         start = position
         value, position = _token(_VALUE, text, position, "a number or a word")
         meant = _meant(value)

@@ -60,8 +60,8 @@ def test_a_filter_means_what_it_says(text, holds):
         ("lr<0.1 or lr>1", "lr<0.1 ^or lr>1", "expected a comma, 'and' or the end at column 8"),
         ("lr<small", "lr<^small", "expected a number after < at column 4"),
         ("lr<0.1,", "lr<0.1,^", "expected a key such as optimizer.lr at column 8"),
+        ("lr===1", "lr==^=1", "expected a number or a word at column 5"),
         ("__import__('os')", "__import__^('os')", "expected one of < <= > >= = != at column 11"),
-        ("lr==1", "lr=^=1", "expected a number or a word at column 4"),
     ],
 )
 def test_a_mistake_is_marked_at_its_place(text, marked, expected):
