@@ -13,6 +13,9 @@ SECTIONS = ("data", "model", "optimizer", "training", "diagnostics")
 SWEEP, TUNE = "sweep", "tune"  # here settings are keys, with lists of values
 TUNED, CLAIM = "tuned", "claim"
 
+# Settings on which no result depends: with less memory, a user may want to resume with fewer processes.
+INDIFFERENT = ("jobs", "snapshot_seconds", CLAIM, "report")
+
 
 def why_no_file_name(name: str) -> str | None:
     """The reason why a name cannot be that of a file on every system; None if it can."""

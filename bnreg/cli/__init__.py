@@ -50,7 +50,8 @@ def add_commands(app: typer.Typer, modules: Iterable[ModuleType]) -> None:
     """Add the command of each module.
 
     The command is the function with the module's name, or ``app`` if the module has subcommands; it is in the panel of
-    its folder. ``EXAMPLES`` are the command lines at the end of its help.
+    its folder. ``EXAMPLES`` are the command lines at the end of its help, ``COMMAND`` is the class that parses the
+    line, if it is another one.
     """
     for module in modules:
         _, folder, name = module.__name__.rsplit(".", 2)
@@ -60,7 +61,8 @@ def add_commands(app: typer.Typer, modules: Iterable[ModuleType]) -> None:
             continue
         function = getattr(module, name)
         epilog = examples_epilog(*module.EXAMPLES)
-        app.command(name, cls=Command, help=_reflowed(function), epilog=epilog, rich_help_panel=panel)(function)
+        command = getattr(module, "COMMAND", Command)
+        app.command(name, cls=command, help=_reflowed(function), epilog=epilog, rich_help_panel=panel)(function)
 
 
 def _modules() -> list[ModuleType]:

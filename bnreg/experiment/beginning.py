@@ -20,12 +20,11 @@ from bnreg.data import Dataset, data_root
 from bnreg.errors import UserError
 from bnreg.experiment.choices import all_choices
 from bnreg.experiment.plan import Plan, plan_experiment
+from bnreg.names import INDIFFERENT
 from bnreg.runs import CONFIG, SCHEMA_VERSION, Beginning, RunInfo, UnfinishedRun, UsedData, base_of, read_run
 from bnreg.training.engines import ENGINES
 
 RECORDED_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "altair", "numba", "llvmlite")
-# What no result depends on: with less memory, a user may want to resume with fewer processes.
-INDIFFERENT = ("jobs", "snapshot_seconds", "claim", "report")
 SEEDS = "seeds"
 # An absolute path in a word of the command line: the word itself, or a value of an option, an override or a mapping.
 _ABSOLUTE = re.compile(r"""(?:^|(?<=[=\s"'\[{,]))(?:[A-Za-z]:)?[/\\][^"'\]},]*""")

@@ -1,52 +1,143 @@
 """The list of runs, for the terminal and as plain data."""
 
+import textwrap
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Group
-from rich.padding import Padding
 from rich.text import Text
 
 from bnreg.runs.finding.listing import ListedRun
 from bnreg.runs.finding.removal import Removable
-from bnreg.wording import MISSING, counted
+from bnreg.wording import MISSING, counted, in_config, printable
 
 # Longer lists of arms are shown as a count: names are shown with the accuracies, and `bnreg show` lists them all.
 MAX_ARMS_WIDTH = 16
+GAP = "  "  # between columns
+WIDE = 100  # from this width on, facts may be beside names
+MIN_SETTINGS = 30  # with less space beside the facts, settings are below them
+MIN_WIDTH = 20
 
 
-def listing_lines(selected: Sequence[ListedRun], num_all: int, root: Path) -> Group:
-    """Each run in two lines: its full name, so that it can be copied, and its facts in columns.
+def listing_lines(
+    selected: Sequence[ListedRun], told: Sequence[Mapping[str, Any]], num_all: int, root: Path, width: int
+) -> Group:
+    """Each run in up to three lines: its full name, so that it can be copied, and tags; its facts; what tells it apart.
+
+    Facts are in columns. In a wide terminal, lines are put beside each other. A note has its own line.
 
     Args:
         selected: The runs to list.
+        told: The settings that tell each of them apart, see ``told_apart``.
         num_all: Number of runs that these were selected from.
         root: The folder they are in.
+        width: The width in columns.
     """
     if not num_all:
         return Group(Text(f"{root}: no runs yet; create one with `bnreg train configs/bn_vs_plain.yaml`"))
     if not selected:
         return Group(Text(f"{root}: none of {counted(num_all, 'run')} matches"))
-    rows = [_facts(one) for one in selected]
-    widths = [max(len(cells[i]) for cells in rows if len(cells) > i + 1) for i in range(max(map(len, rows)) - 1)]
-    parts: list[Text | Padding] = []
-    for one, cells in zip(selected, rows, strict=True):
-        *columns, last = cells
-        aligned = [cell.ljust(width) for cell, width in zip(columns, widths, strict=False)]
-        parts += [
-            Text(one.name, "bold", overflow="fold"),
-            Padding(Text("  ".join([*aligned, last])), (0, 0, 0, 2), expand=False),
-        ]
+    names = [" ".join([one.name, *(f"+{tag}" for tag in one.marks.tags)]) for one in selected]
+    facts = _aligned([_facts(one) for one in selected])
+    settings = [_settings(one) for one in told]
+    widths = _Widths.of(selected, names, facts, settings, width)
+    parts = []
+    for one, name, line, words in zip(selected, names, facts, settings, strict=True):
+        parts += [*_entry(name, line, words, widths), *_note(one, width)]
     states = ", ".join(f"{number} {state}" for state, number in Counter(one.state for one in selected).items())
     of_all = "" if len(selected) == num_all else f" of {num_all}"
     summed_up = [f"{len(selected)}{of_all} in {root}: {states}; test accuracy in %"]
     if any(one.state in ("created", "interrupted", "failed", "abandoned") for one in selected):
         summed_up.append("resume an incomplete run with `bnreg train --resume RUN`")
     return Group(*parts, "", *map(Text, summed_up))
+
+
+@dataclass(frozen=True)
+class _Widths:
+    """The columns of names and facts, if something is beside them.
+
+    Attributes:
+        all: The width of the terminal.
+        name: The width of the names; None if the facts are below them.
+        facts: The width of the facts; None if the settings are below them.
+    """
+
+    all: int
+    name: int | None
+    facts: int | None
+
+    @classmethod
+    def of(
+        cls,
+        selected: Sequence[ListedRun],
+        names: Sequence[str],
+        facts: Sequence[str],
+        settings: Sequence[str],
+        width: int,
+    ) -> "_Widths":
+        # The reason why a run is not complete may be long; it alone moves nothing to a line of its own.
+        complete = [line for one, line in zip(selected, facts, strict=True) if one.state == "complete"]
+        name = max(map(len, names)) + len(GAP)
+        fact = max(map(len, complete), default=len(GAP)) + len(GAP)
+        setting = min(MIN_SETTINGS, max(map(len, settings)))
+        if width >= WIDE and name + fact + setting <= width:
+            return cls(width, name, fact)
+        return cls(width, None, fact if len(GAP) + fact + setting <= width else None)
+
+
+def _entry(name: str, facts: str, settings: str, widths: _Widths) -> Iterator[Text]:
+    """A run's lines without its note."""
+    indent = len(GAP) if widths.name is None else widths.name
+    if widths.name is None:
+        yield Text(name, "bold", overflow="fold")
+    is_beside = widths.facts is not None and len(facts) <= widths.facts
+    column = indent + widths.facts if is_beside and widths.facts else indent
+    first, *rest = wrapped(settings, widths.all - column) or [""]
+    if is_beside or not settings:
+        lines = [
+            facts.ljust(column - indent) + first if settings else facts,
+            *(" " * (column - indent) + line for line in rest),
+        ]
+    else:
+        lines = [facts, first, *rest]
+    for number, line in enumerate(lines):
+        beginning = Text(name.ljust(indent), "bold") if widths.name and not number else Text(" " * indent)
+        yield from _hanging(beginning, line, widths.all)
+
+
+def _hanging(beginning: Text, line: str, width: int) -> Iterator[Text]:
+    """A line after its beginning; what does not fit continues below."""
+    first, *rest = wrapped(line, width - len(beginning)) or [""]
+    yield beginning + Text(first)
+    yield from (Text(" " * len(beginning) + more) for more in rest)
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """A line in pieces that fit; spaces between columns stay."""
+    return textwrap.wrap(line.rstrip(), max(width, MIN_WIDTH), drop_whitespace=True, break_on_hyphens=False)
+
+
+def _note(one: ListedRun, width: int) -> Iterator[Text]:
+    for line in wrapped(f"note: {one.marks.note}", width - len(GAP)) if one.marks.note else ():
+        yield Text(f"{GAP}{line}", "italic")
+
+
+def _settings(told: Mapping[str, Any]) -> str:
+    """What tells a run apart; its number of seeds is among its facts."""
+    return ", ".join(f"{printable(key)}={in_config(value)}" for key, value in told.items() if key != "seeds")
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The cells of each row in columns; the last of a row may be longer."""
+    widths = [max(len(cells[i]) for cells in rows if len(cells) > i + 1) for i in range(max(map(len, rows)) - 1)]
+    return [
+        GAP.join([*(cell.ljust(width) for cell, width in zip(columns, widths, strict=False)), last])
+        for *columns, last in rows
+    ]
 
 
 def _facts(one: ListedRun) -> list[str]:
@@ -78,8 +169,8 @@ def minutes(moment: datetime | None) -> str:
     return moment.astimezone().isoformat(" ", "minutes")[:16] if moment else MISSING
 
 
-def listing_records(selected: Sequence[ListedRun]) -> list[dict[str, Any]]:
-    """The list as plain data: accuracies as fractions, one for each point of the sweep."""
+def listing_records(selected: Sequence[ListedRun], told: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The list as plain data: accuracies as fractions, one for each point of the sweep; see ``listing_lines``."""
     return [
         {
             "name": one.name,
@@ -87,14 +178,19 @@ def listing_records(selected: Sequence[ListedRun]) -> list[dict[str, Any]]:
             "state": one.state,
             "reason": one.reason or None,
             "started": one.started.isoformat(timespec="seconds") if one.started else None,
+            "experiment": one.info.name if one.info else None,
             "arms": list(one.arms),
             "baseline": one.baseline,
             "num_seeds": one.num_seeds,
             "num_diverged": one.num_diverged,
             "test_accuracy": {arm: list(means) for arm, means in one.accuracy.items()},
             "progress": asdict(one.progress) if one.progress else None,
+            "told_apart_by": dict(settings),
+            "command": list(one.info.command) if one.info else [],
+            "tags": list(one.marks.tags),
+            "note": one.marks.note or None,
         }
-        for one in selected
+        for one, settings in zip(selected, told, strict=True)
     ]
 
 

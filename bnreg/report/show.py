@@ -59,6 +59,10 @@ def facts(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     is_unfinished = "progress" in record
     if "state" in record:
         yield "state", [f"{record['state']}: {record['reason']}" if is_unfinished else _state(record)]
+    if record.get("tags"):
+        yield "tags", [", ".join(record["tags"])]
+    if record.get("note"):
+        yield "note", [record["note"]]
     if is_unfinished and (known := speed(Progress(**record["progress"]))):
         yield "speed", [", ".join(known)]
     yield "started", [_when(record) + (" so far" if is_unfinished else "")]

@@ -177,6 +177,15 @@ def replace(path: Path, content: bytes, *, durably: bool = True) -> None:
         discard(hidden)
 
 
+def remove_file(path: Path) -> None:
+    """Delete a file, durably; it may be missing."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    sync_folder(path.parent)
+
+
 def remove_folder(path: Path, hidden: Path) -> None:
     """Remove a folder, or only the link if it is one: it gets a hidden name before the first of its files is deleted.
 

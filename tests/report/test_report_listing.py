@@ -1,5 +1,9 @@
-"""The list of runs: it fits in 80 columns and shows the result of each run."""
+"""The list of runs: it fits in 80 columns and shows the result of each run.
 
+``BNREG_UPDATE_GOLDEN=1`` rewrites the golden lists.
+"""
+
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,8 +13,10 @@ from support.made_runs import made_name
 
 from bnreg.report.listing import headline, listing_lines, listing_records, minutes, removal_lines, size
 from bnreg.runs.finding.listing import ListedRun
+from bnreg.runs.finding.marks import Marks
 from bnreg.runs.finding.removal import Removable
 
+GOLDEN = Path(__file__).parent / "golden"
 STARTED = datetime(2026, 11, 23, 3, 45, 29, tzinfo=UTC)
 
 
@@ -32,10 +38,11 @@ def listed(name="lift", number=0, **fields):
     return ListedRun(Path("runs") / made_name(name, number), "complete", **known | fields)
 
 
-def printed(*rows, num_all=None, width=80):
+def printed(*rows, told=None, num_all=None, width=80):
     console = Console(width=width, highlight=False)
     with console.capture() as capture:
-        console.print(listing_lines(rows, len(rows) if num_all is None else num_all, Path("runs")), crop=False)
+        num_all = len(rows) if num_all is None else num_all
+        console.print(listing_lines(rows, told or [{} for _ in rows], num_all, Path("runs"), width), crop=False)
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
@@ -53,6 +60,51 @@ def test_each_run_has_its_name_and_aligned_columns():
         "",
         "3 of 5 in runs: 2 complete, 1 damaged; test accuracy in %",
     ]
+
+
+TOLD = [{"model.hidden": [32, 32], "optimizer.lr": 0.01, "seeds": 10}, {"optimizer.lr": 0.1}, {}]
+STOPPED = ListedRun(
+    Path("runs") / f"{made_name('x', 2)}.unfinished",
+    "failed",
+    "0 of 2 shards trained; MemoryError: " + "a " * 40,
+    STARTED,
+)
+MARKED = Marks(("keep", "v1"), "why this one is worth keeping, in more words than fit on a line of eighty columns")
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_the_width_of_the_terminal_is_used(width):
+    """What tells runs apart is below the facts, beside them, or all of it is beside the names."""
+    rows = [listed(marks=MARKED), listed("rates", 1, num_seeds=1), STOPPED]
+    *lines, _, _, _ = printed(*rows, told=TOLD, width=width)
+    golden = GOLDEN / f"listing_{width}.txt"
+    if os.environ.get("BNREG_UPDATE_GOLDEN"):
+        golden.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    assert lines == golden.read_text(encoding="utf-8").splitlines()
+    assert max(map(len, lines)) <= width
+
+
+def test_a_column_of_settings_continues_below_itself():
+    told = {f"model.setting_{number}": 0.5 for number in range(5)}
+    lines = printed(listed(), told=[told], width=120)
+    facts = "  complete  2026-11-23 09:15  10 seeds  bn, plain  bn 96.94, plain 95.57  "
+    assert lines[1:4] == [
+        f"{facts}model.setting_0=0.5, model.setting_1=0.5,",
+        f"{' ' * len(facts)}model.setting_2=0.5, model.setting_3=0.5,",
+        f"{' ' * len(facts)}model.setting_4=0.5",
+    ]
+
+
+def test_no_setting_moves_a_cursor():
+    """The config of an old run is checked only for its shape."""
+    (line,) = [line for line in printed(listed(), told=[{"model.\x1b[2J": "\x1b]0;title\x07"}]) if "model" in line]
+    assert line == r"  model.\x1b[2J=\x1b]0;title\x07"
+
+
+def test_a_narrow_terminal_loses_nothing():
+    text = "".join("".join(printed(listed(marks=MARKED), told=[{"optimizer.lr": 0.01}], width=24)).split())
+    for part in (made_name(), "+keep+v1", "bn96.94,plain95.57", "optimizer.lr=0.01", "eightycolumns"):
+        assert part in text
 
 
 def test_it_fits_in_80_columns_even_with_long_names():
@@ -85,7 +137,10 @@ def test_times_are_local_and_to_the_minute():
 
 
 def test_records_hold_fractions_and_universal_time():
-    complete, damaged = listing_records([listed(), ListedRun(Path("runs/x"), "damaged", "why")])
+    marked = listed(marks=Marks(("keep",), "a line"))
+    complete, damaged = listing_records(
+        [marked, ListedRun(Path("runs/x"), "damaged", "why")], [{"optimizer.lr": 0.1}, {}]
+    )
     assert complete == {
         "name": made_name(),
         "path": f"runs/{made_name()}",
@@ -97,6 +152,11 @@ def test_records_hold_fractions_and_universal_time():
         "num_seeds": 10,
         "num_diverged": 0,
         "progress": None,
+        "experiment": None,
+        "told_apart_by": {"optimizer.lr": 0.1},
+        "command": [],
+        "tags": ["keep"],
+        "note": "a line",
         "test_accuracy": {"bn": [0.9694], "plain": [0.9557]},
     }
     assert (damaged["state"], damaged["reason"], damaged["started"], damaged["test_accuracy"]) == (

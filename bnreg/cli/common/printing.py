@@ -46,6 +46,13 @@ def command_caller(runs: Path, data_root: Path | None, *, progress: bool) -> Cal
     )
 
 
+def columns(width: int | None) -> int:
+    """The width of what is printed: the user's choice, or the terminal's."""
+    from rich.console import Console
+
+    return Console(width=width).width
+
+
 def print_parts(*parts: "RenderableType", width: int | None = None) -> None:
     """Print tables and text to stdout; lines wider than the terminal are not cut.
 

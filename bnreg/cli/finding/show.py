@@ -1,9 +1,10 @@
 """``bnreg show``: everything about one run on one screen."""
 
 from pathlib import Path
+from typing import Any
 
 from bnreg.cli.common.options import Json, OneRun, RunsRoot
-from bnreg.cli.common.printing import print_json, print_parts
+from bnreg.cli.common.printing import line_printer, print_json, print_parts
 
 EXAMPLES = ("bnreg show verdicts",)
 
@@ -29,7 +30,21 @@ def show(run: OneRun, *, json: Json = False, root: RunsRoot = Path("runs")) -> N
             raise UserError(*damage.lines) from None
     else:
         record = run_record(about_run(read_run(folder, only_results=True)))
+    record |= _marks(folder)
     if json:
         print_json(record)
         return
     print_parts(run_page(record))
+
+
+def _marks(folder: Path) -> dict[str, Any]:
+    """The tags and the note of a run; if their file is damaged, none, which is said."""
+    from bnreg.errors import UserError
+    from bnreg.runs.finding.marks import Marks, read_marks
+
+    try:
+        marks = read_marks(folder)
+    except UserError as error:
+        line_printer()(f"note: {error}")
+        marks = Marks()
+    return {"tags": list(marks.tags), "note": marks.note or None}

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,10 +10,12 @@ from statistics import fmean
 from typing import get_args
 
 from bnreg.errors import UserError
+from bnreg.runs.finding.marks import Marks, marks_of
 from bnreg.runs.folder import DamagedError
 from bnreg.runs.in_training.progress import Progress
 from bnreg.runs.in_training.unfinished import UnfinishedRun
-from bnreg.runs.names import UNFINISHED, hidden_run, is_run, started_of, unfinished_run
+from bnreg.runs.info import RunInfo
+from bnreg.runs.names import UNFINISHED, hidden_run, is_run, recorded_id, started_of, unfinished_run
 from bnreg.runs.read import Run, RunState, UnreadableRunError, read_run
 from bnreg.wording import natural_order, unknown
 
@@ -24,7 +26,7 @@ SORT_KEYS = ("when", "name", "accuracy")
 
 @dataclass(frozen=True)
 class ListedRun:
-    """A run as the list shows it; if it is not complete, only what its name reveals is known.
+    """A run as the list shows it; if it is not complete, only what its name and its plan reveal is known.
 
     Attributes:
         path: Its folder.
@@ -37,6 +39,8 @@ class ListedRun:
         num_diverged: Number of replicas that diverged.
         accuracy: Each arm's mean final test accuracy over the seeds, at each point of the sweep.
         progress: The progress of an unfinished run.
+        info: Its record; None if it cannot be read.
+        marks: Its tags and its note.
     """
 
     path: Path
@@ -49,11 +53,18 @@ class ListedRun:
     num_diverged: int = 0
     accuracy: dict[str, tuple[float, ...]] = field(default_factory=dict)
     progress: Progress | None = None
+    info: RunInfo | None = field(default=None, repr=False)
+    marks: Marks = field(default_factory=Marks)
 
     @property
     def name(self) -> str:
         """The folder's name."""
         return self.path.name
+
+    @property
+    def run(self) -> str:
+        """Its id, which it keeps when its folder is renamed; the name of its folder if that is not known."""
+        return self.info.id if self.info else recorded_id(self.path)
 
     @property
     def best_arm(self) -> str | None:
@@ -83,6 +94,17 @@ def list_runs(root: Path) -> list[ListedRun]:
     paths = sorted(root.iterdir(), key=lambda path: natural_order(path.name))
     names = {path.name for path in paths}
     return [_listed(path) for path in paths if is_run(path) and not _is_part(path.name, names)]
+
+
+def list_marked_runs(root: Path) -> tuple[list[ListedRun], list[str]]:
+    """The same with the tags and notes of the runs; also a line for each file of them that is damaged.
+
+    Raises:
+        UserError: As ``list_runs``.
+    """
+    listed = [(one, one.run) for one in list_runs(root)]
+    marks, mistakes = marks_of([run for _, run in listed], root)
+    return [replace(one, marks=marks.get(run, one.marks)) for one, run in listed], mistakes
 
 
 def select_runs(
@@ -128,9 +150,7 @@ def _is_part(name: str, names: Collection[str]) -> bool:
 def _listed(path: Path) -> ListedRun:
     try:
         if unfinished_run(path.name):
-            standing = UnfinishedRun(path).standing()
-            started = started_of(path.name)
-            return ListedRun(path, standing.state, standing.reason, started, progress=standing.progress)
+            return _unfinished(UnfinishedRun(path))
         return _complete(read_run(path))
     except DamagedError as error:
         reason = "; ".join(_reason(path, line) for line in error.lines)
@@ -139,6 +159,21 @@ def _listed(path: Path) -> ListedRun:
         return ListedRun(
             path, error.state, "; ".join(_reason(path, line) for line in error.lines), started_of(path.name)
         )
+
+
+def _unfinished(run: UnfinishedRun) -> ListedRun:
+    standing, info = run.standing(), run.beginning().info
+    return ListedRun(
+        path=run.folder,
+        state=standing.state,
+        reason=standing.reason,
+        started=started_of(run.folder.name),
+        arms=info.arms,
+        baseline=info.baseline,
+        num_seeds=len(info.seeds),
+        progress=standing.progress,
+        info=info,
+    )
 
 
 def _reason(path: Path, line: str) -> str:
@@ -163,4 +198,5 @@ def _complete(run: Run) -> ListedRun:
         num_seeds=len(set(summary["seed"])),
         num_diverged=summary["status"].count("diverged"),
         accuracy={arm: tuple(map(fmean, points.values())) for arm, points in values.items() if points},
+        info=run.info,
     )

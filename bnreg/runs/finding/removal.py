@@ -8,9 +8,10 @@ from pathlib import Path
 
 from bnreg.errors import UserError
 from bnreg.runs import disk
+from bnreg.runs.finding.marks import forget_marks
 from bnreg.runs.folder import MANIFEST, DamagedError, read_manifest
 from bnreg.runs.in_training.unfinished import UnfinishedRun, is_of_training
-from bnreg.runs.names import RUN, experiment_of, hidden_run, unfinished_run
+from bnreg.runs.names import RUN, experiment_of, hidden_run, recorded_id, unfinished_run
 from bnreg.runs.read import expand_runs
 
 
@@ -60,7 +61,7 @@ def removable_runs(arguments: Sequence[str], root: Path) -> list[Removable]:
 
 
 def remove_run(path: Path) -> None:
-    """Remove a run's folder: it gets a hidden name before the first of its files is deleted.
+    """Remove a run's folder: it gets a hidden name before the first of its files is deleted. Its marks go with it.
 
     An unfinished run is locked meanwhile, so that what a process trains is not removed.
 
@@ -68,6 +69,7 @@ def remove_run(path: Path) -> None:
         UserError: If a process has begun to train it.
         OSError: If that fails. What remains has the hidden name, which ``list_runs`` lists.
     """
+    run = recorded_id(path)
     is_resumable = unfinished_run(path.name) and (path / MANIFEST).is_file()
     with ExitStack() as lock:
         if is_resumable:
@@ -75,6 +77,7 @@ def remove_run(path: Path) -> None:
         if not disk.moves_open_files():  # so not this lock, nor that of a process that takes it from here on
             lock.close()
         disk.remove_folder(path, disk.hidden_beside(path.with_name(hidden_run(path.name) or path.name), "removed"))
+    forget_marks(path, run)
 
 
 def _refusal(path: Path, root: Path) -> str | None:
