@@ -104,22 +104,54 @@ def test_listing_imports_neither_torch_nor_pandas(tmp_path):
     assert not {"torch", "pandas", "altair", "scipy"} & set(done.stderr.split())
 
 
+TAKES_RUNS = {
+    path[1:]: command for path, command in ALL_COMMANDS if any(one.metavar == "RUN" for one in command.params)
+}
 OF_RUNS = [
-    path[1:]
-    for path, command in ALL_COMMANDS
+    path
+    for path, command in TAKES_RUNS.items()
     if any(one.metavar == "RUN" for one in command.params if one.param_type_name == "argument")
 ]
+# What else they need.
+RESTS = {
+    "predict": ["five.png"],
+    "export": ["--format", "onnx"],
+    "diff": ["lift"],
+    "extend": ["seeds=9"],
+    "tag": ["+keep"],
+}
+
+
+@pytest.mark.parametrize("command", TAKES_RUNS.values(), ids=map(" ".join, TAKES_RUNS))
+def test_every_command_that_takes_a_run_takes_the_folder_of_the_runs(command):
+    """As an argument or, as ``train --resume``, in an option."""
+    assert any("--runs" in one.opts for one in command.params)
+
+
+def test_what_names_runs_is_called_so():
+    """Otherwise the tests above and below would not find a command."""
+    for path, command in ALL_COMMANDS:
+        named = [one for one in command.params if one.name in ("run", "runs", "first", "second", "resume")]
+        assert all(one.metavar == "RUN" or "--runs" in one.opts for one in named), path
+    assert {("train",), ("compare",), ("watch",), ("tag",), ("note",)} <= TAKES_RUNS.keys()
 
 
 @pytest.mark.parametrize("command", OF_RUNS, ids=" ".join)
 def test_every_command_looks_up_names_in_the_given_folder(bnreg, command):
     """It gets as far as the run: a near name there is suggested."""
     make_run("elsewhere", made_name("lift"), num_seeds=1)
-    rests = {"predict": ["five.png"], "export": ["--format", "onnx"], "diff": ["lift"], "extend": ["seeds=9"]}
-    rest = rests.get(command[0], [])
-    done = bnreg(*command, "lfit", *rest, "--runs", "elsewhere")
+    done = bnreg(*command, "lfit", *RESTS.get(command[0], []), "--runs", "elsewhere")
     assert done.code == 2
     assert "lfit: no such run; did you mean 'lift'?" in done.err.splitlines()
+
+
+@pytest.mark.parametrize("command", OF_RUNS, ids=" ".join)
+def test_every_command_knows_the_latest_runs(bnreg, command):
+    """It gets as far as the run: there is only one."""
+    make_run("runs", made_name("lift"), num_seeds=1)
+    done = bnreg(*command, "latest~1", *RESTS.get(command[0], []))
+    assert done.code == 2
+    assert f"latest~1: no such complete run; there is only 1: {made_name('lift')}" in done.err.splitlines()
 
 
 def test_a_run_is_drawn_from_the_given_folder(bnreg):
