@@ -76,8 +76,11 @@ def _settings(view: RunView, num_parameters: Mapping[str, list[int]]) -> dict[st
         "engine": info.engine,
         "num_workers": info.num_workers,
         "versions": dict(info.versions),
+        "packages": dict(info.packages),
         "platform": info.platform,
+        "cpu": info.cpu,
         "git_commit": info.git_commit,
+        "git_dirty": info.git_dirty,
         "data": {requested: asdict(used) for requested, used in info.data.items()},
         "baseline": view.baseline,
         "arms": [

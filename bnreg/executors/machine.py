@@ -3,15 +3,21 @@
 import ctypes
 import importlib.util
 import os
+import platform
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from bnreg.errors import UserError
+from bnreg.wording import printable
 
 # The files of a control group that hold its limits, of version 2 and of version 1. "max" and -1 mean no limit.
 _MEMORY_FILES = ("memory.max", "memory.limit_in_bytes")
+# The lines of /proc/cpuinfo that may name the processor: of x86, of ARM, of POWER and MIPS.
+_CPU_MODELS = ("model name", "Model", "Hardware", "cpu", "cpu model")
+MAX_MODEL = 100
 _CPU_FILES = ("cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us")
 
 
@@ -52,6 +58,37 @@ def choose_device(wanted: str, where: str) -> str:
         there = f"the CUDA devices are {', '.join(f'cuda:{i}' for i in range(count))}" if count else "no CUDA device"
         raise UserError(f"{where}: {wanted!r} is not available: {there}; use device=cpu or device=auto")
     return f"cuda:{index}"
+
+
+def cpu_model(root: Path = Path("/")) -> str | None:
+    """The name of the processor, as far as the system tells it; None if it does not.
+
+    Args:
+        root: Where ``proc`` is.
+    """
+    if sys.platform == "win32":
+        text = platform.processor()
+    elif sys.platform == "darwin":
+        text = _printed("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")
+    else:
+        text = _of_cpuinfo(root)
+    return printable(" ".join(text.split())[:MAX_MODEL]) or None
+
+
+def _of_cpuinfo(root: Path) -> str:
+    lines: list[str] = []
+    with suppress(OSError):
+        lines = (root / "proc/cpuinfo").read_text(errors="replace").splitlines()
+    found = {key.strip(): value for key, colon, value in (line.partition(":") for line in lines) if colon}
+    return next((found[key] for key in _CPU_MODELS if found.get(key, "").strip()), "")
+
+
+def _printed(*command: str) -> str:
+    """What a program of the system prints; nothing if it fails."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def memory_bytes(root: Path = Path("/")) -> int | None:

@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import re
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,8 +17,10 @@ from bnreg.config.load import load_experiment
 from bnreg.config.own_data import data_name
 from bnreg.data import Dataset, data_root
 from bnreg.errors import UserError
+from bnreg.executors.machine import cpu_model
 from bnreg.experiment.choices import all_choices
 from bnreg.experiment.plan import Plan, plan_experiment
+from bnreg.experiment.provenance import commit_of, installed_packages
 from bnreg.names import INDIFFERENT
 from bnreg.runs import CONFIG, SCHEMA_VERSION, Beginning, RunInfo, UnfinishedRun, UsedData, base_of, read_run
 from bnreg.training.engines import ENGINES
@@ -42,6 +43,8 @@ def describe_beginning(
         extends: The run whose seeds are added to.
     """
     experiment = plan.experiment
+    # A run that extends another has the other's config, in which only the seeds differ.
+    commit, is_dirty = (extends.git_commit, extends.git_dirty) if extends else _commit(plan)
     info = RunInfo(
         schema=SCHEMA_VERSION,
         id="",  # set when the folder is created
@@ -54,15 +57,18 @@ def describe_beginning(
         config=experiment.resolved,
         point_keys=experiment.point_keys,
         points=tuple(plain(point) for point in experiment.points),
-        data={data_name(requested): _describe_data(dataset) for requested, dataset in plan.datasets.items()},
+        data=_used_data(plan),
         device=plan.device,
         engine=plan.engine,
         num_workers=plan.num_workers,
         threads_per_worker=1,
         shards=plan.described_shards,
         versions=_versions(),
+        packages=installed_packages(),
         platform=platform.platform(),
-        git_commit=_git_commit(),
+        cpu=cpu_model(),
+        git_commit=commit,
+        git_dirty=is_dirty,
         looks=extends.looks_so_far if extends else (),
         extends=extends.id if extends else None,
     )
@@ -157,18 +163,17 @@ def require_conditions(
     Raises:
         UserError: A line for each setting that differs; if none does, for each other change.
     """
-    now = describe_beginning(plan, command=(), data_folder=None).info
     indifferent = INDIFFERENT if same_seeds else (*INDIFFERENT, SEEDS)
-    _refuse(refusal, settings_that_differ(begun.config or {}, plain(now.config), indifferent))
+    _refuse(refusal, settings_that_differ(begun.config or {}, plain(plan.experiment.resolved), indifferent))
     _refuse(
         refusal,
         [
-            *_changed("device", begun.device, now.device),
-            *(_changed_data(begun.data, now.data) if load_data else ()),
-            *(_changed("shards", begun.shards, now.shards) if same_seeds else ()),
+            *_changed("device", begun.device, plan.device),
+            *(_changed_data(begun.data, _used_data(plan)) if load_data else ()),
+            *(_changed("shards", begun.shards, plan.described_shards) if same_seeds else ()),
         ],
     )
-    if begun.platform != now.platform:
+    if begun.platform != platform.platform():
         log(f"note: the run began on a different machine ({begun.platform}): the last digits may differ")
 
 
@@ -230,6 +235,15 @@ def _portable(path: str) -> str:
     return typed.name
 
 
+def _commit(plan: Plan) -> tuple[str | None, bool | None]:
+    """The commit of a plan's config, and whether something differs from it."""
+    return (commit_of(plan.file) if plan.file else None) or (None, None)
+
+
+def _used_data(plan: Plan) -> dict[str, UsedData]:
+    return {data_name(requested): _describe_data(dataset) for requested, dataset in plan.datasets.items()}
+
+
 def _describe_data(dataset: Dataset) -> UsedData:
     num_train, image_shape, num_classes = dataset.size
     return UsedData(dataset.name, dataset.fingerprint, num_train, len(dataset.test_labels), image_shape, num_classes)
@@ -241,12 +255,3 @@ def _versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):  # the compiled engine's are an extra
             installed[package] = version(package)
     return {"bnreg": bnreg.__version__, "python": platform.python_version()} | installed
-
-
-def _git_commit() -> str | None:
-    """The commit that is checked out in the current folder, if it is a git repository."""
-    try:
-        answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() or None if answer.returncode == 0 else None

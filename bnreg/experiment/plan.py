@@ -54,6 +54,7 @@ class Plan:
         shards: The shards to train; seeds that a run to be extended has already are in none of them.
         notices: Notices for the user before training starts, a line each.
         executor: Name of the executor, in ``EXECUTORS``.
+        file: The config's file; None if a program gave its text.
     """
 
     experiment: Experiment
@@ -66,6 +67,7 @@ class Plan:
     shards: tuple[Shard, ...]
     notices: tuple[str, ...]
     executor: str = DEFAULT_EXECUTOR
+    file: Path | None = None
 
     def next_round(self) -> "Plan | None":
         """The plan with the seeds of the next round, in shards of their own; None if there is no further round."""
@@ -229,6 +231,7 @@ def plan_experiment(
         cut_for=cut_for or num_workers,
         shards=(),
         notices=(*data.absent, *notices, *filter(None, [slower])),
+        file=config if isinstance(config, Path) else None,
     )
     shards = _cut(plan, [seed for seed in experiment.seeds if seed not in trained], first=0)
     plan = _with_workers(replace(plan, shards=shards))

@@ -71,9 +71,13 @@ def facts(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "device", [f"{record['device']}{workers}, {record['engine']} engine"]
     if record["versions"]:
         yield "versions", [", ".join(f"{name} {number}" for name, number in record["versions"].items())]
-    about = [record["platform"], record["git_commit"] and f"commit {record['git_commit'][:SHORT_HASH]}"]
+    if record["packages"]:
+        yield "packages", [f"{len(record['packages'])}, with their versions in run.json"]
+    about = [record["platform"], record["cpu"]]
     if any(about):
         yield "platform", [", ".join(filter(None, about))]
+    if record["git_commit"]:
+        yield "commit", [_commit(record["git_commit"], record["git_dirty"])]
     yield "data", [_data(requested, used) for requested, used in record["data"].items()]
     yield "seeds", [_seeds(record["seeds"]), *_additions(record)]
     yield "arms", [_arm(arm, record["baseline"]) for arm in record["arms"]]
@@ -94,6 +98,12 @@ def facts(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
 def _state(record: Mapping[str, Any]) -> str:
     harmed = [f"{file['name']} is {file['state']}" for file in record["files"] if file["state"] != "whole"]
     return f"{record['state']}: {', '.join(harmed)}" if harmed else record["state"]
+
+
+def _commit(commit: str, is_dirty: bool | None) -> str:
+    """The commit of the config; an older run does not say whether anything differed from it."""
+    state = {True: ", with uncommitted changes", False: ", without uncommitted changes", None: ""}[is_dirty]
+    return f"{commit[:SHORT_HASH]}{state}"
 
 
 def _when(record: Mapping[str, Any]) -> str:

@@ -74,9 +74,12 @@ class RunInfo:
         num_workers: Number of worker processes at a time.
         threads_per_worker: Number of threads of each worker.
         shards: Seeds and number of replicas of each shard.
-        versions: Package → version.
+        versions: Package → version, of those that may decide results.
+        packages: Package → version, of everything that bnreg needs.
         platform: The operating system.
-        git_commit: The commit that was checked out in the current folder.
+        cpu: The model of the processor.
+        git_commit: The commit that was checked out in the repository of its config.
+        git_dirty: Whether something differed from it: a tracked file, or the config because it was not tracked.
         attempts: How often the training was started or resumed.
         pairing: What each replica was trained from, by point, arm and seed.
         seconds: Wall-clock time of all attempts.
@@ -102,8 +105,11 @@ class RunInfo:
     threads_per_worker: int | None = None
     shards: tuple[Mapping[str, Any], ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)
     platform: str | None = None
+    cpu: str | None = None
     git_commit: str | None = None
+    git_dirty: bool | None = None
     attempts: int = 1
     pairing: tuple[Proof, ...] = ()
     seconds: float = 0.0
@@ -248,6 +254,11 @@ def _is_mappingor_none(value: Any) -> bool:
     return value is None or _is_mapping(value)
 
 
+def _is_texts(value: Any) -> bool:
+    """Whether a value is a mapping to texts; all keys of a record are checked to be text that stays on its line."""
+    return _is_mapping(value) and all(map(is_text, value.values()))
+
+
 def list_of(check: Check, *, least: int = 0) -> Check:
     """A check for lists of at least so many values that pass a check."""
     return lambda value: isinstance(value, (list, tuple)) and len(value) >= least and all(map(check, value))
@@ -333,9 +344,12 @@ _OPTIONAL: dict[str, Check] = {
     "num_workers": is_count,
     "threads_per_worker": is_count,
     "shards": list_of(_is_shard),
-    "versions": lambda value: _is_mapping(value) and all(map(is_text, value.values())),
+    "versions": _is_texts,
+    "packages": _is_texts,
     "platform": is_text,
+    "cpu": is_text,
     "git_commit": is_text,
+    "git_dirty": lambda value: isinstance(value, bool),
     "attempts": is_count,
     "looks": _set_of(is_count),
     "extends": is_text,

@@ -75,7 +75,10 @@ def test_run_json_proves_the_pairing_and_names_the_data(train):
     info = json.loads((run / "run.json").read_text())
     assert info["data"]["mnist_5k"]["name"] == "mnist_5k"
     assert info["data"]["mnist_5k"]["fingerprint"].startswith("sha256:")
-    assert info["versions"]["torch"]
+    assert info["versions"]["torch"] == info["packages"]["torch"]
+    assert info["packages"]["rich"]
+    assert (info["git_commit"], info["git_dirty"]) == (None, None)  # the config is in no repository
+    assert isinstance(info["cpu"], str | None)
     assert info["device"].startswith(("cpu", "cuda"))
     proofs = {(row["arm"], row["seed"]): (row["initial_weights"], row["batch_order"]) for row in info["pairing"]}
     assert len(proofs) == 6

@@ -1,6 +1,7 @@
 """The limits of a container, from made files below a temporary root."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,3 +73,49 @@ def test_the_memory_is_the_smallest_limit(root, groups, files, num_bytes):
 def test_without_control_groups_the_machine_is_the_limit(tmp_path):
     assert machine.num_cores(tmp_path) == 16
     assert machine.memory_bytes(tmp_path) == 64 * GB
+
+
+@pytest.mark.parametrize(
+    ("lines", "model"),
+    [
+        (
+            "processor\t: 0\nmodel name\t: AMD  EPYC 7B13\n\nprocessor\t: 1\nmodel name\t: AMD  EPYC 7B13",
+            "AMD EPYC 7B13",
+        ),
+        ("processor\t: 0\nBogoMIPS\t: 50.00\n\nHardware\t: BCM2835\nModel\t\t: Raspberry Pi 4", "Raspberry Pi 4"),
+        ("cpu\t\t: POWER9\nclock\t\t: 3800MHz", "POWER9"),
+        ("processor\t: 0\nmodel name\t: \nBogoMIPS\t: 50.00", None),
+        ("model name\t: \x1b[2J" + "x" * 200, "\\x1b[2J" + "x" * 96),
+        ("no colon at all", None),
+    ],
+)
+def test_the_processor_is_named_if_linux_does(root, monkeypatch, lines, model):
+    monkeypatch.setattr("sys.platform", "linux")
+    assert machine.cpu_model(root("", {"proc/cpuinfo": lines})) == model
+
+
+def test_without_proc_the_processor_has_no_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
+    assert machine.cpu_model(tmp_path) is None
+
+
+def test_other_systems_are_asked_in_their_own_way(monkeypatch):
+    asked = []
+
+    def run(command, **_):
+        asked.append(command)
+        return SimpleNamespace(stdout="Apple M3 Pro\n")
+
+    monkeypatch.setattr("bnreg.executors.machine.subprocess.run", run)
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert machine.cpu_model() == "Apple M3 Pro"
+    assert asked == [("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")]
+    monkeypatch.setattr("bnreg.executors.machine.subprocess.run", refusing)
+    assert machine.cpu_model() is None
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setattr("platform.processor", lambda: "Intel64 Family 6")
+    assert machine.cpu_model() == "Intel64 Family 6"
+
+
+def refusing(*_, **__):
+    raise FileNotFoundError(2, "No such file or directory")

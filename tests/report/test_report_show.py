@@ -101,7 +101,8 @@ def test_the_page_shows_everything_in_80_columns(tmp_path, monkeypatch):
         "command   bnreg train lift.yaml seeds=10",
         "device    cpu, 2 workers, torch engine",
         "versions  bnreg 0.1.0, torch 2.15.0",
-        "platform  Linux, commit 01234567",
+        "platform  Linux",
+        "commit    01234567",
         "data      mnist: 60,000 + 10,000 examples, sha256:39275f10",
         "seeds     3: 0 to 2",
         "arms      bn: model.norm=batch; 26,570 parameters",
@@ -151,7 +152,19 @@ def test_an_older_run_is_shown_with_what_it_recorded(tmp_path):
     lines = page(path)
     assert "arms      bn: no changes; 26,570 parameters" in lines
     assert "device    cpu, torch engine" in lines
-    assert not [line for line in lines if line.startswith(("platform", "versions"))]
+    assert not [line for line in lines if line.startswith(("platform", "versions", "packages", "commit"))]
+
+
+@pytest.mark.parametrize(
+    ("is_dirty", "text"), [(True, ", with uncommitted changes"), (False, ", without uncommitted changes"), (None, "")]
+)
+def test_what_reproduces_a_run_is_shown(tmp_path, is_dirty, text):
+    """The versions of all packages are folded; a run of an older bnreg does not say what was not committed."""
+    packages = {"rich": "15.0", "torch": "2.15.0"}
+    lines = page(make_run(tmp_path, made_name(), cpu="AMD EPYC 7B13", git_dirty=is_dirty, packages=packages))
+    assert "packages  2, with their versions in run.json" in lines
+    assert "platform  Linux, AMD EPYC 7B13" in lines
+    assert f"commit    01234567{text}" in lines
 
 
 def test_the_record_lists_the_changes_of_each_arm_by_dotted_key(tmp_path):

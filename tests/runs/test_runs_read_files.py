@@ -107,3 +107,29 @@ def test_a_config_that_is_nested_deeply_is_damaged(tmp_path):
     reseal(path, "config.yaml", b"a: " + b"[" * 30 + b"]" * 30)
     with pytest.raises(UnreadableRunError, match=r"config\.yaml: damaged run: it has aliases or deep nesting"):
         read_run(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("git_dirty", 1),
+        ("git_dirty", "yes"),
+        ("cpu", ["x"]),
+        ("cpu", "\x1b[2J"),
+        ("packages", ["rich"]),
+        ("packages", {"rich": 15}),
+        ("packages", {"rich": "\x07"}),
+    ],
+)
+def test_what_reproduces_a_run_is_checked(tmp_path, key, value):
+    path = make_run(tmp_path, made_name(), **{key: value})
+    with pytest.raises(
+        UnreadableRunError, match=rf"run\.json: damaged run: the value of {key} is not what bnreg writes"
+    ):
+        read_run(path)
+
+
+def test_a_package_whose_name_moves_the_cursor_is_damage(tmp_path):
+    path = make_run(tmp_path, made_name(), packages={"\x1b[2J": "1"})
+    with pytest.raises(UnreadableRunError, match=r"run\.json: damaged run: it contains control characters"):
+        read_run(path)

@@ -35,7 +35,8 @@ RECORDS = (
 
 def make_victims(root: Path) -> None:
     """A complete run with a sweep and an unfinished one with the record of an attempt."""
-    make_run(root, LIFT, num_seeds=6, points=POINTS, accuracies={"bn": 0.9, "plain": 0.8})
+    origin = {"git_dirty": True, "cpu": "AMD EPYC", "packages": {"rich": "15.0"}}
+    make_run(root, LIFT, num_seeds=6, points=POINTS, accuracies={"bn": 0.9, "plain": 0.8}, **origin)
     run = make_unfinished(root, RISE.removesuffix(UNFINISHED), num_steps=(6, 6))
     shard_of(run, 0).note(made_note(run, 0, epoch=1))
     attempt = {"number": 1, "machine": "m", "process": 1, "beat": 1.0, "seconds": 1.0, "ended": "failed: why"}

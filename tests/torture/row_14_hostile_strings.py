@@ -124,6 +124,7 @@ def _in_a_run(text: str) -> None:
         "command": {"command": ["bnreg", text]},
         "dataset": {"data": {text: {"name": text, "fingerprint": text, "num_train": 1, "num_test": 1}}},
         "platform": {"platform": text, "git_commit": text, "versions": {text: text}},
+        "cpu": {"cpu": text, "packages": {text: text}},
         "config": {"config": {**CONFIG, "data": {**CONFIG["data"], "root": text}}},
     }
     for number, options in enumerate(fields.values()):
