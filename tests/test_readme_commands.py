@@ -20,6 +20,7 @@ from support.tables import data_sets, wide
 from tools.readme import PICTURES, ROOT, committed_run, run_of
 
 from bnreg.report.charts import drawing
+from bnreg.runs.finding.marks import Marks, change_marks
 
 WITHOUT_MAKE = "a target of the Makefile, which test_readme.py looks up"
 EXPORTED = "test_cli_export.py exports so; to import ONNX takes longer than everything here"
@@ -28,6 +29,7 @@ NOT_RUN = {
     "make test": WITHOUT_MAKE,
     "bnreg --install-completion": "changes the user's shell",
     "bnreg train --resume": "mentions the option",
+    "bnreg train --resume latest": "needs a run that was stopped; test_cli_resume.py has one",
     "bnreg export trained --format onnx --arm bn": EXPORTED,
     "bnreg export trained --format onnx --arm bn --seed 3": EXPORTED,
     "bnreg watch": "follows a run that is being trained; test_cli_watch.py does",
@@ -76,6 +78,7 @@ def shared(tmp_path_factory):
             id=made_name("my_sweep", i),
         )
     make_run(folder / "runs", made_name("bn_vs_plain"))  # of the demo
+    change_marks(folder / "runs" / committed_run("verdicts").name, lambda _: Marks(("draft",)))
     pixels = np.zeros((28, 28), np.uint8)
     pixels[6:22, 12:16] = 255
     Image.fromarray(pixels).save(folder / "five.png")
