@@ -5,8 +5,26 @@ from pathlib import Path
 
 from bnreg.analysis.run_view import RunView, view_of_run
 from bnreg.errors import UserError
-from bnreg.runs import expand_runs, read_run
+from bnreg.runs import Run, expand_runs, read_run
 from bnreg.runs.read import FolderOfRunsError, UnreadableRunError
+
+
+def read_runs(arguments: Sequence[str], root: Path) -> tuple[list[Run], list[str]]:
+    """Read the runs that the arguments name; also return a line for each unfinished, damaged or foreign folder.
+
+    Raises:
+        UserError: If no run is complete, with a line for each folder.
+    """
+    runs: list[Run] = []
+    left_out: list[str] = []
+    for folder in expand_runs(arguments, root):
+        try:
+            runs.append(read_run(folder))
+        except UnreadableRunError as error:
+            left_out += error.lines
+    if not runs:
+        raise UserError(*left_out)
+    return runs, left_out
 
 
 def read_views(

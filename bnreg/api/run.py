@@ -13,7 +13,7 @@ from markupsafe import Markup
 from bnreg.analysis.run_view import RunView, view_of_run
 from bnreg.api.asked import Asked
 from bnreg.api.kinds import of_kind, told_in_python
-from bnreg.errors import UserError
+from bnreg.errors import RunError, UserError
 from bnreg.runs import Run as StoredRun
 from bnreg.runs import expand_run, read_run, runs_named
 from bnreg.runs.read import UnreadableRunError
@@ -99,6 +99,24 @@ class Run:
         from bnreg.api.comparison import compare
 
         return compare(self, **question)
+
+    def send(self, *sinks: str) -> list[str]:
+        """Send it to other tools, as ``bnreg send`` does; return where it is there, a line for each tool.
+
+        Args:
+            sinks: ``mlflow``, ``tensorboard``, or both.
+
+        Raises:
+            UserError: If there is no such tool, or it is not installed.
+            RunError: If one of them failed.
+        """
+        from bnreg.api.sending import beside, check_sinks, send_run
+
+        check_sinks(sinks, "sinks")
+        sent = [*send_run(self._stored, sinks, beside(self.path.parent))]
+        if failures := [f"{name}: {line}" for name, line, failed in sent if failed]:
+            raise RunError("; ".join(failures))
+        return [f"{name}: {line}" for name, line, _ in sent]
 
     @cached_property
     def _view(self) -> RunView:

@@ -1,15 +1,20 @@
 """Runs that are trained and drawn in this process, which saves the start of other processes."""
 
+import warnings
 from contextlib import contextmanager, nullcontext
 
 import pytest
 
+from bnreg.errors import RunError
 from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS
 from bnreg.experiment.beginning import describe_beginning
 from bnreg.experiment.plan import plan_experiment
 from bnreg.experiment.story import begin_experiment, run_experiment
 from bnreg.report.charts import process
 from bnreg.report.charts.rendering import PROGRAMS
+from bnreg.sinks import process as process_of_a_sink
+from bnreg.sinks.child import reason
+from bnreg.sinks.table import SINKS
 from bnreg.training.shard_job import train_and_keep
 
 
@@ -35,6 +40,26 @@ def drawing_here():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(process, "draw_in_a_process", lambda chart, name: PROGRAMS[name](chart, process.VEGA_LITE))
         patch.setattr(process, "ready_to_draw", lambda _: nullcontext())
+        yield
+
+
+def send_here(name, run, folder):
+    """Send a run to a sink without another process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in the sink's process
+        try:
+            return SINKS[name].send(run, folder)
+        except Exception as error:
+            raise RunError(reason(error)) from error
+
+
+@contextmanager
+def sending_here():
+    """Within it, runs are sent in this process: another one would import each tool again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process_of_a_sink, "send_in_a_process", send_here)
+        for name, value in SINKS["mlflow"].environment.items():
+            patch.setenv(name, value)
         yield
 
 
