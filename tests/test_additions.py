@@ -11,7 +11,7 @@ import altair as alt
 import numpy as np
 import pytest
 import torch
-from support.small_runs import in_this_process, train_here, train_plan
+from support.small_runs import in_this_process, sending_here, train_here, train_plan
 from torch import nn
 
 from bnreg.claims.measures import MEASURES, Measure
@@ -27,6 +27,7 @@ from bnreg.nn.norms import NORMS, Norm
 from bnreg.nn.penalties import PENALTIES, PenaltyKind
 from bnreg.report.charts.table import CHARTS, Chart
 from bnreg.runs import read_run
+from bnreg.sinks.table import SINKS, Sink
 from bnreg.training.engines import ENGINES, EngineKind
 from bnreg.training.schedules import SCHEDULES, ScheduleKind
 from bnreg.training.stacked.optimizers import OPTIMIZERS, OptimizerKind
@@ -165,6 +166,16 @@ def test_an_executor_is_one_entry(tmp_path, monkeypatch):
     assert train_plan(replace(plan_of(tmp_path), executor="added"), tmp_path / "runs").is_dir()
 
 
+def test_a_sink_is_one_entry(tmp_path, monkeypatch, bnreg):
+    """A config names it, and so does a command."""
+    added = Sink("prints it", ("json",), lambda run, _: f"{run.id}, {len(run.arms)} arms")
+    monkeypatch.setitem(SINKS, "added", added)
+    run = train_here(tmp_path, EXPERIMENT.replace("{CHANGES}", "{model: {norm: batch}}") + "sinks: [added]\n")
+    assert read_run(run).config["sinks"] == ["added"]
+    with sending_here():
+        assert bnreg("send", run, "--to", "added").out == f"added: {run.name}, 2 arms\n"
+
+
 def test_a_command_is_one_module():
     """Its function has the name of the module, and the help lists it in the panel of its folder."""
 
@@ -179,6 +190,18 @@ def test_a_command_is_one_module():
 
 def test_the_entries_are_gone_again():
     """The tables are unchanged after these tests."""
-    for table in (ACTIVATIONS, NORMS, INITS, OPTIMIZERS, SCHEDULES, PENALTIES, METRICS, DIAGNOSTICS, CHARTS, ENGINES):
+    for table in (
+        ACTIVATIONS,
+        NORMS,
+        INITS,
+        OPTIMIZERS,
+        SCHEDULES,
+        PENALTIES,
+        METRICS,
+        DIAGNOSTICS,
+        CHARTS,
+        ENGINES,
+        SINKS,
+    ):
         assert not {"added", "error"} & table.keys()
     assert torch.get_default_dtype() == torch.float32

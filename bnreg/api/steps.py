@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bnreg.api.caller import Caller
@@ -55,6 +56,21 @@ def begin(plan: "Plan", caller: Caller, base: "Run | None" = None) -> "Unfinishe
     extends = base.info if base else None
     beginning = describe_beginning(plan, command=caller.command, data_folder=caller.data_folder, extends=extends)
     return begin_experiment(plan, beginning, caller.root, base)
+
+
+def send_to_sinks(plan: "Plan", run: Path, caller: Caller) -> None:
+    """Send a run that was trained to the sinks of its config, and say where it is; no failure does it any harm."""
+    if not plan.experiment.sinks:
+        return
+    from bnreg.api.sending import beside, send_run
+    from bnreg.runs import read_run
+
+    try:
+        for name, line, failed in send_run(read_run(run), plan.experiment.sinks, beside(caller.root)):
+            again = f"the run is complete; send it again with `bnreg send {run} --to {name}`"
+            caller.say(f"warning: {name}: {line}; {again}" if failed else f"note: {name}: {line}")
+    except Exception as error:  # nothing that follows the training may look as if that had failed
+        caller.say(f"warning: {run}: the run is complete, but could not be sent: {error}")
 
 
 def say_notices(plan: "Plan", caller: Caller) -> None:

@@ -12,7 +12,7 @@ from bnreg.api.caller import Caller
 from bnreg.api.kinds import of_kind, require_children, told_in_python
 from bnreg.api.run import Run, path_of
 from bnreg.api.settings import as_overrides, as_yaml
-from bnreg.api.steps import begin, say_notices, say_unfinished, tuned_plan
+from bnreg.api.steps import begin, say_notices, say_unfinished, send_to_sinks, tuned_plan
 from bnreg.api.watching import train_and_watch
 from bnreg.errors import UserError
 from bnreg.runs import find_unfinished, read_run
@@ -20,6 +20,8 @@ from bnreg.wording import printable
 
 if TYPE_CHECKING:
     from bnreg.config.source.files import Source
+    from bnreg.experiment.plan import Plan
+    from bnreg.runs import UnfinishedRun
 
 Folder = str | os.PathLike[str]
 
@@ -95,7 +97,7 @@ def train(
         plan = tuned_plan(source, words, caller)
         say_notices(plan, caller)
         say_unfinished(plan, caller)
-        return Run(read_run(train_and_watch(plan, begin(plan, caller), caller)))
+        return _trained(plan, begin(plan, caller), caller)
 
 
 @told_in_python
@@ -131,7 +133,13 @@ def resume(
     with signals.passed_on():
         plan = begin_again(begun, None, (), data_folder=caller.data_folder, log=caller.say)
         say_notices(plan, caller)
-        return Run(read_run(train_and_watch(plan, begun, caller)))
+        return _trained(plan, begun, caller)
+
+
+def _trained(plan: "Plan", begun: "UnfinishedRun", caller: Caller) -> Run:
+    path = train_and_watch(plan, begun, caller)
+    send_to_sinks(plan, path, caller)
+    return Run(read_run(path))
 
 
 def _file(source: "Source") -> list[str]:

@@ -42,6 +42,7 @@ class Experiment:
         engine: Name of the engine that trains, or ``auto``.
         jobs: Number of parallel processes; None to choose it for the machine.
         report: Whether the run's folder gets a page about it.
+        sinks: The tools that the finished run is sent to.
         snapshot_seconds: Time between two snapshots.
         points: The points of the sweep, in order; one empty point without a sweep.
         point_keys: The swept keys in the order written.
@@ -64,6 +65,7 @@ class Experiment:
     engine: str
     jobs: int | None
     report: bool
+    sinks: tuple[str, ...]
     snapshot_seconds: float
     points: tuple[Mapping[str, Any], ...]
     point_keys: tuple[str, ...]

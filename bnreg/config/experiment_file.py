@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, model_validator
 
 from bnreg.config.faults import fault
-from bnreg.config.schema import Section
+from bnreg.config.schema import Section, Sinks
 from bnreg.metrics import ACCURACY_SMALLEST_EFFECT, TEST_ACCURACY, effect_of
 from bnreg.names import NAME, SEED_LIMIT, why_no_file_name
 from bnreg.rounds import DEFAULT_FROM, MAX_SEEDS, Rounds, rounds_of
@@ -226,6 +226,11 @@ class ExperimentFile(Section):
         default=None, gt=0, examples=[2], description="parallel processes; null: chosen for the machine"
     )
     report: bool = Field(default=True, description="whether the run's folder gets a page about it, report.html")
+    sinks: Sinks = Field(
+        default=(),
+        examples=[("tensorboard",)],
+        description="tools that the finished run is sent to, each an extra",
+    )
     snapshot_seconds: float = Field(
         default=30.0, gt=0, description="time between two snapshots; a stopped run resumes from the last one"
     )

@@ -73,6 +73,7 @@ def load_experiment(
         engine=header.engine,
         jobs=header.jobs,
         report=header.report,
+        sinks=header.sinks,
         snapshot_seconds=header.snapshot_seconds,
         points=sweep.points(),
         point_keys=tuple(swept.key for swept in sweep.keys),

@@ -57,6 +57,7 @@ def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices:
         "engine": header.engine,
         "jobs": header.jobs,
         "report": header.report,
+        "sinks": header.sinks,
         "snapshot_seconds": header.snapshot_seconds,
     }
     return {key: _plain(value) for key, value in resolved.items()}

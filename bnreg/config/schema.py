@@ -53,6 +53,7 @@ class Choices:
         optimizers: The same for each optimizer.
         schedules: The same for each schedule.
         penalties: The same for each penalty, ``none`` among them.
+        sinks: Names of the tools that a run can be sent to.
     """
 
     engines: Collection[str]
@@ -65,6 +66,7 @@ class Choices:
     optimizers: Mapping[str, Collection[str]]
     schedules: Mapping[str, Collection[str]]
     penalties: Mapping[str, Collection[str]]
+    sinks: Collection[str]
 
 
 # What other tools call some of these names, in lower case and without marks between the words.
@@ -155,6 +157,8 @@ def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+# Names of tools that a run is sent to.
+Sinks = Annotated[tuple[Annotated[str, _known("sink", "sinks")], ...], AfterValidator(_distinct)]
 # The kinds of parameters that a setting may affect: linear or convolutional weights, biases, γ and β of norms,
 # PReLU's α.
 Kinds = Annotated[tuple[Literal["weights", "biases", "norm", "prelu"], ...], AfterValidator(_distinct)]

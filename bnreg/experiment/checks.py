@@ -8,6 +8,7 @@ from bnreg.config.schema import Data, Model
 from bnreg.metrics import METRICS
 from bnreg.names import TUNE
 from bnreg.nn.architecture import Architecture
+from bnreg.sinks.table import lacking
 from bnreg.statistics.anytime import smallest_anytime_p_value
 from bnreg.statistics.power import fewest_pairs
 from bnreg.statistics.sign_flip import smallest_p_value
@@ -46,6 +47,7 @@ def check_experiment(
         *_errors_on_metrics(experiment),
         *_errors_on_rounds(experiment),
         *_errors_on_tuning(experiment),
+        *_errors_on_sinks(experiment),
     ]
     if errors:
         return list(dict.fromkeys(errors)), []
@@ -186,6 +188,13 @@ def _notices_without_effect(experiment: Experiment, network: Networks) -> Iterat
         if penalty.kind != "none" and (penalty.strength == 0 or not penalty.on):
             why = "its strength is 0" if penalty.strength == 0 else "it applies to no parameters"
             yield f"{experiment.locate(cell, 'training.penalty')}: the penalty has no effect: {why}"
+
+
+def _errors_on_sinks(experiment: Experiment) -> Iterator[str]:
+    """Said before training: afterwards, nothing would be sent."""
+    for name in experiment.sinks:
+        if reason := lacking(name):
+            yield f"{experiment.locate(None, 'sinks')}: {reason}, or train with 'sinks=[]'"
 
 
 def _notices_on_batches(experiment: Experiment, num_train: Mapping[str, int], network: Networks) -> Iterator[str]:

@@ -8,6 +8,7 @@ from bnreg.nn.architecture import MODELS
 from bnreg.nn.init import INITS
 from bnreg.nn.norms import NORMS
 from bnreg.nn.penalties import PENALTIES
+from bnreg.sinks.table import SINKS
 from bnreg.training.engines import ENGINES
 from bnreg.training.schedules import SCHEDULES
 from bnreg.training.stacked.optimizers import OPTIMIZERS
@@ -26,4 +27,5 @@ def all_choices() -> Choices:
         optimizers={name: kind.settings for name, kind in OPTIMIZERS.items()},
         schedules={name: kind.settings for name, kind in SCHEDULES.items()},
         penalties={name: kind.settings for name, kind in PENALTIES.items()},
+        sinks=tuple(SINKS),
     )

@@ -129,7 +129,7 @@ class Run:
     def training_hash(self) -> str:
         """SHA-256 of its data, settings and metrics by epoch: runs that share it trained the same networks."""
         data = {requested: used.fingerprint for requested, used in self.info.data.items()}
-        trained = [data, dict(self.config) | {"name": None, "report": None}, self.checksums[METRICS]]
+        trained = [data, dict(self.config) | {"name": None, "report": None, "sinks": None}, self.checksums[METRICS]]
         return hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()
 
     def verified(self, names: Sequence[str]) -> dict[str, bytes]:

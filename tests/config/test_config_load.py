@@ -158,6 +158,7 @@ def test_the_resolved_config_is_complete_and_keeps_what_was_written(tmp_path):
         "engine": "auto",
         "jobs": None,
         "report": True,
+        "sinks": [],
         "snapshot_seconds": 30.0,
     }
 
@@ -233,7 +234,7 @@ def test_an_override_may_add_an_arm_or_a_sweep_or_fill_a_null(tmp_path):
 OVERRIDES = {
     "optimiser.lr=1": "override 'optimiser.lr=1': unknown key 'optimiser'; did you mean 'optimizer'? (choices: name, "
     "data, model, optimizer, training, diagnostics, arms, baseline, seeds, compare, sweep, tune, tuned, claim, "
-    "device, engine, jobs, report, snapshot_seconds)",
+    "device, engine, jobs, report, sinks, snapshot_seconds)",
     "optimizer.learning_rate=1": "override 'optimizer.learning_rate=1': optimizer: unknown key 'learning_rate'; did "
     "you mean 'lr'? (choices: name, lr, weight_decay, weight_decay_on, momentum, nesterov, betas, eps, schedule)",
     "optimizer.lr=-1": "override 'optimizer.lr=-1': expected a number greater than 0, got -1",

@@ -19,6 +19,7 @@ CHOICES = Choices(
     optimizers={"sgd": ("momentum", "nesterov"), "adam": ("betas", "eps"), "adamw": ("betas", "eps")},
     schedules={"constant": (), "cosine": ("final_factor",), "step": ("step_epochs", "step_factor")},
     penalties={"none": ("l1_share",), "l1": (), "l2": (), "elastic": ("l1_share",)},
+    sinks=("mlflow", "tensorboard"),
 )
 
 PAIR = """\

@@ -105,6 +105,7 @@ def settings() -> str:
         "optimizer.name": choices.optimizers,
         "optimizer.schedule.name": choices.schedules,
         "training.penalty.kind": choices.penalties,
+        "sinks": choices.sinks,
     }
     lines += ["", "| names for | choices |", "|---|---|"]
     lines += [f"| `{key}` | {', '.join(f'`{name}`' for name in names)} |" for key, names in tables.items()]

@@ -49,7 +49,7 @@ def extend(
     from dataclasses import replace
 
     from bnreg.analysis.run_view import view_of_run
-    from bnreg.api.steps import begin, say_notices
+    from bnreg.api.steps import begin, say_notices, send_to_sinks
     from bnreg.api.watching import train_and_watch
     from bnreg.cli.training.train import conclude, print_plan
     from bnreg.errors import UserError
@@ -83,4 +83,6 @@ def extend(
     if dry_run:
         print_plan((plan.next_round() if until_decided else None) or plan, as_json=json)
         return
-    conclude(train_and_watch(plan, begin(plan, caller, base), caller), as_json=json)
+    trained = train_and_watch(plan, begin(plan, caller, base), caller)
+    conclude(trained, as_json=json)
+    send_to_sinks(plan, trained, caller)

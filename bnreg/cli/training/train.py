@@ -65,7 +65,7 @@ def train(
     Ctrl-C stops the training and saves it: --resume continues from there, with bit-identical results. A second Ctrl-C
     stops at once; what was saved before that remains.
     """
-    from bnreg.api.steps import begin, say_notices, say_unfinished, tuned_plan
+    from bnreg.api.steps import begin, say_notices, say_unfinished, send_to_sinks, tuned_plan
     from bnreg.api.watching import train_and_watch
     from bnreg.errors import UserError
 
@@ -115,7 +115,9 @@ def train(
     if run is None:
         say_unfinished(plan, caller)
         run = begin(plan, caller)
-    conclude(train_and_watch(plan, run, caller), as_json=json, opened=opened)
+    trained = train_and_watch(plan, run, caller)
+    conclude(trained, as_json=json, opened=opened)
+    send_to_sinks(plan, trained, caller)
 
 
 def conclude(folder: Path, *, as_json: bool, opened: bool = False) -> None:
