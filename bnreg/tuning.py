@@ -81,8 +81,8 @@ def tuned_of(content: Mapping[str, Any]) -> Tuned:
         texts = (tuned.run, tuned.on, *tuned.values)
         is_like = (
             all(isinstance(text, str) and text.isprintable() for text in texts)
-            and all(isinstance(number, int) and 0 < number <= MAX_COUNT for number in (tuned.seeds, tuned.networks))
-            and isinstance(tuned.seconds, int | float)
+            and all(type(number) is int and 0 < number <= MAX_COUNT for number in (tuned.seeds, tuned.networks))
+            and type(tuned.seconds) in (int, float)
             and 0 <= tuned.seconds <= MAX_COUNT
             and all(isinstance(values, list | tuple) and values for values in tuned.values.values())
         )

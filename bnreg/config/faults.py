@@ -28,6 +28,7 @@ _EXPECTED = {
     "model_type": "a mapping",
     "string_type": "text",
     "too_long": "{max_length} values",
+    "too_short": "at least {min_length} in a list",
     "tuple_type": "a list",
 }
 _QUOTED = re.compile(r"'([^']*)'")
@@ -78,6 +79,8 @@ def faults(error: ValidationError, model: type[BaseModel]) -> Iterator[Fault]:
         # pydantic marks a mapping's key with an extra part, "[key]"; the key itself is the location.
         location = tuple(part for part in details["loc"] if part != "[key]")
         context = details.get("ctx", {})
+        if details["type"] == "too_short" and len(details["input"]) >= context["min_length"]:
+            continue  # its items are too few only without those that have mistakes of their own
         if details["type"] == "extra_forbidden":
             yield Fault(location, choices=_keys(model, location[:-1]), given=details["input"])
         elif details["type"] == "fault":
@@ -148,7 +151,8 @@ def model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[Base
     """The model of the section at a location."""
     found: type[BaseModel] | None = model
     for part in location:
-        found = model_in(found, str(part)) if found and part in found.model_fields else None
+        if isinstance(part, str):  # the items of a list have the model of the list
+            found = model_in(found, part) if found and part in found.model_fields else None
     return found
 
 

@@ -129,6 +129,9 @@ REFUSED = {
     "compare: {smallest_effect: 1.0e+300}": "compare.smallest_effect: expected a number from 0 to 1, got 1e+300",
     "compare: {smallest_effect: big}": "compare.smallest_effect: expected a number, such as 0.002 or 0.2pp, got 'big'",
     "compare: {smallest_effect: {test_loss: 1pp}}": "compare.smallest_effect: test_loss: expected a number, got '1pp'",
+    "claim: {id: X, statement: Y, tests: []}": "claim.tests: expected at least 1 in a list, got []",
+    "claim: {id: X, statement: Y, tests: [{measure: final, more: a, smallest_effect: 1, x: 1}]}": "claim.tests[0]: "
+    "unknown key 'x' (choices: measure, of, more, equal, against, smallest_effect)",
     "compare: {effect: 0.1}": "compare: unknown key 'effect' (choices: metric, smallest_effect)",
     "compare: 0.1": "compare: expected a mapping, got 0.1; for example {metric: test_accuracy}",
     "name: -x": f"name: {NAME_RULE}, got '-x'",
