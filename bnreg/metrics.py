@@ -97,7 +97,9 @@ METRICS: dict[str, Metric] = {
 LARGEST = 1e50
 # Nobody means a difference of more than 10 percentage points: 0.3 was written for 0.3 of one.
 MAX_BARE_EFFECT = 0.1
-_EFFECT = re.compile(r"(?P<number>[0-9]+([.][0-9]*)?([eE][-+]?[0-9]+)?) ?(?P<unit>pp)?")
+NUMBER_OF_EFFECT = "[0-9]+([.][0-9]*)?([eE][-+]?[0-9]+)?"
+_EFFECT = re.compile(f"(?P<number>{NUMBER_OF_EFFECT}) ?(?P<unit>pp)?")
+SPLITS = ("train", "validation", "test")
 # All other measurements: a plain number, of which neither direction is better.
 DIAGNOSTIC = Metric()
 # The batch norm statistics that a network was tested with, if a column names them: ``test_accuracy_population``.
@@ -107,6 +109,11 @@ STATISTICS = ("running", "population")
 def per_example_measures() -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
     """The metrics that an evaluation measures, each with its values per example."""
     return {name: metric.per_example for name, metric in METRICS.items() if metric.per_example is not None}
+
+
+def columns_of(*splits: str) -> list[str]:
+    """Each metric on each of the splits: ``train_loss``."""
+    return [f"{split}_{name}" for split in splits for name in METRICS]
 
 
 def metric_of(column: str) -> Metric:

@@ -6,7 +6,11 @@ from typing import NamedTuple
 # Safe as a column of a table, in a terminal and, if ``why_no_file_name`` has no objection, as a file name.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 SEED_LIMIT = 2**32
-_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_DEVICES = r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?"
+_DEVICE = re.compile(_DEVICES, re.IGNORECASE)
+# Both rules in one pattern, of a dialect that has no other way to ignore case.
+_ANY_CASE = re.sub("[a-z]", lambda letter: f"[{letter[0]}{letter[0].upper()}]", _DEVICES)
+FILE_NAME = f"(?!{_ANY_CASE}$)(?!.*\\.$){NAME.pattern}"
 
 # The sections of settings; arms and sweeps may change them. No setting inside them has one of these names.
 SECTIONS = ("data", "model", "optimizer", "training", "diagnostics")

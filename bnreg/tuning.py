@@ -93,13 +93,18 @@ def tuned_of(content: Mapping[str, Any]) -> Tuned:
     return tuned
 
 
+def metrics_to_tune_on() -> list[str]:
+    """The metrics that can decide: those of which one direction is better."""
+    return [f"validation_{name}" for name, metric in METRICS.items() if metric.higher_is_better is not None]
+
+
 def tune_of(content: Mapping[str, Any]) -> Tune:
     """Read the mapping that a config writes; the settings in it are checked as those of a sweep.
 
     Raises:
         ValueError: In words, with the first mistake.
     """
-    metrics = [f"validation_{name}" for name, metric in METRICS.items() if metric.higher_is_better is not None]
+    metrics = metrics_to_tune_on()
     on, num_seeds = content.get("on", DEFAULT_ON), content.get("seeds", DEFAULT_SEEDS)
     if on not in metrics:
         raise ValueError(f"on: {unknown('metric', on, metrics)}")

@@ -33,6 +33,7 @@ NOT_RUN = {
     "bnreg export trained --format onnx --arm bn": EXPORTED,
     "bnreg export trained --format onnx --arm bn --seed 3": EXPORTED,
     "bnreg watch": "follows a run that is being trained; test_cli_watch.py does",
+    "bnreg schema > bnreg.schema.json": "writes its output into a file, by the shell",
     "bnreg data fetch mnist": "downloads",
     "bnreg data fetch mnist --mirror URL": "downloads",
     "bnreg data fetch mnist --data-root ~/data": "downloads",

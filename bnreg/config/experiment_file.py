@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic.config import JsonDict
 
 from bnreg.config.faults import fault
-from bnreg.config.schema import Section, Sinks
-from bnreg.metrics import ACCURACY_SMALLEST_EFFECT, TEST_ACCURACY, effect_of
-from bnreg.names import NAME, SEED_LIMIT, why_no_file_name
+from bnreg.config.forms import SeedsForm, TunedForm, TuneForm
+from bnreg.config.schema import Known, Section, Sinks
+from bnreg.metrics import ACCURACY_SMALLEST_EFFECT, SPLITS, TEST_ACCURACY, columns_of, effect_of
+from bnreg.names import FILE_NAME, NAME, SEED_LIMIT, why_no_file_name
 from bnreg.rounds import DEFAULT_FROM, MAX_SEEDS, Rounds, rounds_of
 from bnreg.tuning import Tune, Tuned, tune_of, tuned_of
 from bnreg.wording import show, unknown
@@ -20,12 +22,18 @@ Read = TypeVar("Read")
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
 
 
-def _valid_name(value: str) -> str:
+def why_no_name(value: str) -> str | None:
+    """The reason why a text cannot be the name of an experiment or an arm; None if it can."""
     if not NAME.fullmatch(value):
         rule = "a name of at most 64 letters, digits, '_', '.' or '-' that starts with a letter or digit"
-        raise fault(f"expected {rule}, got {show(value)}")
-    if reason := why_no_file_name(value):
-        raise fault(f"{show(value)} {reason}; choose another name")
+        return f"expected {rule}, got {show(value)}"
+    reason = why_no_file_name(value)
+    return f"{show(value)} {reason}; choose another name" if reason else None
+
+
+def _valid_name(value: str) -> str:
+    if reason := why_no_name(value):
+        raise fault(reason)
     return value
 
 
@@ -86,18 +94,17 @@ def _valid_device(value: str) -> str:
     return value
 
 
-def _known_engine(value: object, info: ValidationInfo) -> object:
-    names = info.context.engines if info.context else ()
-    if names and value not in ("auto", *names):
-        raise fault(unknown("engine", value, ["auto", *sorted(names)]))
-    return value
-
-
 def _smallest_effect(value: object) -> float | dict[str, float]:
     """A smallest difference in accuracy, or one for each of several metrics."""
     if not isinstance(value, Mapping):
         return _effect(value, TEST_ACCURACY)
-    return {str(metric): _effect(effect, str(metric), f"{metric}: ") for metric, effect in value.items()}
+    return {_metric(name): _effect(effect, name, f"{name}: ") for name, effect in value.items()}
+
+
+def _metric(name: str) -> str:
+    if name not in (columns := columns_of(*SPLITS)):
+        raise fault(unknown("metric", name, columns))
+    return name
 
 
 def _effect(value: object, metric: str, place: str = "") -> float:
@@ -110,8 +117,10 @@ def _effect(value: object, metric: str, place: str = "") -> float:
 class Compare(Section):
     """Settings for comparing the arms."""
 
-    metric: str = Field(
-        default=TEST_ACCURACY, description="the metric that the verdicts are on, chosen before training"
+    metric: Annotated[str, AfterValidator(_metric)] = Field(
+        default=TEST_ACCURACY,
+        json_schema_extra={"enum": [{"table": "metrics"}]},
+        description="the metric that the verdicts are on, chosen before training",
     )
     smallest_effect: Annotated[float | dict[str, float], PlainValidator(_smallest_effect)] = Field(
         default=ACCURACY_SMALLEST_EFFECT,
@@ -120,15 +129,21 @@ class Compare(Section):
     )
 
 
-Name = Annotated[str, AfterValidator(_valid_name)]
+Name = Annotated[str, AfterValidator(_valid_name), WithJsonSchema({"type": "string", "pattern": f"^{FILE_NAME}$"})]
 
 
 EXAMPLE = {"measure": "final", "of": {"metric": "test_accuracy"}, "more": "bn", "smallest_effect": "0.3pp"}
 Arms = str | tuple[str, ...] | None
 
 
+def _given(key: str) -> JsonDict:
+    return {"required": [key], "properties": {key: {"not": {"type": "null"}}}}
+
+
 class ClaimTest(Section):
     """One test of a claim: a measure of an arm is larger than, or equals, that of another arm, or zero."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_given("more"), _given("equal")]})
 
     measure: str = Field(examples=["final"], description="what is measured of each arm in each seed")
     of: dict[str, Any] = Field(default={}, examples=[{"metric": "test_accuracy"}], description="the measure's options")
@@ -180,22 +195,24 @@ class ExperimentFile(Section):
     baseline: str | None = Field(
         default=None, examples=["plain"], description="the arm that the others are compared with"
     )
-    seeds: Annotated[tuple[int, ...] | Rounds, PlainValidator(_seeds_or_rounds)] = Field(
-        default=tuple(range(10)),
-        description="number of seeds, counted from 0, or a list of seeds; {until: decided, from: 10, step: 10, "
-        "at_most: 100} adds seeds until every comparison is decided",
+    seeds: Annotated[tuple[int, ...] | Rounds, PlainValidator(_seeds_or_rounds, json_schema_input_type=SeedsForm)] = (
+        Field(
+            default=tuple(range(10)),
+            description="number of seeds, counted from 0, or a list of seeds; {until: decided, from: 10, step: 10, "
+            "at_most: 100} adds seeds until every comparison is decided",
+        )
     )
     compare: Compare = Field(default=Compare(), description="settings for comparing the arms")
     sweep: dict[str, Any] | None = Field(
         default=None, examples=[{"optimizer.lr": [0.01, 0.1]}], description="dotted key → list of values to combine"
     )
-    tune: Annotated[Tune | None, PlainValidator(_tune)] = Field(
+    tune: Annotated[Tune | None, PlainValidator(_tune, json_schema_input_type=TuneForm | None)] = Field(
         default=None,
         examples=[{"optimizer.lr": [0.01, 0.1]}],
         description="dotted key → list of values among which each arm chooses by itself, `on` a metric of the "
         "validation split, with `seeds` of their own, before the others are trained",
     )
-    tuned: Annotated[Tuned | None, PlainValidator(_tuned)] = Field(
+    tuned: Annotated[Tuned | None, PlainValidator(_tuned, json_schema_input_type=TunedForm | None)] = Field(
         default=None,
         examples=[
             {
@@ -215,9 +232,12 @@ class ExperimentFile(Section):
         description="what `bnreg claims` decides by this experiment",
     )
     device: Annotated[str, AfterValidator(_valid_device)] = Field(
-        default="auto", description="auto, cpu, cuda or cuda:N"
+        default="auto",
+        json_schema_extra={"pattern": f"^({_DEVICE.pattern})$"},
+        examples=["auto", "cpu", "cuda", "cuda:1"],
+        description="auto, cpu, cuda or cuda:N",
     )
-    engine: Annotated[str, BeforeValidator(_known_engine)] = Field(
+    engine: Annotated[str, Known("engine", "engines", more=("auto",))] = Field(
         default="auto",
         description="what trains: compiled (perceptrons on a CPU, needs the extra `fast`), torch, or auto: compiled "
         "where it can",

@@ -15,15 +15,22 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainValidator,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
+from pydantic.config import JsonDict
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import with_info_before_validator_function
 
 from bnreg.budget import Budget
 from bnreg.config.faults import fault
-from bnreg.config.own_data import is_data_path
+from bnreg.config.own_data import DATA_PATH, is_data_path
 from bnreg.wording import as_written, joined, listed, nearest, show, unknown
 
 # Far beyond any use, yet small enough that counts of steps, pixels and bytes do not overflow.
@@ -119,16 +126,38 @@ ALIASES: dict[str, dict[str, str]] = {
 }
 
 
-def _known(kind: str, table: str) -> BeforeValidator:
-    """Check a name against one of the tables of ``Choices``."""
+@dataclass(frozen=True)
+class Known:
+    """The mark of a setting that is a name from one of the tables of ``Choices``.
 
-    def check(value: object, info: ValidationInfo) -> object:
-        choices = info.context and getattr(info.context, table)
-        if choices is not None and not (isinstance(value, str) and value in choices):
-            raise fault(unknown(kind, value, sorted(choices), ALIASES.get(table, {}).get(joined(as_written(value)))))
+    Attributes:
+        kind: What a message calls it.
+        table: The table.
+        more: Names that no table has.
+    """
+
+    kind: str
+    table: str
+    more: tuple[str, ...] = ()
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Look the name up before it is validated as text."""
+        return with_info_before_validator_function(self._look_up, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The type, and as choices the names that need no table and the table's name, see ``json_schema``."""
+        return {**handler(schema), "enum": [*self.more, {"table": self.table}]}
+
+    def _look_up(self, value: object, info: ValidationInfo) -> object:
+        choices = info.context and getattr(info.context, self.table)
+        if choices is not None and not (isinstance(value, str) and value in (*self.more, *choices)):
+            alias = ALIASES.get(self.table, {}).get(joined(as_written(value)))
+            raise fault(unknown(self.kind, value, [*self.more, *sorted(choices)], alias))
         return value
 
-    return BeforeValidator(check)
+
+# The schema of ``data.dataset``: a name in the table, or a path.
+NAME_OR_PATH = {"anyOf": [{"enum": [{"table": "datasets"}]}, {"type": "string", "pattern": DATA_PATH.pattern}]}
 
 
 def _known_data(value: object, info: ValidationInfo) -> object:
@@ -157,11 +186,19 @@ def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+EACH_ONCE: JsonDict = {"uniqueItems": True}
 # Names of tools that a run is sent to.
-Sinks = Annotated[tuple[Annotated[str, _known("sink", "sinks")], ...], AfterValidator(_distinct)]
+Sinks = Annotated[
+    tuple[Annotated[str, Known("sink", "sinks")], ...], AfterValidator(_distinct), Field(json_schema_extra=EACH_ONCE)
+]
 # The kinds of parameters that a setting may affect: linear or convolutional weights, biases, γ and β of norms,
 # PReLU's α.
-Kinds = Annotated[tuple[Literal["weights", "biases", "norm", "prelu"], ...], AfterValidator(_distinct)]
+Kinds = Annotated[
+    tuple[Literal["weights", "biases", "norm", "prelu"], ...],
+    AfterValidator(_distinct),
+    Field(json_schema_extra=EACH_ONCE),
+]
+BatchSize = Annotated[int, Field(gt=0, le=MAX_EXAMPLES)] | Literal["all"]
 
 
 class Section(BaseModel):
@@ -196,10 +233,10 @@ class Augment(Section):
 class Data(Section):
     """The examples that a network learns from, and how they are presented."""
 
-    dataset: Annotated[str, BeforeValidator(_known_data)] = Field(
+    dataset: Annotated[str, BeforeValidator(_known_data), WithJsonSchema(NAME_OR_PATH)] = Field(
         default="mnist", description="name of the data set, or a path to your own: file.npz, or ./folder of IDX files"
     )
-    batch_size: Annotated[int | Literal["all"], PlainValidator(_batch_size)] = Field(
+    batch_size: Annotated[int | Literal["all"], PlainValidator(_batch_size, json_schema_input_type=BatchSize)] = Field(
         default=100, description="examples in a batch; all: the whole training set"
     )
     train_size: int | None = Field(
@@ -254,7 +291,7 @@ class Data(Section):
 class Init(Section):
     """The initial linear weights."""
 
-    scheme: Annotated[str, _known("scheme", "inits")] = Field(default="torch", description="name of the initialisation")
+    scheme: Annotated[str, Known("scheme", "inits")] = Field(default="torch", description="name of the initialisation")
     gain: float = Field(default=1.0, gt=0, description="factor on the initial weights")
     std: float = Field(
         default=1.0, gt=0, examples=[0.05], description="normal: standard deviation of the weights, before the gain"
@@ -275,14 +312,26 @@ class Init(Section):
 class Model(Section):
     """The network."""
 
-    kind: Annotated[str, _known("kind", "models")] = Field(
+    kind: Annotated[str, Known("kind", "models")] = Field(
         default="mlp", description="mlp, or cnn: convolutional layers before the hidden ones"
     )
     hidden: tuple[Width, ...] = Field(
-        default=(32, 32), description="widths of the hidden layers; []: a linear classifier"
+        default=(32, 32),
+        json_schema_extra={"maxItems": MAX_DEPTH},
+        description="widths of the hidden layers; []: a linear classifier",
     )
-    channels: tuple[Width, ...] = Field(default=(8, 16), description="cnn: feature maps of each convolutional layer")
-    kernel: int = Field(default=3, gt=0, le=MAX_KERNEL, description="cnn: kernel size, odd; borders are padded")
+    channels: tuple[Width, ...] = Field(
+        default=(8, 16),
+        json_schema_extra={"minItems": 1, "maxItems": MAX_DEPTH},
+        description="cnn: feature maps of each convolutional layer",
+    )
+    kernel: int = Field(
+        default=3,
+        gt=0,
+        le=MAX_KERNEL,
+        json_schema_extra={"not": {"multipleOf": 2}},
+        description="cnn: kernel size, odd; borders are padded",
+    )
     stride: int = Field(default=1, gt=0, le=MAX_KERNEL, description="cnn: stride of the kernels")
     pool: int = Field(
         default=2,
@@ -290,10 +339,10 @@ class Model(Section):
         le=MAX_KERNEL,
         description="cnn: size of the max pooling after each convolutional layer; 1: none",
     )
-    activation: Annotated[str, _known("activation", "activations")] = Field(
+    activation: Annotated[str, Known("activation", "activations")] = Field(
         default="relu", description="activation of the hidden layers"
     )
-    norm: Annotated[str, _known("norm", "norms")] = Field(
+    norm: Annotated[str, Known("norm", "norms")] = Field(
         default="none", examples=["batch"], description="normalisation in each hidden layer, per node or feature map"
     )
     norm_placement: Literal["pre_activation", "post_activation", "input"] = Field(
@@ -358,7 +407,7 @@ class Model(Section):
 class Schedule(Section):
     """The change of the learning rate during training."""
 
-    name: Annotated[str, _known("schedule", "schedules")] = Field(
+    name: Annotated[str, Known("schedule", "schedules")] = Field(
         default="constant", examples=["cosine"], description="name of the schedule"
     )
     warmup_epochs: float = Field(
@@ -388,7 +437,7 @@ class Schedule(Section):
 class Optimizer(Section):
     """The optimizer: how gradients update the weights."""
 
-    name: Annotated[str, _known("optimizer", "optimizers")] = Field(default="adam", description="name of the optimizer")
+    name: Annotated[str, Known("optimizer", "optimizers")] = Field(default="adam", description="name of the optimizer")
     lr: float = Field(default=1e-3, gt=0, description="learning rate")
     weight_decay: float = Field(
         default=0.0, ge=0, examples=[0.0001], description="weight decay, as the optimizer defines it"
@@ -433,7 +482,7 @@ class EarlyStopping(Section):
 class Penalty(Section):
     """The penalty added to the loss: J_reg(Θ) = J(Θ) + λ R(Θ)."""
 
-    kind: Annotated[str, _known("penalty", "penalties")] = Field(
+    kind: Annotated[str, Known("penalty", "penalties")] = Field(
         default="none", examples=["l2"], description="l1: R = ‖w‖₁; l2: R = ½‖w‖²; elastic: a mix of both"
     )
     strength: float = Field(default=0.0, ge=0, examples=[0.0001], description="λ")
@@ -483,18 +532,13 @@ class Evaluate(Moments):
 class Diagnostics(Moments):
     """What is watched in the networks while they train, in ``diagnostics.csv``; it changes no network."""
 
-    names: tuple[Annotated[str, _known("diagnostic", "diagnostics")], ...] = Field(
-        default=(), examples=[("pre_activations",)], description="what to watch"
+    names: Annotated[tuple[Annotated[str, Known("diagnostic", "diagnostics")], ...], AfterValidator(_distinct)] = Field(
+        default=(), json_schema_extra=EACH_ONCE, examples=[("pre_activations",)], description="what to watch"
     )
     every_steps: int | None = Field(
         default=None, gt=0, le=MAX_STEPS, examples=[100], description="regular: steps between; null: at each evaluation"
     )
     probe: int = Field(default=1000, gt=1, le=MAX_EXAMPLES, description="training images to look at")
-
-    @field_validator("names")
-    @classmethod
-    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _distinct(value)
 
 
 class Training(Section):

@@ -5,7 +5,7 @@ from itertools import islice
 
 from bnreg.config.experiment import Cell, Experiment
 from bnreg.config.schema import Data, Model
-from bnreg.metrics import METRICS
+from bnreg.metrics import columns_of
 from bnreg.names import TUNE
 from bnreg.nn.architecture import Architecture
 from bnreg.sinks.table import lacking
@@ -229,7 +229,7 @@ def _errors_on_metrics(experiment: Experiment) -> Iterator[str]:
     """A line for each metric that the comparison declares but no network is measured by."""
     settings = [cell.settings for cell in experiment.cells]
     splits = ["train", *(["validation"] if all(each.data.validation_size for each in settings) else []), "test"]
-    measured = [f"{split}_{name}" for split in splits for name in METRICS]
+    measured = columns_of(*splits)
     compare = experiment.resolved["compare"]
     effects = compare["smallest_effect"]
     names = {"metric": [compare["metric"]], "smallest_effect": [*effects] if isinstance(effects, Mapping) else []}

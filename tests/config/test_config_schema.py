@@ -18,6 +18,7 @@ MODEL_KEYS = (
     "norm_groups, norm_init, inference_statistics, dropout, dropout_placement, init"
 )
 BATCH_SIZE_RULE = "expected a whole number from 1 to 2147483648, or all"
+METRICS_LISTED = "(choices: train_loss, train_accuracy, validation_loss, validation_accuracy, test_loss, test_accuracy)"
 NAME_RULE = "expected a name of at most 64 letters, digits, '_', '.' or '-' that starts with a letter or digit"
 
 REFUSED = {
@@ -129,6 +130,9 @@ REFUSED = {
     "compare: {smallest_effect: 1.0e+300}": "compare.smallest_effect: expected a number from 0 to 1, got 1e+300",
     "compare: {smallest_effect: big}": "compare.smallest_effect: expected a number, such as 0.002 or 0.2pp, got 'big'",
     "compare: {smallest_effect: {test_loss: 1pp}}": "compare.smallest_effect: test_loss: expected a number, got '1pp'",
+    "compare: {metric: test_acuracy}": f"compare.metric: unknown metric 'test_acuracy'; did you mean 'test_accuracy'? "
+    f"{METRICS_LISTED}",
+    "compare: {smallest_effect: {loss: 0.1}}": f"compare.smallest_effect: unknown metric 'loss' {METRICS_LISTED}",
     "claim: {id: X, statement: Y, tests: []}": "claim.tests: expected at least 1 in a list, got []",
     "claim: {id: X, statement: Y, tests: [{measure: final, more: a, smallest_effect: 1, x: 1}]}": "claim.tests[0]: "
     "unknown key 'x' (choices: measure, of, more, equal, against, smallest_effect)",

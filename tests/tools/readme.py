@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from typer.cli import get_docs_for_click
 
 sys.path += [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "torture")]
+from support.config_beyond_schema import BEYOND
 from tools.api_reference import from_python
 from tools.benchmark.tables import results_markdown as speed_markdown
 from tools.benchmark.tables import scale_markdown
@@ -35,6 +36,7 @@ from bnreg.claims.verdict import Decided, Word, decide_claims
 from bnreg.cli import app
 from bnreg.config.cell_settings import cell_settings
 from bnreg.config.experiment_file import ExperimentFile
+from bnreg.config.json_schema.experiment import schema_text
 from bnreg.config.load import load_experiment
 from bnreg.config.schema import Settings
 from bnreg.diagnostics.table import DIAGNOSTICS
@@ -110,6 +112,17 @@ def settings() -> str:
     lines += ["", "| names for | choices |", "|---|---|"]
     lines += [f"| `{key}` | {', '.join(f'`{name}`' for name in names)} |" for key, names in tables.items()]
     return "\n".join(lines) + "\n"
+
+
+def beyond_the_schema() -> str:
+    """The rules that JSON Schema cannot state."""
+    lines = ["| rule | refused only when it is read |", "|---|---|"]
+    lines += [f"| {rule} | `{_cut(one.example)}` |" for rule, one in BEYOND.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _cut(text: str, most: int = 100) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 BAR = r"\|"  # a bar that ends no cell
@@ -346,7 +359,7 @@ PAGES: dict[str, tuple[Callable[[], str], ...]] = {
     "bnreg/cli/README.md": (commands,),
     "bnreg/foreign/README.md": (usual_names,),
     "bnreg/statistics/README.md": (verdicts, calibration),
-    "configs/README.md": (settings, diagnostics),
+    "configs/README.md": (settings, beyond_the_schema, diagnostics),
     "configs/lecture/README.md": (claims, costs, measures, published, pictures),
     "tests/torture/README.md": (promises,),
 }
@@ -365,8 +378,12 @@ def regenerated(page: str) -> str:
     return text
 
 
+# For editors; the shipped configs name it.
+SCHEMA = ROOT / "configs" / "schema.json"
+
 if __name__ == "__main__":
     draw_pictures()
+    SCHEMA.write_text(schema_text(all_choices()), encoding="utf-8")
     for page in PAGES:
         content = regenerated(page)
         (ROOT / page).write_text(content, encoding="utf-8")
