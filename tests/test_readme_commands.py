@@ -19,6 +19,7 @@ from support.small_runs import train_here
 from support.tables import data_sets, wide
 from tools.readme import PICTURES, ROOT, committed_run, run_of
 
+from bnreg.config.source.examples import examples
 from bnreg.report.charts import drawing
 from bnreg.runs.finding.marks import Marks, change_marks
 
@@ -43,7 +44,11 @@ ADDED = {
     "bnreg rm": ["--yes"],
     "bnreg extend": ["--dry-run"],
     "bnreg claims": ["--list"],
-    "bnreg train configs": ["--dry-run", "data.dataset=mnist_5k", "data.train_size=200"],
+    ("bnreg train configs", *(f"bnreg train {name}" for name in examples())): [
+        "--dry-run",
+        "data.dataset=mnist_5k",
+        "data.train_size=200",
+    ],
 }
 
 TRAINED = """\

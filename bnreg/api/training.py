@@ -44,7 +44,7 @@ def train(
     stops the training and saves it: ``bnreg.resume`` continues from there, with bit-identical results.
 
     Args:
-        config: The experiment: a YAML file, or the same as a mapping.
+        config: The experiment: a YAML file or the name of one that ships with bnreg, or the same as a mapping.
         overrides: Settings that replace the config's, by their dotted keys, such as ``{"optimizer.lr": 0.01}``.
         until_decided: Whether to add seeds in rounds until every comparison is decided.
         max_seeds: With ``until_decided``: at most so many seeds; None for 100.

@@ -36,7 +36,7 @@ def build_app() -> typer.Typer:
     app = typer.Typer(
         name="bnreg",
         help="Paired experiments on MNIST: did it help, by how much, and how sure can we be?",
-        epilog=examples_epilog("bnreg train configs/bn_vs_plain.yaml", "bnreg compare runs/*"),
+        epilog=examples_epilog("bnreg train bn_vs_plain", "bnreg compare runs/*"),
         no_args_is_help=True,
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},

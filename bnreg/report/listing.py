@@ -38,7 +38,7 @@ def listing_lines(
         width: The width in columns.
     """
     if not num_all:
-        return Group(Text(f"{root}: no runs yet; create one with `bnreg train configs/bn_vs_plain.yaml`"))
+        return Group(Text(f"{root}: no runs yet; create one with `bnreg train bn_vs_plain`"))
     if not selected:
         return Group(Text(f"{root}: none of {counted(num_all, 'run')} matches"))
     names = [" ".join([one.name, *(f"+{tag}" for tag in one.marks.tags)]) for one in selected]

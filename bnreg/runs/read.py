@@ -300,7 +300,7 @@ def _no_match(argument: str, root: Path) -> str:
     if not argument:
         return "an empty argument; give a run folder"
     if glob.has_magic(argument):
-        return "no run matches this pattern; create one with `bnreg train configs/bn_vs_plain.yaml`"
+        return "no run matches this pattern; create one with `bnreg train bn_vs_plain`"
     if Path(argument).name == argument and (near_name := near_run(argument, root)):
         return f"no such run; did you mean '{near_name}'?"
     parent = Path(argument).parent

@@ -53,6 +53,14 @@ def test_a_run_records_how_it_was_called(tmp_path):
     assert "training.epochs=1, seeds=1" in str(run.compare())
 
 
+def test_the_name_of_an_example_is_a_config_anywhere():
+    """The run records it as it was given."""
+    small = {"data.dataset": "mnist_5k", "data.train_size": 200, "training.epochs": 1}
+    run = bnreg.train("bn_vs_plain", small, seeds=1)
+    command = json.loads((run.path / "run.json").read_text())["command"]
+    assert (run.config["name"], command[:2]) == ("bn_vs_plain", ["bnreg.train", "bn_vs_plain"])
+
+
 def test_its_config_trains_it_again():
     run = bnreg.train(CONTENT, QUICK)
     assert metrics_of(bnreg.train(run.config)) == metrics_of(run)

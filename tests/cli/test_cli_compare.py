@@ -127,7 +127,7 @@ def test_every_argument_without_a_run_gets_its_own_line(bnreg, make_run):
     done = bnreg("compare", "runs/zzz*", f"runs/{run.name[:-1]}", "nowhere/x")
     assert done.code == 2
     assert done.err.splitlines() == [
-        "runs/zzz*: no run matches this pattern; create one with `bnreg train configs/bn_vs_plain.yaml`",
+        "runs/zzz*: no run matches this pattern; create one with `bnreg train bn_vs_plain`",
         f"runs/{run.name[:-1]}: no such run; did you mean '{run}'?",
         "nowhere/x: no such run; `bnreg runs` lists the runs",
     ]

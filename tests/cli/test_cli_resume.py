@@ -147,7 +147,7 @@ def test_an_unknown_run_is_refused_with_the_unfinished_runs(bnreg, stopped):
     done = bnreg("train")
     assert (done.code, done.err) == (
         2,
-        "train: no CONFIG; give a file, such as configs/bn_vs_plain.yaml, or --resume RUN\n",
+        "train: no CONFIG; give a file or an example, such as bn_vs_plain, or --resume RUN\n",
     )
 
 

@@ -61,13 +61,13 @@ def test_an_unfinished_run_says_how_far_it_is(bnreg):
 def test_an_empty_folder_says_what_to_do(bnreg):
     Path("runs").mkdir()
     done = bnreg("runs")
-    assert (done.code, done.out) == (0, "runs: no runs yet; create one with `bnreg train configs/bn_vs_plain.yaml`\n")
+    assert (done.code, done.out) == (0, "runs: no runs yet; create one with `bnreg train bn_vs_plain`\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "runs: no such folder; create runs with `bnreg train configs/bn_vs_plain.yaml`, or name their folder "),
+        ([], "runs: no such folder; create runs with `bnreg train bn_vs_plain`, or name their folder "),
         (["--runs", "file"], "file: no such folder; "),
         (["--runs", ".", "--sort", "age"], "--sort: unknown key 'age' (choices: when, name, accuracy)"),
         (["--runs", ".", "--state", "x"], "--state: unknown state 'x' (choices: complete, created, running, "),

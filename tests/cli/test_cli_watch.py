@@ -103,8 +103,7 @@ def test_a_run_that_is_missing_is_one_line(bnreg, run):
     done = bnreg("watch")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "runs: no run is being trained; train one with `bnreg train configs/bn_vs_plain.yaml`, "
-        "or name a run: `bnreg watch RUN`\n"
+        "runs: no run is being trained; train one with `bnreg train bn_vs_plain`, or name a run: `bnreg watch RUN`\n"
     )
 
 

@@ -10,7 +10,9 @@ from support.config_case import CHOICES, PAIR, load, mistakes
 
 from bnreg.config.cells import merge
 from bnreg.config.load import load_experiment
+from bnreg.config.source.examples import examples
 from bnreg.errors import UserError
+from bnreg.experiment.choices import all_choices
 
 FULL = """\
 name: full
@@ -376,7 +378,8 @@ def test_a_missing_file_leads_to_the_nearest(tmp_path, monkeypatch):
     for name in ("configs/bn_vs_plain.yaml", "other.yml", "notes.txt"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
-    assert lines_of(Path("bn_vs_plain")) == ["bn_vs_plain: no such file; did you mean 'configs/bn_vs_plain.yaml'?"]
+    assert lines_of(Path("bn_vs_plian")) == ["bn_vs_plian: no such file or example; did you mean 'bn_vs_plain'?"]
+    assert lines_of(Path("zzz")) == ["zzz: no such file or example; `bnreg init --list` lists the examples"]
     assert lines_of(Path("configs/bn_vs_plian.yaml")) == [
         "configs/bn_vs_plian.yaml: no such file; did you mean 'configs/bn_vs_plain.yaml'?"
     ]
@@ -385,10 +388,32 @@ def test_a_missing_file_leads_to_the_nearest(tmp_path, monkeypatch):
     assert lines_of(Path("configs")) == ["configs: is a folder; give one of its files (configs/bn_vs_plain.yaml)"]
 
 
+def name_of(word):
+    return load_experiment(Path(word), [], all_choices()).name
+
+
+def test_a_name_means_a_file_of_the_users_and_otherwise_the_example(tmp_path, monkeypatch):
+    """From the first to be found: the file itself, one with the suffix, one in ./configs, what ships with bnreg."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bn_vs_plain").mkdir()  # a folder is no config
+    assert name_of("bn_vs_plain") == "bn_vs_plain"
+    assert load_experiment(Path("verdicts"), [], all_choices()).document.file == "verdicts"  # in messages
+    assert name_of("lecture/c01_saturation") == "c01_saturation"
+    (tmp_path / "configs").mkdir()
+    for path, name in (("configs/bn_vs_plain.yaml", "second"), ("bn_vs_plain.yaml", "first"), ("verdicts", "own")):
+        (tmp_path / path).write_text(f"name: {name}")
+        assert name_of(Path(path).stem) == name
+
+
+def test_the_examples_are_the_committed_configs(configs):
+    assert {*examples().values()} == {*configs.rglob("*.yaml")}
+    assert "bn_vs_plain" in examples()
+
+
 def test_an_unreadable_file_is_reported_in_one_line(tmp_path):
     """Strange paths also lead to a plain sentence."""
     assert lines_of(Path("a\0b")) == ["a\\x00b: cannot be read (not a valid file name)"]
-    assert lines_of(Path("a\nb")) == ["a\\nb: no such file"]
+    assert lines_of(Path("a\nb.yaml")) == ["a\\nb.yaml: no such file"]
     assert lines_of(Path("x" * 300)) == [f"{'x' * 300}: cannot be read (File name too long)"]
     (tmp_path / "empty").mkdir()
     assert lines_of(tmp_path / "empty") == [f"{tmp_path}/empty: is a folder; give one of its files"]

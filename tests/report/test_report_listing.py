@@ -114,7 +114,7 @@ def test_it_fits_in_80_columns_even_with_long_names():
 
 
 def test_an_empty_folder_says_what_to_do():
-    assert printed() == ["runs: no runs yet; create one with `bnreg train configs/bn_vs_plain.yaml`"]
+    assert printed() == ["runs: no runs yet; create one with `bnreg train bn_vs_plain`"]
     assert printed(num_all=3) == ["runs: none of 3 runs matches"]
 
 

@@ -69,7 +69,7 @@ def _newest_running(root: Path) -> Path:
     running = [run for run in unfinished_runs(root) if run.is_running()]
     if not running:
         raise UserError(
-            f"{root}: no run is being trained; train one with `bnreg train configs/bn_vs_plain.yaml`, "
+            f"{root}: no run is being trained; train one with `bnreg train bn_vs_plain`, "
             "or name a run: `bnreg watch RUN`"
         )
     newest = max(running, key=lambda run: str(started_of(run.folder.name)))

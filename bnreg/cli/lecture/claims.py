@@ -97,9 +97,7 @@ def _chosen(wanted: list[str]) -> "list[tuple[Path, Claim]]":
 
     files = [path for word in wanted if is_file(word) for path in _matching(word)]
     ids = [word for word in wanted if not is_file(word)]
-    lecture = sorted(LECTURE.glob("*.yaml"), key=lambda path: natural_order(path.name)) if ids or not files else []
-    if not lecture and (ids or not files):
-        raise UserError(f"{LECTURE}: no claims here; give files, or work in a clone of bnreg")
+    lecture = _lecture() if ids or not files else []
     mistakes: list[str] = []
     found: list[tuple[Path, Claim]] = []
     for file in [*lecture, *files]:
@@ -121,6 +119,14 @@ def _chosen(wanted: list[str]) -> "list[tuple[Path, Claim]]":
         if file.resolve() in given or (file in lecture and (not wanted or claim.id.casefold() in asked))
     }
     return [*chosen.values()]
+
+
+def _lecture() -> list[Path]:
+    """The files of the lecture's claims: those of a checkout that is the current folder, or those that are shipped."""
+    from bnreg.config.source.examples import examples_folder
+
+    found = [*LECTURE.glob("*.yaml")] or [*(examples_folder() / "lecture").glob("*.yaml")]
+    return sorted(found, key=lambda path: natural_order(path.name))
 
 
 def _matching(word: str) -> list[Path]:

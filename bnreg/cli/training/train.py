@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from bnreg.experiment.plan import Plan
 
 EXAMPLES = (
-    "bnreg train configs/bn_vs_plain.yaml",
-    "bnreg train configs/bn_vs_plain.yaml optimizer.lr=0.01 seeds=20",
-    "bnreg train configs/bn_vs_plain.yaml --until-decided",
+    "bnreg train bn_vs_plain",
+    "bnreg train bn_vs_plain optimizer.lr=0.01 seeds=20",
+    "bnreg train bn_vs_plain --until-decided",
     "bnreg train --resume bn_vs_plain-20261127T141507Z-1850e9",
     "bnreg train --resume latest",
 )
@@ -34,7 +34,12 @@ EXAMPLES = (
 
 def train(
     config: Annotated[
-        Path | None, typer.Argument(metavar="CONFIG", help="The experiment's YAML file.", show_default=False)
+        Path | None,
+        typer.Argument(
+            metavar="CONFIG",
+            help="The experiment's YAML file, or the name of one that ships with bnreg.",
+            show_default=False,
+        ),
     ] = None,
     overrides: Annotated[
         list[str] | None,
@@ -78,7 +83,7 @@ def train(
 
     if resume is None:
         if config is None:
-            raise UserError("train: no CONFIG; give a file, such as configs/bn_vs_plain.yaml, or --resume RUN")
+            raise UserError("train: no CONFIG; give a file or an example, such as bn_vs_plain, or --resume RUN")
         from bnreg.experiment.extension import in_rounds
         from bnreg.experiment.plan import plan_experiment
 

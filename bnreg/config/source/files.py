@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bnreg.config.source.document import Document
+from bnreg.config.source.examples import SUFFIXES, examples, examples_folder, meant
 from bnreg.config.source.mistakes import Place
 from bnreg.config.source.strict_yaml import MAX_BYTES, parse
 from bnreg.config.source.yaml_mistakes import StrictYamlError
@@ -22,7 +23,7 @@ def default_name(source: Source) -> str:
 
 
 def read_document(source: Source) -> Document:
-    """Read the content of an experiment.
+    """Read the content of an experiment; a path may also be the name of one that ships with bnreg.
 
     The keys of a text have no places: a program wrote it, and its reader knows only the keys.
 
@@ -30,20 +31,21 @@ def read_document(source: Source) -> Document:
         UserError: If the file does not exist, cannot be read, or is not valid strict YAML.
     """
     if isinstance(source, Path):
-        return _read_file(source)
+        file = meant(source)
+        is_example = file != source and file.is_relative_to(examples_folder())
+        return _read_file(file, printable(str(source if is_example else file)))
     try:
         return Document(TEXT, parse(source).value, {})
     except StrictYamlError as mistake:
         raise UserError(f"{TEXT}: {mistake.text}") from None
 
 
-def _read_file(path: Path) -> Document:
-    file = printable(str(path))
+def _read_file(path: Path, file: str) -> Document:
     try:
         with path.open("rb") as stream:
             source = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise UserError(f"{file}: no such file{_nearest(path)}") from None
+        raise UserError(f"{file}: {_absent(path)}") from None
     except IsADirectoryError:
         raise UserError(f"{file}: is a folder; give one of its files{_listed(path)}") from None
     except (OSError, ValueError) as error:
@@ -59,16 +61,21 @@ def _read_file(path: Path) -> Document:
 
 def _files(folder: Path) -> list[Path]:
     try:
-        return sorted(entry for entry in folder.iterdir() if entry.suffix in (".yaml", ".yml"))
+        return sorted(entry for entry in folder.iterdir() if entry.suffix in SUFFIXES)
     except OSError:
         return []
 
 
-def _nearest(path: Path) -> str:
-    """A suggestion from the file's folder or ./configs."""
-    candidates = {entry.name: entry for folder in (Path("configs"), path.parent) for entry in _files(folder)}
-    name = nearest(path.name, candidates)
-    return f"; did you mean '{printable(str(candidates[name]))}'?" if name else ""
+def _absent(path: Path) -> str:
+    """The sentence about a file that is not there, with a suggestion from its folder, ./configs or the examples."""
+    files = {entry.name: str(entry) for folder in (Path("configs"), path.parent) for entry in _files(folder)}
+    shipped = {name: name for name in examples()}
+    is_name = path.suffix not in SUFFIXES
+    candidates = {**files, **shipped} if is_name else {**shipped, **files}
+    if name := nearest(path.as_posix() if is_name else path.name, candidates):
+        what = "no such file or example" if is_name else "no such file"
+        return f"{what}; did you mean '{printable(candidates[name])}'?"
+    return "no such file or example; `bnreg init --list` lists the examples" if is_name else "no such file"
 
 
 def _listed(folder: Path) -> str:

@@ -88,7 +88,7 @@ def list_runs(root: Path) -> list[ListedRun]:
     """
     if not root.is_dir():
         raise UserError(
-            f"{root}: no such folder; create runs with `bnreg train configs/bn_vs_plain.yaml`, "
+            f"{root}: no such folder; create runs with `bnreg train bn_vs_plain`, "
             "or name their folder with --runs FOLDER"
         )
     paths = sorted(root.iterdir(), key=lambda path: natural_order(path.name))
