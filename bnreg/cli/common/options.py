@@ -2,11 +2,12 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from bnreg.cli.common import completion
 from bnreg.errors import UserError
 from bnreg.rounds import MAX_SEEDS
 
@@ -19,19 +20,28 @@ VERDICT = "Verdict"
 OUTPUT = "Output"
 PLACES = "Folders"
 
-OneRun = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN", help="A run: its folder, its name, the start of its name, or latest.", show_default=False
-    ),
-]
-TrainedRun = Annotated[str, typer.Argument(metavar="RUN", help="A run with saved weights.", show_default=False)]
-ManyRuns = Annotated[
-    list[str],
-    typer.Argument(metavar="RUN", help="Runs: folders, patterns, names, or latest.", show_default=False),
-]
+
+def run_argument(text: str, complete: completion.Complete = completion.finished_runs) -> Any:
+    """An argument that names a run, or several."""
+    return typer.Argument(metavar="RUN", help=text, show_default=False, autocompletion=complete)
+
+
+_ONE = "A run: its folder, its name, the start of its name, or latest."
+_MANY = "Runs: folders, patterns, names, or latest."
+OneRun = Annotated[str, run_argument(_ONE)]
+AnyRun = Annotated[str, run_argument(_ONE, completion.all_runs)]  # also one that is not finished
+TrainedRun = Annotated[str, run_argument("A run with saved weights.")]
+ManyRuns = Annotated[list[str], run_argument(_MANY)]
+AnyRuns = Annotated[list[str], run_argument(_MANY, completion.all_runs)]
+SomeRuns = Annotated[list[str] | None, run_argument(_MANY)]
 OnlyArm = Annotated[
-    str | None, typer.Option(metavar="ARM", help="Only this arm. Default: all.", rich_help_panel=SELECTION)
+    str | None,
+    typer.Option(
+        metavar="ARM",
+        help="Only this arm. Default: all.",
+        rich_help_panel=SELECTION,
+        autocompletion=completion.arms,
+    ),
 ]
 OnlyPoint = Annotated[
     int | None,
@@ -47,6 +57,7 @@ Metrics = Annotated[
         "--metric",
         metavar="NAME",
         help="The metric to compare by; may be repeated. Default: test_accuracy.",
+        autocompletion=completion.metrics,
         rich_help_panel=VERDICT,
     ),
 ]
@@ -127,6 +138,8 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override] # typer's class
         """Parse the command line."""
+        if ctx.resilient_parsing:  # the shell asks what may follow; perhaps the value of the last option
+            return super().parse_args(ctx, args[:-1] if args and args[-1].startswith("-") else args)
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for parameter, times in Counter(given).items():
             holds_one = isinstance(parameter, TyperOption) and not (parameter.multiple or parameter.is_flag)

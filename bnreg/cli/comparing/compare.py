@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bnreg.cli.common import completion
 from bnreg.cli.common.options import (
     OUTPUT,
     SELECTION,
@@ -44,6 +45,7 @@ def compare(
             metavar="ARM",
             help="The arm to compare with, or KEY=VALUE to compare along another key.",
             rich_help_panel=VERDICT,
+            autocompletion=completion.arms,
         ),
     ] = None,
     smallest_effects: SmallestEffects = None,
@@ -53,6 +55,7 @@ def compare(
             metavar="WHEN",
             help="When to measure: last; best, by the validation split; last=N, the mean of N; epoch=N; or step=N.",
             rich_help_panel=VERDICT,
+            autocompletion=completion.one_of(("last", "best", "last=", "epoch=", "step=")),
         ),
     ] = "last",
     tests: Annotated[

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from bnreg.cli.common.options import Json, Metrics, OneRun, RunsRoot, SmallestEffects, Width, read_effects
+from bnreg.cli.common.options import Json, Metrics, OneRun, RunsRoot, SmallestEffects, Width, read_effects, run_argument
 from bnreg.cli.common.printing import print_json, print_parts
 
 EXAMPLES = ("bnreg diff bn_vs_plain-20261127 verdicts --smallest-effect 0.002",)
@@ -13,7 +11,7 @@ EXAMPLES = ("bnreg diff bn_vs_plain-20261127 verdicts --smallest-effect 0.002",)
 
 def diff(
     first: OneRun,
-    second: Annotated[str, typer.Argument(metavar="RUN", help="The second run.", show_default=False)],
+    second: Annotated[str, run_argument("The second run.")],
     *,
     metrics: Metrics = None,
     smallest_effects: SmallestEffects = None,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bnreg.cli.common.completion import one_of
 from bnreg.cli.common.options import OUTPUT, Force, OneRun, RunsRoot, read_one_run
 from bnreg.report.charts.table import CHARTS, default_chart, draw_chart
 
@@ -30,7 +31,11 @@ def plot(
     force: Force = False,
     chart: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Which chart; see above. Default: curves, or of a large sweep response."),
+        typer.Option(
+            metavar="NAME",
+            help="Which chart; see above. Default: curves, or of a large sweep response.",
+            autocompletion=one_of(CHARTS),
+        ),
     ] = None,
     root: RunsRoot = Path("runs"),
 ) -> None:

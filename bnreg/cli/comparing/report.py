@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.common.options import OUTPUT, DataRoot, Force, OpenPage, RunsRoot
+from bnreg.cli.common.options import OUTPUT, DataRoot, Force, OpenPage, RunsRoot, SomeRuns
 
 if TYPE_CHECKING:
     from bnreg.runs import Run
@@ -18,10 +18,7 @@ EXAMPLES = (
 
 
 def report(
-    runs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="RUN", help="Runs: folders, patterns, names, or latest.", show_default=False),
-    ] = None,
+    runs: SomeRuns = None,
     *,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The page's file.", rich_help_panel=OUTPUT)

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.common.options import OneRun, RunsRoot
+from bnreg.cli.common.options import AnyRun, RunsRoot
 
 EXAMPLES = ("bnreg note verdicts 'the figure of the talk'", "bnreg note verdicts --clear")
 
 
 def note(
-    run: OneRun,
+    run: AnyRun,
     words: Annotated[
         list[str] | None, typer.Argument(metavar="TEXT", help="The note. Default: print it.", show_default=False)
     ] = None,

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from bnreg.cli.common.options import ManyRuns, RunsRoot
+from bnreg.cli.common.options import AnyRuns, RunsRoot
 
 EXAMPLES = ("bnreg rm 'my_sweep-*'",)
 
 
 def rm(
-    runs: ManyRuns,
+    runs: AnyRuns,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
     root: RunsRoot = Path("runs"),

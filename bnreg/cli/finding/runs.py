@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bnreg.cli.common import completion
 from bnreg.cli.common.options import SELECTION, Json, RunsRoot, Width
 from bnreg.cli.common.printing import columns, line_printer, print_json, print_parts
 
@@ -17,7 +18,11 @@ EXAMPLES = (
 def runs(
     patterns: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATTERN", help="Starts of names, or patterns such as '*_lr-*'. Default: all."),
+        typer.Argument(
+            metavar="PATTERN",
+            help="Starts of names, or patterns such as '*_lr-*'. Default: all.",
+            autocompletion=completion.all_runs,
+        ),
     ] = None,
     *,
     states: Annotated[
@@ -27,6 +32,7 @@ def runs(
             metavar="STATE",
             help="Only runs in this state, such as complete; may be repeated.",
             rich_help_panel=SELECTION,
+            autocompletion=completion.states,
         ),
     ] = None,
     sort: Annotated[
@@ -35,6 +41,7 @@ def runs(
             metavar="KEY",
             help="when: newest first; name; accuracy: highest first, by the best arm.",
             rich_help_panel=SELECTION,
+            autocompletion=completion.one_of(("when", "name", "accuracy")),
         ),
     ] = "when",
     where: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bnreg.cli.common.completion import one_of
 from bnreg.cli.common.options import PLACES, ManyRuns, RunsRoot
 from bnreg.sinks.table import SINKS
 
@@ -19,7 +20,12 @@ def send(
     *,
     to: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help=f"The tool: {' or '.join(SINKS)}; may be repeated.", show_default=False),
+        typer.Option(
+            metavar="NAME",
+            help=f"The tool: {' or '.join(SINKS)}; may be repeated.",
+            show_default=False,
+            autocompletion=one_of(SINKS),
+        ),
     ] = None,
     folder: Annotated[
         Path | None,

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from bnreg.cli.common.options import Json, OneRun, RunsRoot
+from bnreg.cli.common.options import AnyRun, Json, RunsRoot
 from bnreg.cli.common.printing import line_printer, print_json, print_parts
 
 EXAMPLES = ("bnreg show verdicts",)
 
 
-def show(run: OneRun, *, json: Json = False, root: RunsRoot = Path("runs")) -> None:
+def show(run: AnyRun, *, json: Json = False, root: RunsRoot = Path("runs")) -> None:
     """Show one run: how it was made, what was trained, whether the arms were paired and treated alike, and its files.
 
     All of its files are verified against their checksums. Of a run that is not complete: how far it is, its speed, the

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperOption
 
-from bnreg.cli.common.options import Command, ManyRuns, RunsRoot
+from bnreg.cli.common.options import AnyRuns, Command, RunsRoot
 
 if TYPE_CHECKING:
     from bnreg.runs.finding.marks import Marks
@@ -45,7 +45,7 @@ COMMAND = TagCommand
 
 
 def tag(
-    runs: ManyRuns,
+    runs: AnyRuns,
     *,
     added: Annotated[
         list[str] | None, typer.Option(ADD, metavar="TAG", help="Add this tag; short: +TAG. May be repeated.")

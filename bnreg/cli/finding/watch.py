@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnreg.cli.common.options import RunsRoot
+from bnreg.cli.common.completion import all_runs
+from bnreg.cli.common.options import RunsRoot, run_argument
 from bnreg.cli.common.printing import line_printer, print_parts
 
 if TYPE_CHECKING:
@@ -22,11 +23,7 @@ LOOK_SECONDS = 1.0
 def watch(
     run: Annotated[
         str | None,
-        typer.Argument(
-            metavar="RUN",
-            help="A run: its name or folder, or latest. Default: the one that is running.",
-            show_default=False,
-        ),
+        run_argument("A run: its name or folder, or latest. Default: the one that is running.", all_runs),
     ] = None,
     *,
     once: Annotated[bool, typer.Option("--once", help="Show it once, and stop.")] = False,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bnreg.cli.common.completion import datasets
 from bnreg.cli.common.options import Command, DataRoot, Json, examples_epilog
 from bnreg.cli.common.printing import print_json, print_parts
 
@@ -38,7 +39,10 @@ def list_datasets(context: typer.Context, data_root: DataRoot = None, json: Json
 @app.command(cls=Command, epilog=examples_epilog("bnreg data fetch mnist --data-root ~/data"))
 def fetch(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The data set, as `bnreg data` lists it.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The data set, as `bnreg data` lists it.", autocompletion=datasets),
+    ],
     mirror: Annotated[
         str | None,
         typer.Option(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bnreg.cli.common.completion import shipped as completed
 from bnreg.cli.common.options import Force
 
 MIN_WIDTH = 40  # of what an example asks
@@ -24,10 +25,7 @@ def init(
     *,
     example: Annotated[
         str | None,
-        typer.Option(
-            metavar="EXAMPLE",
-            help="Write this shipped experiment instead.",
-        ),
+        typer.Option(metavar="EXAMPLE", help="Write this shipped experiment instead.", autocompletion=completed),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the shipped experiments, and write nothing.")] = False,
     force: Force = False,

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from bnreg.cli.common import completion
 from bnreg.cli.common.options import OUTPUT, SELECTION, DataRoot, RunsRoot, TrainedRun, read_one_run
 
+FORMATS = ("onnx", "safetensors")  # the keys of ``EXPORT_FORMATS``, which needs torch
 EXAMPLES = ("bnreg export trained --format onnx --arm bn --seed 3",)
 
 
@@ -15,7 +17,12 @@ def export(
     file_format: Annotated[
         str,
         typer.Option(
-            "--format", metavar="FORMAT", help="onnx or safetensors.", show_default=False, rich_help_panel=OUTPUT
+            "--format",
+            metavar="FORMAT",
+            help="onnx or safetensors.",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+            autocompletion=completion.one_of(FORMATS),
         ),
     ],
     arm: Annotated[
@@ -24,6 +31,7 @@ def export(
             metavar="ARM",
             help="The network's arm; not needed if only one arm has weights.",
             rich_help_panel=SELECTION,
+            autocompletion=completion.arms,
         ),
     ] = None,
     seed: Annotated[

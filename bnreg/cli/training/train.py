@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bnreg.cli.common import completion
 from bnreg.cli.common.options import (
     DataRoot,
     DryRun,
@@ -39,21 +40,34 @@ def train(
             metavar="CONFIG",
             help="The experiment's YAML file, or the name of one that ships with bnreg.",
             show_default=False,
+            autocompletion=completion.configs,
         ),
     ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="Settings that replace the file's, such as optimizer.lr=0.01."),
+        typer.Argument(
+            metavar="KEY=VALUE",
+            help="Settings that replace the file's, such as optimizer.lr=0.01.",
+            autocompletion=completion.settings,
+        ),
     ] = None,
     *,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Resume a run that was stopped: its folder or name, or latest.")
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Resume a run that was stopped: its folder or name, or latest.",
+            autocompletion=completion.unfinished_runs,
+        ),
     ] = None,
     dry_run: DryRun = False,
     device: Annotated[
         str | None,
         typer.Option(
-            metavar="DEVICE", help="auto, cpu, cuda or cuda:N; short for device=DEVICE.", rich_help_panel="Machine"
+            metavar="DEVICE",
+            help="auto, cpu, cuda or cuda:N; short for device=DEVICE.",
+            rich_help_panel="Machine",
+            autocompletion=completion.one_of(("auto", "cpu", "cuda")),
         ),
     ] = None,
     jobs: Jobs = None,
