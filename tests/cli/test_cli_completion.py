@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from bnreg.runs.listing import SORT_KEYS, STATES
 from support.made_runs import make_run, make_unfinished
 
 from bnreg.cli import app
@@ -15,6 +14,8 @@ from bnreg.cli.common.completion import one_of, quietly
 from bnreg.cli.networks.export import FORMATS
 from bnreg.nn.activations import ACTIVATIONS
 from bnreg.report.charts.table import CHARTS
+from bnreg.runs.finding.listing import SORT_KEYS, STATES
+from bnreg.sinks.table import SINKS
 
 DONE, MORE, STOPPED = "lift-20261101T000000Z-000001", "lift-20261102T000000Z-000002", "rise-20261103T000000Z-000003"
 
@@ -59,20 +60,20 @@ def complete(ask):
 class TestRuns:
     """Names of runs, and what is in them."""
 
-    def test_experiments_then_runs(self, complete):
-        assert complete("compare", "") == ["lift", DONE, MORE]
+    def test_the_latest_experiments_then_runs(self, complete):
+        assert complete("compare", "") == ["latest", "lift", MORE, DONE]
         assert complete("plot", "lift-20261102") == [MORE]
 
     def test_also_those_that_are_not_finished_where_the_command_takes_them(self, complete):
-        for command in ("show", "watch", "rm", "runs"):
+        for command in ("show", "watch", "rm", "runs", "tag", "note"):
             assert STOPPED in complete(command, "ri")
         assert complete("export", "ri") == []
-        assert complete("train", "--resume", "") == ["rise", STOPPED]
+        assert complete("train", "--resume", "") == ["latest", "rise", STOPPED]
 
     def test_those_of_the_folder_that_was_typed(self, complete, tmp_path):
         (tmp_path / "runs").rename(tmp_path / "elsewhere")
         assert complete("compare", "") == []
-        assert complete("compare", "--runs", "elsewhere", "") == ["lift", DONE, MORE]
+        assert complete("compare", "--runs", "elsewhere", "") == ["latest", "lift", MORE, DONE]
 
     @pytest.mark.parametrize("run", ["lift", DONE, f"runs/{DONE}"])
     def test_the_arms_of_the_run_that_was_typed(self, complete, run):
@@ -92,6 +93,7 @@ def test_names_from_tables(complete):
     assert complete("compare", "x", "--metric", "test") == ["test_loss", "test_accuracy"]
     assert complete("init", "--example", "cn") == ["cnn_bn_vs_plain"]
     assert complete("train", "--device", "c") == ["cpu", "cuda"]
+    assert complete("send", "x", "--to", "") == [*SINKS]
 
 
 def test_the_formats_are_those_that_can_be_written():
@@ -180,7 +182,7 @@ def test_the_installed_program_completes_without_the_heavy_packages(tmp_path, ru
         "print(*{'torch', 'pandas', 'scipy', 'altair'} & {*sys.modules}, file=sys.stderr)"
     )
     for words, expected in (
-        (["compare", "li"], ["lift", DONE, MORE]),
+        (["compare", "li"], ["lift", MORE, DONE]),
         (["train", "bn_vs_plain", "model.norm=b"], ["model.norm=batch"]),
     ):
         done = subprocess.run(
