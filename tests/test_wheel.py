@@ -98,6 +98,7 @@ def test_the_wheel_holds_the_package_and_nothing_of_tests_or_runs(wheel, metadat
     assert {path.parts[0] for path in packed} == {"bnreg", information}
     files = {path.relative_to(ROOT) for path in (ROOT / "bnreg").rglob("*") if path.is_file()}
     needed = {PurePosixPath(path.as_posix()) for path in files if path.suffix not in (".md", ".pyc")}
+    needed |= {PurePosixPath("bnreg/examples", path.name) for path in (ROOT / "configs").glob("*.yaml")}
     assert needed <= packed
     assert PurePosixPath(information, "licenses", "LICENSE") in packed
 
@@ -129,3 +130,11 @@ def test_what_the_description_shows_works_in_a_bare_environment(scripts, metadat
 
     where = call(scripts, tmp_path, "python", "-I", "-c", "import bnreg; print(bnreg.__file__)")
     assert Path(where.stdout.strip()).is_relative_to(scripts.parent.resolve()), where.stdout
+
+
+def test_examples_and_a_first_config_work_anywhere(scripts, tmp_path):
+    begun = call(scripts, tmp_path, "bnreg", "init", "mine")
+    assert begun.returncode == 0, begun.stderr
+    for config in ("bn_vs_plain", "mine.yaml"):
+        planned = call(scripts, tmp_path, "bnreg", "train", config, "--dry-run", "--json")
+        assert planned.returncode == 0, planned.stderr
