@@ -13,6 +13,7 @@ from support.cells import make_cell, make_tiny
 
 from bnreg import signals
 from bnreg.errors import RunError
+from bnreg.executors import pool
 from bnreg.executors import processes as workers
 from bnreg.training.engines import EngineKind
 from bnreg.training.messages import ShardDone, StepsDone
@@ -151,14 +152,14 @@ def test_an_unexpected_error_in_a_worker_comes_with_its_traceback():
     ],
 )
 def test_a_lack_of_memory_is_reported_in_one_line(error):
-    failure = workers._failure(error, is_loaded=True)
+    failure = pool.failure(error, is_loaded=True)
     assert failure.traceback == ""
     assert failure.line == "not enough memory; try a smaller jobs=N, model.hidden or data.batch_size"
 
 
 def test_an_engine_that_cannot_be_loaded_is_reported_in_one_line():
     """Without memory, the import of torch may fail with any error."""
-    failure = workers._failure(OSError("could not get source code"), is_loaded=False)
+    failure = pool.failure(OSError("could not get source code"), is_loaded=False)
     assert failure.traceback == ""
     assert failure.line == (
         "its engine cannot be loaded (OSError: could not get source code); "
@@ -206,7 +207,7 @@ def test_workers_load_their_engine_while_the_data_are_shared_and_none_outlives_a
         raise OSError(errno.ENOSPC, "No space left on device")
 
     seen = []
-    monkeypatch.setattr(workers, "share", share)
+    monkeypatch.setattr(pool, "share", share)
     monkeypatch.setattr(workers, "_work", talk_without_end)
     monkeypatch.setattr(workers, "STOP_SECONDS", 0.2)
     options = {"engine": "torch", "device": "cpu", "num_workers": 2, "snapshot_seconds": 30.0, "log": pytest.fail}
@@ -290,7 +291,7 @@ def test_a_worker_that_is_stopped_in_a_long_epoch_keeps_its_state_at_the_next_me
         workers._work(theirs, {"tiny": None}, "slow", "cpu", 1e9)
         theirs.close()
         messages = [ours.recv() for _ in range(3)]
-        assert not isinstance(messages[-1], workers._Failed), messages[-1]
+        assert not isinstance(messages[-1], pool.Failed), messages[-1]
     assert saved == [(3, "after 3 steps")]
 
 

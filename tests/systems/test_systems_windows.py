@@ -186,9 +186,11 @@ def test_a_worker_that_cannot_be_told_to_stop_notices_its_closed_pipe(monkeypatc
     monkeypatch.setattr(workers, "CAN_BE_TOLD", False)
     monkeypatch.setattr(workers, "STOP_SECONDS", 60.0)
     monkeypatch.setattr(workers, "_work", talk_until_nobody_listens)
-    connection, process = workers._start({}, "torch", "cpu", 30.0)
+    pool = workers._Processes(lambda: workers._start({}, "torch", "cpu", 30.0))
+    pool.start()
+    ((connection, process),) = pool._idle.items()
     connection.recv()
-    workers._end({connection: process})
+    pool.end()
     assert process.exitcode == 0
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from lab import Lab
 from torture import Case
 
-from bnreg.executors import processes
+from bnreg.executors import pool
 
 TITLE = "disks and files too small by any amount, a read-only folder"
 PROMISE = "A full disk ends the command with one line; with more space, the run can be resumed."
@@ -64,14 +64,14 @@ def _small_files(lab: Lab, num_bytes: int) -> None:
 
 
 def _limit_files(num_bytes: int) -> None:
-    real = processes.share
+    real = pool.share
 
     def share(*arguments: Any) -> None:  # the data for the workers is not in the run folder
         real(*arguments)
         for process in (os.getpid(), *(one.pid for one in multiprocessing.active_children() if one.pid)):
             resource.prlimit(process, resource.RLIMIT_FSIZE, (num_bytes, resource.RLIM_INFINITY))
 
-    processes.share = share
+    pool.share = share
 
 
 def _can_mount(folder: Path) -> bool:
