@@ -18,7 +18,7 @@ SWEEP, TUNE = "sweep", "tune"  # here settings are keys, with lists of values
 TUNED, CLAIM = "tuned", "claim"
 
 # Settings on which no result depends: with less memory, a user may want to resume with fewer processes.
-INDIFFERENT = ("jobs", "snapshot_seconds", CLAIM, "report", "sinks")
+INDIFFERENT = ("executor", "address", "jobs", "snapshot_seconds", CLAIM, "report", "sinks")
 
 
 def why_no_file_name(name: str) -> str | None:

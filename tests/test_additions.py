@@ -18,7 +18,7 @@ from bnreg.claims.measures import MEASURES, Measure
 from bnreg.cli import add_commands, build_app
 from bnreg.data.datasets import DATASETS
 from bnreg.diagnostics.table import DIAGNOSTICS, Diagnostic
-from bnreg.executors.table import EXECUTORS
+from bnreg.executors.table import EXECUTORS, ExecutorKind
 from bnreg.experiment.plan import plan_experiment
 from bnreg.metrics import METRICS, Metric
 from bnreg.nn.activations import ACTIVATIONS, Activation
@@ -162,7 +162,8 @@ def test_an_engine_and_a_table_are_one_entry_each(tmp_path, monkeypatch):
 
 def test_an_executor_is_one_entry(tmp_path, monkeypatch):
     monkeypatch.setitem(EXECUTORS, "added", in_this_process)
-    monkeypatch.setitem(EXECUTORS, "processes", lambda *_, **__: pytest.fail("the other executor was asked"))
+    other = ExecutorKind(lambda *_, **__: pytest.fail("the other executor was asked"))
+    monkeypatch.setitem(EXECUTORS, "processes", other)
     assert train_plan(replace(plan_of(tmp_path), executor="added"), tmp_path / "runs").is_dir()
 
 

@@ -33,6 +33,8 @@ NOT_RUN = {
     "bnreg train --resume latest": "needs a run that was stopped; test_cli_resume.py has one",
     "bnreg export trained --format onnx --arm bn": EXPORTED,
     "bnreg export trained --format onnx --arm bn --seed 3": EXPORTED,
+    "bnreg train configs/bn_vs_plain.yaml --executor ray --address HOST:6379": "test_executors_ray.py starts a cluster",
+    "bnreg send RUN --to mlflow": "mentions the command",
     "bnreg watch": "follows a run that is being trained; test_cli_watch.py does",
     "bnreg schema > bnreg.schema.json": "writes its output into a file, by the shell",
     "bnreg data fetch mnist": "downloads",

@@ -10,7 +10,7 @@ from bnreg.config.cell_settings import flat_config
 from bnreg.wording import as_written
 
 # Keys that describe how a run was executed, not what was trained.
-_UNIMPORTANT = ("name", "device", "jobs", "data.root")
+_UNIMPORTANT = ("name", "device", "executor", "address", "jobs", "data.root")
 FIRST, SECOND = "first", "second"
 
 

@@ -40,6 +40,8 @@ class Experiment:
         seeds: The seeds, each once; if they are added in rounds, those of the first round.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         engine: Name of the engine that trains, or ``auto``.
+        executor: Name of the executor.
+        address: Where the executor finds its cluster; None if it needs none or starts one itself.
         jobs: Number of parallel processes; None to choose it for the machine.
         report: Whether the run's folder gets a page about it.
         sinks: The tools that the finished run is sent to.
@@ -63,6 +65,8 @@ class Experiment:
     seeds: tuple[int, ...]
     device: str
     engine: str
+    executor: str
+    address: str | None
     jobs: int | None
     report: bool
     sinks: tuple[str, ...]

@@ -5,7 +5,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 from bnreg.config.faults import fault
@@ -19,6 +28,8 @@ from bnreg.wording import show, unknown
 
 Read = TypeVar("Read")
 
+_ADDRESS = re.compile(r"auto|([^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
+_ADDRESS_OR_NULL = {"anyOf": [{"type": "string", "pattern": f"^({_ADDRESS.pattern})$"}, {"type": "null"}]}
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2}))?")
 
 
@@ -91,6 +102,18 @@ def _read(value: object, read: Callable[[Mapping[str, Any]], Read]) -> Read | No
 def _valid_device(value: str) -> str:
     if not _DEVICE.fullmatch(value):
         raise fault(f"expected auto, cpu, cuda or cuda:N, got {show(value)}")
+    return value
+
+
+def _address(value: object, info: ValidationInfo) -> object:
+    if value is None:
+        return value
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        raise fault(f"expected HOST:PORT, or auto for the cluster of this machine, got {show(value)}")
+    executors, chosen = info.context.executors if info.context else {}, info.data.get("executor")
+    if chosen in executors and "address" not in executors[chosen]:
+        takers = " or ".join(f"executor={name}" for name, settings in executors.items() if "address" in settings)
+        raise fault(f"executor {show(chosen)} takes no address; use {takers}, or address=null")
     return value
 
 
@@ -242,8 +265,18 @@ class ExperimentFile(Section):
         description="what trains: compiled (perceptrons on a CPU, needs the extra `fast`), torch, or auto: compiled "
         "where it can",
     )
+    executor: Annotated[str, Known("executor", "executors")] = Field(
+        default="processes",
+        description="where networks are trained: processes of this machine, or ray, one machine or several",
+    )
+    address: Annotated[str | None, BeforeValidator(_address), WithJsonSchema(_ADDRESS_OR_NULL)] = Field(
+        default=None,
+        examples=["10.0.0.1:6379"],
+        description="ray: HOST:PORT of a Ray cluster, or auto: the one of this machine; null: one that starts and "
+        "stops with the run",
+    )
     jobs: int | None = Field(
-        default=None, gt=0, examples=[2], description="parallel processes; null: chosen for the machine"
+        default=None, gt=0, examples=[2], description="parallel processes; null: chosen for the machine or the cluster"
     )
     report: bool = Field(default=True, description="whether the run's folder gets a page about it, report.html")
     sinks: Sinks = Field(

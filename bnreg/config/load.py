@@ -71,6 +71,8 @@ def load_experiment(
         seeds=header.tune.seeds(all_seeds) if header.tune else seeds,
         device=header.device,
         engine=header.engine,
+        executor=header.executor,
+        address=header.address,
         jobs=header.jobs,
         report=header.report,
         sinks=header.sinks,

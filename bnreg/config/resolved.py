@@ -55,6 +55,8 @@ def resolved_config(content: Mapping[str, Any], header: ExperimentFile, choices:
         **({"claim": header.claim.model_dump(exclude_defaults=True)} if header.claim else {}),
         "device": header.device,
         "engine": header.engine,
+        "executor": header.executor,
+        **({"address": header.address} if header.address else {}),
         "jobs": header.jobs,
         "report": header.report,
         "sinks": header.sinks,

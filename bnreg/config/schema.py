@@ -51,10 +51,11 @@ class Choices:
 
     Args:
         engines: Names of the engines.
+        executors: For each executor, its settings that other executors lack.
         datasets: Names of the data sets.
         activations: Names of the activations.
         diagnostics: Names of the diagnostics.
-        models: For each kind of network, its settings that other kinds lack.
+        models: The same for each kind of network.
         norms: The same for each normalisation, ``none`` among them.
         inits: The same for each initialisation scheme.
         optimizers: The same for each optimizer.
@@ -64,6 +65,7 @@ class Choices:
     """
 
     engines: Collection[str]
+    executors: Mapping[str, Collection[str]]
     datasets: Collection[str]
     activations: Collection[str]
     diagnostics: Collection[str]

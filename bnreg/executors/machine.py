@@ -6,8 +6,9 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from bnreg.errors import UserError
@@ -38,22 +39,53 @@ def num_cuda_devices() -> int:
     return count.value
 
 
-def choose_device(wanted: str, where: str) -> str:
+@dataclass(frozen=True)
+class Machines:
+    """The hardware on which an executor trains.
+
+    Attributes:
+        num_cores: Number of cores.
+        count_gpus: Returns the number of CUDA devices.
+        memory_bytes: The memory for all workers together; None if it is not known.
+        gives_gpus: Whether each worker is given a CUDA device of its own, which it sees as the first.
+    """
+
+    num_cores: int
+    count_gpus: Callable[[], int]
+    memory_bytes: int | None
+    gives_gpus: bool = False
+
+    def num_workers(self, device: str) -> int:
+        """The number of workers for a device, unless the user chooses one."""
+        if device == "cpu":
+            return self.num_cores
+        return self.count_gpus() if self.gives_gpus else 1
+
+
+def this_machine(_where: str = "") -> Machines:
+    """The hardware of this machine, as far as this process may use it."""
+    return Machines(num_cores(), num_cuda_devices, memory_bytes())
+
+
+def choose_device(wanted: str, where: str, machines: Machines) -> str:
     """The device to train on: ``cpu`` or ``cuda:N``.
 
     Args:
         wanted: auto, cpu, cuda or cuda:N; auto takes CUDA if it is available.
         where: The place where the user chose it, for the message.
+        machines: The hardware.
 
     Raises:
         UserError: If the device is not available.
     """
     if wanted == "cpu":
         return "cpu"
-    count = num_cuda_devices()
+    count = machines.count_gpus()
     if wanted == "auto":
         return "cuda:0" if count else "cpu"
     index = int(wanted.partition(":")[2] or 0)
+    if index and machines.gives_gpus:
+        raise UserError(f"{where}: {wanted!r} cannot be chosen: each worker is given a CUDA device; use device=cuda")
     if index >= count:
         there = f"the CUDA devices are {', '.join(f'cuda:{i}' for i in range(count))}" if count else "no CUDA device"
         raise UserError(f"{where}: {wanted!r} is not available: {there}; use device=cpu or device=auto")

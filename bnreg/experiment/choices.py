@@ -3,6 +3,7 @@
 from bnreg.config.schema import Choices
 from bnreg.data import DATASETS
 from bnreg.diagnostics.table import DIAGNOSTICS
+from bnreg.executors.table import EXECUTORS
 from bnreg.nn.activations import ACTIVATIONS
 from bnreg.nn.architecture import MODELS
 from bnreg.nn.init import INITS
@@ -18,6 +19,7 @@ def all_choices() -> Choices:
     """The current entries of all tables."""
     return Choices(
         engines=tuple(ENGINES),
+        executors={name: kind.settings for name, kind in EXECUTORS.items()},
         datasets=tuple(DATASETS),
         activations=tuple(name for name, activation in ACTIVATIONS.items() if activation.trainable),
         norms={name: norm.settings if norm else () for name, norm in NORMS.items()},

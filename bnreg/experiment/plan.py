@@ -13,8 +13,8 @@ from bnreg.config.source.files import Source
 from bnreg.config.source.key_paths import KeyPath
 from bnreg.data import Dataset, Size
 from bnreg.errors import UserError
-from bnreg.executors.machine import choose_device, memory_bytes, most_workers, num_cores
-from bnreg.executors.table import DEFAULT_EXECUTOR
+from bnreg.executors.machine import Machines, choose_device, most_workers, this_machine
+from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS, ExecutorKind
 from bnreg.experiment.checks import check_experiment
 from bnreg.experiment.choices import all_choices
 from bnreg.experiment.data import data_of
@@ -47,6 +47,7 @@ class Plan:
         experiment: The config.
         datasets: Name in the config → the data set that was actually loaded; only one's own if nothing will be trained.
         sizes: Name in the config → the size of its data.
+        machines: The hardware to train on.
         device: ``cpu`` or ``cuda:N``.
         engine: Name of the engine, in ``ENGINES``.
         num_workers: Number of processes that train at a time.
@@ -60,6 +61,7 @@ class Plan:
     experiment: Experiment
     datasets: Mapping[str, Dataset]
     sizes: Mapping[str, Size]
+    machines: Machines
     device: str
     engine: str
     num_workers: int
@@ -195,9 +197,11 @@ def plan_experiment(
     """
     experiment = load_experiment(config, overrides, all_choices(), chosen=chosen)
     errors: list[str] = []
-    device, engine, slower = "cpu", "torch", None
+    machines, device, engine, slower = this_machine(), "cpu", "torch", None
     try:
-        device = choose_device(experiment.device, experiment.locate(None, "device"))
+        executor = EXECUTORS[experiment.executor]
+        machines = executor.machines(experiment.locate(None, "executor"), **settings_of(executor, experiment))
+        device = choose_device(experiment.device, experiment.locate(None, "device"), machines)
         engine, slower = choose_engine(experiment, device, begun_with=begun_with)
     except UserError as error:
         errors += error.lines
@@ -220,23 +224,30 @@ def plan_experiment(
     mistakes, notices = check_experiment(experiment, num_train, network, is_extended=bool(trained))
     if errors or mistakes:
         raise UserError(*dict.fromkeys(errors), *mistakes)
-    num_workers = min(experiment.jobs or (1 if device.startswith("cuda") else num_cores()), most_workers())
+    num_workers = min(experiment.jobs or machines.num_workers(device), most_workers())
     plan = Plan(
         experiment=experiment,
         datasets=data.datasets,
         sizes=data.sizes,
+        machines=machines,
         device=device,
         engine=engine,
         num_workers=num_workers,
         cut_for=cut_for or num_workers,
         shards=(),
         notices=(*data.absent, *notices, *filter(None, [slower])),
+        executor=experiment.executor,
         file=config if isinstance(config, Path) else None,
     )
     shards = _cut(plan, [seed for seed in experiment.seeds if seed not in trained], first=0)
     plan = _with_workers(replace(plan, shards=shards))
     _check_weights(plan)
     return plan
+
+
+def settings_of(executor: ExecutorKind, experiment: Experiment) -> dict[str, Any]:
+    """An executor's own settings."""
+    return {name: getattr(experiment, name) for name in executor.settings}
 
 
 def _cut(plan: Plan, seeds: Sequence[int], *, first: int) -> tuple[Shard, ...]:
@@ -281,7 +292,7 @@ def _with_workers(plan: Plan) -> Plan:
 
 def _as_memory_allows(plan: Plan) -> Plan:
     """The plan with fewer processes at a time, if the memory does not suffice for all of them."""
-    there = memory_bytes()
+    there = plan.machines.memory_bytes
     for num_workers in range(plan.num_workers, 0, -1):
         fewer = replace(plan, num_workers=num_workers)
         if there is None or fewer.memory_bytes <= there:
@@ -308,7 +319,7 @@ def _check_weights(plan: Plan) -> None:
 
 
 def _check_memory(plan: Plan) -> None:
-    there = memory_bytes()
+    there = plan.machines.memory_bytes
     if there is not None and plan.device == "cpu" and plan.memory_bytes > there:
         raise UserError(
             f"{plan.experiment.locate(None, 'model.hidden')}: training needs about {plan.memory_bytes / 1e9:,.0f} GB "

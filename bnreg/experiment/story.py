@@ -11,7 +11,7 @@ from bnreg import signals
 from bnreg.errors import RunError
 from bnreg.executors.table import EXECUTORS
 from bnreg.experiment.collect import Results, collect, place_of, write_results
-from bnreg.experiment.plan import Plan
+from bnreg.experiment.plan import Plan, settings_of
 from bnreg.runs import Beginning, Hold, Run, UnfinishedRun, base_files, begin_run, disk, new_folder
 from bnreg.training.engines import ENGINES
 from bnreg.training.messages import Progressed, ShardDone
@@ -120,7 +120,8 @@ def _train(
             jobs.append((shard, place_of(run, shard)))
     if jobs and (said := ENGINES[plan.engine].first_use()):
         log(f"note: {said}")
-    messages = EXECUTORS[plan.executor](
+    executor = EXECUTORS[plan.executor]
+    messages = executor.train(
         jobs,
         plan.datasets,
         engine=plan.engine,
@@ -128,6 +129,7 @@ def _train(
         num_workers=plan.num_workers,
         snapshot_seconds=plan.experiment.snapshot_seconds,
         log=log,
+        **settings_of(executor, plan.experiment),
     )
     with closing(messages):  # no worker outlives this block, however it ends
         for message in messages:

@@ -7,7 +7,7 @@ from bnreg import stopping
 from bnreg.data import Dataset
 from bnreg.errors import RunError
 from bnreg.training.engines import ENGINES, Engine
-from bnreg.training.messages import Progressed, ShardDone, Store
+from bnreg.training.messages import EngineState, Progressed, ShardDone, Store
 from bnreg.training.noting import Noting
 from bnreg.training.shards import Shard
 
@@ -54,22 +54,23 @@ def train_and_keep(
                 yield message
                 stopping.raise_if_stopped()
                 if time.monotonic() - last_saved > snapshot_seconds:
-                    _save(trainer, store, log)
+                    keep_state(store, trainer.num_steps, trainer.state(), log)
                     noting.leave()
                     last_saved = time.monotonic()
             result = trainer.result()
             noting.leave()
         except (stopping.StoppedError, GeneratorExit):
-            _save(trainer, store, log)
+            keep_state(store, trainer.num_steps, trainer.state(), log)
             noting.leave()
             raise
         store.commit(result)
     yield ShardDone(shard.index)
 
 
-def _save(trainer: Engine, store: Store, log: Callable[[str], None]) -> None:
+def keep_state(store: Store, steps: int, state: EngineState, log: Callable[[str], None]) -> None:
+    """Keep a shard's state; that it cannot be kept is a warning."""
     try:
-        store.save(trainer.num_steps, trainer.state())
+        store.save(steps, state)
     except RunError as error:  # this state is not needed to go on, nor to stop
         log(f"warning: {error}; nothing is lost but the training since the last snapshot")
 

@@ -19,7 +19,7 @@ from support.own_data import write_npz
 from support.small_runs import in_this_process
 
 import bnreg
-from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS
+from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS, ExecutorKind
 from bnreg.runs import unfinished_runs
 from bnreg.training.messages import ShardDone, StepsDone
 
@@ -146,12 +146,12 @@ def stop_after(message_type, how):
     """An executor that trains in this process and stops after the first message of a type."""
 
     def train(*arguments, **options):
-        for message in in_this_process(*arguments, **options):
+        for message in in_this_process.train(*arguments, **options):
             yield message
             if isinstance(message, message_type):
                 how()
 
-    return train
+    return ExecutorKind(train)
 
 
 def press_control_c():

@@ -119,6 +119,7 @@ RESTS = {
     "diff": ["lift"],
     "extend": ["seeds=9"],
     "tag": ["+keep"],
+    "send": ["--to", "tensorboard"],
 }
 
 

@@ -105,14 +105,14 @@ def test_what_the_end_of_a_run_needs_is_loaded_while_its_workers_train(folder):
     program = """
 import sys, threading
 from bnreg.cli import main
-from bnreg.executors.table import EXECUTORS
+from bnreg.executors.table import EXECUTORS, ExecutorKind
 
 def asked(*_, **options):
     [one.join() for one in threading.enumerate() if not (one.daemon or one is threading.main_thread())]
     print(*sorted({'altair', 'pandas', 'scipy.special', 'torch'} & {*sys.modules}))
     sys.exit()
 
-EXECUTORS['processes'] = asked
+EXECUTORS['processes'] = ExecutorKind(asked)
 main()
 """
     arguments = ["train", folder / "small.yaml", "--runs", folder / "not-trained"]

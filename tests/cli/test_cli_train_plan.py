@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_hold_runs_is_named(bnreg):
 
 def test_a_network_that_the_machine_cannot_hold_is_refused(bnreg, monkeypatch):
     """The largest layer has 10¹² weights of 4 × 4 bytes; each of 2 workers trains the 2 arms of a seed at a time."""
-    monkeypatch.setattr("bnreg.experiment.plan.memory_bytes", lambda: 1_234_567_890_123)
+    monkeypatch.setattr("bnreg.executors.machine.memory_bytes", lambda: 1_234_567_890_123)
     done = bnreg("train", "small.yaml", "model.hidden=[1000000, 1000000]", "device=cpu")
     assert done.code == 2
     assert done.err == (

@@ -158,6 +158,7 @@ def test_the_resolved_config_is_complete_and_keeps_what_was_written(tmp_path):
         "sweep": {},
         "device": "auto",
         "engine": "auto",
+        "executor": "processes",
         "jobs": None,
         "report": True,
         "sinks": [],
@@ -236,7 +237,7 @@ def test_an_override_may_add_an_arm_or_a_sweep_or_fill_a_null(tmp_path):
 OVERRIDES = {
     "optimiser.lr=1": "override 'optimiser.lr=1': unknown key 'optimiser'; did you mean 'optimizer'? (choices: name, "
     "data, model, optimizer, training, diagnostics, arms, baseline, seeds, compare, sweep, tune, tuned, claim, "
-    "device, engine, jobs, report, sinks, snapshot_seconds)",
+    "device, engine, executor, address, jobs, report, sinks, snapshot_seconds)",
     "optimizer.learning_rate=1": "override 'optimizer.learning_rate=1': optimizer: unknown key 'learning_rate'; did "
     "you mean 'lr'? (choices: name, lr, weight_decay, weight_decay_on, momentum, nesterov, betas, eps, schedule)",
     "optimizer.lr=-1": "override 'optimizer.lr=-1': expected a number greater than 0, got -1",
@@ -426,3 +427,26 @@ def test_the_resolved_config_of_an_older_run_still_loads(tmp_path):
     assert mistakes(tmp_path, "training: {epochs: 2, measure: []}") == []
     (line,) = mistakes(tmp_path, "training: {epochs: 2, measure: [input_gradient]}")
     assert line.startswith("a.yaml:1: training: unknown key 'measure'; did you mean 'diagnostics.names'")
+
+
+def test_an_executor_is_one_of_the_table_and_an_address_belongs_to_one_that_takes_it(tmp_path):
+    path = tmp_path / "on_ray.yaml"
+    path.write_text("executor: ray\naddress: 10.0.0.1:6379\n" + PAIR)
+    experiment = load_experiment(path, [], CHOICES)
+    assert (experiment.executor, experiment.address) == ("ray", "10.0.0.1:6379")
+    assert load_experiment(path, ["address=null"], CHOICES).address is None
+    assert load_experiment(path, ["address='[::1]:6379'"], CHOICES).address == "[::1]:6379"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (["executor=rya"], "unknown executor 'rya'; did you mean 'ray'? (choices: processes, ray)"),
+        (["executor=ray", "address=there"], "expected HOST:PORT, or auto for the cluster of this machine, got 'there'"),
+        (["address=there:6379"], "executor 'processes' takes no address; use executor=ray, or address=null"),
+    ],
+)
+def test_an_executor_or_address_that_cannot_be_is_one_line(tmp_path, overrides, line):
+    path = tmp_path / "x.yaml"
+    path.write_text(PAIR)
+    assert lines_of(path, *overrides) == [f"override '{overrides[-1]}': {line}"]

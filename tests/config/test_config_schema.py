@@ -10,7 +10,7 @@ from bnreg.names import SECTIONS
 
 ALL_KEYS = (
     "name, data, model, optimizer, training, diagnostics, arms, baseline, seeds, compare, sweep, tune, tuned, claim, "
-    "device, engine, jobs, report, sinks, snapshot_seconds"
+    "device, engine, executor, address, jobs, report, sinks, snapshot_seconds"
 )
 OPTIMIZER_KEYS = "name, lr, weight_decay, weight_decay_on, momentum, nesterov, betas, eps, schedule"
 MODEL_KEYS = (

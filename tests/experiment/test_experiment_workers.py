@@ -4,7 +4,7 @@ import pytest
 from support.command_line import EXPERIMENT
 
 from bnreg.errors import UserError
-from bnreg.experiment import plan as planning
+from bnreg.executors import machine
 from bnreg.experiment.plan import plan_experiment
 from bnreg.training.engines import ENGINES
 
@@ -14,11 +14,11 @@ def planned(tmp_path, monkeypatch):
     """A function that plans an experiment for 8 cores with memory for so many workers."""
     config = tmp_path / "small.yaml"
     config.write_text(EXPERIMENT)
-    monkeypatch.setattr(planning, "num_cores", lambda: 8)
+    monkeypatch.setattr(machine, "num_cores", lambda: 8)
 
     def plan(num_fitting, *overrides):
         monkeypatch.setattr(
-            planning, "memory_bytes", lambda: int((num_fitting + 0.9) * ENGINES["compiled"].process_bytes)
+            machine, "memory_bytes", lambda: int((num_fitting + 0.9) * ENGINES["compiled"].process_bytes)
         )
         settings = ["device=cpu", "seeds=8", *overrides]
         return plan_experiment(config, settings, data_folder=None, log=pytest.fail, load_data=False)

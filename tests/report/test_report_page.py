@@ -20,7 +20,6 @@ from bnreg.analysis.disagreement import Example, disagreements
 from bnreg.analysis.run_view import view_of_run
 from bnreg.report.charts import process
 from bnreg.report.charts.table import CHARTS
-from bnreg.report.page import libraries as libraries_module
 from bnreg.report.page.article import article
 from bnreg.report.page.digits import Images
 from bnreg.report.page.figure import script_json
@@ -277,14 +276,6 @@ def test_a_cache_that_cannot_be_written_costs_only_time(cache):
     (folder / "bnreg").write_text("a file where the folder would be")
     assert code(libraries()) == code(libraries()) == b"code"
     assert len(calls) == 2
-
-
-def test_the_pages_files_are_in_the_package():
-    """A wheel has what ``package-data`` names."""
-    names = {path.suffix for path in Path(libraries_module.__file__).parent.iterdir()} - {".py", ""}
-    assert names == {".css", ".html", ".js"}
-    declared = Path("pyproject.toml").read_text()
-    assert all(f'"report/page/*{suffix}"' in declared for suffix in names)
 
 
 def test_curves_by_steps_and_seconds_have_the_same_values():

@@ -9,6 +9,7 @@ from bnreg.config.source.strict_yaml import MAX_BYTES
 from bnreg.errors import UserError
 
 CHOICES = Choices(
+    executors={"processes": (), "ray": ("address",)},
     engines=("compiled", "torch"),
     datasets=("mnist", "mnist_5k"),
     activations=("relu", "tanh", "sigmoid"),

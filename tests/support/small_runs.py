@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 import pytest
 
 from bnreg.errors import RunError
-from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS
+from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS, ExecutorKind
 from bnreg.experiment.beginning import describe_beginning
 from bnreg.experiment.plan import plan_experiment
 from bnreg.experiment.story import begin_experiment, run_experiment
@@ -18,12 +18,15 @@ from bnreg.sinks.table import SINKS
 from bnreg.training.shard_job import train_and_keep
 
 
-def in_this_process(jobs, datasets, *, engine, device, snapshot_seconds, log, **_):
+def _in_this_process(jobs, datasets, *, engine, device, snapshot_seconds, log, **_):
     """An executor without its own processes."""
     for shard, place in jobs:
         dataset = datasets[shard.settings.data.dataset]
         options = {"engine": engine, "device": device, "snapshot_seconds": snapshot_seconds, "log": log}
         yield from train_and_keep(shard, place, dataset, **options)
+
+
+in_this_process = ExecutorKind(_in_this_process)
 
 
 @contextmanager

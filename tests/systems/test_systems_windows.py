@@ -20,7 +20,8 @@ from bnreg.executors import machine
 from bnreg.executors import processes as workers
 from bnreg.experiment import beginning
 from bnreg.experiment.plan import plan_experiment
-from bnreg.runs import disk, removal
+from bnreg.runs import disk
+from bnreg.runs.finding import removal
 from bnreg.runs.in_training import locks
 from bnreg.runs.names import started_of
 from bnreg.training.messages import StepsDone

@@ -354,8 +354,8 @@ def scale() -> str:
 
 # Page → its generated parts, in order.
 PAGES: dict[str, tuple[Callable[[], str], ...]] = {
-    "README.md": (result, figure, claims_in_short, pages),
-    "bnreg/README.md": (from_python, speed, scale),
+    "README.md": (result, figure, claims_in_short, pages, scale),
+    "bnreg/README.md": (from_python, speed),
     "bnreg/cli/README.md": (commands,),
     "bnreg/foreign/README.md": (usual_names,),
     "bnreg/statistics/README.md": (verdicts, calibration),

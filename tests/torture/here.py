@@ -21,7 +21,7 @@ from lab import results_of, tiny
 
 from bnreg.api import watching
 from bnreg.data.datasets import DATASETS
-from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS
+from bnreg.executors.table import DEFAULT_EXECUTOR, EXECUTORS, ExecutorKind
 from bnreg.runs import UnfinishedRun, unfinished_runs
 from bnreg.training import frame
 from bnreg.training.compiled import program
@@ -73,7 +73,7 @@ class Here:
         patch = self._stack.enter_context(pytest.MonkeyPatch.context())
         small = replace(DATASETS["mnist_5k"], num_train=200, num_test=100, read=tiny, fingerprint=None)
         patch.setitem(DATASETS, "tiny", small)
-        patch.setitem(EXECUTORS, DEFAULT_EXECUTOR, self._in_turns)
+        patch.setitem(EXECUTORS, DEFAULT_EXECUTOR, ExecutorKind(self._in_turns))
         patch.setattr(frame, "REPORT_SECONDS", -1.0)  # a message after each step
         patch.setattr(program, "PRODUCTS_BETWEEN_REPORTS", 0)
         patch.setattr(watching, "_draw_curves", lambda _: {"curves.svg": b"<svg/>"})

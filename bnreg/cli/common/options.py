@@ -95,6 +95,20 @@ Jobs = Annotated[
     int | None,
     typer.Option(metavar="N", help="Number of worker processes; short for jobs=N.", rich_help_panel="Machine"),
 ]
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Where to train: processes or ray; short for executor=NAME.", rich_help_panel="Machine"
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="With --executor ray: a Ray cluster. Default: one that starts and stops with the run.",
+        rich_help_panel="Machine",
+    ),
+]
 ShowProgress = Annotated[bool, typer.Option(help="Show progress.", rich_help_panel=OUTPUT)]
 ResultJson = Annotated[
     bool, typer.Option("--json", help="Print the comparison, or the plan, as JSON.", rich_help_panel=OUTPUT)
@@ -146,6 +160,21 @@ class Command(TyperCommand):
             if times > 1 and holds_one:
                 raise UserError(f"{parameter.opts[0]}: given {times} times; give it once")
         return super().parse_args(ctx, args)
+
+
+def machine_settings(
+    executor: str | None, address: str | None, jobs: int | None, device: str | None = None
+) -> list[str]:
+    """The options of the panel Machine as overrides; an executor that is chosen has the address that is given, or none.
+
+    Raises:
+        UserError: For an address without an executor.
+    """
+    if address is not None and executor is None:
+        raise UserError("--address: only with --executor ray")
+    where = {"executor": executor, "address": "null" if executor and address is None else address}
+    given = {"device": device, **where, "jobs": jobs}
+    return [f"{key}={value}" for key, value in given.items() if value is not None]
 
 
 def read_effects(words: list[str] | None) -> dict[str, object]:

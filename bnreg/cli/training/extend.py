@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from bnreg.cli.common.options import (
+    Address,
     DataRoot,
     DryRun,
+    Executor,
     Jobs,
     MaxSeeds,
     OneRun,
@@ -15,6 +17,7 @@ from bnreg.cli.common.options import (
     RunsRoot,
     ShowProgress,
     UntilDecided,
+    machine_settings,
     read_one_run,
 )
 from bnreg.cli.common.printing import command_caller
@@ -35,6 +38,8 @@ def extend(
     until_decided: UntilDecided = False,
     dry_run: DryRun = False,
     max_seeds: MaxSeeds = None,
+    executor: Executor = None,
+    address: Address = None,
     jobs: Jobs = None,
     progress: ShowProgress = True,
     json: ResultJson = False,
@@ -57,7 +62,7 @@ def extend(
     from bnreg.report.looks import look_lines
 
     caller = command_caller(runs, data_root, progress=progress)
-    words = [*(overrides or []), *([f"jobs={jobs}"] if jobs is not None else [])]
+    words = [*(overrides or []), *machine_settings(executor, address, jobs)]
     if any(map(is_of_seeds, words)) == until_decided:
         raise UserError("extend: give either seeds=N, more than the run has, or --until-decided")
     if max_seeds is not None and not until_decided:

@@ -9,8 +9,10 @@ import typer
 
 from bnreg.cli.common import completion
 from bnreg.cli.common.options import (
+    Address,
     DataRoot,
     DryRun,
+    Executor,
     Jobs,
     MaxSeeds,
     OpenPage,
@@ -18,6 +20,7 @@ from bnreg.cli.common.options import (
     RunsRoot,
     ShowProgress,
     UntilDecided,
+    machine_settings,
 )
 from bnreg.cli.common.printing import command_caller, print_json, print_parts
 
@@ -70,6 +73,8 @@ def train(
             autocompletion=completion.one_of(("auto", "cpu", "cuda")),
         ),
     ] = None,
+    executor: Executor = None,
+    address: Address = None,
     jobs: Jobs = None,
     until_decided: UntilDecided = False,
     max_seeds: MaxSeeds = None,
@@ -90,8 +95,7 @@ def train(
 
     caller = command_caller(runs, data_root, progress=progress)
     say = caller.say
-    settings = [f"{key}={value}" for key, value in (("device", device), ("jobs", jobs)) if value is not None]
-    settings = [*(overrides or []), *settings]
+    settings = [*(overrides or []), *machine_settings(executor, address, jobs, device)]
     if max_seeds is not None and not until_decided:
         raise UserError("--max-seeds: only with --until-decided; without it, set seeds")
 

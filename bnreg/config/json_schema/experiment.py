@@ -7,7 +7,7 @@ from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import model_in
 from bnreg.config.forms import TuneForm
 from bnreg.config.json_schema.generator import Schema, definitions, with_names
-from bnreg.config.json_schema.rules import rules_of_choices
+from bnreg.config.json_schema.rules import rules_of_choices, rules_of_executors
 from bnreg.config.json_schema.sweeps import all_values, grid, required_in
 from bnreg.config.schema import Choices, Settings
 from bnreg.metrics import (
@@ -47,7 +47,7 @@ def config_schema(choices: Choices) -> Schema:
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
-        "allOf": [_several_arms_need_a_baseline(), *rules_of_choices(choices)],
+        "allOf": [_several_arms_need_a_baseline(), *rules_of_choices(choices), *rules_of_executors(choices)],
         "$defs": {**sections, **defined, "Changes": _changes(), **all_values()},
     }
     return with_names(schema, _tables(choices))  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ from typing import get_args
 
 from pydantic import BaseModel
 
+from bnreg.config.experiment_file import ExperimentFile
 from bnreg.config.faults import model_in
 from bnreg.config.json_schema.generator import Schema
 from bnreg.config.schema import Choices, Known, Settings
@@ -23,6 +24,16 @@ def rules_of_choices(choices: Choices) -> list[Schema]:
         for model, path in _sections(Settings, ())
         for by, table in _choices_in(model, choices)
     ]
+
+
+def rules_of_executors(choices: Choices) -> Iterator[Schema]:
+    """For each executor, that the settings that only others have are null; no arm and no sweep changes any of them."""
+    default = ExperimentFile.model_fields["executor"].default
+    for name, settings in choices.executors.items():
+        if foreign := [setting for setting in _all(choices.executors) if setting not in settings]:
+            chosen: Schema = {"properties": {"executor": {"enum": [name]}}}
+            written: Schema = {} if name == default else {"required": ["executor"]}
+            yield {"if": chosen | written, "then": _refused((), foreign, foreign)}
 
 
 def _sections(model: type[BaseModel], path: Path) -> Iterator[tuple[type[BaseModel], Path]]:
