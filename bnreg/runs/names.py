@@ -232,4 +232,5 @@ def num_runs_in(folder: Path) -> int:
 def near_run(argument: str, root: Path) -> str | None:
     """The name of an experiment or a run in the root that the user may have meant."""
     names = [path.name for path in root.iterdir() if is_run(path)] if root.is_dir() else []
-    return nearest(argument, list(dict.fromkeys([*filter(None, map(experiment_of, names)), *names, LATEST])))
+    latest = [LATEST] if names else []
+    return nearest(argument, list(dict.fromkeys([*filter(None, map(experiment_of, names)), *names, *latest])))

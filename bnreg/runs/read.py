@@ -35,7 +35,7 @@ from bnreg.runs.names import (
     table_file,
     unfinished_run,
 )
-from bnreg.wording import counted, natural_order, nearest
+from bnreg.wording import counted, natural_order, nearest, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -255,7 +255,7 @@ def expand_runs(arguments: Sequence[str], root: Path = Path("runs"), *, unfinish
         if not folders and argument not in files:
             try:
                 folders = runs_named(argument, root, unfinished=unfinished)
-                mistakes += [] if folders else [f"{argument or repr(argument)}: {_no_match(argument, root)}"]
+                mistakes += [] if folders else [f"{printable(argument) or repr(argument)}: {_no_match(argument, root)}"]
             except UserError as error:
                 mistakes += error.lines
         paths += folders

@@ -131,6 +131,22 @@ def test_what_latest_cannot_mean_is_said(runs, argument, line):
     assert refusal.value.lines == (f"{argument}: {line}",)
 
 
+@pytest.mark.parametrize("make", [lambda _: None, Path.mkdir])
+def test_without_any_run_latest_is_not_suggested(tmp_path, monkeypatch, make):
+    """Least of all to one who typed it."""
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "none")
+    with pytest.raises(UserError) as refusal:
+        expand_runs(["latest", "lates"], tmp_path / "none")
+    assert "did you mean" not in str(refusal.value)
+
+
+def test_a_mistake_stays_on_one_line(runs):
+    with pytest.raises(UserError) as refusal:
+        expand_runs(["x\ny"], runs)
+    assert str(refusal.value).startswith(r"x\ny: no such run")
+
+
 @pytest.mark.parametrize("place", ["runs/latest", "latest"])
 def test_a_folder_that_is_called_latest_is_meant_instead(runs, place):
     make_run("elsewhere", made_name(number=9), num_seeds=1).rename(place)
