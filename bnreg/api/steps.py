@@ -66,7 +66,7 @@ def send_to_sinks(plan: "Plan", run: Path, caller: Caller) -> None:
     from bnreg.runs import read_run
 
     try:
-        for name, line, failed in send_run(read_run(run), plan.experiment.sinks, beside(caller.root)):
+        for name, line, failed in send_run(read_run(run), plan.experiment.sinks, beside(run.parent)):
             again = f"the run is complete; send it again with `bnreg send {run} --to {name}`"
             caller.say(f"warning: {name}: {line}; {again}" if failed else f"note: {name}: {line}")
     except Exception as error:  # nothing that follows the training may look as if that had failed

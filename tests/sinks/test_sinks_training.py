@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from support.command_line import EXPERIMENT
-from support.small_runs import drawing_here, training_here
+from support.small_runs import drawing_here, plan_of, training_here
 
 import bnreg as api
 from bnreg.api import sending
-from bnreg.experiment.beginning import settings_that_differ
+from bnreg.experiment.beginning import describe_beginning, settings_that_differ
+from bnreg.experiment.story import begin_experiment
 from bnreg.runs import read_run
 from bnreg.sinks import table
 from bnreg.sinks.table import SINKS, Sink
@@ -62,6 +63,14 @@ def test_seeds_that_are_added_are_sent_with_the_others(bnreg, train, told):
     assert train("sinks=[added]").code == 0
     assert bnreg("extend", "small", "seeds=2", "--no-progress").code == 0
     assert [len(run.arms[0].networks) for run, _ in told] == [1, 2]
+
+
+def test_a_run_that_is_resumed_from_elsewhere_is_sent_where_the_command_sends_it(bnreg, train, told):  # noqa: ARG001
+    plan = plan_of(Path(), EXPERIMENT + "sinks: [added]\n")
+    begun = begin_experiment(plan, describe_beginning(plan, command=[], data_folder=None), Path("other/runs"))
+    assert bnreg("train", "--resume", begun.folder, "--no-progress").code == 0
+    assert bnreg("send", begun.final, "--to", "added").code == 0
+    assert [folder for _, folder in told] == [Path("other")] * 2
 
 
 def test_no_result_depends_on_the_sinks():
