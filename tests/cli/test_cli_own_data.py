@@ -231,6 +231,7 @@ def test_data_are_checked_before_a_config_names_them(folder, bnreg):
     write_idx(folder / "my digits")
     done = bnreg("data", "check", "my digits", "--json")
     assert json.loads(done.out)["classes"][1] == {"class": 1, "num_train": 20, "num_test": 10}
+    assert bnreg("data", "--json", "check", "my digits").out == done.out
     assert bnreg("data", "check", "my digits").out.endswith("use it: data: {dataset: './my digits'}\n")
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,15 +60,15 @@ def fetch(
     from bnreg.data import download, loading
     from bnreg.wording import printable
 
-    root = loading.data_root(data_root or _listed_root(context), None)
+    root = loading.data_root(data_root or _given_before(context, "data_root"), None)
     paths = download.fetch(name, root, mirror=mirror, log=lambda line: typer.echo(printable(line), err=True))
     for path in paths:
         typer.echo(path)
 
 
-def _listed_root(context: typer.Context) -> Path | None:
-    """The data root in ``bnreg data --data-root … fetch …``."""
-    return context.parent.params["data_root"] if context.parent else None
+def _given_before(context: typer.Context, option: str) -> Any:
+    """An option in ``bnreg data --data-root … fetch …``."""
+    return context.parent.params[option] if context.parent else None
 
 
 @app.command(cls=Command, epilog=examples_epilog("bnreg data check digits.npz", "bnreg data check ./mine"))
@@ -88,10 +88,10 @@ def check(
     if path in DATASETS and not Path(path).exists():
         raise UserError(f"check: {path} is no path but a data set that `bnreg data` lists and verifies")
     text = path if is_data_path(path) else f"./{path}"
-    root = loading.data_root(data_root or _listed_root(context), None)
+    root = loading.data_root(data_root or _given_before(context, "data_root"), None)
     dataset = loading.load_dataset(text, root, place="check", log=lambda line: typer.echo(printable(line), err=True))
     entry = describe_own(dataset)
-    if json:
+    if json or _given_before(context, "json"):
         print_json(entry)
         return
     from bnreg.report.datasets import own_summary, own_table
