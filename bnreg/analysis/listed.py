@@ -1,6 +1,6 @@
 """What tells the runs in a list apart, and those of them that have certain settings or tags."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -23,20 +23,20 @@ _UNKNOWN = object()
 def told_apart(listed: Sequence[ListedRun]) -> list[dict[str, Any]]:
     """The settings that tell each run apart from the listed runs of its experiment: dotted key → value.
 
-    These are the settings in which the runs differ, and those that were typed when the run began.
+    These are the settings in which the runs differ, and those that were typed when one of them began: otherwise, a run
+    that extends it would look as if it had been trained with others.
     """
     flat = [_flat(one.info) if one.info else {} for one in listed]
     by_experiment: dict[str, list[dict[str, Any]]] = {}
+    shown: dict[str, set[str]] = {}
     for one, settings in zip(listed, flat, strict=True):
         if one.info:
             by_experiment.setdefault(one.info.name, []).append(settings)
-    varied = {name: _varied(of_runs) for name, of_runs in by_experiment.items()}
+            shown.setdefault(one.info.name, set()).update(_typed(settings, one.info))
+    for name, of_runs in by_experiment.items():
+        shown[name] |= _varied(of_runs)
     return [
-        {
-            key: value
-            for key, value in settings.items()
-            if one.info and value != {} and (key in varied[one.info.name] or _is_typed(key, one.info))
-        }
+        {key: value for key, value in settings.items() if one.info and value != {} and key in shown[one.info.name]}
         for one, settings in zip(listed, flat, strict=True)
     ]
 
@@ -59,11 +59,11 @@ def _varied(of_runs: Sequence[Mapping[str, Any]]) -> set[str]:
     return varied
 
 
-def _is_typed(key: str, info: RunInfo) -> bool:
-    """Whether the command that began the run has an override of a setting."""
+def _typed(keys: Iterable[str], info: RunInfo) -> set[str]:
+    """The keys of which the command that began the run has an override."""
     words = (word.partition("=") for word in info.command if not word.startswith("-"))
     typed = {name.strip() for name, equals, _ in words if equals}
-    return any(key == name or key.startswith(f"{name}.") for name in typed)
+    return {key for key in keys if any(key == name or key.startswith(f"{name}.") for name in typed)}
 
 
 def with_settings(listed: Sequence[ListedRun], filters: Sequence[str], known: Sequence[ListedRun]) -> list[ListedRun]:

@@ -49,6 +49,14 @@ def test_what_was_typed_tells_a_run_apart(tmp_path):
     assert settings == {f"model.{key}": value for key, value in CONFIG["model"].items()} | {"optimizer.lr": 0.001}
 
 
+def test_what_was_typed_for_a_run_is_shown_of_the_run_that_extends_it(tmp_path):
+    """Otherwise, it would look as if it had been trained with other settings."""
+    make(tmp_path, 1, command=("bnreg", "train", "x.yaml", "optimizer.lr=0.001"))
+    make(tmp_path, 2, command=("bnreg", "extend", "latest", "--until-decided"))
+    make(tmp_path, 3, name="other")
+    assert told(tmp_path) == [{"optimizer.lr": 0.001}, {"optimizer.lr": 0.001}, {}]
+
+
 def test_a_setting_that_is_newer_than_a_run_does_not_tell_it_apart(tmp_path):
     """Unlike an arm's change, which a config lacks if the arm does not make it."""
     make(tmp_path, 1)
