@@ -5,6 +5,7 @@ from support.made_runs import flip, made_name, make_every_state, make_run, make_
 
 from bnreg.errors import UserError
 from bnreg.runs.finding.listing import STATES, list_runs, select_runs
+from bnreg.runs.names import runs_named
 
 
 def test_every_state_is_derived_from_the_files(tmp_path):
@@ -131,6 +132,17 @@ def test_runs_are_sorted(three, sort, order):
 )
 def test_runs_are_selected_by_name_and_state(three, patterns, states, names):
     assert "".join(one.name[0] for one in select_runs(three, patterns, states, "name")) == names
+
+
+def test_latest_selects_the_run_that_other_commands_mean(three, tmp_path):
+    """Not one that is unfinished; a folder with such a name is meant first."""
+    make_unfinished(tmp_path, made_name("lift", 9, 9))
+    chosen = [[one.name for one in select_runs(three, [word], [], "when")] for word in ("latest", "latest~1")]
+    assert chosen == [[runs_named(word, tmp_path)[0].name] for word in ("latest", "latest~1")]
+    with pytest.raises(UserError, match=r"latest:lfit: no such complete run of lfit"):
+        select_runs(three, ["latest:lfit"], [], "when")
+    (tmp_path / f"latest-{made_name().partition('-')[2]}").mkdir()
+    assert [one.name[:7] for one in select_runs(list_runs(tmp_path), ["latest"], [], "when")] == ["latest-"]
 
 
 def test_an_unfinished_run_is_selected_by_the_name_it_will_have(tmp_path):

@@ -20,7 +20,7 @@ def runs(
         list[str] | None,
         typer.Argument(
             metavar="PATTERN",
-            help="Starts of names, or patterns such as '*_lr-*'. Default: all.",
+            help="Starts of names, patterns such as '*_lr-*', or latest. Default: all.",
             autocompletion=completion.all_runs,
         ),
     ] = None,

@@ -15,7 +15,17 @@ from bnreg.runs.folder import DamagedError
 from bnreg.runs.in_training.progress import Progress
 from bnreg.runs.in_training.unfinished import UnfinishedRun
 from bnreg.runs.info import RunInfo
-from bnreg.runs.names import UNFINISHED, hidden_run, is_run, recorded_id, started_of, unfinished_run
+from bnreg.runs.names import (
+    UNFINISHED,
+    complete_runs,
+    hidden_run,
+    is_latest,
+    is_run,
+    latest_of,
+    recorded_id,
+    started_of,
+    unfinished_run,
+)
 from bnreg.runs.read import Run, RunState, UnreadableRunError, read_run
 from bnreg.wording import natural_order, unknown
 
@@ -114,25 +124,34 @@ def select_runs(
 
     Args:
         listed: All runs.
-        patterns: Prefixes of names or patterns for full names; a run must match one of them. Empty: all runs.
+        patterns: Prefixes of names, patterns for full names, or ``latest``, see ``latest_of``; a run must match one of
+            them. Empty: all runs.
         states: A run must be in one of these states. Empty: all runs.
         sort: ``when`` puts the newest first, ``accuracy`` the highest; runs without a value come last. Or ``name``.
 
     Raises:
-        UserError: If a state or the sort key is unknown.
+        UserError: If a state or the sort key is unknown, or there are not so many runs as ``latest~N`` needs.
     """
     mistakes = [f"--state: {unknown('state', state, STATES)}" for state in states if state not in STATES]
     if sort not in SORT_KEYS:
         mistakes.append(f"--sort: {unknown('key', sort, SORT_KEYS)}")
     if mistakes:
         raise UserError(*mistakes)
-    selected = [one for one in listed if _matches(one.name, patterns) and (not states or one.state in states)]
+    names = [_meant(pattern, listed) for pattern in patterns]
+    selected = [one for one in listed if _matches(one.name, names) and (not states or one.state in states)]
     selected.sort(key=lambda one: natural_order(one.name))
     if sort == "when":
         selected.sort(key=lambda one: one.started.timestamp() if one.started else 0.0, reverse=True)
     elif sort == "accuracy":
         selected.sort(key=lambda one: one.best_accuracy, reverse=True)
     return selected
+
+
+def _meant(pattern: str, listed: Sequence[ListedRun]) -> str:
+    """A pattern as it is, unless it is ``latest`` and its kind: then the name of the run that it means."""
+    if not listed or not is_latest(pattern) or any(_matches(one.name, [pattern]) for one in listed):
+        return pattern
+    return latest_of(pattern, complete_runs(listed[0].path.parent), "complete run").name
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
