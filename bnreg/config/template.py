@@ -43,7 +43,7 @@ def template(name: str, file: str, choices: Choices) -> str:
 
     Args:
         name: The experiment's name.
-        file: Its file, as the user will type it.
+        file: Its file, as the user will type it in a shell.
         choices: The names that settings may use.
     """
     schema = config_schema(choices)

@@ -27,6 +27,11 @@ def test_the_config_trains_and_its_commands_are_said(bnreg):
     assert bnreg("compare", "my_first").code == 0
 
 
+def test_its_commands_can_be_typed_in_a_folder_with_spaces(bnreg):
+    assert "  bnreg train 'my lab/x.yaml'" in bnreg("init", "my lab/x").out.splitlines()
+    assert "#   bnreg train 'my lab/x.yaml'" in Path("my lab/x.yaml").read_text(encoding="utf-8").splitlines()
+
+
 def test_an_editor_finds_the_schema_and_the_config_fits_it(bnreg):
     bnreg("init")
     text = Path("experiment.yaml").read_text(encoding="utf-8")
@@ -98,6 +103,7 @@ def test_a_second_config_renews_the_schema_beside_it(bnreg):
     ("arguments", "mistake"),
     [
         (["a b"], "init: expected a name of at most 64 letters"),
+        (["a\nb: 3/x"], r"init: a\nb: 3/x: control character; remove it"),
         (["con"], "init: 'con' is the name of a device on Windows; choose another name"),
         (
             ["--example", "bn_vs_plan"],

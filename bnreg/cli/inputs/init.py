@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -52,18 +53,18 @@ def init(
     if example is not None and example not in shipped:
         raise UserError(f"--example: {unknown('example', example, [*shipped])}")
     file = _file(name or (example or "experiment").rpartition("/")[2])
-    choices, beside = all_choices(), file.with_name(SCHEMA_FILE)
+    choices, beside, typed = all_choices(), file.with_name(SCHEMA_FILE), quote(str(file))
     if example is None:
-        text = template(file.stem, str(file), choices)
+        text = template(file.stem, typed, choices)
     else:
-        text = copy_of(example, shipped[example].read_text(encoding="utf-8"), file.stem, str(file))
+        text = copy_of(example, shipped[example].read_text(encoding="utf-8"), file.stem, typed)
     another = "NAME, or replace it with --force"
     is_ours = beside.is_file() and f'"title": "{TITLE}"' in beside.read_text(encoding="utf-8", errors="replace")
     refuse_existing(file, another, force=force)
     refuse_existing(beside, another, force=force or is_ours)
     write_file(file, text.encode(), option=another, force=force)
     write_file(beside, schema_text(choices).encode(), option=another, force=force or is_ours)
-    typer.echo(f"{file}\n{beside}  (for editors)\n\nnext:\n  bnreg train {file}\n  bnreg compare {file.stem}")
+    typer.echo(f"{file}\n{beside}  (for editors)\n\nnext:\n  bnreg train {typed}\n  bnreg compare {file.stem}")
 
 
 def _file(name: str) -> Path:
@@ -75,8 +76,11 @@ def _file(name: str) -> Path:
     from bnreg.config.experiment_file import why_no_name
     from bnreg.config.source.examples import SUFFIXES
     from bnreg.errors import UserError
+    from bnreg.wording import printable
 
     file = Path(name) if name.endswith(SUFFIXES) else Path(f"{name}.yaml")
     if reason := why_no_name(file.stem):
         raise UserError(f"init: {reason}")
+    if not name.isprintable():
+        raise UserError(f"init: {printable(name)}: control character; remove it")
     return file
