@@ -1,6 +1,7 @@
 """Finished runs, sent to other tools: what is sent of one, and what is said about it."""
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -91,7 +92,7 @@ def content_of(run: Run) -> SentRun:
         experiment=view.name,
         started=started.timestamp() if started else 0.0,
         seconds=info.seconds,
-        command=" ".join(info.command),
+        command=shlex.join(info.command),
         facts={name: value for name, value in facts.items() if value},
         settings=flat_config(view.config),
         changing=changed_keys([arm.settings for arm in arms]),

@@ -1,5 +1,6 @@
 """Everything about one run: as plain data, and as a page for the terminal."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -66,7 +67,7 @@ def facts(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     if is_unfinished and (known := speed(Progress(**record["progress"]))):
         yield "speed", [", ".join(known)]
     yield "started", [_when(record) + (" so far" if is_unfinished else "")]
-    yield "command", [" ".join(record["command"])]
+    yield "command", [shlex.join(record["command"])]
     workers = f", {counted(record['num_workers'], 'worker')}" if record["num_workers"] else ""
     yield "device", [f"{record['device']}{workers}, {record['engine']} engine"]
     if record["versions"]:

@@ -155,6 +155,12 @@ def test_an_older_run_is_shown_with_what_it_recorded(tmp_path):
     assert not [line for line in lines if line.startswith(("platform", "versions", "packages", "commit"))]
 
 
+def test_the_command_is_shown_as_it_is_typed(tmp_path):
+    """Without quotes, a shell would read other words."""
+    words = ("bnreg", "train", "x.yaml", "model={hidden: [8]}")
+    assert "command   bnreg train x.yaml 'model={hidden: [8]}'" in page(make_run(tmp_path, made_name(), command=words))
+
+
 @pytest.mark.parametrize(
     ("is_dirty", "text"), [(True, ", with uncommitted changes"), (False, ", without uncommitted changes"), (None, "")]
 )
