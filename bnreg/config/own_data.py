@@ -20,8 +20,8 @@ def is_data_path(text: str) -> bool:
 def data_name(text: str) -> str:
     """What a run calls the data of a value of ``data.dataset``.
 
-    A name in the table stays as it is. For a path it is the file's name, or the folder's with ``.idx``, so a run that
-    is shared does not name the folders of a machine, and no such name is one of the table.
+    A name in the table stays as it is. For a path it is the file's name, or the folder's with ``.idx``: so what is said
+    about a run does not name the folders of a machine, which only its config does. No such name is one of the table.
     """
     if not is_data_path(text):
         return text
