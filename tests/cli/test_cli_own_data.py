@@ -235,6 +235,14 @@ def test_data_are_checked_before_a_config_names_them(folder, bnreg):
     assert bnreg("data", "check", "my digits").out.endswith("use it: data: {dataset: './my digits'}\n")
 
 
+@pytest.mark.parametrize("name", ["it's.npz", "a,b.npz", "a b.npz", "#1.npz", "[x].npz", "~/-é.npz"])
+def test_what_a_check_says_to_write_is_the_path(folder, bnreg, monkeypatch, name):
+    monkeypatch.setenv("HOME", str(folder))
+    write_npz(folder / Path(name).name)
+    *_, use = bnreg("data", "check", name).out.splitlines()
+    assert yaml.safe_load(use.removeprefix("use it: ")) == {"data": {"dataset": name}}
+
+
 def test_a_check_tells_what_is_wrong(folder, bnreg):
     write_npz(folder / "digits.npz", y_test=None, x_val=np.zeros(3))
     done = bnreg("data", "check", "digits.npz")

@@ -1,7 +1,7 @@
 """``bnreg data``: list the data sets, download missing ones, and check data of one's own."""
 
+import re
 from pathlib import Path
-from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -98,4 +98,10 @@ def check(
 
     typer.echo(printable(own_summary(entry)))
     print_parts(own_table(entry))
-    typer.echo(f"use it: data: {{dataset: {printable(quote(text))}}}")
+    typer.echo(f"use it: data: {{dataset: {printable(_in_yaml(text))}}}")
+
+
+def _in_yaml(text: str) -> str:
+    """A path as a value in a mapping of a config; what a shell would have quoted is not what YAML must."""
+    doubled = text.replace("'", "''")
+    return text if re.fullmatch(r"[\w./~-]+", text) else f"'{doubled}'"
