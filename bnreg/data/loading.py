@@ -1,7 +1,7 @@
 """From a data set's name to its arrays: found, downloaded, or replaced by the digits that need no download."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from bnreg.data.dataset import Dataset
 from bnreg.data.datasets import DATASETS, read_dataset, remedy, source_of
 from bnreg.data.download import DownloadError, fetch
 from bnreg.data.files import DamagedFileError, describe_file
-from bnreg.data.own import find_own, read_own
+from bnreg.data.own import load_own
 from bnreg.errors import UserError
 
 
@@ -59,7 +59,7 @@ def load_dataset(
     log: Callable[[str], None],
     place: str = "data.dataset",
     beside: Path | None = None,
-    is_known: bool = False,
+    known: Collection[str] = (),
 ) -> Dataset:
     """Load a data set and verify it; download it first if it is missing. Nothing replaces data of one's own.
 
@@ -70,8 +70,8 @@ def load_dataset(
             ``none`` makes that an error.
         log: Takes the warning, the progress of the download and notes, a line each.
         place: Where the config has the path, to start a line about it.
-        beside: See ``find_own``.
-        is_known: See ``find_own``.
+        beside: See ``load_own``.
+        known: See ``load_own``.
 
     Returns:
         The data set; its ``name`` is that of the data that was actually loaded.
@@ -80,7 +80,7 @@ def load_dataset(
         UserError: If there is no such data set, if it is damaged, or if it is unavailable and nothing may replace it.
     """
     if is_data_path(name):
-        return read_own(name, find_own(name, root, place, beside=beside, is_known=is_known), log)
+        return load_own(name, root, place, beside=beside, known=known, log=log)
     source = source_of(name)
     if not locate_dataset(name, root):
         hint = source.hint(root)

@@ -2,7 +2,8 @@
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,39 @@ DARK = 128
 Found = dict[str, npt.NDArray[Any]]  # field of ``Arrays`` → array
 
 
-def find_own(text: str, root: Path, place: str, *, beside: Path | None = None, is_known: bool = False) -> Path:
-    """The file or folder that a path stands for: from the current folder, else from the data root.
+def load_own(
+    text: str,
+    root: Path,
+    place: str,
+    *,
+    beside: Path | None = None,
+    known: Collection[str] = (),
+    log: Callable[[str], None],
+) -> Dataset:
+    """Load data of one's own from where they are found first or, if they are known, where they are the right ones.
+
+    Args:
+        text: See ``find_own``.
+        root: See ``find_own``.
+        place: See ``find_own``.
+        beside: See ``find_own``.
+        known: Recorded fingerprints, of which one proves that the data are the right ones.
+        log: See ``read_own``.
+
+    Raises:
+        UserError: See ``find_own`` and ``read_own``.
+    """
+    first, *others = find_own(text, root, place, beside=beside, is_known=bool(known))
+    for path in [first, *others] if known and others else []:
+        with suppress(UserError):
+            dataset = read_own(text, path, lambda _: None)
+            if dataset.fingerprint in known:
+                return dataset
+    return read_own(text, first, log)
+
+
+def find_own(text: str, root: Path, place: str, *, beside: Path | None = None, is_known: bool = False) -> list[Path]:
+    """The files or folders that a path may stand for: from the current folder, else from the data root.
 
     Args:
         text: The path as written; ``~`` and ``$NAME`` are expanded.
@@ -45,14 +77,16 @@ def find_own(text: str, root: Path, place: str, *, beside: Path | None = None, i
         is_known: Whether a recorded fingerprint will prove that it is the right one; then the data root may also have
             it without its folders.
 
+    Returns:
+        Those that are there, at least one.
+
     Raises:
         UserError: If there is nothing at that path.
     """
     path = expanded(text, place)
-    places = [path, root / path, *([root / path.name] if is_known else [])]
-    for candidate in places:
-        if os.path.exists(candidate):  # noqa: PTH110 - unlike Path.exists, False for every path that cannot be
-            return candidate
+    places = dict.fromkeys([path, root / path, *([root / path.name] if is_known else [])])
+    if found := [one for one in places if os.path.exists(one)]:  # noqa: PTH110 - False for every path that cannot be
+        return found
     searched = "" if path.is_absolute() else f" in the current folder or the data root {root}"
     remedy = "; name the folder that has it now with --data-root" if is_known else _suggestion(path, beside)
     raise UserError(f"{place}: no file or folder {show(text)}{searched}{remedy}")

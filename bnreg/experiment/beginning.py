@@ -119,6 +119,7 @@ def begin_again(
         cut_for=beginning.cut_for,
         trained=base.info.seeds if base else (),
         begun_with=begun.engine,
+        known=[used.fingerprint for used in begun.data.values()],
     )
     require_conditions(begun, plan, refusal, same_seeds=True, load_data=load_data, log=log)
     return plan

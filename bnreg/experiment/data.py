@@ -1,6 +1,6 @@
 """The data sets of an experiment: found or loaded, with every mistake in those of one's own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def data_of(
     data_folder: Path | None,
     *,
     beside: Path | None,
-    is_known: bool,
+    known: Collection[str],
     load_data: bool,
     log: Callable[[str], None],
 ) -> ExperimentData:
@@ -50,7 +50,7 @@ def data_of(
         experiment: The experiment.
         data_folder: The data root, if the user chose one.
         beside: The folder of the config, if it has one.
-        is_known: Whether the fingerprints of the data are recorded.
+        known: The recorded fingerprints of the data, of a run that goes on.
         load_data: Whether to load those of the table and download missing ones; those of one's own are always loaded,
             because only they know their sizes.
         log: Takes warnings and notes, a line each.
@@ -61,7 +61,7 @@ def data_of(
         try:
             root = data_root(data_folder, data.root, experiment.locate(cell, "data.root"))
             if is_data_path(name):
-                found.datasets[name] = load_dataset(name, root, log=log, place=place, beside=beside, is_known=is_known)
+                found.datasets[name] = load_dataset(name, root, log=log, place=place, beside=beside, known=known)
             elif load_data and not found.mistakes:
                 found.datasets[name] = load_dataset(name, root, fallback=data.fallback, log=log)
             elif not locate_dataset(name, root):

@@ -99,6 +99,7 @@ def plan_extension(
         load_data=load_data,
         trained=own,
         begun_with=run.info.engine,
+        known=[used.fingerprint for used in run.info.data.values()],
     )
     require_conditions(run.info, plan, refusal, same_seeds=False, load_data=load_data, log=log)
     return plan

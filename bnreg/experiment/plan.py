@@ -1,6 +1,6 @@
 """Everything before training: config → data → device → shards, collecting every mistake on the way."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -176,6 +176,7 @@ def plan_experiment(
     cut_for: int | None = None,
     trained: Sequence[int] = (),
     begun_with: str | None = None,
+    known: Collection[str] = (),
     chosen: Mapping[KeyPath, Any] = {},
 ) -> Plan:
     """Read a config and decide everything that training needs; nothing is written except downloaded data.
@@ -190,6 +191,7 @@ def plan_experiment(
             run keeps its shards.
         trained: Seeds of the experiment that need not be trained: a run that is extended has them.
         begun_with: The engine of a run that goes on; None to choose one.
+        known: The fingerprints of its data.
         chosen: What replaces ``tune`` once the arms have chosen, see ``tuning.chosen_by``.
 
     Raises:
@@ -209,7 +211,7 @@ def plan_experiment(
         experiment,
         data_folder,
         beside=config.parent if isinstance(config, Path) else None,
-        is_known=begun_with is not None,
+        known=known,
         load_data=load_data and not errors,
         log=log,
     )

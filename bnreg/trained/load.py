@@ -98,7 +98,7 @@ def load_data(run: Run, cell: Cell, folder: Path | None) -> Dataset:
     root = data_root(folder, cell.settings.data.root, f"{config}: data.root")
     name = requested if is_data_path(requested) else used.name
     place = f"{config}: data.dataset"
-    dataset = load_dataset(name, root, fallback="none", log=lambda _: None, place=place, is_known=True)
+    dataset = load_dataset(name, root, fallback="none", log=lambda _: None, place=place, known=(used.fingerprint,))
     if dataset.fingerprint != used.fingerprint:
         raise UserError(
             f"{dataset.source}: not the data of {run.path.name}: the fingerprint is {dataset.fingerprint}, but the run "

@@ -1,5 +1,6 @@
 """Data of one's own: archives and folders are read as they were meant, or refused with every mistake on a line."""
 
+import functools
 import os
 import re
 import zipfile
@@ -317,10 +318,22 @@ def find(text, **options):
 
 def test_a_path_starts_from_the_current_folder_and_then_from_the_data_root(places):
     """Only data that a fingerprint will prove may lie there without their folders."""
-    assert find("sub/a.npz") == Path("sub/a.npz")
-    assert find("sub/b.npz") == places / "root/sub/b.npz"
-    assert find("$HERE/sub/a.npz") == places / "sub/a.npz"
-    assert find("/elsewhere/c.npz", is_known=True) == places / "root/c.npz"
+    assert find("sub/a.npz") == [Path("sub/a.npz"), places / "root/sub/a.npz"]
+    assert find("sub/b.npz") == [places / "root/sub/b.npz"]
+    assert find("$HERE/sub/a.npz") == [places / "sub/a.npz"]
+    assert find("/elsewhere/c.npz", is_known=True) == [places / "root/c.npz"]
+
+
+@pytest.mark.usefixtures("places")
+def test_of_several_places_the_one_with_the_known_data_is_taken():
+    """Another file may have taken the place of one that was moved."""
+    right, other = Path("root/sub/a.npz"), Path("sub/a.npz")
+    write_npz(other, x_train=X[::-1], y_train=Y[::-1])
+    known = own.read_own("a.npz", right, print).fingerprint
+    load = functools.partial(own.load_own, "sub/a.npz", Path("root").absolute(), "here", log=print)
+    assert load().source == str(other)
+    assert load(known=[known]).source == str(right.absolute())
+    assert load(known=["sha256:other"]).source == str(other)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def find_images(data_folder: Path | None) -> "Callable[[RunView], Images | None]
             name = written if is_data_path(written) else used.name
             if others or not (is_data_path(name) or locate_dataset(name, root)):
                 return None
-            dataset = load_dataset(name, root, log=lambda _: None, is_known=True)
+            dataset = load_dataset(name, root, log=lambda _: None, known=(used.fingerprint,))
         except UserError:
             return None
         is_same = dataset.fingerprint == used.fingerprint
