@@ -1,5 +1,6 @@
 """The steps of a training that commands and Python programs share: plan, begin, or find what was trained before."""
 
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -58,19 +59,21 @@ def begin(plan: "Plan", caller: Caller, base: "Run | None" = None) -> "Unfinishe
     return begin_experiment(plan, beginning, caller.root, base)
 
 
-def send_to_sinks(plan: "Plan", run: Path, caller: Caller) -> None:
+def send_to_sinks(path: Path, caller: Caller) -> None:
     """Send a run that was trained to the sinks of its config, and say where it is; no failure does it any harm."""
-    if not plan.experiment.sinks:
-        return
-    from bnreg.api.sending import beside, send_run
     from bnreg.runs import read_run
 
     try:
-        for name, line, failed in send_run(read_run(run), plan.experiment.sinks, beside(run.parent)):
-            again = f"the run is complete; send it again with `bnreg send {run} --to {name}`"
+        run = read_run(path)
+        if not (sinks := run.config.get("sinks")):
+            return
+        from bnreg.api.sending import beside, send_run
+
+        for name, line, failed in send_run(run, sinks, beside(path.parent)):
+            again = f"the run is complete; send it again with `bnreg send {shlex.quote(str(path))} --to {name}`"
             caller.say(f"warning: {name}: {line}; {again}" if failed else f"note: {name}: {line}")
     except Exception as error:  # nothing that follows the training may look as if that had failed
-        caller.say(f"warning: {run}: the run is complete, but could not be sent: {error}")
+        caller.say(f"warning: {path}: the run is complete, but could not be sent: {error}")
 
 
 def say_notices(plan: "Plan", caller: Caller) -> None:

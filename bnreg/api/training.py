@@ -126,10 +126,11 @@ def resume(
 
     require_children("resume")
     begun = find_unfinished(os.fspath(path_of(run)), Path(runs))
+    caller = _program(("bnreg.resume", begun.final.name), runs, data_root, progress=progress)
     if begun.final.is_dir():
         begun.discard()
+        send_to_sinks(begun.final, caller)
         return Run(read_run(begun.final))
-    caller = _program(("bnreg.resume", begun.final.name), runs, data_root, progress=progress)
     with signals.passed_on():
         plan = begin_again(begun, None, (), data_folder=caller.data_folder, log=caller.say)
         say_notices(plan, caller)
@@ -138,7 +139,7 @@ def resume(
 
 def _trained(plan: "Plan", begun: "UnfinishedRun", caller: Caller) -> Run:
     path = train_and_watch(plan, begun, caller)
-    send_to_sinks(plan, path, caller)
+    send_to_sinks(path, caller)
     return Run(read_run(path))
 
 

@@ -34,6 +34,15 @@ def test_runs_are_sent_to_every_tool_that_is_named(bnreg, folder, told):
     assert {place for _, place in told} == {Path()}
 
 
+@pytest.mark.parametrize(
+    ("place", "problem"), [("a.txt", "is not a folder"), ("runs", "holds runs; choose another, such as .")]
+)
+def test_a_place_that_cannot_be_is_refused_once_before_anything_is_sent(bnreg, folder, told, place, problem):
+    Path("a.txt").touch()
+    done = bnreg("send", folder.name, "--to", "added", "--folder", place)
+    assert (done.code, done.out, done.err, told) == (2, "", f"--folder: {place} {problem}\n", [])
+
+
 def test_the_place_may_be_chosen(bnreg, folder, told):
     assert bnreg("send", folder.name, "--to", "added", "--folder", "elsewhere").code == 0
     assert [place for _, place in told] == [Path("elsewhere")]

@@ -59,6 +59,14 @@ def test_a_missing_package_is_said_before_training(train, monkeypatch):
     assert not Path("runs").exists()
 
 
+def test_a_run_that_was_stopped_before_it_was_sent_is_sent_when_it_is_resumed(bnreg, train, told):
+    assert train("sinks=[added]").code == 0
+    (run,) = Path("runs").iterdir()
+    assert bnreg("train", "--resume", run.name).code == 0
+    api.resume(run.name, progress=False)
+    assert [sent.id for sent, _ in told] == [run.name] * 3
+
+
 def test_seeds_that_are_added_are_sent_with_the_others(bnreg, train, told):
     assert train("sinks=[added]").code == 0
     assert bnreg("extend", "small", "seeds=2", "--no-progress").code == 0

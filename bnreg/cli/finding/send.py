@@ -51,6 +51,8 @@ def send(
         raise UserError(f"send: no tool; name one with --to ({listed(sorted(SINKS))})")
     names = list(dict.fromkeys(to))
     check_sinks(names, "--to")
+    if folder is not None:
+        _check_folder(folder)
     found, left_out = read_runs(runs, root)
     for line in left_out:
         typer.echo(printable(f"left out: {line}"), err=True)
@@ -61,6 +63,16 @@ def send(
             num_failed += failed
     if num_failed:
         raise typer.Exit(1)
+
+
+def _check_folder(folder: Path) -> None:
+    from bnreg.errors import UserError
+    from bnreg.runs.names import num_runs_in
+
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--folder: {folder} is not a folder")
+    if num_runs_in(folder):
+        raise UserError(f"--folder: {folder} holds runs; choose another, such as {folder.parent}")
 
 
 send.__doc__ = f"{send.__doc__}\n\nThe tools are {'; '.join(f'{name}: {sink.help}' for name, sink in SINKS.items())}."

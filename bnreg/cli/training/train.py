@@ -125,6 +125,7 @@ def train(
             _report_complete(run.final, config, settings, say)
             run.discard()
             conclude(run.final, as_json=json, opened=opened)
+            send_to_sinks(run.final, caller)
             return
         plan = begin_again(run, config, settings, data_folder=data_root, log=say, load_data=not dry_run)
     say_notices(plan, caller)
@@ -140,7 +141,7 @@ def train(
         run = begin(plan, caller)
     trained = train_and_watch(plan, run, caller)
     conclude(trained, as_json=json, opened=opened)
-    send_to_sinks(plan, trained, caller)
+    send_to_sinks(trained, caller)
 
 
 def conclude(folder: Path, *, as_json: bool, opened: bool = False) -> None:
