@@ -62,8 +62,8 @@ def init(
     is_ours = beside.is_file() and f'"title": "{TITLE}"' in beside.read_text(encoding="utf-8", errors="replace")
     refuse_existing(file, another, force=force)
     refuse_existing(beside, another, force=force or is_ours)
-    write_file(file, text.encode(), option=another, force=force)
     write_file(beside, schema_text(choices).encode(), option=another, force=force or is_ours)
+    write_file(file, text.encode(), option=another, force=force)
     typer.echo(f"{file}\n{beside}  (for editors)\n\nnext:\n  bnreg train {typed}\n  bnreg compare {file.stem}")
 
 
