@@ -13,7 +13,7 @@ from tools.benchmark.commands import peak_bytes, workers_of
 from tools.benchmark.limit import necessary
 from tools.benchmark.ours import keeping, measure
 from tools.benchmark.peers import write_start
-from tools.benchmark.scaling import scale_table
+from tools.benchmark.scaling import cost_of_a_network, scale_table
 from tools.benchmark_compare import seconds_of, write_runs
 from tools.calibration import tables
 from tools.calibration.looks import check_shortcut, differs_anytime
@@ -165,10 +165,13 @@ def test_the_cost_of_many_networks_is_continued_to_a_million():
         ]
         for networks in (100, 1000)
     }
-    few, many, far = scale_table({"sizes": sizes, "answers": answers}).rows
+    result = {"sizes": sizes, "answers": answers}
+    few, many, far = scale_table(result).rows
     assert few == ["100", "1.0 s", "50 MB", "200 MB", "0 MB", "1.1 s", "100 MB"]
     assert many[0] == "1,000, 100 images each"
     assert far == ["1,000,000, by these slopes", "2.8 h", "2.0 GB", "200 MB", "1000 MB", "16.7 min", "100 MB"]
+    assert "10.0 ms around its training at the most, 2.0 kB of the coordinator's memory" in cost_of_a_network(result)
+    assert "8 GB of memory are full at 4,000,000 networks" in cost_of_a_network(result)
 
 
 def test_what_was_timed_becomes_tables_of_the_page(tmp_path, monkeypatch):

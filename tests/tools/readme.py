@@ -22,8 +22,8 @@ from typer.cli import get_docs_for_click
 sys.path += [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "torture")]
 from support.config_beyond_schema import BEYOND
 from tools.api_reference import from_python
+from tools.benchmark.tables import cost_markdown, scale_markdown
 from tools.benchmark.tables import results_markdown as speed_markdown
-from tools.benchmark.tables import scale_markdown
 from tools.calibration.tables import results_markdown
 from torture import read_results, rows
 
@@ -352,10 +352,15 @@ def scale() -> str:
     return scale_markdown()
 
 
+def cost() -> str:
+    """What one more network costs, when it was last measured."""
+    return cost_markdown()
+
+
 # Page → its generated parts, in order.
 PAGES: dict[str, tuple[Callable[[], str], ...]] = {
     "README.md": (result, figure, claims_in_short, pages, scale),
-    "bnreg/README.md": (from_python, speed),
+    "bnreg/README.md": (from_python, speed, cost),
     "bnreg/cli/README.md": (commands,),
     "bnreg/foreign/README.md": (usual_names,),
     "bnreg/statistics/README.md": (verdicts, calibration),

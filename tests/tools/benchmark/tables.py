@@ -14,7 +14,7 @@ from typing import Any
 from tools.benchmark.limit import necessary
 from tools.benchmark.parts import COMPILED, NUM_ON_CUDA, WATCHED, WIDE, Answers, Sizes
 from tools.benchmark.peers import NAMES, REQUIREMENT
-from tools.benchmark.scaling import scale_table
+from tools.benchmark.scaling import cost_of_a_network, scale_table
 from tools.calibration.tables import MISS, Table, markdown_of
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -455,6 +455,12 @@ def scale_markdown() -> str:
     if result is None:
         return "Not measured in full yet.\n"
     return f"{markdown_of(scale_table(result))}\n{_source(result | {'sizes': {'rounds': 1}})}\n"
+
+
+def cost_markdown() -> str:
+    """What one more network cost when that was last measured."""
+    result = read_results().get(SCALE)
+    return cost_of_a_network(result) if result else "Not measured in full yet.\n"
 
 
 def _source(result: Result) -> str:
