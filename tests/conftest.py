@@ -48,6 +48,14 @@ def _compiled_engine():
         ENGINES["compiled"].prepare_process()
 
 
+@pytest.fixture(autouse=True)
+def _subnormal_numbers():
+    """A test that prepares this process as a worker's leaves subnormal numbers to the next: Hypothesis needs them."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def tiny():
     """A small data set that a small network learns in a few epochs."""
