@@ -59,17 +59,22 @@ def begin(plan: "Plan", caller: Caller, base: "Run | None" = None) -> "Unfinishe
     return begin_experiment(plan, beginning, caller.root, base)
 
 
-def send_to_sinks(path: Path, caller: Caller) -> None:
+def recorded_sinks(path: Path) -> Sequence[str]:
+    """The sinks of a complete run's config; an older run has none."""
+    from bnreg.runs import read_run
+
+    return read_run(path).config.get("sinks") or ()
+
+
+def send_to_sinks(path: Path, sinks: Sequence[str], caller: Caller) -> None:
     """Send a run that was trained to the sinks of its config, and say where it is; no failure does it any harm."""
+    if not sinks:
+        return
+    from bnreg.api.sending import beside, send_run
     from bnreg.runs import read_run
 
     try:
-        run = read_run(path)
-        if not (sinks := run.config.get("sinks")):
-            return
-        from bnreg.api.sending import beside, send_run
-
-        for name, line, failed in send_run(run, sinks, beside(path.parent)):
+        for name, line, failed in send_run(read_run(path), sinks, beside(path.parent)):
             again = f"the run is complete; send it again with `bnreg send {shlex.quote(str(path))} --to {name}`"
             caller.say(f"warning: {name}: {line}; {again}" if failed else f"note: {name}: {line}")
     except Exception as error:  # nothing that follows the training may look as if that had failed

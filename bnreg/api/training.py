@@ -12,7 +12,7 @@ from bnreg.api.caller import Caller
 from bnreg.api.kinds import of_kind, require_children, told_in_python
 from bnreg.api.run import Run, path_of
 from bnreg.api.settings import as_overrides, as_yaml
-from bnreg.api.steps import begin, say_notices, say_unfinished, send_to_sinks, tuned_plan
+from bnreg.api.steps import begin, recorded_sinks, say_notices, say_unfinished, send_to_sinks, tuned_plan
 from bnreg.api.watching import train_and_watch
 from bnreg.errors import UserError
 from bnreg.runs import find_unfinished, read_run
@@ -129,7 +129,7 @@ def resume(
     caller = _program(("bnreg.resume", begun.final.name), runs, data_root, progress=progress)
     if begun.final.is_dir():
         begun.discard()
-        send_to_sinks(begun.final, caller)
+        send_to_sinks(begun.final, recorded_sinks(begun.final), caller)
         return Run(read_run(begun.final))
     with signals.passed_on():
         plan = begin_again(begun, None, (), data_folder=caller.data_folder, log=caller.say)
@@ -139,7 +139,7 @@ def resume(
 
 def _trained(plan: "Plan", begun: "UnfinishedRun", caller: Caller) -> Run:
     path = train_and_watch(plan, begun, caller)
-    send_to_sinks(path, caller)
+    send_to_sinks(path, plan.experiment.sinks, caller)
     return Run(read_run(path))
 
 

@@ -90,4 +90,4 @@ def extend(
         return
     trained = train_and_watch(plan, begin(plan, caller, base), caller)
     conclude(trained, as_json=json)
-    send_to_sinks(trained, caller)
+    send_to_sinks(trained, plan.experiment.sinks, caller)

@@ -89,7 +89,7 @@ def train(
     Ctrl-C stops the training and saves it: --resume continues from there, with bit-identical results. A second Ctrl-C
     stops at once; what was saved before that remains.
     """
-    from bnreg.api.steps import begin, say_notices, say_unfinished, send_to_sinks, tuned_plan
+    from bnreg.api.steps import begin, recorded_sinks, say_notices, say_unfinished, send_to_sinks, tuned_plan
     from bnreg.api.watching import train_and_watch
     from bnreg.errors import UserError
 
@@ -125,7 +125,7 @@ def train(
             _report_complete(run.final, config, settings, say)
             run.discard()
             conclude(run.final, as_json=json, opened=opened)
-            send_to_sinks(run.final, caller)
+            send_to_sinks(run.final, recorded_sinks(run.final), caller)
             return
         plan = begin_again(run, config, settings, data_folder=data_root, log=say, load_data=not dry_run)
     say_notices(plan, caller)
@@ -141,7 +141,7 @@ def train(
         run = begin(plan, caller)
     trained = train_and_watch(plan, run, caller)
     conclude(trained, as_json=json, opened=opened)
-    send_to_sinks(trained, caller)
+    send_to_sinks(trained, plan.experiment.sinks, caller)
 
 
 def conclude(folder: Path, *, as_json: bool, opened: bool = False) -> None:
