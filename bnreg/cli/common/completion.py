@@ -82,6 +82,12 @@ def _states(*_: object) -> tuple[str, ...]:
     return STATES
 
 
+def _sort_keys(*_: object) -> Iterable[str]:
+    from bnreg.runs.finding.listing import SORT_KEYS
+
+    return SORT_KEYS
+
+
 def _datasets(*_: object) -> Iterable[str]:
     from bnreg.data.datasets import DATASETS
 
@@ -107,7 +113,8 @@ def _configs(_: typer.Context, incomplete: str) -> Iterator[str]:
     yield from _examples()
 
 
-arms, metrics, states, datasets = quietly(_arms), quietly(_metrics), quietly(_states), quietly(_datasets)
+arms, metrics, states, sort_keys = quietly(_arms), quietly(_metrics), quietly(_states), quietly(_sort_keys)
+datasets = quietly(_datasets)
 shipped, configs = quietly(_examples), quietly(_configs)
 
 

@@ -41,7 +41,7 @@ def runs(
             metavar="KEY",
             help="when: newest first; name; accuracy: highest first, by the best arm.",
             rich_help_panel=SELECTION,
-            autocompletion=completion.one_of(("when", "name", "accuracy")),
+            autocompletion=completion.sort_keys,
         ),
     ] = "when",
     where: Annotated[

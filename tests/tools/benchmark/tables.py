@@ -17,6 +17,8 @@ from tools.benchmark.peers import NAMES, REQUIREMENT
 from tools.benchmark.scaling import cost_of_a_network, scale_table
 from tools.calibration.tables import MISS, Table, markdown_of
 
+from bnreg.executors.machine import cpu_model
+
 RESULTS = Path(__file__).parent / "results.json"
 TORCH, LIMIT, BATCH = "torch", "limit", 100
 MANY_ON_CUDA = 128
@@ -426,7 +428,7 @@ def machine() -> str:
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
     flags = facts.get("flags", "").split()
     vectors = next((name for name in ("avx512f", "avx2") if name in flags), platform.machine())
-    return f"{facts.get('model name', platform.machine())} with {vectors}, {len(os.sched_getaffinity(0))} cores"
+    return f"{cpu_model() or platform.machine()} with {vectors}, {len(os.sched_getaffinity(0))} cores"
 
 
 def read_results() -> dict[str, Result]:
