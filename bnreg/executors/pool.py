@@ -115,6 +115,11 @@ def seeds_in_words(shard: Shard) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds from {min(seeds)} to {max(seeds)}"
 
 
+def folders_for(names: Iterable[str], root: Path) -> dict[str, Path]:
+    """A folder for each data set, numbered because a name may be a path."""
+    return {name: root / str(number) for number, name in enumerate(names)}
+
+
 def share_all(datasets: Mapping[str, Dataset], folders: Mapping[str, Path]) -> None:
     """Write each data set into its folder, see ``bnreg.data.share``.
 

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -22,7 +22,7 @@ from typing import Any, cast
 from bnreg import signals, stopping
 from bnreg.data import Dataset, attach, sharing_folder
 from bnreg.errors import RunError
-from bnreg.executors.pool import Died, Failed, Said, Warned, failure, seeds_in_words, share_all, train_on
+from bnreg.executors.pool import Died, Failed, Said, Warned, failure, folders_for, seeds_in_words, share_all, train_on
 from bnreg.executors.starting import start_alone
 from bnreg.standard_streams import leave
 from bnreg.training.engines import ENGINES
@@ -76,7 +76,7 @@ def train_shards(
     if not jobs:
         return
     with sharing_folder() as root:
-        folders = _folders(root, datasets)
+        folders = folders_for(datasets, root)
         pool = _Processes(functools.partial(_start, folders, engine, device, snapshot_seconds))
         try:
             for _ in range(min(num_workers, len(jobs))):  # they load their engine while the data are shared
@@ -152,11 +152,6 @@ class _Processes:
             if process.is_alive():
                 process.kill()
                 process.join()
-
-
-def _folders(root: Path, names: Iterable[str]) -> dict[str, Path]:
-    """A folder for each data set, numbered because a name may be a path."""
-    return {name: root / str(number) for number, name in enumerate(names)}
 
 
 def _start(

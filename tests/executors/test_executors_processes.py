@@ -297,6 +297,6 @@ def test_a_worker_that_is_stopped_in_a_long_epoch_keeps_its_state_at_the_next_me
 
 def test_no_name_of_data_leads_out_of_the_folder_that_the_workers_share(tmp_path):
     """Data of one's own are named by their path."""
-    folders = workers._folders(tmp_path, ["mnist", "/etc/x.npz", "../../x.npz", "a/x.npz"])
+    folders = pool.folders_for(["mnist", "/etc/x.npz", "../../x.npz", "a/x.npz"], tmp_path)
     assert len({*folders.values()}) == 4
     assert {folder.parent for folder in folders.values()} == {tmp_path}

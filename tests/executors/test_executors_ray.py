@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing import Pipe
 from types import SimpleNamespace
 
@@ -253,6 +253,23 @@ def test_a_driver_that_dies_ends_the_training_in_one_line(monkeypatch):
     ):
         list(ray_pool.train_shards(jobs, {}, **options))
     assert not jobs[0][1].is_locked
+
+
+def test_data_of_ones_own_are_shared_in_the_folder_for_it(monkeypatch, tmp_path):
+    """Their name is a path, which a folder below another would not contain."""
+    given = {}
+
+    def share_all(_, folders):
+        given.update(folders)
+        raise RunError("enough")
+
+    monkeypatch.setattr(ray_pool, "sharing_folder", lambda: nullcontext(tmp_path))
+    monkeypatch.setattr(ray_pool, "share_all", share_all)
+    jobs = [(Shard(0, (0,), (), drop_single=False), Kept())]
+    options = {"engine": "torch", "device": "cpu", "num_workers": 1, "snapshot_seconds": 30.0, "log": pytest.fail}
+    with pytest.raises(RunError, match=r"^enough$"):
+        list(ray_pool.train_shards(jobs, {"/etc/x.npz": make_tiny()}, **options))
+    assert given["/etc/x.npz"].parent == tmp_path
 
 
 def test_other_versions_on_a_worker_are_one_line():

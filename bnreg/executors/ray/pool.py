@@ -17,7 +17,7 @@ from bnreg import signals
 from bnreg.data import Dataset, sharing_folder
 from bnreg.errors import RunError, UserError
 from bnreg.executors.machine import Machines, this_machine
-from bnreg.executors.pool import Died, Failed, Said, share_all, train_on
+from bnreg.executors.pool import Died, Failed, Said, folders_for, share_all, train_on
 from bnreg.executors.processes import CONTEXT
 from bnreg.executors.ray.driver import Resources, Setting, drive, look
 from bnreg.executors.ray.messages import Committed, Letter, Noted, Refused, Saved, Task, Unusable
@@ -105,7 +105,7 @@ def train_shards(
     if not jobs:
         return
     with sharing_folder() as root:
-        folders = {name: root / name for name in datasets}
+        folders = folders_for(datasets, root)
         share_all(datasets, folders)
         setting = Setting(address, num_workers, engine, device, snapshot_seconds, folders)
         with _driver(drive, setting) as (connection, process):
