@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from support.cells import make_cell, make_tiny
 from bnreg import stopping
 from bnreg.errors import RunError, UserError
 from bnreg.executors.pool import Died, Failed, Warned
+from bnreg.executors.ray import driver
 from bnreg.executors.ray import pool as ray_pool
 from bnreg.executors.ray.messages import Committed, Noted, Refused, Saved, Task, Unusable
 from bnreg.executors.ray.versions import mismatch, versions_here
@@ -412,6 +414,41 @@ def worker(monkeypatch):
 
 def letters_of(posts):
     return [letter for post in posts for letter in post]
+
+
+def test_two_sides_that_send_much_at_once_do_not_wait_for_each_other():
+    """Each message is larger than a pipe; neither side reads before it has sent its own."""
+    ours, theirs = Pipe()
+    inbox = driver.Inbox(theirs)
+    much = b"x" * (1 << 20)
+    with pytest.raises(queue.Empty):
+        inbox.take(0.0)
+    answer, task = (threading.Thread(target=side.send, args=(much,), daemon=True) for side in (theirs, ours))
+    answer.start()  # it ends when we read
+    task.start()  # it ends although nobody asks the inbox
+    task.join(60.0)
+    assert not task.is_alive()
+    assert ours.recv() == inbox.take(60.0) == much
+    answer.join()
+    ours.close()
+    with pytest.raises((EOFError, OSError)):
+        inbox.take(60.0)
+
+
+def unreadable():
+    raise AttributeError("written by another version")
+
+
+class Unreadable:
+    def __reduce__(self):
+        return unreadable, ()
+
+
+def test_what_cannot_be_read_is_raised_and_not_waited_for():
+    ours, theirs = Pipe()
+    ours.send(Unreadable())
+    with pytest.raises(AttributeError, match="another version"):
+        driver.Inbox(theirs).take(60.0)
 
 
 def test_a_worker_sends_its_results_before_it_is_done(worker):

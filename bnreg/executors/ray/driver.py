@@ -5,6 +5,7 @@ import functools
 import math
 import multiprocessing
 import os
+import queue
 import shutil
 import signal
 import sys
@@ -103,6 +104,41 @@ def drive(connection: Connection, folder: Path, setting: Setting) -> None:
     leave(0)
 
 
+class Inbox:
+    """What arrives through a pipe, taken out of it at once.
+
+    If both sides waited until the other one reads what they send, neither would ever read: a state fills the pipe.
+
+    Args:
+        connection: The pipe.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            while True:
+                self._arrived.put(self._connection.recv())
+        except Exception as error:  # whatever it is, who takes must know
+            self._arrived.put(error)
+
+    def take(self, seconds: float) -> Any:
+        """What has arrived next; wait up to so many seconds for it.
+
+        Raises:
+            queue.Empty: If nothing arrives.
+            EOFError: If the other side is gone, which may also be an OSError.
+            Exception: If what arrived cannot be read.
+        """
+        found = self._arrived.get(timeout=seconds)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
 class _Relay:
     """The workers, and the tasks that they have.
 
@@ -124,6 +160,7 @@ class _Relay:
         self._patient_until = time.monotonic() + PATIENT_SECONDS
         self._versions = versions_here(setting.engine)
         self._connection = connection
+        self._inbox = Inbox(connection)
         self._hire: Callable[[], Any] = functools.partial(
             actor.remote, setting.engine, setting.device, setting.snapshot_seconds, data
         )
@@ -153,11 +190,12 @@ class _Relay:
 
     def _take_tasks(self) -> bool:
         """Take the tasks that have arrived; return whether more may come."""
-        while self._connection.poll(0.0 if self._at_work or self._waiting else IDLE_SECONDS):
-            task: Task | None = self._connection.recv()
-            if task is None:
-                return False
-            self._waiting.append(task)
+        with suppress(queue.Empty):
+            while True:
+                task: Task | None = self._inbox.take(0.0 if self._at_work or self._waiting else IDLE_SECONDS)
+                if task is None:
+                    return False
+                self._waiting.append(task)
         return True
 
     def _hand_out(self) -> None:
