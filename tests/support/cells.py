@@ -9,14 +9,16 @@ from bnreg.data import Dataset, Size
 TINY_SIZES = {"tiny": Size(400, (6, 6), 4)}
 
 
-def make_tiny(num_train=400, num_test=200, seed=0):
-    """Learnable images of 6 × 6 pixels in four classes: one pattern per class, plus noise."""
+def make_tiny(num_train=400, num_test=200, seed=0, ink=1.0):
+    """Learnable images of 6 × 6 pixels in four classes: one pattern per class, plus noise; a share of it is kept."""
     rng = np.random.default_rng(seed)
     patterns = rng.integers(0, 200, (4, 6, 6))
 
     def draw(count):
         labels = rng.integers(0, 4, count)
         images = np.clip(patterns[labels] + rng.normal(0, 60, (count, 6, 6)), 0, 255).astype(np.uint8)
+        if ink < 1:
+            images *= rng.random(images.shape) < ink
         return images, labels.astype(np.int64)
 
     train_images, train_labels = draw(num_train)

@@ -1,9 +1,12 @@
 """The compiled engine computes what the torch engine computes, and its bits depend on nothing else."""
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
-from support.cells import make_cell
+from support.cells import make_cell, make_tiny
 from support.stacks import make_engine, shard_of, trained
 from torch.nn.functional import cross_entropy
 
@@ -15,7 +18,7 @@ from bnreg.nn.examples import Examples
 from bnreg.nn.network import StackedNetwork
 from bnreg.nn.penalties import PENALTIES
 from bnreg.statistics.paired import compare_pairs
-from bnreg.training.compiled import program
+from bnreg.training.compiled import images, program
 from bnreg.training.compiled.coverage import OPTIMIZERS, unavailable, uncovered
 from bnreg.training.schedules import SCHEDULES
 from bnreg.training.shards import plan_shards
@@ -87,16 +90,68 @@ COVERED = {
 }
 
 
+# The first weights alone read the images, so these are enough.
+WITH_ZEROS = (
+    "relu, with batch norm",
+    "adamw with all its settings",
+    "norm of input, from standard",
+    "each_pixel standardised",
+    "a linear classifier",
+    "widths that fill no panel",
+    "a width of one",
+    "a batch of everything",
+    "batches of one",
+    "a last batch of its own size",
+)
+
+
 def cell_of(settings, arm="arm"):
     return make_cell(arm, **{"data": DATA, "training": {"epochs": 1}} | settings)
 
 
-@pytest.mark.parametrize("settings", COVERED.values(), ids=COVERED)
-def test_fifty_steps_give_the_losses_of_the_torch_engine(tiny, settings):
+@pytest.fixture(scope="module")
+def sparse():
+    """Images most of whose pixels are 0."""
+    return make_tiny(ink=0.3)
+
+
+@pytest.fixture(scope="module")
+def half_sparse(sparse):
+    """Sparse images to train on, and others to test on."""
+    return replace(sparse, test_images=make_tiny().test_images)
+
+
+@pytest.fixture(scope="module")
+def half_dense(sparse):
+    """The reverse."""
+    return replace(make_tiny(), test_images=sparse.test_images)
+
+
+def are_sparse(dataset):
+    """Whether the engine skips zeros of the training images, and of the test images."""
+    sets = program.CompiledProgram(shard_of([cell_of({"model": BN})]), dataset).sets
+    return [bool(sets[split].images.addresses["are_sparse"]) for split in ("train", "test")]
+
+
+def test_zeros_are_skipped_where_there_are_many(tiny, sparse, half_sparse, half_dense):
+    found = [are_sparse(dataset) for dataset in (tiny, sparse, half_sparse, half_dense)]
+    assert found == [[False, False], [True, True], [True, False], [False, True]]
+
+
+@pytest.mark.parametrize(
+    ("covered", "data"),
+    [
+        *product(COVERED, ["tiny"]),
+        *product(WITH_ZEROS, ["sparse"]),
+        *product(["relu, with batch norm", "a linear classifier"], ["half_sparse", "half_dense"]),
+    ],
+)
+def test_fifty_steps_give_the_losses_of_the_torch_engine(covered, data, request):
     """They start from the same weights and read the same batches; only the order of sums differs."""
-    shard = shard_of([cell_of(settings)])
+    shard = shard_of([cell_of(COVERED[covered])])
     assert uncovered(shard.settings, "cpu") is None
-    rows = [trained(shard, tiny, engine=engine) for engine in ("torch", "compiled")]
+    dataset = request.getfixturevalue(data)
+    rows = [trained(shard, dataset, engine=engine) for engine in ("torch", "compiled")]
     assert rows[0].pairing == rows[1].pairing
     for one, other in zip(*(result.tables["metrics"] for result in rows), strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], abs=1e-6)
@@ -151,6 +206,22 @@ def test_a_network_has_the_same_bits_alone_and_beside_any_others(tiny, mixed):
     for cell in mixed:
         for seed in (3, 8):
             assert results_by_arm([cell], (seed,), tiny)[cell.arm, seed] == together[cell.arm, seed]
+
+
+def test_skipping_zeros_changes_no_bit(sparse, mixed, monkeypatch):
+    """Nor anything that is recorded of a network that diverges."""
+    without = results_by_arm(mixed, (3, 5), sparse)
+    monkeypatch.setattr(images, "SPARSE", 0)
+    assert results_by_arm(mixed, (3, 5), sparse) == without
+
+
+def test_infinite_weights_of_pixels_that_are_never_lit_are_not_skipped(tiny):
+    """0 · ∞ is NaN, so the network has diverged, as it has in the torch engine."""
+    black = replace(tiny, train_images=tiny.train_images * 0, test_images=tiny.test_images * 0)
+    growing = {"name": "sgd", "lr": 100.0, "weight_decay": 0.1}
+    shard = shard_of([cell_of({"model": {"hidden": ()}, "optimizer": growing})])
+    for engine in ("torch", "compiled"):
+        assert {row["status"] for row in trained(shard, black, engine=engine).tables["summary"]} == {"diverged"}
 
 
 @pytest.mark.parametrize("products", [0, 1e5, 1e12])

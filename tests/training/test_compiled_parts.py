@@ -22,8 +22,18 @@ import numba
 
 from bnreg.training.compiled.activations import Traced, activation, derivative, derivative_by_slope
 from bnreg.training.compiled.images import Images, gather
-from bnreg.training.compiled.products import multiply, multiply_transposed
+from bnreg.training.compiled.products import (
+    BLOCK,
+    COUNT_BYTES,
+    GROUP,
+    bytes_of_list,
+    multiply,
+    multiply_sparse,
+    multiply_sparse_transposed,
+    multiply_transposed,
+)
 from bnreg.training.compiled.random_bits import first_uniform, second_uniform
+from bnreg.training.compiled.sparsity import list_columns, list_rows
 from bnreg.training.compiled.vectors import BYTES, WIDTH, exp, full, largest, load, store, total, transpose
 
 
@@ -50,6 +60,26 @@ def multiplied(*arguments):
 @numba.njit
 def multiplied_transposed(*arguments):
     multiply_transposed(*arguments)
+
+
+@numba.njit
+def multiplied_sparse(*arguments):
+    multiply_sparse(*arguments)
+
+
+@numba.njit
+def multiplied_sparse_transposed(*arguments):
+    multiply_sparse_transposed(*arguments)
+
+
+@numba.njit
+def listed_columns_of(*arguments):
+    list_columns(*arguments)
+
+
+@numba.njit
+def listed_rows_of(*arguments):
+    list_rows(*arguments)
 
 
 @numba.njit
@@ -176,12 +206,67 @@ def test_pixels_are_the_correctly_rounded_quotients_and_then_standardised():
     quotients = images[[1, 0]].astype(np.float32) / np.float32(255)
     for scale, shift in ((np.ones(259), np.zeros(259)), (np.linspace(1, 3, 259), np.linspace(-1, 1, 259))):
         standardisation = Standardisation(scale.astype(np.float32), shift.astype(np.float32))
-        panels = zeros(9, 2, PANEL)
-        gathered(Images(images, standardisation).addresses, np.array([1, 0]), address(panels))
+        panels, masks = zeros(9, 2, PANEL), np.full((2, 5), -1)
+        gathered(Images(images, standardisation).addresses, np.array([1, 0]), address(panels), address(masks))
         found = panels.swapaxes(0, 1).reshape(2, -1)[:, :259]
         if scale[-1] == 1:
             assert np.array_equal(found, quotients)
         np.testing.assert_allclose(found, quotients * scale + shift, rtol=1e-6, atol=1e-7)
+        assert np.array_equal(masks, masks_of(found))
+
+
+def masks_of(matrix):
+    """A bit for each number that is not zero, in words of 64 bits."""
+    padded = np.pad(matrix != 0, ((0, 0), (0, -matrix.shape[1] % 64)))
+    return np.packbits(padded, axis=1, bitorder="little").view(np.int64)
+
+
+def lists_in(memory, most):
+    """The lists in a memory for some."""
+    for content in memory.view(np.uint8).reshape(-1, bytes_of_list(most)):
+        (count,) = content[:COUNT_BYTES].view(np.int64)
+        yield content[COUNT_BYTES:].view(np.int32)[:count].tolist()
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(1, 40),
+    st.integers(1, 150),
+    st.integers(1, PANEL),
+    st.sampled_from([0, 0.2, 1]),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_product_without_zeros_is_the_whole_product(rows, inner, width, share, seed):
+    """Both kinds, exactly, since the numbers are small integers; and the lists are those of numpy."""
+    rng = np.random.default_rng(seed)
+    a, b, start = (rng.integers(-8, 9, shape).astype(np.float32) for shape in ((rows, inner), (inner, width), width))
+    a *= rng.random(a.shape) < share
+    masks, halves = masks_of(a), zeros(2 * -(-inner // 64), -(-rows // WIDTH) * WIDTH)
+    columns, listed_rows = (
+        zeros(-(-count // size), bytes_of_list(most) // 4)
+        for count, size, most in ((rows, BLOCK, inner), (inner, GROUP, rows))
+    )
+    halves[:] = np.nan
+    listed_columns_of(address(masks), rows, inner, address(columns))
+    listed_rows_of(address(masks), rows, inner, address(halves), address(listed_rows))
+    blocks = [a[first : first + BLOCK].any(0) for first in range(0, rows, BLOCK)]
+    groups = [a[:, first : first + GROUP].any(1) for first in range(0, inner, GROUP)]
+    assert [*lists_in(columns, inner)] == [np.flatnonzero(one).tolist() for one in blocks]
+    assert [*lists_in(listed_rows, rows)] == [np.flatnonzero(one).tolist() for one in groups]
+
+    first = np.pad(start, (0, PANEL - width))
+    in_a, in_b, c = in_panels(a), in_panels(b), zeros(rows, PANEL)
+    multiplied_sparse(address(in_a), rows, address(columns), address(in_b), inner, width, address(first), address(c))
+    assert np.array_equal(c[:, :width], a @ b + start)
+    g = rng.integers(-8, 9, (rows, width)).astype(np.float32)
+    in_g, c, nothing = in_panels(g), zeros(PANEL, PANEL), zeros(PANEL)
+    for panel, of_panel in enumerate(in_a):
+        some = a[:, PANEL * panel : PANEL * (panel + 1)]
+        lists = listed_rows[PANEL // GROUP * panel :]
+        multiplied_sparse_transposed(
+            address(of_panel), some.shape[1], rows, address(lists), address(in_g), width, address(nothing), address(c)
+        )
+        assert np.array_equal(c[: some.shape[1], :width], some.T @ g)
 
 
 # The known answers of Random123 for Threefry-2x32 with 20 rounds: counter, key, result.

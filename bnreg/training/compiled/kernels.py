@@ -11,6 +11,7 @@ from bnreg.training.compiled.layers import place_of
 from bnreg.training.compiled.network import backward, forward, loss_gradient
 from bnreg.training.compiled.parts import compiled
 from bnreg.training.compiled.products import PANEL, ROW_BYTES
+from bnreg.training.compiled.sparsity import list_columns, list_rows
 from bnreg.training.compiled.vectors import (
     BYTES,
     FLUSH_SUBNORMALS,
@@ -69,7 +70,9 @@ def train(
     for step in range(len(rules)):
         indices = order[step * batch_size : (step + 1) * batch_size]
         rows = len(indices)
-        gather(images, indices, batch)
+        read_batch(images, indices, batch, scratch)
+        if scratch.is_sparse:
+            list_rows(scratch.masks, rows, images.num_pixels, scratch.halves, scratch.rows)
         ahead.next, ahead.end = (step + 1) * batch_size, min((step + 2) * batch_size, len(order))
         ahead.at_a_time = batch_size * PANEL // (images.num_pixels * len(arms)) + 1
         for arm in range(len(arms)):
@@ -120,7 +123,7 @@ def evaluate(
     batch = panels.ctypes.data
     for first in range(0, len(indices), rows_at_a_time):
         chunk = indices[first : first + rows_at_a_time]
-        gather(images, chunk, batch)
+        read_batch(images, chunk, batch, scratch)
         for r in range(len(networks)):
             own = operations[parts[r, 0] : parts[r, 1]]
             forward(own, networks[r], batch, len(chunk), -1, scratch)
@@ -129,6 +132,15 @@ def evaluate(
             right = correct[r, first : first + rows_at_a_time]
             losses[r] += judge(logits, last.outputs, scratch.padding, labels[label_rows[r]], chunk, right)
     set_control_word(word)
+
+
+@compiled
+def read_batch(images: Any, indices: Any, panels: int, scratch: Any) -> None:
+    """Write images into panels and, if they are sparse, the lists of columns that are not zero."""
+    gather(images, indices, panels, scratch.masks)
+    scratch.is_sparse = images.are_sparse
+    if images.are_sparse:
+        list_columns(scratch.masks, len(indices), images.num_pixels, scratch.columns)
 
 
 @compiled
@@ -193,7 +205,7 @@ def add_moments(
     word = control_word(0)
     set_control_word(word | FLUSH_SUBNORMALS)
     rows = len(indices)
-    gather(images, indices, panels.ctypes.data)
+    read_batch(images, indices, panels.ctypes.data, scratch)
     for r in range(len(networks)):
         forward(operations[r], networks[r], panels.ctypes.data, rows, -1, scratch)
         for column in range(means.shape[1]):

@@ -9,7 +9,7 @@ import numba
 
 from bnreg.training.compiled.activations import activation, derivative, derivative_by_slope
 from bnreg.training.compiled.parts import compiled
-from bnreg.training.compiled.products import PANEL, ROW_BYTES, multiply
+from bnreg.training.compiled.products import PANEL, ROW_BYTES, multiply, multiply_sparse
 from bnreg.training.compiled.random_bits import first_uniform, second_uniform
 from bnreg.training.compiled.vectors import (
     BYTES,
@@ -34,12 +34,36 @@ def place_of(column: int, rows: int) -> int:
 
 
 @compiled
-def affine(x: int, rows: int, inputs: int, outputs: int, weight: int, bias: int, z: int) -> None:
-    """Z = W x + b, where ``bias`` is the address of b, or of zeros."""
+def affine(x: int, rows: int, inputs: int, outputs: int, weight: int, bias: int, z: int, lists: int) -> None:
+    """Z = W x + b.
+
+    Args:
+        x: Address of x.
+        rows: Number of examples.
+        inputs: Number of columns of x.
+        outputs: Number of columns of Z.
+        weight: Address of Wᵀ.
+        bias: Address of b, or of zeros.
+        z: Address of Z.
+        lists: Address of the lists of x's columns, see ``sparsity``; 0 if all of them are taken.
+    """
     for panel in range((outputs + PANEL - 1) // PANEL):
         w = weight + panel * inputs * ROW_BYTES
         width = min(PANEL, outputs - PANEL * panel)
-        multiply(x, rows, w, inputs, width, bias + panel * ROW_BYTES, z + panel * rows * ROW_BYTES)
+        start, result = bias + panel * ROW_BYTES, z + panel * rows * ROW_BYTES
+        if lists:
+            multiply_sparse(x, rows, lists, w, inputs, width, start, result)
+        else:
+            multiply(x, rows, w, inputs, width, start, result)
+
+
+@compiled
+def are_finite(weight: int, inputs: int, outputs: int) -> Any:
+    """Whether no number of W is infinite or NaN."""
+    zero, sums = full(float32(0)), full(float32(0))
+    for place in range(0, (outputs + PANEL - 1) // PANEL * inputs * ROW_BYTES, BYTES):
+        sums = fma(load(weight + place), zero, sums)
+    return total(sums) == 0
 
 
 @compiled

@@ -9,6 +9,7 @@ from bnreg.training.compiled.layers import (
     activate,
     activate_backward,
     affine,
+    are_finite,
     by_slope,
     copy,
     drop,
@@ -20,7 +21,15 @@ from bnreg.training.compiled.layers import (
 )
 from bnreg.training.compiled.layout import ACTIVATION, AFFINE, NORM
 from bnreg.training.compiled.parts import compiled
-from bnreg.training.compiled.products import PANEL, ROW_BYTES, multiply, multiply_transposed
+from bnreg.training.compiled.products import (
+    GROUP,
+    PANEL,
+    ROW_BYTES,
+    list_bytes,
+    multiply,
+    multiply_sparse_transposed,
+    multiply_transposed,
+)
 from bnreg.training.compiled.updates import update
 from bnreg.training.compiled.vectors import (
     BYTES,
@@ -44,7 +53,7 @@ float32 = numba.float32
 # The addresses of a replica's vectors: parameters, their two moments, and running statistics.
 NETWORK = np.dtype([(name, np.int64) for name in ("parameters", "first", "second", "statistics")])
 
-# The addresses of what a step writes and needs no longer.
+# What a step writes and needs no longer: addresses, and whether the batch is sparse.
 SCRATCH = np.dtype(
     [
         (name, np.int64)
@@ -59,6 +68,11 @@ SCRATCH = np.dtype(
             "strip",  # the gradient of 32 inputs' weights
             "narrow_strip",  # the same for up to 16 outputs; its right half stays zero
             "transposed",  # 32 inputs' weights, transposed
+            "masks",  # a row of bits for each example of the batch: whether a number is not zero, see ``images.gather``
+            "columns",  # of a sparse batch, a list of columns for each block of examples, see ``sparsity``
+            "rows",  # and a list of examples for each group of columns
+            "halves",  # the bits that these lists are made from
+            "is_sparse",  # whether most numbers of the batch are zero
         )
     ]
 )
@@ -86,7 +100,7 @@ def forward(ops: Any, network: Any, panels: int, rows: int, step: int, scratch: 
         panels: Address of the batch, which the operations' outputs follow.
         rows: Number of examples.
         step: Number of the step, for the dropout.
-        scratch: Addresses, structured as ``SCRATCH``.
+        scratch: Structured as ``SCRATCH``.
     """
     w, running = network.parameters, network.statistics
     for i in range(len(ops)):
@@ -94,7 +108,10 @@ def forward(ops: Any, network: Any, panels: int, rows: int, step: int, scratch: 
         x, y = panels + op.source * rows * ROW_BYTES, panels + op.result * rows * ROW_BYTES
         weight, shift = w + 4 * op.weight, w + 4 * op.shift
         if op.kind == AFFINE:
-            affine(x, rows, op.inputs, op.outputs, weight, shift if op.shift >= 0 else scratch.zeros, y)
+            lists = scratch.columns if scratch.is_sparse and op.source == 0 else 0
+            if lists and step < 0 and not are_finite(weight, op.inputs, op.outputs):
+                lists = 0  # 0 · ∞ is NaN, which tells that the network has diverged
+            affine(x, rows, op.inputs, op.outputs, weight, shift if op.shift >= 0 else scratch.zeros, y, lists)
         elif op.kind == NORM and step < 0:
             normalise_by_running(x, rows, op.inputs, weight, shift, running + 4 * op.statistics, op, y)
         elif op.kind == NORM:
@@ -179,7 +196,13 @@ def affine_backward(
             outputs = min(PANEL, op.outputs - PANEL * out)
             grad_weight = scratch.strip if outputs > WIDTH else scratch.narrow_strip
             of_out = g + out * rows * ROW_BYTES
-            multiply_transposed(x + of_panel, inputs, rows, of_out, outputs, scratch.zeros, grad_weight)
+            if reads_batch and scratch.is_sparse:
+                lists = scratch.rows + panel * (PANEL // GROUP) * list_bytes(rows)
+                multiply_sparse_transposed(
+                    x + of_panel, inputs, rows, lists, of_out, outputs, scratch.zeros, grad_weight
+                )
+            else:
+                multiply_transposed(x + of_panel, inputs, rows, of_out, outputs, scratch.zeros, grad_weight)
             place = 4 * op.weight + (out * op.inputs + PANEL * panel) * ROW_BYTES
             update(
                 rules[WEIGHTS],

@@ -210,6 +210,15 @@ def _store(builder: Any, address: Any, values: Any) -> None:
     builder.store(values, at(builder, address, FLOATS), align=4)
 
 
+def _store_integer(builder: Any, address: Any, value: Any) -> None:
+    builder.store(value, at(builder, address, INT64), align=8)
+
+
+def _store_mask(builder: Any, address: Any, values: Any) -> None:
+    bits = ir.IntType(WIDTH)
+    builder.store(builder.bitcast(values, bits), at(builder, address, bits), align=2)
+
+
 def _operator(name: str) -> Build:
     return lambda builder, a, b: getattr(builder, name)(a, b)
 
@@ -220,6 +229,7 @@ load_number = instruction(
     types.float32, (types.int64,), lambda builder, a: builder.load(at(builder, a, FLOAT), align=4)
 )
 load_integer = instruction(types.int64, (types.int64,), lambda b, a: b.load(at(b, a, INT64), align=8))
+store_integer = instruction(types.void, (types.int64,) * 2, _store_integer)
 load_byte = instruction(types.uint8, (types.int64,), lambda b, a: b.load(at(b, a, ir.IntType(8)), align=1))
 store_number = instruction(types.void, (types.int64, types.float32), _store_number)
 store = instruction(types.void, (types.int64, vector), _store)
@@ -231,6 +241,8 @@ reciprocal = instruction(vector, (vector,), reciprocal_of)
 maximum = instruction(vector, (vector, vector), larger)
 exp = instruction(vector, (vector,), exponential)
 sign_of = instruction(vector, (vector, vector), call("copysign"))  # the size of the first, the sign of the second
+store_mask = instruction(types.void, (types.int64, mask), _store_mask)  # a bit for each element
+differs = instruction(mask, (vector, vector), lambda builder, a, b: builder.fcmp_unordered("!=", a, b))
 equals = instruction(mask, (vector, vector), lambda builder, a, b: builder.fcmp_ordered("==", a, b))
 below = instruction(mask, (vector, vector), lambda builder, a, b: builder.fcmp_ordered("<", a, b))
 where = instruction(vector, (mask, vector, vector), lambda builder, m, a, b: builder.select(m, a, b))
