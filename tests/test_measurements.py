@@ -132,21 +132,22 @@ def rates_of(**seconds):
 
 
 def test_rates_are_shown_against_the_best_peer_the_limit_and_the_targets():
-    result = rates_of(torch=2.0, compiled=1.0, jax_stacked=4.0, jax_pair=1.6, textbook=8.0)
+    result = rates_of(torch=2.0, compiled=0.4, dense=1.0, jax_stacked=4.0, jax_pair=0.8, textbook=8.0)
     rates, targets, _ = speed.tables({"train": result})
     assert dict(rates.rows) == {
         "the textbook's loop": "0.25",
         "JAX: jit, scan, vmap": "0.5",
-        "JAX: a pair, tuned by hand": "1.25",
+        "JAX: a pair, tuned by hand": "2.5",
         "bnreg, torch engine": "1",
-        "bnreg, compiled engine": "2",
-        "limit: the necessary products, at the peak": "4",
+        "bnreg, compiled engine": "5",
+        "bnreg, compiled engine, standardised pixels, none of which is 0": "2",
+        "limit of dense products": "4",
     }
-    assert [row[1] for row in targets.rows[:3]] == ["2.00 !", "1.60 !", "50 % !"]
+    assert [row[1] for row in targets.rows[:3]] == ["5.00 !", "2.00", "50 % !"]
 
 
 def test_a_peer_that_is_missing_is_shown_with_the_reason():
-    result = rates_of(torch=20.0, compiled=1.0)
+    result = rates_of(torch=20.0, compiled=1.0, dense=1.0)
     result["answers"] |= {f"jax {peer} 2": "skipped: no network" for peer in ("stacked", "pair")}
     rates, targets, _ = speed.tables({"train": result})
     assert ["JAX: jit, scan, vmap", "skipped: no network"] in rates.rows
