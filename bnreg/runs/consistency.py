@@ -20,7 +20,7 @@ from bnreg.metrics import LARGEST, metric_of
 from bnreg.metrics import METRICS as KNOWN_METRICS
 from bnreg.names import TUNE, TUNED
 from bnreg.rounds import MAX_SEEDS, rounds_of, short_seeds
-from bnreg.runs.correctness import unpack_correct
+from bnreg.runs.correctness import packed_correct
 from bnreg.runs.info import (
     MAX_COUNT,
     Check,
@@ -296,20 +296,20 @@ def _running_accuracy(summary: Columns, number: int) -> float:
 def _wrong_answers(info: RunInfo, summary: Columns, correct: bytes) -> str | None:
     sizes = {used.num_test for used in info.data.values()}
     try:
-        flags = unpack_correct(correct)
+        packed = packed_correct(correct)
     except ValueError as error:
         return str(error)
-    if {*flags} != {*range(len(info.points))}:
+    if {*packed} != {*range(len(info.points))}:
         return "it does not have the points of run.json"
     num_networks = len(info.arms) * len(info.seeds)
-    for index, answers in flags.items():
-        if answers.shape[:2] != (len(info.arms), len(info.seeds)) or answers.shape[2] not in sizes:
+    for index, answers in packed.items():
+        if answers.flags.shape[:2] != (len(info.arms), len(info.seeds)) or answers.num_examples not in sizes:
             return "it does not have one answer per network and test example of run.json"
-        means = answers.mean(2).ravel()
+        shares = answers.shares().ravel()
         here = slice(index * num_networks, (index + 1) * num_networks)
         final = np.array(summary["final_test_accuracy"][here])
         is_ok = np.array(summary["status"][here]) == "ok"
-        if (np.abs(means - final) > 0.5 / answers.shape[2] + 1e-9)[is_ok].any():
+        if (np.abs(shares - final) > 0.5 / answers.num_examples + 1e-9)[is_ok].any():
             return f"the shares of right answers are not the accuracies in {SUMMARY}"
     return None
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bnreg.runs import CORRECT, correct_bytes, read_correct
-from bnreg.runs.correctness import unpack_correct
+from bnreg.runs.correctness import packed_correct
 from bnreg.runs.read import Run
 
 
@@ -43,10 +43,19 @@ def test_a_run_without_the_file_has_no_flags():
 
 def test_a_file_of_another_format_is_refused():
     with pytest.raises(ValueError, match="cannot be read"):
-        unpack_correct(b"no safetensors")
+        packed_correct(b"no safetensors")
 
 
 def test_a_claim_of_a_thousand_million_answers_is_refused_before_they_are_unpacked():
     content = correct_bytes({0: np.zeros((1, 1, 2), np.uint8)}, {0: 10**9})
     with pytest.raises(ValueError, match="does not hold 1000000000 answers"):
-        unpack_correct(content)
+        packed_correct(content)
+
+
+def test_answers_to_examples_that_do_not_exist_are_refused():
+    """They would count as right."""
+    flags = np.packbits([True, False, True]).reshape(1, 1, 1)
+    (found,) = packed_correct(correct_bytes({0: flags}, {0: 3})).values()
+    assert found.shares().item() == found.unpacked().mean() == pytest.approx(2 / 3)
+    with pytest.raises(ValueError, match="more examples than there are"):
+        packed_correct(correct_bytes({0: flags | 1}, {0: 3}))
