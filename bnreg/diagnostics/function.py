@@ -35,7 +35,8 @@ def calibration(sight: Sight) -> Iterator[Found]:
         for chunk in unless_stopped(chunks(network, examples.indices, dim=1)):
             x, y = examples.batch(chunk)
             confidence, answer = network(x).softmax(2).max(2)
-            bins = (confidence * NUM_BINS).long().clamp(max=NUM_BINS - 1)
+            known = confidence.nan_to_num()  # a diverged network's confidence is in no bin, and its error is NaN anyway
+            bins = (known * NUM_BINS).long().clamp(max=NUM_BINS - 1)
             right.scatter_add_(1, bins, (answer == y).to(right.dtype))
             confident.scatter_add_(1, bins, confidence.to(right.dtype))
     yield Found(0, "calibration_error", calibration_error(right, confident, examples.indices.shape[1]))

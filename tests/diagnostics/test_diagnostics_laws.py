@@ -116,3 +116,22 @@ def test_a_run_that_is_resumed_at_any_step_saw_the_same(tiny, monkeypatch, engin
         again = trained(shard, tiny, state=first.state(), engine=engine).tables
         assert again["diagnostics"] == whole["diagnostics"]
         assert again["metrics"] == whole["metrics"]
+
+
+@by_each_engine
+@pytest.mark.parametrize("name", DIAGNOSTICS)
+def test_networks_that_diverge_can_be_watched(tiny, name, engine):
+    models = ENGINE_MODELS[engine]
+    cells = [
+        make_cell(
+            arm,
+            model=model,
+            data=DATA,
+            optimizer={"name": "sgd", "lr": 1e30},
+            training=TRAINING,
+            diagnostics={"names": (name,), "every_steps": 1, "probe": 30},
+        )
+        for arm, model in models.items()
+    ]
+    result = trained(shard_of(cells), tiny, engine=engine)
+    assert "diverged" in {row["status"] for row in result.tables["summary"]}
