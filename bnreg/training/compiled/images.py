@@ -10,6 +10,7 @@ from bnreg.data import Standardisation
 from bnreg.training.compiled.layers import place_of
 from bnreg.training.compiled.parts import compiled
 from bnreg.training.compiled.products import ROW_BYTES
+from bnreg.training.compiled.sparsity import WORD
 from bnreg.training.compiled.vectors import (
     WIDTH,
     differs,
@@ -75,7 +76,7 @@ def gather(images: Any, indices: Any, panels: int, masks: int) -> None:
         masks: Address of a row of bits for each image, in whole words: whether a number is not zero.
     """
     rows, num_pixels = len(indices), images.num_pixels
-    mask_bytes = (num_pixels + 63) // 64 * 8
+    mask_bytes = (num_pixels + WORD - 1) // WORD * 8
     by_255, minus_255 = full(float32(1 / 255)), full(float32(-255))
     for row in range(rows):
         image = images.pixels + indices[row] * num_pixels
@@ -93,4 +94,4 @@ def gather(images: Any, indices: Any, panels: int, masks: int) -> None:
             quotient = float32(load_byte(image + pixel)) / float32(255)
             x = load_number(images.scale + 4 * pixel) * quotient + load_number(images.shift + 4 * pixel)
             store_number(panels + place_of(4 * pixel, rows) + row * ROW_BYTES, x)
-            store_integer(last_word, load_integer(last_word) | (x != 0) << pixel % 64)
+            store_integer(last_word, load_integer(last_word) | (x != 0) << pixel % WORD)
